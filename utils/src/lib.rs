@@ -1,1 +1,25 @@
 //! What a learner need not read: plots, GIFs, notebook display, progress, atomic files.
+//!
+//! | room | what is inside |
+//! |---|---|
+//! | [`plots`] | scatter plots, panels of them, vector fields, line charts; all in one look |
+//! | [`animation`] | crowds of points that move, as GIFs |
+//! | [`gif`] | GIF files of any images of one size |
+//! | [`display`] | pictures and HTML in the output of a notebook's cell, or in a file |
+//! | [`highlight`] | Rust source as coloured HTML |
+//! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
+//! | [`atomic`] | files that appear whole or not at all |
+//!
+//! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between calls.
+
+#![warn(missing_docs)]
+
+pub mod animation;
+pub mod atomic;
+pub mod display;
+pub mod gif;
+pub mod highlight;
+mod palette;
+pub mod plots;
+pub mod progress;
+mod throttle;

@@ -1,0 +1,218 @@
+//! Files that appear whole or not at all: temporary name, synced, renamed.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Why a file was not written. What stood there before still does.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The folder that should hold the file is not there.
+    #[error("cannot write {path}: the folder {folder} does not exist; create it first", path = path.display(), folder = folder.display())]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
+        /// The folder that is missing.
+        folder: PathBuf,
+    },
+    /// The folder takes no new file: it is read-only, full, or no folder at all.
+    #[error("cannot write {path}: no new file can be made in the folder {folder}: {source}", path = path.display(), folder = folder.display())]
+    Folder {
+        /// The file.
+        path: PathBuf,
+        /// The folder that refused.
+        folder: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Writing, syncing or renaming failed.
+    #[error("cannot write {path}: {source}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// Writes `bytes` to `path`, in place of what was there. After a crash at any moment, `path` holds either the old or
+/// the new content.
+///
+/// # Errors
+/// [`WriteError`], which names path and cause; no temporary file stays behind.
+pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), WriteError> {
+    write_atomic_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write_atomic`], with the content written by `write`: for content that is made piece by piece. `write` may wrap
+/// the file in a `BufWriter`, which it must flush.
+///
+/// # Errors
+/// [`WriteError`], which names path and cause, those of `write` included; no temporary file stays behind.
+pub fn write_atomic_with(
+    path: impl AsRef<Path>,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), WriteError> {
+    let path = path.as_ref();
+    let failed = |source| WriteError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    if path.file_name().is_none() || path.is_dir() {
+        return Err(failed(io::Error::new(
+            io::ErrorKind::IsADirectory,
+            "this is a folder, not a file",
+        )));
+    }
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut temporary = new_file_in(folder).map_err(|source| {
+        let (path, folder) = (path.to_owned(), folder.to_owned());
+        if folder.exists() {
+            WriteError::Folder {
+                path,
+                folder,
+                source,
+            }
+        } else {
+            WriteError::NoFolder { path, folder }
+        }
+    })?;
+    let file = temporary.as_file_mut();
+    write(file)
+        .and_then(|()| file.flush())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    temporary.persist(path).map_err(|e| failed(e.error))?;
+    sync_folder(folder).map_err(failed)
+}
+
+/// In the same folder, since only within one file system a rename replaces a file at one blow. Dropped, it is removed.
+fn new_file_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any new file: what the umask leaves. The default of a temporary file is its owner's alone.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+/// The new name itself must reach the disk, too. Only Unix can sync a folder.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn replaces_the_content_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_atomic(&path, b"old").unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn a_writer_that_fails_halfway_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_atomic(&path, b"old").unwrap();
+        let error = write_atomic_with(&path, |file| {
+            file.write_all(b"half of the ne")?;
+            Err(io::Error::other("disk on fire"))
+        });
+        let message = error.unwrap_err().to_string();
+        assert!(
+            message.contains("a.txt") && message.contains("disk on fire"),
+            "{message}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let error = write_atomic(missing.join("a.txt"), b"x").unwrap_err();
+        assert!(
+            matches!(&error, WriteError::NoFolder { folder, .. } if *folder == missing),
+            "{error}"
+        );
+        fs::write(folder.path().join("file"), b"").unwrap();
+        let error = write_atomic(folder.path().join("file/a.txt"), b"x").unwrap_err();
+        assert!(
+            matches!(
+                error,
+                WriteError::Folder { .. } | WriteError::NoFolder { .. }
+            ),
+            "{error}"
+        );
+        assert!(
+            write_atomic(folder.path(), b"x")
+                .unwrap_err()
+                .to_string()
+                .contains("folder")
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_read_only_folder_is_named_and_the_mode_is_that_of_any_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_atomic(&path, b"old").unwrap();
+        fs::write(folder.path().join("plain"), b"").unwrap();
+        let mode = |name: &str| {
+            fs::metadata(folder.path().join(name))
+                .unwrap()
+                .permissions()
+                .mode()
+        };
+        assert_eq!(mode("a.txt"), mode("plain"));
+
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+        // The administrator may write everywhere: nothing to see then.
+        if File::create(folder.path().join("probe")).is_err() {
+            let error = write_atomic(&path, b"new").unwrap_err();
+            assert!(
+                matches!(&error, WriteError::Folder { folder: f, .. } if f == folder.path()),
+                "{error}"
+            );
+            assert_eq!(fs::read(&path).unwrap(), b"old");
+        }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_takes_no_files_is_named_even_for_the_administrator() {
+        let error = write_atomic("/proc/a.txt", b"x").unwrap_err();
+        assert!(
+            matches!(&error, WriteError::Folder { folder, .. } if folder == Path::new("/proc")),
+            "{error}"
+        );
+    }
+}

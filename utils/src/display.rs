@@ -1,0 +1,210 @@
+//! What a cell of a notebook shows: pictures and HTML, which can also be saved.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::atomic::{WriteError, write_atomic};
+
+/// Whether this code runs in a cell of a notebook (under the evcxr kernel).
+pub fn in_notebook() -> bool {
+    std::env::var_os("EVCXR_IS_RUNTIME").is_some()
+}
+
+/// The format of a [`Picture`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mime {
+    /// `image/png`
+    Png,
+    /// `image/svg+xml`
+    Svg,
+    /// `image/gif`
+    Gif,
+}
+
+impl Mime {
+    /// Such as `image/png`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mime::Png => "image/png",
+            Mime::Svg => "image/svg+xml",
+            Mime::Gif => "image/gif",
+        }
+    }
+
+    /// The ending of a file of this format, without the dot.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Mime::Png => "png",
+            Mime::Svg => "svg",
+            Mime::Gif => "gif",
+        }
+    }
+}
+
+/// Why a picture was not saved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SaveError {
+    /// The file's ending promises another format.
+    #[error("{path} cannot hold this picture: it is {mime}, so the name must end in .{expected}", path = path.display())]
+    Ending {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What the picture is.
+        mime: &'static str,
+        /// The ending that fits.
+        expected: &'static str,
+    },
+    /// The file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// A picture, encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// The format of `bytes`.
+    pub mime: Mime,
+    /// A whole file.
+    pub bytes: Vec<u8>,
+    /// Width as shown, in CSS pixels. A PNG has twice as many, so that it is crisp on screens of high density.
+    pub width: u32,
+    /// Height as shown, in CSS pixels.
+    pub height: u32,
+    /// What the picture shows, in words, for those who do not see it.
+    pub alt: String,
+}
+
+impl Picture {
+    /// Shows the picture below the cell; outside a notebook it does nothing.
+    pub fn show(&self) {
+        if in_notebook() {
+            show_html(&self.html());
+        }
+    }
+
+    /// [`Picture::show`]: evcxr calls this where a picture is the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        self.show();
+    }
+
+    /// An `img` element that contains the picture.
+    pub fn html(&self) -> String {
+        format!(
+            "<img alt=\"{}\" width=\"{}\" style=\"max-width:100%;height:auto\" src=\"data:{};base64,{}\">",
+            escape(&self.alt),
+            self.width,
+            self.mime.as_str(),
+            STANDARD.encode(&self.bytes)
+        )
+    }
+
+    /// Writes the picture to `path`, whose ending must fit its format. The file appears whole or not at all.
+    ///
+    /// # Errors
+    /// [`SaveError::Ending`] for an ending of another format, [`SaveError::Write`] where the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
+        let path = path.as_ref();
+        let expected = self.mime.ending();
+        if !path
+            .extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case(expected))
+        {
+            return Err(SaveError::Ending {
+                path: path.to_owned(),
+                mime: self.mime.as_str(),
+                expected,
+            });
+        }
+        Ok(write_atomic(path, &self.bytes)?)
+    }
+}
+
+/// A piece of HTML for the output of a cell. It is shown as it is: escape what comes from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Html(pub String);
+
+impl Html {
+    /// Shows the HTML below the cell; outside a notebook it does nothing.
+    pub fn show(&self) {
+        if in_notebook() {
+            show_html(&self.0);
+        }
+    }
+
+    /// [`Html::show`]: evcxr calls this where it is the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        self.show();
+    }
+}
+
+/// `text` with the characters replaced that mean something in HTML, in elements and in attributes.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + text.len() / 8);
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// In one write: lines of other threads must not come between the markers. A notebook that has gone away is no error.
+fn show_html(html: &str) {
+    let message = format!("EVCXR_BEGIN_CONTENT text/html\n{html}\nEVCXR_END_CONTENT\n");
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(message.as_bytes()).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture() -> Picture {
+        Picture {
+            mime: Mime::Png,
+            bytes: vec![1, 2, 3],
+            width: 20,
+            height: 10,
+            alt: "\"x\" < y & 'z'".into(),
+        }
+    }
+
+    #[test]
+    fn html_escapes_the_alternative_text() {
+        let html = picture().html();
+        assert!(
+            html.starts_with("<img alt=\"&quot;x&quot; &lt; y &amp; &#39;z&#39;\" width=\"20\""),
+            "{html}"
+        );
+        assert!(
+            html.contains("src=\"data:image/png;base64,AQID\""),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn saving_checks_the_ending() {
+        let folder = tempfile::tempdir().unwrap();
+        let wrong = picture()
+            .save(folder.path().join("a.gif"))
+            .unwrap_err()
+            .to_string();
+        assert!(wrong.contains("a.gif") && wrong.contains(".png"), "{wrong}");
+        assert!(picture().save(folder.path().join("png")).is_err());
+        picture().save(folder.path().join("a.PNG")).unwrap();
+        assert_eq!(
+            std::fs::read(folder.path().join("a.PNG")).unwrap(),
+            [1, 2, 3]
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,104 @@
+//! The palette of a GIF: exact where there are few colours, otherwise chosen from all that occur.
+
+use std::collections::HashMap;
+
+use color_quant::NeuQuant;
+
+use crate::gif::count_colors;
+use crate::plots::Raster;
+
+/// Colours of a GIF, less the one index that stands for "as before".
+const COLORS: usize = 255;
+
+/// Of the most frequent colours, so many are kept exactly: background, grid, frame and the core of text and dots.
+const EXACT: usize = 24;
+
+/// One palette for all frames.
+pub(crate) struct Palette {
+    colors: Vec<[u8; 3]>,
+    /// Indices of the colours met so far.
+    index: HashMap<[u8; 3], u8>,
+}
+
+impl Palette {
+    /// The palette for `frames`.
+    pub fn of(frames: &[Raster]) -> Self {
+        let mut counts: Vec<([u8; 3], u32)> = count_colors(frames).into_iter().collect();
+        // By colour where equally frequent: the same frames always make the same file.
+        counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        let colors = if counts.len() <= COLORS {
+            counts.iter().map(|(color, _)| *color).collect()
+        } else {
+            let mut colors: Vec<[u8; 3]> =
+                counts[..EXACT].iter().map(|(color, _)| *color).collect();
+            colors.extend(quantised(&counts[EXACT..], COLORS - EXACT));
+            colors
+        };
+        let index = colors
+            .iter()
+            .enumerate()
+            .map(|(i, color)| (*color, i as u8))
+            .rev()
+            .collect();
+        Self { colors, index }
+    }
+
+    /// The index of no colour: such a pixel stays as it was.
+    pub fn transparent(&self) -> u8 {
+        self.colors.len() as u8
+    }
+
+    /// Three bytes per colour, with one entry for the transparent index.
+    pub fn colors(&self) -> Vec<u8> {
+        self.colors
+            .iter()
+            .flatten()
+            .copied()
+            .chain([255, 255, 255])
+            .collect()
+    }
+
+    /// The image in indices of the palette.
+    pub fn map(&mut self, raster: &Raster) -> Vec<u8> {
+        let Self { colors, index } = self;
+        let mut indices = Vec::with_capacity(raster.width() * raster.height());
+        for run in raster.pixels().as_chunks::<3>().0.chunk_by(|a, b| a == b) {
+            let found = *index
+                .entry(run[0])
+                .or_insert_with(|| nearest(colors, run[0]));
+            indices.extend(std::iter::repeat_n(found, run.len()));
+        }
+        indices
+    }
+}
+
+fn nearest(colors: &[[u8; 3]], wanted: [u8; 3]) -> u8 {
+    let distance = |color: &[u8; 3]| -> u32 {
+        // The eye sees differences of green best, of blue least.
+        let weights = [3, 6, 1];
+        (0..3)
+            .map(|i| weights[i] * u32::from(color[i].abs_diff(wanted[i])).pow(2))
+            .sum()
+    };
+    (0..colors.len())
+        .min_by_key(|i| distance(&colors[*i]))
+        .unwrap_or(0) as u8
+}
+
+/// `wanted` colours that stand for `counts`: a neural net is shown each colour the more often the more it occurs, but
+/// by the root, lest the many pixels of a few colours take the whole palette.
+fn quantised(counts: &[([u8; 3], u32)], wanted: usize) -> Vec<[u8; 3]> {
+    const SAMPLES: f64 = 60_000.0;
+    let total: f64 = counts.iter().map(|(_, n)| f64::from(*n).sqrt()).sum();
+    let mut sample = Vec::new();
+    let mut due = 0.0;
+    for (color, n) in counts {
+        due += SAMPLES * f64::from(*n).sqrt() / total;
+        while due >= 1.0 {
+            sample.extend([color[0], color[1], color[2], 255]);
+            due -= 1.0;
+        }
+    }
+    let net = NeuQuant::new(10, wanted, &sample);
+    net.color_map_rgb().as_chunks::<3>().0.to_vec()
+}

@@ -1,0 +1,88 @@
+//! What can be wrong with the data of a plot.
+
+/// Why a picture could not be drawn.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlotError {
+    /// Points come as one row `(x, y)` each.
+    #[error("{what} have shape {shape:?}: expected [N, 2], one row (x, y) per point")]
+    NotPairs {
+        /// Which argument.
+        what: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A point has one colour.
+    #[error(
+        "{what}: {points} points, but {colors} colours; give one colour per point, or none at all"
+    )]
+    ColorCount {
+        /// Which plot or panel.
+        what: String,
+        /// Number of points.
+        points: usize,
+        /// Number of colours.
+        colors: usize,
+    },
+    /// An arrow has one origin.
+    #[error(
+        "{origins} origins, but {vectors} vectors; each vector needs the point that it starts from"
+    )]
+    VectorCount {
+        /// Number of origins.
+        origins: usize,
+        /// Number of vectors.
+        vectors: usize,
+    },
+    /// A series has as many `x` as `y`.
+    #[error("series \"{label}\" has {xs} x values, but {ys} y values")]
+    SeriesLength {
+        /// The label of the series.
+        label: String,
+        /// Number of `x` values.
+        xs: usize,
+        /// Number of `y` values.
+        ys: usize,
+    },
+    /// There is nothing to draw.
+    #[error("{what} is empty: give at least one {item}")]
+    Empty {
+        /// Which argument.
+        what: String,
+        /// What it should hold.
+        item: String,
+    },
+    /// All frames of an animation have the same panels, or all images the same size.
+    #[error("frame {frame} has {got}, but frame 0 has {expected}; all frames must be alike")]
+    UnlikeFrames {
+        /// Index of the frame that differs.
+        frame: usize,
+        /// What it has.
+        got: String,
+        /// What the first one has.
+        expected: String,
+    },
+    /// Limits that span nothing, or are not finite.
+    #[error("limits {axis} from {low} to {high}: expected finite numbers, the first one smaller")]
+    BadLimits {
+        /// `x` or `y`.
+        axis: char,
+        /// Lower limit.
+        low: f64,
+        /// Upper limit.
+        high: f64,
+    },
+    /// A picture that is too large, or has no pixels.
+    #[error(
+        "a picture of {width} x {height} pixels cannot be made: each side must be 1 to 65,535 at most"
+    )]
+    BadSize {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+    },
+    /// A library refused; not expected to happen.
+    #[error("drawing failed: {0}")]
+    Drawing(String),
+}

@@ -1,0 +1,43 @@
+//! Plots in one look: crowds of points and vector fields as PNGs at twice the size, line charts as SVGs.
+//!
+//! Each plot is a struct to fill in and to draw with `picture()`; what is left out has a default:
+//!
+//! ```
+//! use ddpm_utils::plots::{Limits, ScatterPlot};
+//! use ndarray::array;
+//!
+//! let plot = ScatterPlot {
+//!     title: "Two points".into(),
+//!     points: array![[0.0, 1.0], [1.0, -1.0]],
+//!     limits: Limits::Square(2.0),
+//!     ..Default::default()
+//! };
+//! let picture = plot.picture()?;
+//! assert!(picture.width > 400);
+//! # Ok::<(), ddpm_utils::plots::PlotError>(())
+//! ```
+
+mod axes;
+mod canvas;
+mod color;
+mod error;
+mod limits;
+mod lines;
+pub(crate) mod panels;
+mod raster;
+mod scatter;
+pub(crate) mod style;
+mod text;
+mod ticks;
+mod vector_field;
+
+pub(crate) use axes::Axes;
+pub use color::{Rgb, cyclic, sequential};
+pub use error::PlotError;
+pub use limits::Limits;
+pub use lines::{LineChart, LineStyle, Series, line_charts};
+pub use panels::Panel;
+pub use raster::Raster;
+pub use scatter::{ScatterPanels, ScatterPlot};
+pub use ticks::AxisScale;
+pub use vector_field::VectorField;

@@ -1,0 +1,141 @@
+//! Scatter plots: one crowd of points, or several beside each other with shared limits.
+
+use ndarray::Array2;
+
+use super::axes::Axes;
+use super::error::PlotError;
+use super::limits::Limits;
+use super::panels::{Panel, Sheet, prepare};
+use super::style;
+use crate::display::{Mime, Picture};
+
+/// A crowd of points in the plane, with equal units on both axes.
+#[derive(Debug, Clone, Default)]
+pub struct ScatterPlot {
+    /// Over the plot.
+    pub title: String,
+    /// `[N, 2]`: a row `(x, y)` per point. Points that are not finite are left out, and counted in the title.
+    pub points: Array2<f32>,
+    /// One colour per point, in turns: `angle / 2π`, where 0 and 1 are the same colour. Empty: all points alike.
+    pub colors: Vec<f32>,
+    /// The part of the plane that is shown.
+    pub limits: Limits,
+    /// Below the horizontal axis.
+    pub x_label: String,
+    /// Beside the vertical axis.
+    pub y_label: String,
+}
+
+impl ScatterPlot {
+    /// Draws the plot as a PNG, about 480 CSS pixels wide.
+    ///
+    /// # Errors
+    /// [`PlotError`] where points are no pairs, colours differ in number, or limits span nothing.
+    pub fn picture(&self) -> Result<Picture, PlotError> {
+        let panel = Panel::new(self.title.clone(), self.points.clone(), self.colors.clone());
+        let (titles, x, y) = prepare(&[&panel], self.limits)?;
+        let axes = Axes {
+            x,
+            y,
+            x_label: self.x_label.clone(),
+            y_label: self.y_label.clone(),
+            x_ticks: true,
+            y_ticks: true,
+        };
+        let title = titles.concat();
+        let sheet = Sheet::new(&title, (1, 1), 400.0, false, axes, style::PNG_SCALE)?;
+        let alt = format!("Scatter plot of {} points: {title}", self.points.nrows());
+        draw(&sheet, &[&panel], &[], alt)
+    }
+}
+
+/// Crowds of points beside each other, with shared limits.
+#[derive(Debug, Clone, Default)]
+pub struct ScatterPanels {
+    /// Over all panels; may be empty.
+    pub title: String,
+    /// The crowds, in reading order.
+    pub panels: Vec<Panel>,
+    /// The part of the plane that each panel shows.
+    pub limits: Limits,
+    /// Panels in a row; `None` chooses rows of up to six.
+    pub columns: Option<usize>,
+}
+
+impl ScatterPanels {
+    /// Draws the panels as a PNG, at most 900 CSS pixels wide.
+    ///
+    /// # Errors
+    /// [`PlotError`] where there are no panels, points are no pairs, colours differ in number, or limits span nothing.
+    pub fn picture(&self) -> Result<Picture, PlotError> {
+        let count = self.panels.len();
+        if count == 0 {
+            return Err(PlotError::Empty {
+                what: "panels".to_owned(),
+                item: "panel".to_owned(),
+            });
+        }
+        let panels: Vec<&Panel> = self.panels.iter().collect();
+        let (titles, x, y) = prepare(&panels, self.limits)?;
+        let axes = Axes {
+            x,
+            y,
+            x_label: String::new(),
+            y_label: String::new(),
+            x_ticks: true,
+            y_ticks: true,
+        };
+        let columns = self
+            .columns
+            .unwrap_or_else(|| even_columns(count))
+            .clamp(1, count);
+        let gaps = style::PANEL_GAP * (columns as f64 - 1.0);
+        let room =
+            style::PAGE_WIDTH - axes.left_margin(200.0)? - 2.0 * style::OUTER_MARGIN - 8.0 - gaps;
+        let width = (room / columns as f64).floor().clamp(60.0, 300.0);
+        let titled = titles.iter().any(|title| !title.is_empty());
+        let rows = count.div_ceil(columns);
+        let sheet = Sheet::new(
+            &self.title,
+            (columns, rows),
+            width,
+            titled,
+            axes,
+            style::PNG_SCALE,
+        )?;
+        let alt = format!(
+            "{} scatter plots: {} ({})",
+            count,
+            self.title,
+            titles.join(", ")
+        );
+        draw(&sheet, &panels, &titles, alt)
+    }
+}
+
+/// Rows of up to six panels that are as full as each other: 8 is 4 + 4, not 6 + 2.
+fn even_columns(count: usize) -> usize {
+    let rows = count.div_ceil(6);
+    count.div_ceil(rows.max(1))
+}
+
+fn draw(
+    sheet: &Sheet,
+    panels: &[&Panel],
+    titles: &[String],
+    alt: String,
+) -> Result<Picture, PlotError> {
+    let mut raster = sheet.blank(panels.len(), titles)?;
+    for (index, panel) in panels.iter().enumerate() {
+        sheet.crowd(&mut raster, index, panel);
+    }
+    let (width, height) = sheet.size();
+    let bytes = raster.to_png()?;
+    Ok(Picture {
+        mime: Mime::Png,
+        bytes,
+        width: width as u32,
+        height: height as u32,
+        alt,
+    })
+}
