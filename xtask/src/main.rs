@@ -1,2 +1,129 @@
-//! Project tasks.
-fn main() {}
+//! The project's tasks: `cargo xtask TASK`. Each first makes what it needs, so that cargo is all one has to have.
+
+mod clean;
+mod demo;
+mod doctor;
+mod hash;
+mod lab;
+mod notebooks;
+mod process;
+mod project;
+mod setup;
+mod stamp;
+mod test;
+mod trouble;
+mod ui;
+
+use std::process::ExitCode;
+
+use anyhow::{Error, Result};
+use clap::{Args, Parser, Subcommand};
+
+use project::Project;
+use setup::Wish;
+use trouble::{Interrupted, Reported, Trouble};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The tasks of this project. Each makes what it needs first."
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Set up, then run the first notebook and leave its pictures and GIF under target/demo
+    Demo,
+    /// Set up, then open JupyterLab on the notebooks
+    Lab {
+        /// Only print the address
+        #[arg(long)]
+        no_browser: bool,
+    },
+    /// Run everything that must hold, the cheapest check first
+    Test,
+    /// List the notebooks; run, check or refresh them
+    Notebooks(notebooks::Options),
+    /// Make what is missing: Python packages, libtorch, the notebook kernel, its warm work folder
+    Setup(SetupOptions),
+    /// Show every part of the set-up: its version, whether it works, and what mends it
+    Doctor,
+    /// Remove what the set-up made in this checkout
+    CleanSetup {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Args)]
+struct SetupOptions {
+    /// The small set of libraries, even with a GPU in this machine
+    #[arg(long, conflicts_with = "cuda")]
+    cpu: bool,
+    /// All of CUDA, even if no GPU answers now
+    #[arg(long)]
+    cuda: bool,
+}
+
+impl SetupOptions {
+    fn wish(&self) -> Wish {
+        match (self.cpu, self.cuda) {
+            (true, _) => Wish::Cpu,
+            (_, true) => Wish::Cuda,
+            _ => Wish::None,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let project = Project::locate();
+    match process::watch_for_ctrl_c().and_then(|()| run(&project, cli.task)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error),
+    }
+}
+
+fn run(project: &Project, task: Task) -> Result<()> {
+    match task {
+        Task::Demo => demo::run(project),
+        Task::Lab { no_browser } => lab::run(project, no_browser),
+        Task::Test => test::run(project),
+        Task::Notebooks(options) => notebooks::run(project, &options),
+        Task::Setup(options) => {
+            setup::run(project, options.wish())?;
+            println!("{} ready: cargo xtask demo, or cargo xtask lab", ui::green("✓"));
+            Ok(())
+        }
+        Task::Doctor => doctor::run(project),
+        Task::CleanSetup { yes } => clean::run(project, yes),
+    }
+}
+
+fn complain(error: &Error) -> ExitCode {
+    if error.is::<Reported>() {
+        return ExitCode::FAILURE;
+    }
+    if error.is::<Interrupted>() || process::interrupted() {
+        eprintln!("\n{Interrupted}");
+        return ExitCode::from(130);
+    }
+    show(error);
+    ExitCode::FAILURE
+}
+
+/// One sentence, and what to do.
+fn show(error: &Error) {
+    match error.downcast_ref::<Trouble>() {
+        Some(trouble) => {
+            eprintln!("\n{} {}", ui::red("error:"), trouble.what);
+            eprintln!("  {} {}", ui::bold("what to do:"), trouble.todo);
+        }
+        None => eprintln!("\n{} {error:#}", ui::red("error:")),
+    }
+}

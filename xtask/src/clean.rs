@@ -1,0 +1,74 @@
+//! `cargo xtask clean-setup`: removes what the set-up made in the checkout, and nothing else.
+
+use std::fs;
+use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::project::Project;
+use crate::trouble::Trouble;
+use crate::ui;
+
+pub fn run(project: &Project, yes: bool) -> Result<()> {
+    let all = [project.venv(), project.libtorch(), project.evcxr()];
+    let there: Vec<&PathBuf> = all.iter().filter(|path| path.symlink_metadata().is_ok()).collect();
+    if there.is_empty() {
+        println!("nothing to remove: there is no .venv, .libtorch or .evcxr here");
+        return Ok(());
+    }
+    let mut sum = 0;
+    for path in &there {
+        let bytes = room(path);
+        sum += bytes;
+        println!("  {:<12} {:>8}", project.shown(path), ui::size(bytes));
+    }
+    if !yes && !agreed(&format!("remove these and free {}? [y/N] ", ui::size(sum)))? {
+        println!("nothing was removed");
+        return Ok(());
+    }
+    for path in there {
+        let removed = if path.is_symlink() { fs::remove_file(path) } else { fs::remove_dir_all(path) };
+        removed.with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    println!("{} {} freed; cargo xtask setup makes it all again", ui::green("✓"), ui::size(sum));
+    Ok(())
+}
+
+fn agreed(question: &str) -> Result<bool> {
+    if !stdin().is_terminal() {
+        return Err(Trouble::new("this removes files, and there is no terminal to ask on", "add --yes").into());
+    }
+    print!("{question}");
+    stdout().flush()?;
+    let mut answer = String::new();
+    stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The bytes of all files below `path`. Links are not followed.
+fn room(path: &Path) -> u64 {
+    let Ok(metadata) = path.symlink_metadata() else {
+        return 0;
+    };
+    if !metadata.is_dir() {
+        return metadata.len();
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| room(&entry.path())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_not_followed_when_counting() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("a/file"), [0; 1000]).unwrap();
+        let alone = room(&folder.path().join("a"));
+        std::os::unix::fs::symlink("/usr", folder.path().join("a/link")).unwrap();
+        assert!(alone == 1000 && room(&folder.path().join("a")) < 1100);
+    }
+}

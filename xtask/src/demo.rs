@@ -1,0 +1,67 @@
+//! `cargo xtask demo`: from nothing to a GIF of noise turning into a spiral.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::notebooks::{execute, fresh, show};
+use crate::process::run_by_line;
+use crate::project::Project;
+use crate::setup::{self, Wish};
+use crate::stamp;
+use crate::trouble::Trouble;
+use crate::ui::{self, Step};
+
+const NOTEBOOK: &str = "01_swiss_roll";
+const PICTURES: &str = include_str!("pictures.py");
+
+pub fn run(project: &Project) -> Result<()> {
+    let input = project.notebooks().join(format!("{NOTEBOOK}.ipynb"));
+    if !input.is_file() {
+        return Err(Trouble::new(
+            format!("there is no {}", project.shown(&input)),
+            "git status shows whether it was removed; git checkout brings it back",
+        )
+        .into());
+    }
+    let parts = setup::run(project, Wish::None)?;
+    let folder = project.target().join("demo");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder)?;
+    let executed = folder.join(format!("{NOTEBOOK}.ipynb"));
+    let job = execute::Job { input: &input, output: Some(&executed), source_hash: None, kernel_env: &fresh() };
+    show::run(project, &parts, &job, NOTEBOOK)?;
+
+    let script = project.evcxr().join("pictures.py");
+    stamp::write_if_changed(&script, PICTURES.as_bytes())?;
+    let step = Step::start("pictures and HTML", "");
+    let mut tail = Vec::new();
+    let mut convert = parts.environment.command();
+    convert.args(["-m", "nbconvert", "--to", "html", "--log-level", "ERROR"]).arg(&executed);
+    let html = run_by_line(&mut convert, |line| tail.push(line.to_owned()))?.success();
+    let mut pictures: Vec<PathBuf> = Vec::new();
+    let mut extract = parts.environment.command();
+    extract.arg(&script).arg(&executed).arg(folder.join("pictures"));
+    let status = run_by_line(&mut extract, |line| match line.strip_prefix("picture ") {
+        Some(path) => pictures.push(path.into()),
+        None => tail.push(line.to_owned()),
+    })?;
+    step.done(&format!("{} pictures", pictures.len()));
+    if !html || !status.success() {
+        let last = tail.last().map_or("no message", String::as_str);
+        let what = format!("the notebook ran, but its pictures could not be written: {last}");
+        return Err(Trouble::new(what, format!("open {} in JupyterLab", project.shown(&executed))).into());
+    }
+
+    println!("\n{}", ui::bold("The demo is in target/demo"));
+    println!("  {}", project.shown(&executed));
+    println!("  {}", project.shown(&executed.with_extension("html")));
+    // The GIF is what all this was for: it comes last.
+    let is_gif = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "gif");
+    let (gifs, others): (Vec<&PathBuf>, Vec<&PathBuf>) = pictures.iter().partition(is_gif);
+    others.iter().chain(&gifs).for_each(|path| println!("  {}", project.shown(path)));
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! `cargo xtask doctor`: every part of the set-up with its version, whether it works, and the command that mends it.
+//! It changes nothing.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use crate::process::output_of;
+use crate::project::Project;
+use crate::setup::packages::gpu_answers;
+use crate::setup::python::{self, Environment};
+use crate::setup::requirements::Requirements;
+use crate::setup::{Parts, kernel, kernelspec, libtorch, work_folder};
+use crate::trouble::{Reported, Trouble};
+use crate::ui;
+
+const SETUP: &str = "cargo xtask setup";
+
+/// One part. The form that `ddpm doctor --json` prints its own parts in.
+#[derive(Debug, Clone, Deserialize)]
+struct Part {
+    part: String,
+    ok: bool,
+    version: String,
+    detail: String,
+    /// What mends it.
+    #[serde(default)]
+    mend: String,
+    /// Nice to have: its absence fails nothing.
+    #[serde(default)]
+    optional: bool,
+}
+
+impl Part {
+    fn ok(part: &str, version: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (version, detail) = (version.into(), detail.into());
+        Self { part: part.to_owned(), ok: true, version, detail, mend: String::new(), optional: false }
+    }
+
+    fn bad(part: &str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        let (detail, mend) = (detail.into(), mend.into());
+        Self { part: part.to_owned(), ok: false, version: String::new(), detail, mend, optional: false }
+    }
+
+    fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    /// The failure that the set-up itself would report.
+    fn from_error(part: &str, error: &anyhow::Error) -> Self {
+        match error.downcast_ref::<Trouble>() {
+            Some(trouble) => Self::bad(part, &trouble.what, &trouble.todo),
+            None => Self::bad(part, format!("{error:#}"), SETUP),
+        }
+    }
+
+    fn print(&self) {
+        let mark = match (self.ok, self.optional) {
+            (true, _) => ui::green("ok"),
+            (false, true) => ui::dim("--"),
+            (false, false) => ui::red("✗ "),
+        };
+        println!("  {mark}  {:<18} {:<14} {}", self.part, self.version, ui::dim(&self.detail));
+        if !self.ok && !self.mend.is_empty() {
+            println!("      {:<18} {:<14} {}", "", "", ui::bold(&format!("→ {}", self.mend)));
+        }
+    }
+}
+
+pub fn run(project: &Project) -> Result<()> {
+    let mut failed = 0;
+    let mut report = |parts: Vec<Part>| {
+        for part in parts {
+            part.print();
+            failed += usize::from(!part.ok && !part.optional);
+        }
+    };
+    report(vec![rust(), rust_src(), linker()]);
+    let (environment, part) = environment(project);
+    report(vec![part]);
+    let (libtorch, part) = libtorch_folder(project, environment.as_ref());
+    report(vec![part]);
+    if let (Some(environment), Some(libtorch)) = (&environment, &libtorch) {
+        report(loaded(project, environment, libtorch));
+    }
+    let (kernel, part) = notebook_kernel(project);
+    report(vec![part]);
+    if let (Some(environment), Some(libtorch), Some(kernel)) = (environment, libtorch, kernel) {
+        let parts = Parts { environment, libtorch, kernel };
+        report(vec![kernelspec_part(project, &parts), work_folder_part(project, &parts)]);
+    }
+    report(vec![Part::ok("fonts", "", "DejaVu Sans, inside the crate: none of the system is used")]);
+    if failed == 0 {
+        println!("\n{}", ui::green("all ok"));
+        return Ok(());
+    }
+    println!("\n{}", ui::red(&format!("{failed} to mend")));
+    Err(Reported.into())
+}
+
+fn rust() -> Part {
+    let version = output_of(Command::new("rustc").arg("-V")).unwrap_or_default();
+    match version.split_whitespace().nth(1) {
+        Some(number) => Part::ok("Rust", number, version.clone()),
+        None => Part::bad("Rust", "rustc does not answer", "install it from rustup.rs"),
+    }
+}
+
+fn rust_src() -> Part {
+    let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"])).unwrap_or_default();
+    if Path::new(&sysroot).join("lib/rustlib/src/rust/library").is_dir() {
+        return Part::ok("rust-src", "", "notebooks infer types and complete names of std");
+    }
+    let why = "not there: notebooks need more types written out";
+    Part::bad("rust-src", why, "rustup component add rust-src (optional)").optional()
+}
+
+fn linker() -> Part {
+    let version = |program: &str| output_of(Command::new(program).arg("--version"));
+    let Some(cc) = version("cc") else {
+        return Part::bad("linker", "there is no cc", "apt install build-essential, or xcode-select --install");
+    };
+    let first = ui::cut(&cc, 60);
+    // The kernel takes the first of these; rustc brings rust-lld on x86-64 Linux from 1.90 on.
+    let fast = ["mold", "lld"].into_iter().find(|linker| version(linker).is_some());
+    let own = output_of(Command::new("rustc").args(["--print", "sysroot"]))
+        .zip(output_of(Command::new("rustc").arg("-Vv")))
+        .is_some_and(|(sysroot, verbose)| {
+            let host = verbose.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
+            Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/gcc-ld/ld.lld").exists()
+                && host == "x86_64-unknown-linux-gnu"
+        });
+    let linker = fast.or(own.then_some("rust-lld")).unwrap_or("ld");
+    let advice =
+        if linker == "ld" && cfg!(target_os = "linux") { "; with mold installed, cells compile faster" } else { "" };
+    Part::ok("linker", linker, format!("through cc: {first}{advice}"))
+}
+
+fn environment(project: &Project) -> (Option<Environment>, Part) {
+    let requirements = match Requirements::read(project) {
+        Ok(requirements) => requirements,
+        Err(error) => return (None, Part::from_error("Python", &error)),
+    };
+    let (conda, why_not) = python::active_conda(project, &requirements);
+    let Some(environment) = conda.or_else(|| Environment::at(&project.venv(), false)) else {
+        let part = match python::find() {
+            Ok(_) => Part::bad("Python", "there is no .venv yet", SETUP),
+            Err(error) => Part::from_error("Python", &error),
+        };
+        return (None, part);
+    };
+    let own_libtorch = project.users_libtorch().is_some();
+    let wanted =
+        requirements.all.iter().filter(|wanted| !(wanted.is_libtorch() && (own_libtorch || environment.conda)));
+    let lacking: Vec<String> = wanted
+        .filter_map(|wanted| match environment.installed(&wanted.name) {
+            Some(found) if environment.conda || python::same_release(&found, &wanted.version) => None,
+            Some(found) => Some(format!("{} {found} instead of {}", wanted.name, wanted.version)),
+            None => Some(format!("no {} {}", wanted.name, wanted.version)),
+        })
+        .collect();
+    let version =
+        python::version_of(&environment.python).map(|(major, minor)| format!("{major}.{minor}")).unwrap_or_default();
+    let place = project.shown(&environment.prefix);
+    let part = if lacking.is_empty() {
+        let jupyter = environment.installed("jupyterlab").unwrap_or_default();
+        let aside = why_not.map(|why| format!(" ({why})")).unwrap_or_default();
+        Part::ok("Python", version, format!("{place}, JupyterLab {jupyter}{aside}"))
+    } else {
+        Part::bad("Python", format!("{place}: {}", lacking.join(", ")), SETUP)
+    };
+    (Some(environment), part)
+}
+
+fn libtorch_folder(project: &Project, environment: Option<&Environment>) -> (Option<libtorch::Libtorch>, Part) {
+    match libtorch::find(project, environment) {
+        Ok(libtorch) => {
+            let whose = if libtorch.own { "your LIBTORCH, " } else { "" };
+            let detail = format!("{whose}{}", project.shown(&libtorch.folder));
+            (Some(libtorch.clone()), Part::ok("libtorch found", libtorch.version, detail))
+        }
+        Err(error) => (None, Part::from_error("libtorch found", &error)),
+    }
+}
+
+/// Asks the crate's own program, where there is one; Python's loader otherwise.
+fn loaded(project: &Project, environment: &Environment, libtorch: &libtorch::Libtorch) -> Vec<Part> {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or(project.target(), PathBuf::from);
+    for profile in ["release", "debug"] {
+        let program = target.join(profile).join("ddpm");
+        let answer = program.is_file().then(|| output_of(Command::new(&program).args(["doctor", "--json"]))).flatten();
+        if let Some(parts) =
+            answer.and_then(|json| serde_json::from_str::<Vec<Part>>(&json).ok()).filter(|parts| !parts.is_empty())
+        {
+            return parts;
+        }
+    }
+    let load = |library: &str| {
+        let code = "import ctypes, sys; ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)";
+        let mut command = environment.command();
+        command.args(["-c", code]).arg(libtorch.run.join(library));
+        crate::process::error_of(&mut command)
+    };
+    let (cpu, cuda) = match cfg!(target_os = "macos") {
+        true => ("libtorch_cpu.dylib", None),
+        false => ("libtorch_cpu.so", Some("libtorch_cuda.so")),
+    };
+    let mut parts = vec![match load(cpu) {
+        None => Part::ok("libtorch loaded", "", cpu),
+        Some(why) => Part::bad("libtorch loaded", why, "cargo xtask clean-setup, then cargo xtask setup"),
+    }];
+    if let Some(cuda) = cuda {
+        let gpu = gpu_answers();
+        parts.push(match (load(cuda), gpu) {
+            (None, true) => Part::ok("CUDA", "", "the library loads, and a GPU answers"),
+            (None, false) => Part::ok("CUDA", "none", "the library loads, but no GPU answers: the CPU is used"),
+            (Some(_), false) => Part::ok("CUDA", "none", "no GPU here: the CPU is used"),
+            (Some(why), true) => Part::bad("CUDA", format!("a GPU answers, but {why}"), "cargo xtask setup --cuda"),
+        });
+    }
+    parts
+}
+
+fn notebook_kernel(project: &Project) -> (Option<kernel::Kernel>, Part) {
+    let (found, others) = kernel::find(project);
+    let part = match (&found, others.first()) {
+        (Some(kernel), _) => Part::ok("notebook kernel", &kernel.version, kernel.program.display().to_string()),
+        (None, Some(other)) => {
+            let what =
+                format!("{} is version {}, and {} is wanted", other.program.display(), other.version, kernel::WANTED);
+            Part::bad("notebook kernel", what, SETUP)
+        }
+        (None, None) => Part::bad("notebook kernel", format!("there is no evcxr_jupyter {}", kernel::WANTED), SETUP),
+    };
+    (found, part)
+}
+
+fn kernelspec_part(project: &Project, parts: &Parts) -> Part {
+    let name = "kernelspec";
+    match kernelspec::files(project, &parts.environment, &parts.libtorch, &parts.kernel) {
+        Err(error) => Part::from_error(name, &error),
+        Ok(files) => {
+            match files.iter().find(|(path, content)| std::fs::read_to_string(path).ok().as_ref() != Some(content)) {
+                None => Part::ok(name, kernelspec::NAME, project.shown(&kernelspec::path(&parts.environment))),
+                Some((path, _)) => Part::bad(name, format!("{} is missing or not current", project.shown(path)), SETUP),
+            }
+        }
+    }
+}
+
+fn work_folder_part(project: &Project, parts: &Parts) -> Part {
+    let name = "work folder";
+    let place = project.shown(&work_folder::folder(project));
+    match work_folder::is_warm(project, parts) {
+        Ok(true) => match work_folder::locked_as_in_project(project) {
+            Ok(true) => Part::ok(name, "warm", format!("{place}, on the versions of Cargo.lock")),
+            Ok(false) => Part::bad(
+                name,
+                format!("{place} has other versions than Cargo.lock"),
+                format!("rm -r {place}, then {SETUP}"),
+            ),
+            Err(error) => Part::from_error(name, &error),
+        },
+        Ok(false) => Part::bad(name, format!("{place} is not built for the current crate"), setup_or(SETUP)),
+        Err(error) => Part::from_error(name, &error),
+    }
+}
+
+fn setup_or(command: &str) -> String {
+    format!("{command} (every task does it first)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_programs_own_report_is_read() {
+        let json = r#"[{"part": "libtorch loaded", "ok": true, "version": "2.11.0", "detail": "8 threads"}]"#;
+        let parts: Vec<Part> = serde_json::from_str(json).unwrap();
+        assert!(parts[0].ok && !parts[0].optional && parts[0].mend.is_empty());
+    }
+
+    #[test]
+    fn a_trouble_says_what_mends_it() {
+        let part = Part::from_error("Python", &Trouble::new("none", "install it").into());
+        assert_eq!((part.ok, part.mend.as_str()), (false, "install it"));
+    }
+}

@@ -1,0 +1,32 @@
+//! `cargo xtask lab`: JupyterLab on the notebooks, with the kernel ready.
+
+use anyhow::Result;
+
+use crate::process::run_in_view;
+use crate::project::Project;
+use crate::setup::{self, Wish};
+use crate::trouble::{Interrupted, Trouble};
+
+pub fn run(project: &Project, no_browser: bool) -> Result<()> {
+    let parts = setup::run(project, Wish::None)?;
+    let mut command = parts.environment.command();
+    command.args(["-m", "jupyterlab", "--notebook-dir"]).arg(project.notebooks());
+    command.args(["--MultiKernelManager.default_kernel_name=ddpm-rust", "--ServerApp.answer_yes=True"]);
+    // The kernelspec of this environment, even if the user has others of that name.
+    command.env("JUPYTER_PREFER_ENV_PATH", "1").current_dir(project.notebooks());
+    if no_browser {
+        command.arg("--no-browser");
+    }
+    println!("JupyterLab starts on notebooks/; Ctrl-C here ends it");
+    match run_in_view(&mut command) {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Trouble::new(
+            format!("JupyterLab ended with {status}"),
+            "its last lines above say why; cargo xtask doctor checks the set-up",
+        )
+        .into()),
+        // The usual way to end it.
+        Err(error) if error.is::<Interrupted>() => Ok(()),
+        Err(error) => Err(error),
+    }
+}

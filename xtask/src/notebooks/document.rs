@@ -1,0 +1,215 @@
+//! A notebook file: its cells, what its metadata asks for in quick mode, and what must hold for a committed one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::setup::kernelspec;
+use crate::trouble::Trouble;
+
+/// A page that loads at once, and a repository that stays small.
+pub const LARGEST: u64 = 1_500_000;
+
+pub struct Cell {
+    pub kind: String,
+    pub source: String,
+    json: Value,
+}
+
+impl Cell {
+    fn is_code(&self) -> bool {
+        self.kind == "code" && !self.source.trim().is_empty()
+    }
+
+    fn skipped_when_quick(&self) -> bool {
+        let tagged =
+            self.json["metadata"]["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == "skip-quick"));
+        tagged || self.json["metadata"]["ddpm"]["quick"] == "skip"
+    }
+}
+
+pub struct Document {
+    pub path: PathBuf,
+    pub cells: Vec<Cell>,
+    json: Value,
+    bytes: u64,
+}
+
+impl Document {
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self> {
+        let json: Value = serde_json::from_str(text).map_err(|error| {
+            Trouble::new(
+                format!("{} is not a notebook: {error}", path.display()),
+                "a merge may have left its marks in it; git checkout brings the committed one back",
+            )
+        })?;
+        let cells = json["cells"].as_array().cloned().unwrap_or_default();
+        let cells = cells.into_iter().map(|cell| Cell {
+            kind: cell["cell_type"].as_str().unwrap_or_default().to_owned(),
+            source: joined(&cell["source"]),
+            json: cell,
+        });
+        Ok(Self { path: path.to_path_buf(), cells: cells.collect(), bytes: text.len() as u64, json })
+    }
+
+    /// `01_swiss_roll` for `notebooks/01_swiss_roll.ipynb`.
+    pub fn name(&self) -> String {
+        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    pub fn code_cells(&self) -> usize {
+        self.cells.iter().filter(|cell| cell.is_code()).count()
+    }
+
+    pub fn stored_hash(&self) -> Option<&str> {
+        self.json["metadata"]["ddpm"]["source_hash"].as_str()
+    }
+
+    /// The notebook that quick mode runs: with the replacements that its cells ask for, and the slow cells marked.
+    pub fn quick(&self) -> Result<Value> {
+        let mut notebook = self.json.clone();
+        let cells = notebook["cells"].as_array_mut().context("a notebook has cells")?;
+        for (number, (cell, json)) in self.cells.iter().zip(cells).enumerate() {
+            if cell.skipped_when_quick() {
+                json["metadata"]["ddpm"]["skip"] = Value::Bool(true);
+                continue;
+            }
+            let replacements = &cell.json["metadata"]["ddpm"]["quick"];
+            if !replacements.is_null() {
+                let quick = replaced(&cell.source, replacements).map_err(|why| {
+                    Trouble::new(
+                        format!("{}: quick mode of cell {}: {why}", self.name(), number + 1),
+                        "correct the cell's metadata: \"ddpm\": {\"quick\": [[\"old text\", \"new text\"]]}",
+                    )
+                })?;
+                json["source"] = Value::String(quick);
+            }
+        }
+        Ok(notebook)
+    }
+
+    /// Everything that keeps this file from being committed. `current` is the hash of what it should be made from.
+    pub fn faults(&self, current: &str) -> Vec<String> {
+        let mut faults = Vec::new();
+        match self.stored_hash() {
+            None => faults.push("it was never refreshed".to_owned()),
+            Some(stored) if stored != current => {
+                faults.push("the crate or its cells have changed since it was executed".to_owned())
+            }
+            Some(_) => {}
+        }
+        let counts: Vec<_> =
+            self.cells.iter().filter(|cell| cell.is_code()).map(|cell| cell.json["execution_count"].as_u64()).collect();
+        let expected: Vec<_> = (1..=counts.len() as u64).map(Some).collect();
+        if counts != expected {
+            faults.push(format!("its cells were not executed in order, 1 to {}", counts.len()));
+        }
+        for (number, cell) in self.cells.iter().enumerate() {
+            let outputs = cell.json["outputs"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if outputs.iter().any(|output| output["output_type"] == "error") {
+                faults.push(format!("cell {} shows an error", number + 1));
+            }
+        }
+        if self.bytes > LARGEST {
+            faults.push(format!("it has {:.2} MB, and 1.5 MB is the most", self.bytes as f64 / 1e6));
+        }
+        if self.json["metadata"]["kernelspec"]["name"] != kernelspec::NAME {
+            faults.push(format!("its kernel is not {}", kernelspec::NAME));
+        }
+        if let Err(error) = self.quick() {
+            faults.push(error.to_string());
+        }
+        faults
+    }
+}
+
+/// Notebooks store a text as one string, or as a list of lines.
+fn joined(source: &Value) -> String {
+    match source {
+        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
+        other => other.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+/// `source` with each `[old, new]` carried out, in order. A text that is not there is an error: the quick mode would
+/// silently be the slow one.
+fn replaced(source: &str, replacements: &Value) -> Result<String, String> {
+    let pairs = replacements.as_array().ok_or("a list of [old, new] is wanted")?;
+    let mut source = source.to_owned();
+    for pair in pairs {
+        let (Some(old), Some(new)) = (pair[0].as_str(), pair[1].as_str()) else {
+            return Err(format!("{pair} is not a pair of texts"));
+        };
+        if old.is_empty() || !source.contains(old) {
+            return Err(format!("the text {old:?} is not in the cell"));
+        }
+        source = source.replace(old, new);
+    }
+    Ok(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn notebook(cells: Value) -> Document {
+        let json = json!({
+            "cells": cells,
+            "metadata": { "kernelspec": { "name": "ddpm-rust" }, "ddpm": { "source_hash": "h" } },
+        });
+        Document::parse(Path::new("n/01_a.ipynb"), &json.to_string()).unwrap()
+    }
+
+    fn code(source: &str, count: u64, metadata: Value) -> Value {
+        json!({ "cell_type": "code", "source": source, "execution_count": count, "metadata": metadata, "outputs": [] })
+    }
+
+    #[test]
+    fn quick_mode_replaces_or_complains() {
+        let quick = json!([["epochs: 100", "epochs: 2"], ["2 }", "3 }"]]);
+        assert_eq!(replaced("T { epochs: 100 }", &quick).unwrap(), "T { epochs: 3 }");
+        assert!(replaced("T { epochs: 50 }", &quick).unwrap_err().contains("\"epochs: 100\""));
+        assert!(replaced("a", &json!("a")).is_err());
+        assert!(replaced("a", &json!([["a"]])).is_err());
+    }
+
+    #[test]
+    fn quick_mode_marks_slow_cells_and_leaves_the_rest() {
+        let document = notebook(json!([
+            code("train(100)", 1, json!({ "ddpm": { "quick": [["100", "1"]] } })),
+            code("slow()", 2, json!({ "tags": ["skip-quick"] })),
+            code("slow()", 3, json!({ "ddpm": { "quick": "skip" } })),
+            code("fast()", 4, json!({})),
+        ]));
+        let quick = document.quick().unwrap();
+        assert_eq!(quick["cells"][0]["source"], "train(1)");
+        assert_eq!(quick["cells"][1]["metadata"]["ddpm"]["skip"], true);
+        assert_eq!(quick["cells"][2]["metadata"]["ddpm"]["skip"], true);
+        assert!(quick["cells"][3]["metadata"]["ddpm"]["skip"].is_null());
+        assert!(document.faults("h").is_empty(), "{:?}", document.faults("h"));
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let document = notebook(json!([code("a", 1, json!({})), code("b", 3, json!({})), code(" ", 0, json!({}))]));
+        let faults = document.faults("other");
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults[0].contains("have changed") && faults[1].contains("1 to 2"));
+        assert_eq!(document.code_cells(), 2);
+        assert!(Document::parse(Path::new("a.ipynb"), "<<<<<<< HEAD").is_err());
+    }
+
+    #[test]
+    fn lists_of_lines_and_strings_are_the_same_source() {
+        assert_eq!(joined(&json!(["a\n", "b"])), "a\nb");
+        assert_eq!(joined(&json!("a\nb")), "a\nb");
+    }
+}

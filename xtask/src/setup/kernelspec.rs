@@ -1,0 +1,119 @@
+//! The kernelspec `ddpm-rust`: how Jupyter starts the kernel, with libtorch on its path and settings of our own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::Log;
+use super::kernel::Kernel;
+use super::libtorch::Libtorch;
+use super::python::Environment;
+use crate::project::Project;
+use crate::stamp::write_if_changed;
+
+pub const NAME: &str = "ddpm-rust";
+const START_KERNEL: &str = include_str!("start_kernel.py");
+
+pub fn path(environment: &Environment) -> PathBuf {
+    environment.prefix.join("share/jupyter/kernels").join(NAME).join("kernel.json")
+}
+
+pub fn make(
+    project: &Project,
+    environment: &Environment,
+    libtorch: &Libtorch,
+    kernel: &Kernel,
+    log: &mut Log,
+) -> Result<()> {
+    let files = files(project, environment, libtorch, kernel)?;
+    if files.iter().all(|(path, content)| fs::read_to_string(path).is_ok_and(|existing| &existing == content)) {
+        return Ok(());
+    }
+    log.step(&format!("kernelspec {NAME}"), "", |_| {
+        for (path, content) in &files {
+            write_if_changed(path, content.as_bytes())?;
+        }
+        Ok(((), "Rust (ddpm_tutor)".to_owned()))
+    })
+}
+
+/// All paths are absolute, so a moved checkout is noticed here: the content differs.
+pub fn files(
+    project: &Project,
+    environment: &Environment,
+    libtorch: &Libtorch,
+    kernel: &Kernel,
+) -> Result<Vec<(PathBuf, String)>> {
+    let mut spec = serde_json::to_string_pretty(&spec(project, environment, libtorch, kernel))?;
+    spec.push('\n');
+    Ok(vec![
+        (start_kernel(project), START_KERNEL.to_owned()),
+        (config(project).join("init.evcxr"), init(&project.root)),
+        (path(environment), spec),
+    ])
+}
+
+fn spec(project: &Project, environment: &Environment, libtorch: &Libtorch, kernel: &Kernel) -> Value {
+    let loader = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+    json!({
+        "argv": [environment.python, start_kernel(project), kernel.program, "{connection_file}"],
+        "display_name": "Rust (ddpm_tutor)",
+        "language": "rust",
+        "interrupt_mode": "message",
+        "env": {
+            "LIBTORCH": libtorch.folder,
+            // A GPU machine may have its driver's library on the path that Jupyter was started with.
+            loader: format!("{}:${{{loader}}}", libtorch.run.display()),
+            "EVCXR_TMPDIR": project.evcxr().join("work"),
+            "EVCXR_CONFIG_DIR": config(project),
+        },
+    })
+}
+
+fn start_kernel(project: &Project) -> PathBuf {
+    project.evcxr().join("start_kernel.py")
+}
+
+fn config(project: &Project) -> PathBuf {
+    project.evcxr().join("config")
+}
+
+/// What every kernel does first. Its own start builds a crate without dependencies, which empties the Cargo.lock of the
+/// work folder; cells would then get the newest versions of everything, from the network.
+fn init(root: &Path) -> String {
+    let lock = root.join("Cargo.lock").display().to_string().replace('\'', r"'\''");
+    format!("!cp '{lock}' \"$EVCXR_TMPDIR/Cargo.lock\"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spec_names_libtorch_and_a_configuration_of_our_own() {
+        let project = Project { root: "/p".into() };
+        let environment = Environment {
+            prefix: "/p/.venv".into(),
+            python: "/p/.venv/bin/python".into(),
+            site_packages: "/p/.venv/lib".into(),
+            conda: false,
+        };
+        let libtorch =
+            Libtorch { folder: "/p/.libtorch".into(), run: "/p/.libtorch/run".into(), version: "2".into(), own: false };
+        let kernel = Kernel { program: "/bin/evcxr_jupyter".into(), version: "0.22.0".into() };
+        let spec = spec(&project, &environment, &libtorch, &kernel);
+        assert_eq!(spec["env"]["LIBTORCH"], "/p/.libtorch");
+        assert_eq!(spec["env"]["EVCXR_CONFIG_DIR"], "/p/.evcxr/config");
+        assert_eq!(spec["argv"][2], "/bin/evcxr_jupyter");
+        if cfg!(target_os = "linux") {
+            assert_eq!(spec["env"]["LD_LIBRARY_PATH"], "/p/.libtorch/run:${LD_LIBRARY_PATH}");
+        }
+    }
+
+    #[test]
+    fn a_quote_in_the_path_does_not_end_the_command() {
+        assert!(init(Path::new("/it's")).starts_with(r"!cp '/it'\''s/Cargo.lock'"));
+    }
+}

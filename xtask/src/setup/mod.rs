@@ -1,0 +1,128 @@
+//! Makes what is missing, in order, and says what it does. Quick when nothing is: a few files are looked at.
+
+pub mod kernel;
+pub mod kernelspec;
+pub mod libtorch;
+pub mod packages;
+mod pip_failure;
+pub mod python;
+pub mod requirements;
+pub mod work_folder;
+
+use std::fs::{self, File, TryLockError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::process;
+use crate::project::Project;
+use crate::ui::{self, Step};
+use kernel::Kernel;
+use libtorch::Libtorch;
+use python::Environment;
+
+/// What the user asked for about CUDA, if anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wish {
+    #[default]
+    None,
+    Cpu,
+    Cuda,
+}
+
+/// The parts that are in place now.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    pub environment: Environment,
+    pub libtorch: Libtorch,
+    pub kernel: Kernel,
+}
+
+/// Everything, the warm work folder of the notebooks included.
+pub fn run(project: &Project, wish: Wish) -> Result<Parts> {
+    let mut log = Log::default();
+    let lock = lock(project)?;
+    let parts = make_parts(project, wish, &mut log)?;
+    work_folder::make(project, &parts, &mut log)?;
+    drop(lock);
+    log.close();
+    Ok(parts)
+}
+
+/// All but the work folder, which needs a crate that compiles: a check may well come before that.
+pub fn run_without_work_folder(project: &Project) -> Result<Parts> {
+    let mut log = Log::default();
+    let lock = lock(project)?;
+    let parts = make_parts(project, Wish::None, &mut log)?;
+    drop(lock);
+    log.close();
+    Ok(parts)
+}
+
+fn make_parts(project: &Project, wish: Wish, log: &mut Log) -> Result<Parts> {
+    let environment = packages::make(project, wish, log)?;
+    process::stop_if_interrupted()?;
+    let libtorch = libtorch::make(project, &environment, log)?;
+    let kernel = kernel::make(project, log)?;
+    process::stop_if_interrupted()?;
+    kernelspec::make(project, &environment, &libtorch, &kernel, log)?;
+    Ok(Parts { environment, libtorch, kernel })
+}
+
+/// The steps that had something to do, for the table at the end.
+#[derive(Default)]
+pub struct Log {
+    rows: Vec<(String, Duration)>,
+}
+
+impl Log {
+    /// Does `work` as a step in view of the reader. Only what is not in place comes here.
+    pub fn step<T>(
+        &mut self,
+        label: &str,
+        usually: &str,
+        work: impl FnOnce(&Step) -> Result<(T, String)>,
+    ) -> Result<T> {
+        if self.rows.is_empty() {
+            println!("{}", ui::bold("Setting up"));
+        }
+        let step = Step::start(label, usually);
+        let (value, detail) = work(&step)?;
+        let took = step.done(&detail);
+        self.rows.push((label.to_owned(), took));
+        Ok(value)
+    }
+
+    fn close(&self) {
+        if self.rows.len() > 1 {
+            ui::times_table("The set-up took", &self.rows);
+        }
+        if !self.rows.is_empty() {
+            println!();
+        }
+    }
+}
+
+/// Two set-ups at once would write into each other's files. The lock goes with the process, however that ends.
+fn lock(project: &Project) -> Result<File> {
+    let path = project.target().join("setup.lock");
+    fs::create_dir_all(project.target()).with_context(|| format!("cannot make {}", project.target().display()))?;
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                if !told {
+                    println!("waiting for another set-up in this checkout to end …");
+                    told = true;
+                }
+                process::stop_if_interrupted()?;
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+    }
+}

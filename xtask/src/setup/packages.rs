@@ -1,0 +1,319 @@
+//! `.venv` and the packages of requirements.txt in it: with all of CUDA where there is a GPU, the small set otherwise.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::pip_failure;
+use super::python::{self, Environment};
+use super::requirements::Requirements;
+use super::{Log, Wish};
+use crate::hash::Fingerprint;
+use crate::process::{output_of, run_by_line};
+use crate::project::Project;
+use crate::stamp;
+use crate::trouble::Trouble;
+use crate::ui::Step;
+
+/// Which of torch's own dependencies are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flavour {
+    Cpu,
+    Cuda,
+    /// The user's own LIBTORCH is used, and torch not installed.
+    Own,
+}
+
+/// What `.venv` was made with. Written when everything is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stamp {
+    /// Scripts in an environment name its place, so a moved one is mended.
+    prefix: PathBuf,
+    requirements: String,
+    flavour: Flavour,
+    /// `--cpu` or `--cuda` was given, and holds until the other is.
+    asked_for: bool,
+}
+
+fn stamp_path(project: &Project) -> PathBuf {
+    project.venv().join("ddpm-setup.json")
+}
+
+pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment> {
+    let requirements = Requirements::read(project)?;
+    let (conda, why_not) = python::active_conda(project, &requirements);
+    if let Some(environment) = conda {
+        return Ok(environment);
+    }
+    let venv = project.venv();
+    let mut existing = Environment::at(&venv, false);
+    let old = existing.as_ref().and_then(|_| stamp::load::<Stamp>(&stamp_path(project)));
+    let own_libtorch = project.users_libtorch().is_some();
+    let (flavour, asked_for) = flavour(own_libtorch, wish, old.as_ref());
+    let wanted = Stamp { prefix: venv.clone(), requirements: hash_of(&requirements), flavour, asked_for };
+    if let Some(environment) = existing.take_if(|_| old.as_ref() == Some(&wanted)) {
+        return Ok(environment);
+    }
+    if let Some(why) = why_not {
+        println!("{why}: .venv is used instead");
+    }
+    let environment = match existing {
+        Some(environment) => environment,
+        None => log.step("Python environment .venv", "10 s", |_| new_environment(project))?,
+    };
+    // From here until the new stamp is written, the environment counts as unfinished.
+    let _ = fs::remove_file(stamp_path(project));
+    if old.as_ref().is_some_and(|old| old.prefix != venv) {
+        mend_moved(&environment, old.as_ref().map(|old| old.prefix.as_path()))?;
+    }
+    remove_torn_packages(&environment)?;
+    install(project, &environment, &requirements, flavour, log)?;
+    stamp::save(&stamp_path(project), &wanted)?;
+    Ok(environment)
+}
+
+/// Which set of packages, and whether the user said so.
+fn flavour(own_libtorch: bool, wish: Wish, old: Option<&Stamp>) -> (Flavour, bool) {
+    if own_libtorch {
+        return (Flavour::Own, false);
+    }
+    let old = old.filter(|old| old.flavour != Flavour::Own);
+    match (wish, old) {
+        (Wish::Cpu, _) => (Flavour::Cpu, true),
+        (Wish::Cuda, _) => (Flavour::Cuda, true),
+        (Wish::None, Some(old)) if old.asked_for => (old.flavour, true),
+        // All of CUDA serves a machine without a GPU as well; nothing is taken away again.
+        (Wish::None, Some(old)) if old.flavour == Flavour::Cuda => (Flavour::Cuda, false),
+        (Wish::None, _) if gpu_answers() => (Flavour::Cuda, false),
+        (Wish::None, _) => (Flavour::Cpu, false),
+    }
+}
+
+pub fn gpu_answers() -> bool {
+    cfg!(target_os = "linux")
+        && output_of(Command::new("nvidia-smi").arg("-L")).is_some_and(|list| list.contains("GPU"))
+}
+
+fn hash_of(requirements: &Requirements) -> String {
+    let mut hash = Fingerprint::new();
+    // Comments may change without anything to install.
+    for requirement in &requirements.all {
+        hash.add("requirement", requirement.line.as_bytes());
+    }
+    hash.hex()
+}
+
+fn new_environment(project: &Project) -> Result<(Environment, String)> {
+    let python = python::find()?;
+    let venv = project.venv();
+    if venv.exists() {
+        fs::remove_dir_all(&venv).with_context(|| format!("cannot remove {}", venv.display()))?;
+    }
+    let mut tail = Vec::new();
+    let status = run_by_line(Command::new(&python).args(["-m", "venv"]).arg(&venv), |line| tail.push(line.to_owned()))?;
+    let environment = Environment::at(&venv, false).filter(|_| status.success());
+    match environment {
+        Some(environment) if environment.site_packages.join("pip").is_dir() => {
+            let version =
+                python::version_of(&environment.python).map(|(major, minor)| format!("Python {major}.{minor}"));
+            Ok((environment, version.unwrap_or_default()))
+        }
+        _ => {
+            // A half-made environment would be taken for one whose packages are missing.
+            let _ = fs::remove_dir_all(&venv);
+            Err(venv_trouble(&python, &tail.join("\n")).into())
+        }
+    }
+}
+
+fn venv_trouble(python: &Path, output: &str) -> Trouble {
+    let python = python.display();
+    if let Some(known) = pip_failure::general(output) {
+        return known;
+    }
+    if output.contains("ensurepip") || output.contains("No module named venv") {
+        return Trouble::new(
+            format!("{python} cannot make a virtual environment: its venv module is missing"),
+            "Debian, Ubuntu: apt install python3-venv (elsewhere: a complete Python from python.org), then run this again",
+        );
+    }
+    let last = output.lines().last().unwrap_or("no message");
+    Trouble::new(format!("{python} -m venv .venv failed: {last}"), "mend that, then run this again")
+}
+
+fn install(
+    project: &Project,
+    environment: &Environment,
+    requirements: &Requirements,
+    flavour: Flavour,
+    log: &mut Log,
+) -> Result<()> {
+    let missing: Vec<_> = requirements
+        .libtorch()
+        .into_iter()
+        .filter(|wanted| {
+            let found = environment.installed(&wanted.name);
+            !found.is_some_and(|found| python::same_release(&found, &wanted.version))
+        })
+        .collect();
+    // An old pip gives up at the first break of a connection; this one goes on with the download.
+    let pip_too_old =
+        environment.installed("pip").and_then(|version| version.split('.').next()?.parse().ok()) < Some(26);
+    if pip_too_old {
+        log.step("pip", "5 s", |step| {
+            pip(project, environment, step, &["--upgrade", "pip>=26"])?;
+            Ok(((), environment.installed("pip").unwrap_or_default()))
+        })?;
+    }
+    match flavour {
+        Flavour::Own => {}
+        Flavour::Cpu => {
+            // One by one: after a break, those that are done are not fetched again.
+            for wanted in missing {
+                let (usually, detail) = match wanted.name.as_str() {
+                    "torch" => ("1 to 5 minutes: 0.5 GB to fetch", "libtorch, CPU"),
+                    _ => ("5 s", "a library that libtorch loads"),
+                };
+                log.step(&format!("{} {}", wanted.name, wanted.version), usually, |step| {
+                    pip(project, environment, step, &["--no-deps", &wanted.line]).map(|()| ((), detail.to_owned()))
+                })?;
+            }
+        }
+        Flavour::Cuda => {
+            let lines: Vec<&str> = requirements.libtorch().iter().map(|wanted| wanted.line.as_str()).collect();
+            log.step("torch with CUDA", "5 to 15 minutes: 3 GB to fetch, 5 GB on disk", |step| {
+                pip(project, environment, step, &lines).map(|()| ((), "libtorch, CPU and CUDA".to_owned()))
+            })?;
+        }
+    }
+    let others: Vec<&str> = requirements.others().map(|wanted| wanted.line.as_str()).collect();
+    log.step("JupyterLab and its packages", "30 to 90 s", |step| {
+        pip(project, environment, step, &others)?;
+        Ok(((), format!("JupyterLab {}", environment.installed("jupyterlab").unwrap_or_default())))
+    })
+}
+
+/// `pip install`, with its news in the step and its failures in plain words.
+fn pip(project: &Project, environment: &Environment, step: &Step, arguments: &[&str]) -> Result<()> {
+    let log_file = project.setup_logs().join("pip.log");
+    fs::create_dir_all(project.setup_logs()).context("cannot make the folder for pip's log")?;
+    let mut command = environment.command();
+    command.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-color"]);
+    let modern = environment.installed("pip").and_then(|version| version.split('.').next()?.parse().ok()) >= Some(25);
+    if modern {
+        // `Progress 1000 of 9000`, a line at a time.
+        command.args(["--progress-bar", "raw"]);
+    }
+    command.arg("--log").arg(&log_file).args(arguments);
+    let mut tail: Vec<String> = Vec::new();
+    let mut fetching = String::new();
+    let status = run_by_line(&mut command, |line| {
+        if let Some(progress) = progress(line) {
+            step.say(&format!("{fetching} {progress}"));
+            return;
+        }
+        if let Some(what) = line.trim().strip_prefix("Downloading ") {
+            fetching =
+                what.split_whitespace().next().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
+        }
+        step.say(line.trim());
+        tail.push(line.to_owned());
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    let from = tail.len().saturating_sub(60);
+    Err(pip_failure::explain(&tail[from..].join("\n"), &project.shown(&log_file)).into())
+}
+
+/// pip's `Progress 1000 of 9000` in a reader's units.
+fn progress(line: &str) -> Option<String> {
+    let (done, all) = line.trim().strip_prefix("Progress ")?.split_once(" of ")?;
+    let megabytes = |bytes: &str| bytes.parse::<f64>().map(|bytes| bytes / 1e6).ok();
+    Some(format!("{:.0} of {:.0} MB", megabytes(done)?, megabytes(all)?))
+}
+
+/// What a killed pip leaves: packages without their last file, which the next pip would take for installed, and the
+/// `~` folders that it moves old versions to.
+fn remove_torn_packages(environment: &Environment) -> Result<()> {
+    for entry in fs::read_dir(&environment.site_packages)?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let torn = name.ends_with(".dist-info") && !entry.path().join("INSTALLER").is_file();
+        if torn || name.starts_with('~') {
+            fs::remove_dir_all(entry.path()).with_context(|| format!("cannot remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Scripts begin with the path of their Python. In a moved checkout that path is wrong, or another checkout's.
+fn mend_moved(environment: &Environment, old: Option<&Path>) -> Result<()> {
+    let Some(old) = old else { return Ok(()) };
+    let (old, new) = (old.display().to_string(), environment.prefix.display().to_string());
+    let scripts = fs::read_dir(environment.prefix.join("bin"))?.flatten().map(|entry| entry.path());
+    for script in scripts.chain([environment.prefix.join("pyvenv.cfg")]) {
+        if script.is_symlink() {
+            continue;
+        }
+        // Compiled programs are not text, and name no paths of the environment.
+        if let Ok(text) = fs::read_to_string(&script)
+            && text.contains(&old)
+        {
+            fs::write(&script, text.replace(&old, &new))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(flavour: Flavour, asked_for: bool) -> Stamp {
+        Stamp { prefix: "/p/.venv".into(), requirements: String::new(), flavour, asked_for }
+    }
+
+    #[test]
+    fn an_explicit_wish_holds_and_cuda_is_never_taken_away() {
+        assert_eq!(flavour(false, Wish::Cpu, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cpu, true));
+        assert_eq!(flavour(false, Wish::None, Some(&stamp(Flavour::Cpu, true))), (Flavour::Cpu, true));
+        assert_eq!(flavour(false, Wish::None, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cuda, false));
+        assert_eq!(flavour(false, Wish::Cuda, None), (Flavour::Cuda, true));
+    }
+
+    #[test]
+    fn pips_raw_progress_is_read() {
+        assert_eq!(progress("Progress 1000000 of 530000000").as_deref(), Some("1 of 530 MB"));
+        assert_eq!(progress("Collecting torch"), None);
+    }
+
+    #[test]
+    fn comments_do_not_change_the_hash_and_versions_do() {
+        let hash = |text: &str| hash_of(&Requirements::parse(text));
+        assert_eq!(hash("torch==2.11.0\n"), hash("# libtorch\ntorch==2.11.0 # here\n"));
+        assert_ne!(hash("torch==2.11.0\n"), hash("torch==2.12.0\n"));
+    }
+
+    #[test]
+    fn a_moved_environment_names_its_new_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        fs::write(bin.join("jupyter"), "#!/old/.venv/bin/python\nrun()\n").unwrap();
+        fs::write(folder.path().join("pyvenv.cfg"), "command = python -m venv /old/.venv\n").unwrap();
+        let environment = Environment {
+            prefix: folder.path().into(),
+            python: bin.join("python"),
+            site_packages: folder.path().into(),
+            conda: false,
+        };
+        mend_moved(&environment, Some(Path::new("/old/.venv"))).unwrap();
+        let script = fs::read_to_string(bin.join("jupyter")).unwrap();
+        assert_eq!(script, format!("#!{}/bin/python\nrun()\n", folder.path().display()));
+    }
+}

@@ -1,0 +1,173 @@
+//! Finds a Python, and the environment whose packages are used: `.venv`, or an active conda environment.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::requirements::Requirements;
+use crate::process::output_of;
+use crate::project::Project;
+use crate::trouble::Trouble;
+
+pub const OLDEST: (u32, u32) = (3, 10);
+
+/// A place with Python packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    pub prefix: PathBuf,
+    pub python: PathBuf,
+    pub site_packages: PathBuf,
+    /// Made by the user, and left as it is.
+    pub conda: bool,
+}
+
+impl Environment {
+    /// The environment at `prefix`, if there is a Python in it that can still be run.
+    pub fn at(prefix: &Path, conda: bool) -> Option<Self> {
+        let python = prefix.join("bin/python");
+        // A link to a Python that has been removed or updated since does not count as a file.
+        if !python.is_file() {
+            return None;
+        }
+        let (major, minor) = version_of(&python)?;
+        let site_packages = prefix.join(format!("lib/python{major}.{minor}/site-packages"));
+        site_packages.is_dir().then(|| Self { prefix: prefix.to_path_buf(), python, site_packages, conda })
+    }
+
+    /// The installed version of a package. An install that was cut short does not count: pip writes INSTALLER after
+    /// all other files of a package.
+    pub fn installed(&self, package: &str) -> Option<String> {
+        let wanted = format!("{}-", normalised(package));
+        let entries = fs::read_dir(&self.site_packages).ok()?;
+        entries.flatten().find_map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let stem = name.strip_suffix(".dist-info")?;
+            let (package, version) = stem.rsplit_once('-')?;
+            let matches = format!("{}-", normalised(package)) == wanted;
+            (matches && entry.path().join("INSTALLER").is_file()).then(|| version.to_owned())
+        })
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.python);
+        // Packages of the user's home and paths of another project have no place here.
+        command.env_remove("PYTHONPATH").env_remove("PYTHONHOME").env("PYTHONNOUSERSITE", "1");
+        command.env("PYTHONUNBUFFERED", "1").env("PYTHONUTF8", "1");
+        command
+    }
+
+    pub fn torch(&self) -> PathBuf {
+        self.site_packages.join("torch")
+    }
+}
+
+fn normalised(package: &str) -> String {
+    package.to_lowercase().replace(['-', '.'], "_")
+}
+
+/// The conda environment that is active and made from environment.yml. The second value says why one is not used.
+pub fn active_conda(project: &Project, wanted: &Requirements) -> (Option<Environment>, Option<String>) {
+    let Some(prefix) = env::var_os("CONDA_PREFIX").map(PathBuf::from) else {
+        return (None, None);
+    };
+    let name = prefix.display().to_string();
+    let Some(environment) = Environment::at(&prefix, true) else {
+        return (None, Some(format!("the active conda environment {name} has no Python")));
+    };
+    let own_libtorch = project.users_libtorch().is_some();
+    for requirement in &wanted.all {
+        if requirement.is_libtorch() && (own_libtorch || requirement.name != "torch") {
+            continue;
+        }
+        let found = environment.installed(&requirement.name);
+        // torch must be the very version; of the others any is good enough for an environment that is the user's.
+        let good = match &found {
+            Some(version) => requirement.name != "torch" || same_release(version, &requirement.version),
+            None => false,
+        };
+        if !good {
+            let found = found.map_or("no".to_owned(), |version| format!("{version} of"));
+            let why = format!(
+                "the active conda environment {name} has {found} {} where {} is wanted",
+                requirement.name, requirement.version
+            );
+            return (None, Some(why));
+        }
+    }
+    (Some(environment), None)
+}
+
+/// `2.11.0+cu130` is the release 2.11.0.
+pub fn same_release(found: &str, wanted: &str) -> bool {
+    found.trim().split('+').next() == Some(wanted)
+}
+
+/// A Python on the PATH to make `.venv` with.
+pub fn find() -> Result<PathBuf> {
+    let names = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
+    let mut too_old = None;
+    for name in names {
+        let python = PathBuf::from(name);
+        match version_of(&python) {
+            Some(version) if version >= OLDEST => return Ok(python),
+            Some(version) => too_old = too_old.or(Some((name, version))),
+            None => {}
+        }
+    }
+    let advice = "install Python 3.10 or later (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python; \
+                  or python.org), then run this again";
+    Err(match too_old {
+        Some((name, (major, minor))) => {
+            Trouble::new(format!("{name} is Python {major}.{minor}, and 3.10 or later is wanted"), advice)
+        }
+        None => {
+            Trouble::new("there is no Python on the PATH (tried python3, python, python3.10 to python3.14)", advice)
+        }
+    }
+    .into())
+}
+
+pub fn version_of(python: &Path) -> Option<(u32, u32)> {
+    let code = "import sys; print('%d.%d' % sys.version_info[:2])";
+    parse_version(&output_of(Command::new(python).args(["-I", "-S", "-c", code]))?)
+}
+
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.trim().split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert_eq!(parse_version("3.9\n"), Some((3, 9)));
+        assert!(parse_version("3.9").unwrap() < OLDEST);
+        assert!(parse_version("3.14").unwrap() > OLDEST);
+        assert_eq!(parse_version("Python"), None);
+        assert!(same_release("2.11.0+cu130\n", "2.11.0"));
+        assert!(!same_release("2.11.1", "2.11.0"));
+    }
+
+    #[test]
+    fn a_package_counts_once_its_last_file_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment {
+            prefix: folder.path().to_path_buf(),
+            python: "python".into(),
+            site_packages: folder.path().to_path_buf(),
+            conda: false,
+        };
+        let info = folder.path().join("nvidia_cuda_cupti-13.0.85.dist-info");
+        fs::create_dir(&info).unwrap();
+        assert_eq!(environment.installed("nvidia-cuda-cupti"), None);
+        fs::write(info.join("INSTALLER"), "pip\n").unwrap();
+        assert_eq!(environment.installed("nvidia-cuda-cupti").as_deref(), Some("13.0.85"));
+        assert_eq!(environment.installed("nvidia-cuda"), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! requirements.txt: the pinned versions in it, and which lines bring libtorch.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::project::Project;
+
+/// A line of requirements.txt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    pub name: String,
+    pub version: String,
+    /// The whole line, with its marker: what pip is given.
+    pub line: String,
+}
+
+impl Requirement {
+    fn parse(line: &str) -> Option<Self> {
+        let line = line.split(" #").next().unwrap_or_default().trim();
+        if line.is_empty() || line.starts_with('#') {
+            return None;
+        }
+        let spec = line.split(';').next().unwrap_or_default();
+        let (name, version) = spec.split_once("==")?;
+        Some(Self { name: name.trim().to_owned(), version: version.trim().to_owned(), line: line.to_owned() })
+    }
+
+    /// libtorch, and the packages without which its CPU library does not load.
+    pub fn is_libtorch(&self) -> bool {
+        self.name == "torch" || self.name.starts_with("nvidia-")
+    }
+
+    /// Whether the marker lets it in on this system. The file uses one marker only.
+    pub fn applies(&self) -> bool {
+        !self.line.contains("sys_platform == \"linux\"") || cfg!(target_os = "linux")
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Requirements {
+    pub all: Vec<Requirement>,
+}
+
+impl Requirements {
+    pub fn read(project: &Project) -> Result<Self> {
+        let path = project.requirements();
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(Self::parse(&text))
+    }
+
+    pub fn parse(text: &str) -> Self {
+        let all = text.lines().filter_map(Requirement::parse).filter(Requirement::applies).collect();
+        Self { all }
+    }
+
+    pub fn version_of(&self, name: &str) -> Result<&str> {
+        let found = self.all.iter().find(|requirement| requirement.name == name);
+        found
+            .map(|requirement| requirement.version.as_str())
+            .with_context(|| format!("requirements.txt pins no {name}"))
+    }
+
+    /// libtorch's lines, small ones first: after an interrupted download of the big one they stay done.
+    pub fn libtorch(&self) -> Vec<&Requirement> {
+        let mut lines: Vec<_> = self.all.iter().filter(|requirement| requirement.is_libtorch()).collect();
+        lines.sort_by_key(|requirement| requirement.name == "torch");
+        lines
+    }
+
+    pub fn others(&self) -> impl Iterator<Item = &Requirement> {
+        self.all.iter().filter(|requirement| !requirement.is_libtorch())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# a list\ntorch==2.11.0\n\nnvidia-cuda-cupti==13.0.85; sys_platform == \"linux\"\n\
+                        jupyterlab==4.6.6  # the editor\n";
+
+    #[test]
+    fn splits_libtorch_from_the_rest() {
+        let requirements = Requirements::parse(TEXT);
+        assert_eq!(requirements.version_of("torch").unwrap(), "2.11.0");
+        assert_eq!(requirements.version_of("jupyterlab").unwrap(), "4.6.6");
+        assert!(requirements.version_of("numpy").is_err());
+        let others: Vec<_> = requirements.others().map(|line| line.line.as_str()).collect();
+        assert_eq!(others, ["jupyterlab==4.6.6"]);
+        assert_eq!(requirements.libtorch().last().unwrap().name, "torch");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn markers_are_kept_for_pip() {
+        let requirements = Requirements::parse(TEXT);
+        assert_eq!(requirements.libtorch()[0].line, "nvidia-cuda-cupti==13.0.85; sys_platform == \"linux\"");
+    }
+
+    #[test]
+    fn the_projects_own_list_pins_what_the_set_up_needs() {
+        let requirements = Requirements::read(&Project::locate()).unwrap();
+        for name in ["torch", "jupyterlab", "nbclient", "nbformat", "nbconvert", "jupyter_client"] {
+            requirements.version_of(name).unwrap();
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The warm work folder of notebook cells: the crate and its dependencies, compiled before the reader's first cell.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{Log, Parts};
+use crate::hash::Fingerprint;
+use crate::notebooks::execute::{self, Event};
+use crate::process::output_of;
+use crate::project::Project;
+use crate::stamp;
+use crate::trouble::Trouble;
+use crate::ui::{self, Step};
+
+/// What the folder was built from. A new start is needed when the first group changes, a quick rebuild otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stamp {
+    root: PathBuf,
+    rust: String,
+    libtorch: PathBuf,
+    libtorch_version: String,
+    kernel: String,
+
+    manifests: String,
+    sources: String,
+}
+
+impl Stamp {
+    fn same_base(&self, other: &Self) -> bool {
+        let base = |stamp: &Self| Self { manifests: String::new(), sources: String::new(), ..stamp.clone() };
+        base(self) == base(other)
+    }
+}
+
+pub fn folder(project: &Project) -> PathBuf {
+    project.evcxr().join("work")
+}
+
+fn stamp_path(project: &Project) -> PathBuf {
+    folder(project).join("ddpm-setup.json")
+}
+
+pub fn is_warm(project: &Project, parts: &Parts) -> Result<bool> {
+    Ok(stamp::load::<Stamp>(&stamp_path(project)) == Some(current(project, parts)?))
+}
+
+pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
+    let wanted = current(project, parts)?;
+    let old = stamp::load::<Stamp>(&stamp_path(project));
+    if old.as_ref() == Some(&wanted) {
+        return Ok(());
+    }
+    let cold = !old.is_some_and(|old| old.same_base(&wanted));
+    let (label, usually) = match cold {
+        true => ("notebook work folder", "2 to 5 minutes the first time: libtorch's bindings are compiled"),
+        false => ("notebook work folder", "10 to 60 s: the crate has changed"),
+    };
+    log.step(label, usually, |step| {
+        // A kernel that starts now waits until the folder is whole.
+        fs::create_dir_all(project.evcxr())?;
+        let guard = File::create(project.evcxr().join("work.lock"))?;
+        guard.lock().context("cannot lock the notebook work folder")?;
+        let _ = fs::remove_file(stamp_path(project));
+        if cold && started_with(project).as_deref() != Some(&base_of(&wanted)) {
+            // Built for another compiler, libtorch or place: nothing in it can be used again.
+            let _ = fs::remove_dir_all(folder(project));
+        }
+        fs::create_dir_all(folder(project))?;
+        stamp::write_atomically(&started_path(project), base_of(&wanted).as_bytes())?;
+        let detail = warm(project, parts, step)?;
+        remove_leftovers(&folder(project));
+        stamp::save(&stamp_path(project), &wanted)?;
+        Ok(((), detail))
+    })
+}
+
+/// Notes what an unfinished folder was begun for: after an interruption the build goes on.
+fn started_path(project: &Project) -> PathBuf {
+    folder(project).join("ddpm-started")
+}
+
+fn started_with(project: &Project) -> Option<String> {
+    fs::read_to_string(started_path(project)).ok()
+}
+
+fn base_of(stamp: &Stamp) -> String {
+    let mut hash = Fingerprint::new();
+    for part in [&stamp.rust, &stamp.libtorch_version, &stamp.kernel] {
+        hash.add("part", part.as_bytes());
+    }
+    hash.add("root", stamp.root.as_os_str().as_encoded_bytes());
+    hash.add("libtorch", stamp.libtorch.as_os_str().as_encoded_bytes());
+    hash.hex()
+}
+
+fn current(project: &Project, parts: &Parts) -> Result<Stamp> {
+    let mut manifests = Fingerprint::new();
+    for file in ["Cargo.toml", "Cargo.lock", "utils/Cargo.toml"] {
+        manifests.add_file(&project.root, Path::new(file))?;
+    }
+    let mut sources = Fingerprint::new();
+    for folder in ["src", "utils/src"] {
+        sources.add_folder(&project.root, Path::new(folder))?;
+    }
+    sources.add_file(&project.root, Path::new("build.rs"))?;
+    Ok(Stamp {
+        root: project.root.clone(),
+        rust: output_of(Command::new("rustc").arg("-V")).unwrap_or_default(),
+        libtorch: parts.libtorch.folder.clone(),
+        libtorch_version: parts.libtorch.version.clone(),
+        kernel: parts.kernel.version.clone(),
+        manifests: manifests.hex(),
+        sources: sources.hex(),
+    })
+}
+
+/// Runs the first cell that every notebook has, through a real client, in this very folder.
+fn warm(project: &Project, parts: &Parts, step: &Step) -> Result<String> {
+    let library = fs::read_to_string(project.root.join("src/lib.rs")).unwrap_or_default();
+    let mut cells = vec![":dep ddpm_tutor = { path = \"..\" }"];
+    if library.contains("pub mod prelude") {
+        cells.push("use ddpm_tutor::prelude::*;");
+    }
+    // A statement, not only items: it is compiled differently.
+    cells.push("println!(\"warm\");");
+    let notebook = execute::scratch_notebook(&cells);
+    let input = project.setup_logs().join("warm.ipynb");
+    stamp::write_atomically(&input, notebook.to_string().as_bytes())?;
+    fs::create_dir_all(project.notebooks())?;
+
+    let mut failure = None;
+    let job = execute::Job { input: &input, output: None, source_hash: None, kernel_env: &work_here(project) };
+    execute::run(project, parts, &job, |event| match event {
+        Event::Output { text, .. } => step.say(text.trim()),
+        Event::Failed { message, .. } => failure = Some(ui::plain(&message)),
+        _ => {}
+    })?;
+    let Some(message) = failure else {
+        let same = locked_as_in_project(project)?;
+        return Ok(if same { "on the versions of Cargo.lock".to_owned() } else { String::new() });
+    };
+    let log = project.setup_logs().join("work-folder.log");
+    stamp::write_atomically(&log, message.as_bytes())?;
+    Err(explain(&message, &project.shown(&log)).into())
+}
+
+fn work_here(project: &Project) -> Vec<(String, String)> {
+    vec![("DDPM_TUTOR_WORK".to_owned(), folder(project).display().to_string())]
+}
+
+fn explain(message: &str, log: &str) -> Trouble {
+    let has = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    if has(&["No space left on device"]) {
+        return Trouble::new("the disk is full", "the notebook work folder needs 1 GB; make room, then run this again");
+    }
+    if has(&[
+        "Could not resolve host",
+        "Could not connect",
+        "failed to download",
+        "failed to fetch",
+        "download of config.json failed",
+    ]) {
+        return Trouble::new(
+            "the crate's dependencies could not be fetched: the crate registry cannot be reached",
+            "connect to a network, then run this again; once set up, no network is needed",
+        );
+    }
+    if has(&["linker `cc` not found", "linker `clang` not found"]) {
+        return Trouble::new(
+            "there is no linker",
+            "Debian, Ubuntu: apt install build-essential; macOS: xcode-select --install; then run this again",
+        );
+    }
+    let first = message.lines().find(|line| line.contains("error")).or(message.lines().next()).unwrap_or("no message");
+    Trouble::new(
+        format!("the crate could not be compiled for notebooks: {}", ui::cut(first.trim(), 200)),
+        format!("cargo build shows whether the crate itself compiles; the whole message is in {log}"),
+    )
+}
+
+/// Whether every package that cells are built from has the version of the project's own Cargo.lock.
+pub fn locked_as_in_project(project: &Project) -> Result<bool> {
+    let packages = |path: &Path| -> Result<Vec<(String, String)>> {
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(packages_in(&text))
+    };
+    let ours = packages(&project.root.join("Cargo.lock"))?;
+    let theirs = packages(&folder(project).join("Cargo.lock"))?;
+    Ok(theirs.iter().all(|package| package.0 == "ctx" || ours.contains(package)))
+}
+
+fn packages_in(lock: &str) -> Vec<(String, String)> {
+    let value =
+        |line: &str, key: &str| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"').map(str::to_owned);
+    let lines: Vec<&str> = lock.lines().collect();
+    let pairs = lines.windows(2);
+    pairs.filter_map(|pair| Some((value(pair[0], "name")?, value(pair[1], "version")?))).collect()
+}
+
+/// The compiled cells of the warm-up. A copy of the folder need not carry them.
+fn remove_leftovers(folder: &Path) {
+    let Ok(targets) = fs::read_dir(folder.join("target")) else {
+        return;
+    };
+    for target in targets.flatten() {
+        let Ok(files) = fs::read_dir(target.path().join("debug/deps")) else {
+            continue;
+        };
+        for file in files.flatten() {
+            if file.file_name().to_string_lossy().starts_with("libcode_") {
+                let _ = fs::remove_file(file.path());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(rust: &str, sources: &str) -> Stamp {
+        Stamp {
+            root: "/p".into(),
+            rust: rust.into(),
+            libtorch: "/p/.libtorch".into(),
+            libtorch_version: "2.11.0".into(),
+            kernel: "0.22.0".into(),
+            manifests: "m".into(),
+            sources: sources.into(),
+        }
+    }
+
+    #[test]
+    fn new_sources_need_no_new_start_and_a_new_compiler_does() {
+        assert!(stamp("1.95", "a").same_base(&stamp("1.95", "b")));
+        assert!(!stamp("1.95", "a").same_base(&stamp("1.96", "a")));
+        assert_eq!(base_of(&stamp("1.95", "a")), base_of(&stamp("1.95", "b")));
+        assert_ne!(base_of(&stamp("1.95", "a")), base_of(&stamp("1.96", "a")));
+    }
+
+    #[test]
+    fn packages_of_a_lock_file_are_read() {
+        let lock = "version = 4\n\n[[package]]\nname = \"rand\"\nversion = \"0.10.1\"\nsource = \"x\"\n\n[[package]]\n\
+                    name = \"tch\"\nversion = \"0.24.0\"\n";
+        let pair = |name: &str, version: &str| (name.to_owned(), version.to_owned());
+        assert_eq!(packages_in(lock), [pair("rand", "0.10.1"), pair("tch", "0.24.0")]);
+    }
+
+    #[test]
+    fn failures_of_the_build_are_told_apart() {
+        assert!(explain("[6] Could not resolve host: x", "l").what.contains("cannot be reached"));
+        assert!(explain("x\nerror[E0425]: cannot find value\n", "l").what.contains("E0425"));
+    }
+}

@@ -1,0 +1,137 @@
+//! `cargo xtask test`: everything that must hold, the cheapest check first, until one fails.
+
+use std::env;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::notebooks::{self, document::Document};
+use crate::process::run_in_view;
+use crate::project::Project;
+use crate::setup::{self, Parts, Wish};
+use crate::trouble::{Interrupted, Reported};
+use crate::ui;
+
+/// A check that is a call of cargo: how one types it, and what it needs in its environment.
+struct Check {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    environment: Option<(&'static str, &'static str)>,
+}
+
+const FORMAT: Check = Check { name: "format", arguments: &["fmt", "--all", "--check"], environment: None };
+const REST: [Check; 3] = [
+    Check {
+        name: "clippy",
+        arguments: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        environment: None,
+    },
+    Check { name: "tests", arguments: &["test", "--workspace"], environment: None },
+    Check {
+        name: "documentation",
+        arguments: &["doc", "--workspace", "--no-deps"],
+        environment: Some(("RUSTDOCFLAGS", "-D warnings")),
+    },
+];
+
+impl Check {
+    fn as_typed(&self) -> String {
+        let before = self.environment.map(|(name, value)| format!("{name}=\"{value}\" ")).unwrap_or_default();
+        format!("{before}cargo {}", self.arguments.join(" "))
+    }
+
+    fn run(&self, project: &Project, parts: &Parts) -> Result<bool> {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(self.arguments).current_dir(&project.root).envs(self.environment);
+        // What cargo sets for this very program would confuse the crates that it now builds.
+        for (name, _) in env::vars_os() {
+            let shown = name.to_string_lossy();
+            if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") || shown == "CARGO_BIN_NAME" {
+                command.env_remove(&name);
+            }
+        }
+        // Doc tests are linked by rustdoc, which knows nothing of the search path in the other binaries.
+        let loader = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+        let known = env::var_os(loader).unwrap_or_default();
+        let run = &parts.libtorch.run;
+        let others = env::split_paths(&known).filter(|path| path != run);
+        let folders: Vec<_> = std::iter::once(run.clone()).chain(others).collect();
+        command.env(loader, env::join_paths(folders)?);
+        Ok(run_in_view(&mut command)?.success())
+    }
+}
+
+pub fn run(project: &Project) -> Result<()> {
+    let parts = setup::run_without_work_folder(project)?;
+    let mut tally = Tally::default();
+    tally.step(FORMAT.name, &FORMAT.as_typed(), || FORMAT.run(project, &parts))?;
+    let check = "cargo xtask notebooks --check";
+    tally.step("notebooks are current", check, || notebooks::check(project).map(|bad| bad == 0))?;
+    for check in &REST {
+        tally.step(check.name, &check.as_typed(), || check.run(project, &parts))?;
+    }
+    // Only now: the work folder needs a crate that compiles.
+    tally.step("notebook work folder", "cargo xtask setup", || setup::run(project, Wish::None).map(|_| true))?;
+    for notebook in notebooks::all(project)? {
+        let name = Document::name(&notebook);
+        let again = format!("cargo xtask notebooks --run {name} --quick");
+        tally.step(&format!("notebook {name}"), &again, || {
+            notebooks::execute_one(project, &parts, &notebook, true).map(|_| true)
+        })?;
+    }
+    tally.close();
+    println!("{} passed, 0 failed", tally.rows.len());
+    Ok(())
+}
+
+#[derive(Default)]
+struct Tally {
+    rows: Vec<(String, Duration)>,
+}
+
+impl Tally {
+    /// Stops everything at the first step that fails, and says how to repeat that step alone.
+    fn step(&mut self, name: &str, again: &str, work: impl FnOnce() -> Result<bool>) -> Result<()> {
+        println!("\n{} {}", ui::bold(name), ui::dim(&format!("({again})")));
+        let started = Instant::now();
+        let result = work();
+        if let Ok(true) = result {
+            self.rows.push((name.to_owned(), started.elapsed()));
+            return Ok(());
+        }
+        match result {
+            Err(error) if error.is::<Interrupted>() => return Err(error),
+            Err(error) if !error.is::<Reported>() => crate::show(&error),
+            _ => {}
+        }
+        self.close();
+        println!("\n{} {name}, after {}", ui::red("failed:"), ui::time(started.elapsed()));
+        println!("  {} {again}", ui::bold("this step alone:"));
+        println!("{} passed, 1 failed", self.rows.len());
+        Err(Reported.into())
+    }
+
+    fn close(&self) {
+        ui::times_table("What was checked", &self.rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_shown_as_one_types_them() {
+        assert_eq!(REST[0].as_typed(), "cargo clippy --workspace --all-targets -- -D warnings");
+        assert_eq!(REST[2].as_typed(), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --workspace --no-deps");
+    }
+
+    #[test]
+    fn the_first_failure_ends_it() {
+        let mut tally = Tally::default();
+        tally.step("a", "a", || Ok(true)).unwrap();
+        assert!(tally.step("b", "b", || Ok(false)).unwrap_err().is::<Reported>());
+        assert_eq!(tally.rows.len(), 1);
+    }
+}
