@@ -9,8 +9,7 @@ use ddpm_utils::animation::ScatterAnimation;
 use ddpm_utils::display::Picture;
 use ddpm_utils::highlight::highlight_rust;
 use ddpm_utils::plots::{
-    AxisScale, Limits, LineChart, LineStyle, Panel, ScatterPanels, ScatterPlot, Series,
-    VectorField, line_charts,
+    AxisScale, Limits, LineChart, LineStyle, Panel, ScatterPanels, ScatterPlot, Series, VectorField, line_charts,
 };
 use ndarray::Array2;
 
@@ -19,10 +18,7 @@ struct Noise(u64);
 
 impl Noise {
     fn uniform(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 
@@ -60,11 +56,7 @@ fn linear_alpha_bar(steps: usize) -> Vec<f64> {
 }
 
 fn cosine_alpha_bar(steps: usize) -> Vec<f64> {
-    let f = |t: usize| {
-        ((t as f64 / steps as f64 + 0.008) / 1.008 * PI / 2.0)
-            .cos()
-            .powi(2)
-    };
+    let f = |t: usize| ((t as f64 / steps as f64 + 0.008) / 1.008 * PI / 2.0).cos().powi(2);
     (1..=steps).map(|t| (f(t) / f(0)).max(1e-9)).collect()
 }
 
@@ -75,10 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let took = start.elapsed();
         picture.save(folder.join(name))?;
         let (bytes, ms) = (picture.bytes.len() / 1024, took.as_millis());
-        println!(
-            "{name:24} {:4} x {:3}  {bytes:5} KiB  {ms:5} ms  {}",
-            picture.width, picture.height, picture.alt
-        );
+        println!("{name:24} {:4} x {:3}  {bytes:5} KiB  {ms:5} ms  {}", picture.width, picture.height, picture.alt);
         Ok(())
     };
     let mut noise = Noise(7);
@@ -101,28 +90,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut holey = x0.clone();
     holey[[3, 1]] = f32::NAN;
     holey[[70, 0]] = f32::INFINITY;
-    let plain = ScatterPlot {
-        title: "Without colours".into(),
-        points: holey,
-        ..Default::default()
-    };
+    let plain = ScatterPlot { title: "Without colours".into(), points: holey, ..Default::default() };
     keep("scatter_plain.png", Instant::now(), plain.picture()?)?;
 
     let panel = |t: usize| {
-        let points = if t == 0 {
-            x0.clone()
-        } else {
-            noised(&x0, &eps, alpha_bar[t - 1])
-        };
+        let points = if t == 0 { x0.clone() } else { noised(&x0, &eps, alpha_bar[t - 1]) };
         Panel::new(format!("t = {t}"), points, colors.clone())
     };
     for (name, times, columns) in [
         ("panels.png", vec![0, 50, 150, 300, 1000], None),
-        (
-            "panels_rows.png",
-            vec![0, 20, 50, 100, 150, 200, 300, 400, 600, 1000],
-            Some(5),
-        ),
+        ("panels_rows.png", vec![0, 20, 50, 100, 150, 200, 300, 400, 600, 1000], Some(5)),
     ] {
         let start = Instant::now();
         let panels = ScatterPanels {
@@ -137,56 +114,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let (linear, cosine) = (linear_alpha_bar(1000), cosine_alpha_bar(1000));
     let snr = |a: &[f64]| a.iter().map(|a| a / (1.0 - a)).collect::<Vec<_>>();
-    let chart =
-        |title: &str, y_label: &str, y_scale, linear: Vec<f64>, cosine: Vec<f64>| LineChart {
-            title: title.into(),
-            x_label: "timestep t".into(),
-            y_label: y_label.into(),
-            series: vec![
-                Series::counted("linear", linear),
-                Series::counted("cosine", cosine),
-            ],
-            y_scale,
-        };
+    let chart = |title: &str, y_label: &str, y_scale, linear: Vec<f64>, cosine: Vec<f64>| LineChart {
+        title: title.into(),
+        x_label: "timestep t".into(),
+        y_label: y_label.into(),
+        series: vec![Series::counted("linear", linear), Series::counted("cosine", cosine)],
+        y_scale,
+    };
     let charts = [
-        chart(
-            "Signal that is left",
-            "α\u{304}",
-            AxisScale::Linear,
-            linear.clone(),
-            cosine.clone(),
-        ),
-        chart(
-            "Signal-to-noise ratio",
-            "SNR = α\u{304} / (1 − α\u{304})",
-            AxisScale::Log,
-            snr(&linear),
-            snr(&cosine),
-        ),
+        chart("Signal that is left", "α\u{304}", AxisScale::Linear, linear.clone(), cosine.clone()),
+        chart("Signal-to-noise ratio", "SNR = α\u{304} / (1 − α\u{304})", AxisScale::Log, snr(&linear), snr(&cosine)),
     ];
-    keep(
-        "schedules.svg",
-        start,
-        line_charts("Variance schedules", &charts)?,
-    )?;
+    keep("schedules.svg", start, line_charts("Variance schedules", &charts)?)?;
 
     let start = Instant::now();
     let batches = 60;
     let raw: Vec<f64> = (0..100 * batches)
-        .map(|i| {
-            0.32 + 0.7 * (-(i as f64) / 400.0).exp()
-                + 0.05 * noise.normal().abs()
-                + 0.02 * noise.normal()
-        })
+        .map(|i| 0.32 + 0.7 * (-(i as f64) / 400.0).exp() + 0.05 * noise.normal().abs() + 0.02 * noise.normal())
         .collect();
     let mut smooth = Vec::new();
     for value in &raw {
         let last = smooth.last().copied().unwrap_or(*value);
         smooth.push(0.99 * last + 0.01 * value);
     }
-    let epochs: Vec<f64> = (0..raw.len())
-        .map(|i| (i + 1) as f64 / batches as f64)
-        .collect();
+    let epochs: Vec<f64> = (0..raw.len()).map(|i| (i + 1) as f64 / batches as f64).collect();
     let mut validation: Vec<f64> = smooth.iter().step_by(batches).map(|v| v + 0.012).collect();
     validation[40] = f64::NAN;
     let loss = LineChart {
@@ -201,11 +152,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         y_scale: AxisScale::Log,
     };
     keep("loss.svg", start, loss.picture()?)?;
-    let empty = LineChart {
-        title: "No data yet".into(),
-        x_label: "epoch".into(),
-        ..Default::default()
-    };
+    let empty = LineChart { title: "No data yet".into(), x_label: "epoch".into(), ..Default::default() };
     keep("empty.svg", Instant::now(), empty.picture()?)?;
 
     let start = Instant::now();
@@ -246,23 +193,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             std::iter::once(panel(t)).chain(beside).collect()
         };
         let frames = (0..=40).map(frame).collect();
-        let animation = ScatterAnimation {
-            frames,
-            limits: Limits::Square(3.6),
-            ..Default::default()
-        };
+        let animation = ScatterAnimation { frames, limits: Limits::Square(3.6), ..Default::default() };
         keep(name, start, animation.picture()?)?;
     }
 
     let html = highlight_rust(include_str!("../src/throttle.rs"));
-    let page = |back: &str, text: &str| {
-        format!("<div style=\"background:{back};color:{text}\">{html}</div>")
-    };
-    let page = format!(
-        "<meta charset=\"utf-8\">{}{}",
-        page("#fff", "#222"),
-        page("#111", "#ddd")
-    );
+    let page = |back: &str, text: &str| format!("<div style=\"background:{back};color:{text}\">{html}</div>");
+    let page = format!("<meta charset=\"utf-8\">{}{}", page("#fff", "#222"), page("#111", "#ddd"));
     std::fs::write(folder.join("highlight.html"), page)?;
     Ok(())
 }

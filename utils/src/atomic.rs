@@ -55,15 +55,9 @@ pub fn write_atomic_with(
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), WriteError> {
     let path = path.as_ref();
-    let failed = |source| WriteError::Write {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| WriteError::Write { path: path.to_owned(), source };
     if path.file_name().is_none() || path.is_dir() {
-        return Err(failed(io::Error::new(
-            io::ErrorKind::IsADirectory,
-            "this is a folder, not a file",
-        )));
+        return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "this is a folder, not a file")));
     }
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -72,20 +66,13 @@ pub fn write_atomic_with(
     let mut temporary = new_file_in(folder).map_err(|source| {
         let (path, folder) = (path.to_owned(), folder.to_owned());
         if folder.exists() {
-            WriteError::Folder {
-                path,
-                folder,
-                source,
-            }
+            WriteError::Folder { path, folder, source }
         } else {
             WriteError::NoFolder { path, folder }
         }
     })?;
     let file = temporary.as_file_mut();
-    write(file)
-        .and_then(|()| file.flush())
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
+    write(file).and_then(|()| file.flush()).and_then(|()| file.sync_all()).map_err(failed)?;
     temporary.persist(path).map_err(|e| failed(e.error))?;
     sync_folder(folder).map_err(failed)
 }
@@ -105,11 +92,7 @@ fn new_file_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 
 /// The new name itself must reach the disk, too. Only Unix can sync a folder.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -117,10 +100,7 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
-        fs::read_dir(folder)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect()
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
     }
 
     #[test]
@@ -143,10 +123,7 @@ mod tests {
             Err(io::Error::other("disk on fire"))
         });
         let message = error.unwrap_err().to_string();
-        assert!(
-            message.contains("a.txt") && message.contains("disk on fire"),
-            "{message}"
-        );
+        assert!(message.contains("a.txt") && message.contains("disk on fire"), "{message}");
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["a.txt"]);
     }
@@ -156,25 +133,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("missing");
         let error = write_atomic(missing.join("a.txt"), b"x").unwrap_err();
-        assert!(
-            matches!(&error, WriteError::NoFolder { folder, .. } if *folder == missing),
-            "{error}"
-        );
+        assert!(matches!(&error, WriteError::NoFolder { folder, .. } if *folder == missing), "{error}");
         fs::write(folder.path().join("file"), b"").unwrap();
         let error = write_atomic(folder.path().join("file/a.txt"), b"x").unwrap_err();
-        assert!(
-            matches!(
-                error,
-                WriteError::Folder { .. } | WriteError::NoFolder { .. }
-            ),
-            "{error}"
-        );
-        assert!(
-            write_atomic(folder.path(), b"x")
-                .unwrap_err()
-                .to_string()
-                .contains("folder")
-        );
+        assert!(matches!(error, WriteError::Folder { .. } | WriteError::NoFolder { .. }), "{error}");
+        assert!(write_atomic(folder.path(), b"x").unwrap_err().to_string().contains("folder"));
     }
 
     #[cfg(unix)]
@@ -185,22 +148,14 @@ mod tests {
         let path = folder.path().join("a.txt");
         write_atomic(&path, b"old").unwrap();
         fs::write(folder.path().join("plain"), b"").unwrap();
-        let mode = |name: &str| {
-            fs::metadata(folder.path().join(name))
-                .unwrap()
-                .permissions()
-                .mode()
-        };
+        let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode("a.txt"), mode("plain"));
 
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
         // The administrator may write everywhere: nothing to see then.
         if File::create(folder.path().join("probe")).is_err() {
             let error = write_atomic(&path, b"new").unwrap_err();
-            assert!(
-                matches!(&error, WriteError::Folder { folder: f, .. } if f == folder.path()),
-                "{error}"
-            );
+            assert!(matches!(&error, WriteError::Folder { folder: f, .. } if f == folder.path()), "{error}");
             assert_eq!(fs::read(&path).unwrap(), b"old");
         }
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -210,9 +165,6 @@ mod tests {
     #[test]
     fn a_folder_that_takes_no_files_is_named_even_for_the_administrator() {
         let error = write_atomic("/proc/a.txt", b"x").unwrap_err();
-        assert!(
-            matches!(&error, WriteError::Folder { folder, .. } if folder == Path::new("/proc")),
-            "{error}"
-        );
+        assert!(matches!(&error, WriteError::Folder { folder, .. } if folder == Path::new("/proc")), "{error}");
     }
 }

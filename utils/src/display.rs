@@ -109,15 +109,8 @@ impl Picture {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
         let path = path.as_ref();
         let expected = self.mime.ending();
-        if !path
-            .extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case(expected))
-        {
-            return Err(SaveError::Ending {
-                path: path.to_owned(),
-                mime: self.mime.as_str(),
-                expected,
-            });
+        if !path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(expected)) {
+            return Err(SaveError::Ending { path: path.to_owned(), mime: self.mime.as_str(), expected });
         }
         Ok(write_atomic(path, &self.bytes)?)
     }
@@ -169,42 +162,24 @@ mod tests {
     use super::*;
 
     fn picture() -> Picture {
-        Picture {
-            mime: Mime::Png,
-            bytes: vec![1, 2, 3],
-            width: 20,
-            height: 10,
-            alt: "\"x\" < y & 'z'".into(),
-        }
+        Picture { mime: Mime::Png, bytes: vec![1, 2, 3], width: 20, height: 10, alt: "\"x\" < y & 'z'".into() }
     }
 
     #[test]
     fn html_escapes_the_alternative_text() {
         let html = picture().html();
-        assert!(
-            html.starts_with("<img alt=\"&quot;x&quot; &lt; y &amp; &#39;z&#39;\" width=\"20\""),
-            "{html}"
-        );
-        assert!(
-            html.contains("src=\"data:image/png;base64,AQID\""),
-            "{html}"
-        );
+        assert!(html.starts_with("<img alt=\"&quot;x&quot; &lt; y &amp; &#39;z&#39;\" width=\"20\""), "{html}");
+        assert!(html.contains("src=\"data:image/png;base64,AQID\""), "{html}");
     }
 
     #[test]
     fn saving_checks_the_ending() {
         let folder = tempfile::tempdir().unwrap();
-        let wrong = picture()
-            .save(folder.path().join("a.gif"))
-            .unwrap_err()
-            .to_string();
+        let wrong = picture().save(folder.path().join("a.gif")).unwrap_err().to_string();
         assert!(wrong.contains("a.gif") && wrong.contains(".png"), "{wrong}");
         assert!(picture().save(folder.path().join("png")).is_err());
         picture().save(folder.path().join("a.PNG")).unwrap();
-        assert_eq!(
-            std::fs::read(folder.path().join("a.PNG")).unwrap(),
-            [1, 2, 3]
-        );
+        assert_eq!(std::fs::read(folder.path().join("a.PNG")).unwrap(), [1, 2, 3]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -16,10 +16,12 @@
 
 pub mod animation;
 pub mod atomic;
+mod classify;
 pub mod display;
 pub mod gif;
 pub mod highlight;
 mod palette;
 pub mod plots;
 pub mod progress;
+mod progress_line;
 mod throttle;

@@ -7,11 +7,18 @@ use color_quant::NeuQuant;
 use crate::gif::count_colors;
 use crate::plots::Raster;
 
-/// Colours of a GIF, less the one index that stands for "as before".
-const COLORS: usize = 255;
+/// As many colours as a palette can hold, less the one index that stands for "as before".
+pub(crate) const MOST_COLORS: usize = 255;
 
-/// Of the most frequent colours, so many are kept exactly: background, grid, frame and the core of text and dots.
-const EXACT: usize = 24;
+/// Colours that are more than one pixel in so many are kept exactly (background, grid, frame, the core of dots), up to
+/// a share of the palette.
+const FREQUENT: u64 = 5000;
+const EXACT_SHARE: f64 = 0.38;
+
+/// Rounds of k-means that follow the neural net, which alone leaves colours paler than they are, and how many of the
+/// most frequent colours take part.
+const ROUNDS: usize = 4;
+const CONSIDERED: usize = 8000;
 
 /// One palette for all frames.
 pub(crate) struct Palette {
@@ -21,25 +28,22 @@ pub(crate) struct Palette {
 }
 
 impl Palette {
-    /// The palette for `frames`.
-    pub fn of(frames: &[Raster]) -> Self {
+    /// The palette for `frames`, of `limit` colours at most (8 to [`MOST_COLORS`]).
+    pub fn of(frames: &[Raster], limit: usize) -> Self {
         let mut counts: Vec<([u8; 3], u32)> = count_colors(frames).into_iter().collect();
         // By colour where equally frequent: the same frames always make the same file.
         counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        let colors = if counts.len() <= COLORS {
+        let colors = if counts.len() <= limit {
             counts.iter().map(|(color, _)| *color).collect()
         } else {
-            let mut colors: Vec<[u8; 3]> =
-                counts[..EXACT].iter().map(|(color, _)| *color).collect();
-            colors.extend(quantised(&counts[EXACT..], COLORS - EXACT));
+            let total: u64 = counts.iter().map(|(_, n)| u64::from(*n)).sum();
+            let frequent = counts.iter().take_while(|(_, n)| u64::from(*n) * FREQUENT > total).count();
+            let exact = frequent.min((EXACT_SHARE * limit as f64) as usize);
+            let mut colors: Vec<[u8; 3]> = counts[..exact].iter().map(|(color, _)| *color).collect();
+            colors.extend(quantised(&counts[exact..], limit - exact));
             colors
         };
-        let index = colors
-            .iter()
-            .enumerate()
-            .map(|(i, color)| (*color, i as u8))
-            .rev()
-            .collect();
+        let index = colors.iter().enumerate().map(|(i, color)| (*color, i as u8)).rev().collect();
         Self { colors, index }
     }
 
@@ -50,12 +54,7 @@ impl Palette {
 
     /// Three bytes per colour, with one entry for the transparent index.
     pub fn colors(&self) -> Vec<u8> {
-        self.colors
-            .iter()
-            .flatten()
-            .copied()
-            .chain([255, 255, 255])
-            .collect()
+        self.colors.iter().flatten().copied().chain([255, 255, 255]).collect()
     }
 
     /// The image in indices of the palette.
@@ -63,9 +62,7 @@ impl Palette {
         let Self { colors, index } = self;
         let mut indices = Vec::with_capacity(raster.width() * raster.height());
         for run in raster.pixels().as_chunks::<3>().0.chunk_by(|a, b| a == b) {
-            let found = *index
-                .entry(run[0])
-                .or_insert_with(|| nearest(colors, run[0]));
+            let found = *index.entry(run[0]).or_insert_with(|| nearest(colors, run[0]));
             indices.extend(std::iter::repeat_n(found, run.len()));
         }
         indices
@@ -76,13 +73,9 @@ fn nearest(colors: &[[u8; 3]], wanted: [u8; 3]) -> u8 {
     let distance = |color: &[u8; 3]| -> u32 {
         // The eye sees differences of green best, of blue least.
         let weights = [3, 6, 1];
-        (0..3)
-            .map(|i| weights[i] * u32::from(color[i].abs_diff(wanted[i])).pow(2))
-            .sum()
+        (0..3).map(|i| weights[i] * u32::from(color[i].abs_diff(wanted[i])).pow(2)).sum()
     };
-    (0..colors.len())
-        .min_by_key(|i| distance(&colors[*i]))
-        .unwrap_or(0) as u8
+    (0..colors.len()).min_by_key(|i| distance(&colors[*i])).unwrap_or(0) as u8
 }
 
 /// `wanted` colours that stand for `counts`: a neural net is shown each colour the more often the more it occurs, but
@@ -100,5 +93,27 @@ fn quantised(counts: &[([u8; 3], u32)], wanted: usize) -> Vec<[u8; 3]> {
         }
     }
     let net = NeuQuant::new(10, wanted, &sample);
-    net.color_map_rgb().as_chunks::<3>().0.to_vec()
+    let mut palette = net.color_map_rgb().as_chunks::<3>().0.to_vec();
+    for _ in 0..ROUNDS {
+        refine(&mut palette, counts);
+    }
+    palette
+}
+
+/// One round of k-means: each colour moves to the mean of those that it stands for.
+fn refine(palette: &mut [[u8; 3]], counts: &[([u8; 3], u32)]) {
+    let mut sums = vec![[0.0f64; 4]; palette.len()];
+    for (color, n) in counts.iter().take(CONSIDERED) {
+        let sum = &mut sums[usize::from(nearest(palette, *color))];
+        let weight = f64::from(*n).sqrt();
+        for (channel, value) in color.iter().enumerate() {
+            sum[channel] += weight * f64::from(*value);
+        }
+        sum[3] += weight;
+    }
+    for (entry, sum) in palette.iter_mut().zip(sums) {
+        if sum[3] > 0.0 {
+            *entry = [sum[0], sum[1], sum[2]].map(|total| (total / sum[3]).round() as u8);
+        }
+    }
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::display::in_notebook;
-use crate::throttle::{Pace, Throttle, in_words};
+use crate::progress_line::{last_line, line, speed, tail};
+use crate::throttle::{Pace, Throttle};
 
 /// Shows the progress of `total` steps. A tick costs a look at the clock, so it may come a thousand times a second.
 ///
@@ -62,22 +63,9 @@ impl Progress {
     }
 
     fn with_sink(label: String, total: u64, sink: Sink) -> Self {
-        let pace = if matches!(sink, Sink::Bar(_)) {
-            Pace::Bar
-        } else {
-            Pace::Lines
-        };
+        let pace = if matches!(sink, Sink::Bar(_)) { Pace::Bar } else { Pace::Lines };
         let (start, throttle) = (Instant::now(), Throttle::new(pace));
-        Self {
-            label,
-            total,
-            first: 0,
-            done: 0,
-            start,
-            throttle,
-            sink,
-            finished: false,
-        }
+        Self { label, total, first: 0, done: 0, start, throttle, sink, finished: false }
     }
 
     /// The same, for work of which `done` steps were done before: they do not count as speed.
@@ -112,12 +100,7 @@ impl Progress {
 
     fn end(&mut self, message: &str) {
         self.finished = true;
-        let line = last_line(
-            &self.label,
-            (self.first, self.done),
-            self.start.elapsed(),
-            message,
-        );
+        let line = last_line(&self.label, (self.first, self.done), self.start.elapsed(), message);
         match &self.sink {
             Sink::Bar(bar) => {
                 bar.finish_and_clear();
@@ -137,10 +120,7 @@ impl Progress {
                 bar.set_prefix(self.label.clone());
                 bar.tick();
             }
-            sink => print(
-                sink,
-                &line(&self.label, self.done, self.total, speed, message),
-            ),
+            sink => print(sink, &line(&self.label, self.done, self.total, speed, message)),
         }
     }
 }
@@ -163,11 +143,7 @@ where
 {
     let items = items.into_iter();
     let progress = Progress::new(label, items.len() as u64);
-    ProgressIter {
-        items,
-        taken: 0,
-        progress: Some(progress),
-    }
+    ProgressIter { items, taken: 0, progress: Some(progress) }
 }
 
 /// The iterator behind [`progress`].
@@ -210,13 +186,8 @@ fn bar(total: u64) -> ProgressBar {
     let target = ProgressDrawTarget::stderr_with_hz(20);
     let length = (total > 0).then_some(total);
     let template = "{prefix}  [{bar:24}] {percent:>3} %  {human_pos}/{human_len}  {wide_msg}";
-    let template = if total > 0 {
-        template
-    } else {
-        "{prefix}  {spinner} {human_pos}  {wide_msg}"
-    };
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let template = if total > 0 { template } else { "{prefix}  {spinner} {human_pos}  {wide_msg}" };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(length, target).with_style(style.progress_chars("━╸ "))
 }
 
@@ -230,104 +201,15 @@ fn print(sink: &Sink, line: &str) {
     };
 }
 
-/// Steps per second since the start, where that can be said.
-fn speed((first, done): (u64, u64), elapsed: Duration) -> Option<f64> {
-    let steps = done.saturating_sub(first) as f64;
-    let seconds = elapsed.as_secs_f64();
-    (steps > 0.0 && seconds > 0.0).then(|| steps / seconds)
-}
-
-/// `  412 steps/s  3 min 07 s left`.
-fn tail(done: u64, total: u64, speed: Option<f64>) -> String {
-    let Some(speed) = speed else {
-        return String::new();
-    };
-    let rate = match speed {
-        // Slow steps are told by the time that one takes.
-        ..0.5 => format!("{} a step", in_words(Duration::from_secs_f64(1.0 / speed))),
-        ..10.0 => format!("{speed:.1} steps/s"),
-        _ => format!("{speed:.0} steps/s"),
-    };
-    let left = total.saturating_sub(done) as f64 / speed;
-    let left = match Duration::try_from_secs_f64(left) {
-        Ok(left) if total > 0 => format!("  {} left", in_words(left)),
-        _ => String::new(),
-    };
-    format!("  {rate:>13}{left}")
-}
-
-/// `training   25 %   250/1000  loss 0.0312    412 steps/s  1.8 s left`.
-fn line(label: &str, done: u64, total: u64, speed: Option<f64>, message: &str) -> String {
-    let label = if label.is_empty() {
-        String::new()
-    } else {
-        format!("{label}  ")
-    };
-    let steps = if total > 0 {
-        let percent = 100.0 * done as f64 / total as f64;
-        let width = total.to_string().len();
-        format!("{percent:>3.0} %  {done:>width$}/{total}")
-    } else {
-        format!("{done:>8} steps")
-    };
-    let message = if message.is_empty() {
-        String::new()
-    } else {
-        format!("  {message}")
-    };
-    format!("{label}{steps}{message}{}", tail(done, total, speed))
-}
-
-/// `training  1000 steps in 2.4 s (412 steps/s): loss 0.0290`.
-fn last_line(label: &str, (first, done): (u64, u64), elapsed: Duration, message: &str) -> String {
-    let label = if label.is_empty() {
-        String::new()
-    } else {
-        format!("{label}  ")
-    };
-    let steps = done.saturating_sub(first);
-    let speed = tail(0, 0, speed((first, done), elapsed));
-    let speed = if speed.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", speed.trim())
-    };
-    let message = if message.is_empty() {
-        String::new()
-    } else {
-        format!(": {message}")
-    };
-    let noun = if steps == 1 { "step" } else { "steps" };
-    format!(
-        "{label}{steps} {noun} in {}{speed}{message}",
-        in_words(elapsed)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_where_how_fast_and_how_long() {
-        let text = line("training", 250, 1000, Some(412.4), "loss 0.0312");
-        assert_eq!(
-            text,
-            "training   25 %   250/1000  loss 0.0312    412 steps/s  1.8 s left"
-        );
-        assert_eq!(line("", 3, 0, None, ""), "       3 steps");
-        assert!(line("x", 1, 10, Some(0.1), "").ends_with("10 s a step  1 min 30 s left"));
-        let text = last_line("training", (200, 1000), Duration::from_secs(2), "done");
-        assert_eq!(text, "training  800 steps in 2.0 s (400 steps/s): done");
-    }
-
-    #[test]
     fn messages_are_built_only_where_they_are_shown() {
         let mut progress = Progress::with_sink("quick".into(), 100, Sink::Lines);
         for done in 1..=100 {
-            progress.tick(done, || {
-                unreachable!("no line is due in the first two seconds")
-            });
+            progress.tick(done, || unreachable!("no line is due in the first two seconds"));
         }
         progress.finish("");
         let mut hidden = Progress::hidden();

@@ -34,10 +34,7 @@ impl Pace {
 impl Throttle {
     /// Nothing is due before the first interval is over: short work ends without a line but the last.
     pub fn new(pace: Pace) -> Self {
-        Self {
-            pace,
-            next: pace.interval(Duration::ZERO),
-        }
+        Self { pace, next: pace.interval(Duration::ZERO) }
     }
 
     /// Whether something is due at `elapsed`; if so, the next interval starts then.
@@ -50,20 +47,6 @@ impl Throttle {
     }
 }
 
-/// Such as `45 s`, `3 min 07 s` or `2 h 05 min`.
-pub(crate) fn in_words(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    let seconds = seconds.round() as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,18 +54,13 @@ mod tests {
     /// The seconds at which lines appear when a thousand ticks come each second.
     fn seconds(pace: Pace, ticks: u64) -> Vec<f64> {
         let mut throttle = Throttle::new(pace);
-        let times = (0..ticks)
-            .map(Duration::from_millis)
-            .filter(|t| throttle.due(*t));
+        let times = (0..ticks).map(Duration::from_millis).filter(|t| throttle.due(*t));
         times.map(|t| t.as_secs_f64()).collect()
     }
 
     #[test]
     fn lines_get_rarer() {
-        let expected = [
-            2.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0,
-            90.0,
-        ];
+        let expected = [2.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0, 90.0];
         assert_eq!(seconds(Pace::Lines, 120_000), expected);
         assert_eq!(seconds(Pace::Bar, 1_000).len(), 9);
         assert!(seconds(Pace::Lines, 1_999).is_empty());
@@ -94,14 +72,5 @@ mod tests {
         assert!(throttle.due(Duration::from_secs(9)));
         assert!(!throttle.due(Duration::from_secs(10)));
         assert!(throttle.due(Duration::from_secs(11)));
-    }
-
-    #[test]
-    fn durations_are_read_at_a_glance() {
-        let words = |seconds: f64| in_words(Duration::from_secs_f64(seconds));
-        assert_eq!(words(0.26), "0.3 s");
-        assert_eq!(words(59.6), "60 s".replace("60 s", "1 min 00 s"));
-        assert_eq!(words(187.0), "3 min 07 s");
-        assert_eq!(words(7500.0), "2 h 05 min");
     }
 }

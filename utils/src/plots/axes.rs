@@ -2,11 +2,11 @@
 
 use plotters_backend::DrawingBackend;
 
+use super::axis::Axis;
 use super::canvas::{Canvas, TextLook, Vertical};
 use super::error::PlotError;
 use super::style;
 use super::text::{self, Anchor};
-use super::ticks::Axis;
 
 /// The rectangle of the data, in CSS pixels from the upper left corner of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,15 +42,15 @@ pub(crate) struct Axes {
 impl Axes {
     /// About one tick per so many CSS pixels.
     fn wanted(length: f64, apart: f64) -> usize {
-        ((length / apart) as usize).clamp(2, 8)
+        ((length / apart) as usize).clamp(3, 8)
     }
 
     fn x_wanted(width: f64) -> usize {
-        Self::wanted(width, 62.0)
+        Self::wanted(width, 58.0)
     }
 
     fn y_wanted(height: f64) -> usize {
-        Self::wanted(height, 44.0)
+        Self::wanted(height, 42.0)
     }
 
     /// The room that labels need to the left of a plot `height` high.
@@ -69,16 +69,8 @@ impl Axes {
 
     /// The room that labels need below a plot.
     pub fn bottom_margin(&self) -> f64 {
-        let ticks = if self.x_ticks {
-            style::TICK_SIZE + style::TICK_GAP
-        } else {
-            0.0
-        };
-        let label = if self.x_label.is_empty() {
-            0.0
-        } else {
-            style::LABEL_SIZE * 1.1 + style::LABEL_GAP
-        };
+        let ticks = if self.x_ticks { style::TICK_SIZE + style::TICK_GAP } else { 0.0 };
+        let label = if self.x_label.is_empty() { 0.0 } else { style::LABEL_SIZE * 1.1 + style::LABEL_GAP };
         ticks + label
     }
 
@@ -86,18 +78,11 @@ impl Axes {
     pub fn locate(&self, place: &Place, x: f64, y: f64) -> Option<(f64, f64)> {
         let x = self.x.position(x)?;
         let y = self.y.position(y)?;
-        Some((
-            place.left + x * place.width(),
-            place.bottom - y * place.height(),
-        ))
+        Some((place.left + x * place.width(), place.bottom - y * place.height()))
     }
 
     /// Draws grid, frame, ticks and labels.
-    pub fn draw<B: DrawingBackend>(
-        &self,
-        canvas: &Canvas<B>,
-        place: &Place,
-    ) -> Result<(), PlotError> {
+    pub fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>, place: &Place) -> Result<(), PlotError> {
         let column = |x: f64| [(x, place.top), (x, place.bottom)];
         let row = |y: f64| [(place.left, y), (place.right, y)];
         for value in self.x.minor() {
@@ -112,12 +97,7 @@ impl Axes {
             let x = place.left + self.x.position(tick.value).unwrap_or(0.0) * place.width();
             canvas.path(&column(x), style::GRID, 1.0, style::GRID_WIDTH)?;
             if self.x_ticks {
-                let look = TextLook::new(
-                    style::TICK_SIZE,
-                    style::QUIET_TEXT,
-                    Anchor::Middle,
-                    Vertical::Top,
-                );
+                let look = TextLook::new(style::TICK_SIZE, style::QUIET_TEXT, Anchor::Middle, Vertical::Top);
                 canvas.text(&tick.label, (x, place.bottom + style::TICK_GAP), look)?;
             }
         }
@@ -125,12 +105,7 @@ impl Axes {
             let y = place.bottom - self.y.position(tick.value).unwrap_or(0.0) * place.height();
             canvas.path(&row(y), style::GRID, 1.0, style::GRID_WIDTH)?;
             if self.y_ticks {
-                let look = TextLook::new(
-                    style::TICK_SIZE,
-                    style::QUIET_TEXT,
-                    Anchor::End,
-                    Vertical::Middle,
-                );
+                let look = TextLook::new(style::TICK_SIZE, style::QUIET_TEXT, Anchor::End, Vertical::Middle);
                 canvas.text(&tick.label, (place.left - style::TICK_GAP, y), look)?;
             }
         }
@@ -145,38 +120,16 @@ impl Axes {
         self.draw_labels(canvas, place)
     }
 
-    fn draw_labels<B: DrawingBackend>(
-        &self,
-        canvas: &Canvas<B>,
-        place: &Place,
-    ) -> Result<(), PlotError> {
-        let look = TextLook::new(
-            style::LABEL_SIZE,
-            style::TEXT,
-            Anchor::Middle,
-            Vertical::Top,
-        );
+    fn draw_labels<B: DrawingBackend>(&self, canvas: &Canvas<B>, place: &Place) -> Result<(), PlotError> {
+        let look = TextLook::new(style::LABEL_SIZE, style::TEXT, Anchor::Middle, Vertical::Top);
         if !self.x_label.is_empty() {
             let y = place.bottom + self.bottom_margin() - 1.1 * style::LABEL_SIZE;
-            canvas.text_within(
-                &self.x_label,
-                ((place.left + place.right) / 2.0, y),
-                look,
-                place.width(),
-            )?;
+            canvas.text_within(&self.x_label, ((place.left + place.right) / 2.0, y), look, place.width())?;
         }
         if !self.y_label.is_empty() {
             let x = place.left - self.left_margin(place.height())?;
             let middle = (place.top + place.bottom) / 2.0;
-            canvas.text_within(
-                &self.y_label,
-                (x, middle),
-                TextLook {
-                    upward: true,
-                    ..look
-                },
-                place.height(),
-            )?;
+            canvas.text_within(&self.y_label, (x, middle), TextLook { upward: true, ..look }, place.height())?;
         }
         Ok(())
     }

@@ -1,24 +1,19 @@
 //! One way to draw axes and text in CSS pixels, whatever is beneath: plotters' SVG backend, or a smooth raster.
 
-use std::convert::Infallible;
-
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{DashedPathElement, PathElement, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, IntoFont, RGBAColor, RGBColor, ShapeStyle, TextStyle};
-use plotters_backend::{
-    BackendColor, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
-};
+use plotters_backend::DrawingBackend;
 
 use super::color::Rgb;
 use super::error::PlotError;
-use super::raster::Raster;
 use super::style;
 use super::text::{self, Anchor};
 
 /// plotters states font sizes 1.24 times as large as an em.
-const PLOTTERS_EM: f64 = 1.24;
+pub(crate) const PLOTTERS_EM: f64 = 1.24;
 
 /// Where the anchor point of a text lies vertically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,13 +34,7 @@ pub(crate) struct TextLook {
 
 impl TextLook {
     pub fn new(size: f64, color: Rgb, anchor: Anchor, vertical: Vertical) -> Self {
-        Self {
-            size,
-            color,
-            anchor,
-            vertical,
-            upward: false,
-        }
+        Self { size, color, anchor, vertical, upward: false }
     }
 }
 
@@ -57,52 +46,28 @@ pub(crate) struct Canvas<B: DrawingBackend> {
 
 impl<B: DrawingBackend> Canvas<B> {
     pub fn new(backend: B, scale: f64) -> Self {
-        Self {
-            area: backend.into_drawing_area(),
-            scale,
-        }
+        Self { area: backend.into_drawing_area(), scale }
     }
 
     fn at(&self, (x, y): (f64, f64)) -> (i32, i32) {
-        (
-            (x * self.scale).round() as i32,
-            (y * self.scale).round() as i32,
-        )
+        ((x * self.scale).round() as i32, (y * self.scale).round() as i32)
     }
 
     fn stroke(&self, color: Rgb, alpha: f64, width: f64) -> ShapeStyle {
         let width = (width * self.scale).round().max(1.0) as u32;
-        ShapeStyle {
-            color: rgba(color, alpha),
-            filled: false,
-            stroke_width: width,
-        }
+        ShapeStyle { color: rgba(color, alpha), filled: false, stroke_width: width }
     }
 
     /// A filled rectangle from corner to corner.
     pub fn fill(&self, from: (f64, f64), to: (f64, f64), color: Rgb) -> Result<(), PlotError> {
-        let style = ShapeStyle {
-            color: rgba(color, 1.0),
-            filled: true,
-            stroke_width: 0,
-        };
-        self.area
-            .draw(&Rectangle::new([self.at(from), self.at(to)], style))
-            .map_err(refused)
+        let style = ShapeStyle { color: rgba(color, 1.0), filled: true, stroke_width: 0 };
+        self.area.draw(&Rectangle::new([self.at(from), self.at(to)], style)).map_err(refused)
     }
 
     /// A broken line through `points`.
-    pub fn path(
-        &self,
-        points: &[(f64, f64)],
-        color: Rgb,
-        alpha: f64,
-        width: f64,
-    ) -> Result<(), PlotError> {
+    pub fn path(&self, points: &[(f64, f64)], color: Rgb, alpha: f64, width: f64) -> Result<(), PlotError> {
         let points: Vec<_> = points.iter().map(|p| self.at(*p)).collect();
-        self.area
-            .draw(&PathElement::new(points, self.stroke(color, alpha, width)))
-            .map_err(refused)
+        self.area.draw(&PathElement::new(points, self.stroke(color, alpha, width))).map_err(refused)
     }
 
     /// A dashed line through `points`.
@@ -110,14 +75,7 @@ impl<B: DrawingBackend> Canvas<B> {
         let points: Vec<_> = points.iter().map(|p| self.at(*p)).collect();
         let length = |css: f64| (css * self.scale).round() as i32;
         let style = self.stroke(color, 1.0, width);
-        self.area
-            .draw(&DashedPathElement::new(
-                points,
-                length(5.0),
-                length(3.5),
-                style,
-            ))
-            .map_err(refused)
+        self.area.draw(&DashedPathElement::new(points, length(5.0), length(3.5), style)).map_err(refused)
     }
 
     /// Text at its anchor point.
@@ -132,38 +90,17 @@ impl<B: DrawingBackend> Canvas<B> {
             Vertical::Middle => VPos::Center,
         };
         let font = (style::FONT_FAMILY, look.size * self.scale * PLOTTERS_EM).into_font();
-        let font = if look.upward {
-            font.transform(FontTransform::Rotate270)
-        } else {
-            font
-        };
+        let font = if look.upward { font.transform(FontTransform::Rotate270) } else { font };
         let color = rgba(look.color, 1.0);
-        let style = TextStyle::from(font)
-            .color(&color)
-            .pos(Pos::new(h_pos, v_pos));
-        self.area
-            .draw(&Text::new(text, self.at(at), style))
-            .map_err(refused)
+        let style = TextStyle::from(font).color(&color).pos(Pos::new(h_pos, v_pos));
+        self.area.draw(&Text::new(text, self.at(at), style)).map_err(refused)
     }
 
     /// Text no wider than `room`: set smaller where it would be, down to two thirds.
-    pub fn text_within(
-        &self,
-        text: &str,
-        at: (f64, f64),
-        look: TextLook,
-        room: f64,
-    ) -> Result<(), PlotError> {
+    pub fn text_within(&self, text: &str, at: (f64, f64), look: TextLook, room: f64) -> Result<(), PlotError> {
         let width = text::width(text, look.size)?;
         let shrink = (room / width.max(1e-9)).clamp(2.0 / 3.0, 1.0);
-        self.text(
-            text,
-            at,
-            TextLook {
-                size: look.size * shrink,
-                ..look
-            },
-        )
+        self.text(text, at, TextLook { size: look.size * shrink, ..look })
     }
 
     pub fn finish(self) -> Result<(), PlotError> {
@@ -177,91 +114,4 @@ fn rgba(Rgb(r, g, b): Rgb, alpha: f64) -> RGBAColor {
 
 fn refused(error: impl std::fmt::Display) -> PlotError {
     PlotError::Drawing(error.to_string())
-}
-
-/// A raster as a backend of plotters. Its own bitmap backend has no smooth edges, and drops the space that a font
-/// leaves to the left of a glyph, which moves accents off their letters.
-pub(crate) struct RasterBackend<'a>(pub &'a mut Raster);
-
-type Drawn = Result<(), DrawingErrorKind<Infallible>>;
-
-fn rgb(color: BackendColor) -> Rgb {
-    Rgb(color.rgb.0, color.rgb.1, color.rgb.2)
-}
-
-impl DrawingBackend for RasterBackend<'_> {
-    type ErrorType = Infallible;
-
-    fn get_size(&self) -> (u32, u32) {
-        (self.0.width() as u32, self.0.height() as u32)
-    }
-
-    fn ensure_prepared(&mut self) -> Drawn {
-        Ok(())
-    }
-
-    fn present(&mut self) -> Drawn {
-        Ok(())
-    }
-
-    fn draw_pixel(&mut self, point: (i32, i32), color: BackendColor) -> Drawn {
-        self.0.blend(
-            point.0.into(),
-            point.1.into(),
-            rgb(color),
-            color.alpha as f32,
-        );
-        Ok(())
-    }
-
-    fn draw_line<S: BackendStyle>(&mut self, from: (i32, i32), to: (i32, i32), style: &S) -> Drawn {
-        let (color, width) = (style.color(), f64::from(style.stroke_width()));
-        // A line of odd width is sharp only along the middle of its pixels.
-        let middle = if style.stroke_width() % 2 == 1 {
-            0.5
-        } else {
-            0.0
-        };
-        let at = |p: (i32, i32)| (f64::from(p.0) + middle, f64::from(p.1) + middle);
-        self.0
-            .line(at(from), at(to), width, rgb(color), color.alpha as f32);
-        Ok(())
-    }
-
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = (i32, i32)>>(
-        &mut self,
-        path: I,
-        style: &S,
-    ) -> Drawn {
-        let mut path = path.into_iter();
-        let Some(mut from) = path.next() else {
-            return Ok(());
-        };
-        for to in path {
-            self.draw_line(from, to, style)?;
-            from = to;
-        }
-        Ok(())
-    }
-
-    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, pos: (i32, i32)) -> Drawn {
-        let size = style.size() / PLOTTERS_EM;
-        let anchor = match style.anchor().h_pos {
-            HPos::Left => Anchor::Start,
-            HPos::Center => Anchor::Middle,
-            HPos::Right => Anchor::End,
-        };
-        // The same shares of an em as in the SVG backend.
-        let down = size
-            * match style.anchor().v_pos {
-                VPos::Top => 0.76,
-                VPos::Center => 0.27,
-                VPos::Bottom => -0.27,
-            };
-        let upward = matches!(style.transform(), FontTransform::Rotate270);
-        let (x, y) = (f64::from(pos.0), f64::from(pos.1));
-        let at = if upward { (x + down, y) } else { (x, y + down) };
-        text::draw(self.0, text, at, size, anchor, upward, rgb(style.color()))
-            .map_err(|e| DrawingErrorKind::FontError(Box::new(e)))
-    }
 }

@@ -12,14 +12,8 @@ impl Rgb {
 
     /// This colour over `under`, with `alpha` in `[0, 1]`.
     pub fn over(self, under: Rgb, alpha: f32) -> Rgb {
-        let mix = |over: u8, under: u8| {
-            (f32::from(under) + (f32::from(over) - f32::from(under)) * alpha).round() as u8
-        };
-        Rgb(
-            mix(self.0, under.0),
-            mix(self.1, under.1),
-            mix(self.2, under.2),
-        )
+        let mix = |over: u8, under: u8| (f32::from(under) + (f32::from(over) - f32::from(under)) * alpha).round() as u8;
+        Rgb(mix(self.0, under.0), mix(self.1, under.1), mix(self.2, under.2))
     }
 }
 
@@ -39,16 +33,8 @@ pub fn cyclic(turn: f32) -> Rgb {
 
 /// The colour of `level` in `[0, 1]` (clamped): from a pale blue to a deep violet, ever darker.
 pub fn sequential(level: f32) -> Rgb {
-    let s = if level.is_nan() {
-        0.0
-    } else {
-        f64::from(level.clamp(0.0, 1.0))
-    };
-    in_gamut(
-        0.78 - 0.42 * s,
-        0.08 + 0.09 * (1.0 - (2.0 * s - 1.0).powi(2)).max(s * 0.9),
-        215.0 + 80.0 * s,
-    )
+    let s = if level.is_nan() { 0.0 } else { f64::from(level.clamp(0.0, 1.0)) };
+    in_gamut(0.7 - 0.4 * s, 0.08 + 0.09 * (1.0 - (2.0 * s - 1.0).powi(2)).max(s * 0.9), 215.0 + 80.0 * s)
 }
 
 /// The sRGB colour of an OKLCH one; chroma is reduced until the colour exists, so that lightness and hue stay.
@@ -80,11 +66,7 @@ fn oklch_to_linear(lightness: f64, chroma: f64, hue_degrees: f64) -> [f64; 3] {
 
 fn encode(linear: f64) -> u8 {
     let c = linear.clamp(0.0, 1.0);
-    let gamma = if c <= 0.003_130_8 {
-        12.92 * c
-    } else {
-        1.055 * c.powf(1.0 / 2.4) - 0.055
-    };
+    let gamma = if c <= 0.003_130_8 { 12.92 * c } else { 1.055 * c.powf(1.0 / 2.4) - 0.055 };
     (255.0 * gamma).round() as u8
 }
 
@@ -118,8 +100,7 @@ mod tests {
 
     #[test]
     fn magnitudes_get_darker() {
-        let light =
-            |c: Rgb| 0.2126 * f64::from(c.0) + 0.7152 * f64::from(c.1) + 0.0722 * f64::from(c.2);
+        let light = |c: Rgb| 0.2126 * f64::from(c.0) + 0.7152 * f64::from(c.1) + 0.0722 * f64::from(c.2);
         for i in 0..20 {
             assert!(light(sequential(i as f32 / 20.0)) > light(sequential((i + 1) as f32 / 20.0)));
         }

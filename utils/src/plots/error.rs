@@ -13,9 +13,7 @@ pub enum PlotError {
         shape: Vec<usize>,
     },
     /// A point has one colour.
-    #[error(
-        "{what}: {points} points, but {colors} colours; give one colour per point, or none at all"
-    )]
+    #[error("{what}: {points} points, but {colors} colours; give one colour per point, or none at all")]
     ColorCount {
         /// Which plot or panel.
         what: String,
@@ -25,9 +23,7 @@ pub enum PlotError {
         colors: usize,
     },
     /// An arrow has one origin.
-    #[error(
-        "{origins} origins, but {vectors} vectors; each vector needs the point that it starts from"
-    )]
+    #[error("{origins} origins, but {vectors} vectors; each vector needs the point that it starts from")]
     VectorCount {
         /// Number of origins.
         origins: usize,
@@ -73,9 +69,7 @@ pub enum PlotError {
         high: f64,
     },
     /// A picture that is too large, or has no pixels.
-    #[error(
-        "a picture of {width} x {height} pixels cannot be made: each side must be 1 to 65,535 at most"
-    )]
+    #[error("a picture of {width} x {height} pixels cannot be made: each side must be 1 to 65,535 at most")]
     BadSize {
         /// Width in pixels.
         width: usize,

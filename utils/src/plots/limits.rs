@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 
+use super::axis::Axis;
 use super::error::PlotError;
-use super::ticks::Axis;
 
 /// The part of the plane that is shown. Points outside it are not drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -57,33 +57,18 @@ pub(crate) fn check_pairs(what: &str, points: &Array2<f32>) -> Result<usize, Plo
         return Ok(0);
     }
     if points.ncols() != 2 {
-        return Err(PlotError::NotPairs {
-            what: what.to_owned(),
-            shape: points.shape().to_vec(),
-        });
+        return Err(PlotError::NotPairs { what: what.to_owned(), shape: points.shape().to_vec() });
     }
-    Ok(points
-        .rows()
-        .into_iter()
-        .filter(|row| row.iter().any(|v| !v.is_finite()))
-        .count())
+    Ok(points.rows().into_iter().filter(|row| row.iter().any(|v| !v.is_finite())).count())
 }
 
 /// Checks that there is one colour per point, or none.
-pub(crate) fn check_colors(
-    what: &str,
-    points: &Array2<f32>,
-    colors: &[f32],
-) -> Result<(), PlotError> {
+pub(crate) fn check_colors(what: &str, points: &Array2<f32>, colors: &[f32]) -> Result<(), PlotError> {
     let count = if points.is_empty() { 0 } else { points.nrows() };
     if colors.is_empty() || colors.len() == count {
         return Ok(());
     }
-    Err(PlotError::ColorCount {
-        what: what.to_owned(),
-        points: count,
-        colors: colors.len(),
-    })
+    Err(PlotError::ColorCount { what: what.to_owned(), points: count, colors: colors.len() })
 }
 
 /// `title`, followed by how many points could not be drawn.
@@ -93,9 +78,5 @@ pub(crate) fn with_missing(title: &str, missing: usize) -> String {
         1 => "1 point not finite".to_owned(),
         n => format!("{n} points not finite"),
     };
-    if title.is_empty() {
-        note
-    } else {
-        format!("{title} ({note})")
-    }
+    if title.is_empty() { note } else { format!("{title} ({note})") }
 }

@@ -4,61 +4,14 @@ use plotters::backend::SVGBackend;
 use plotters_backend::DrawingBackend;
 
 use super::axes::{Axes, Place};
+use super::axis::{Axis, AxisScale};
 use super::canvas::{Canvas, TextLook, Vertical};
 use super::color::Rgb;
+use super::curves::{LineStyle, Series, pieces, stroke};
 use super::error::PlotError;
 use super::style;
 use super::text::{self, Anchor};
-use super::ticks::{Axis, AxisScale};
 use crate::display::{Mime, Picture};
-
-/// How a line is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LineStyle {
-    /// In full strength.
-    #[default]
-    Solid,
-    /// Thin and pale, in the colour of the next series that is not faint: raw values before their average.
-    Faint,
-    /// Dashed: a reference, or a bound.
-    Dashed,
-}
-
-/// One line of a chart.
-#[derive(Debug, Clone, Default)]
-pub struct Series {
-    /// In the legend; empty: not in it.
-    pub label: String,
-    /// Horizontal values, one per point.
-    pub xs: Vec<f64>,
-    /// Vertical values, one per point. Those that are not finite, or not positive on a log scale, leave a gap.
-    pub ys: Vec<f64>,
-    /// How the line is drawn.
-    pub style: LineStyle,
-}
-
-impl Series {
-    /// A solid line through `(xs, ys)`.
-    pub fn new(label: impl Into<String>, xs: Vec<f64>, ys: Vec<f64>) -> Self {
-        Self {
-            label: label.into(),
-            xs,
-            ys,
-            style: LineStyle::Solid,
-        }
-    }
-
-    /// A solid line through `ys` over 1, 2, 3, …: epochs, or timesteps.
-    pub fn counted(label: impl Into<String>, ys: Vec<f64>) -> Self {
-        Self::new(label, (1..=ys.len()).map(|i| i as f64).collect(), ys)
-    }
-
-    /// The same line in another style.
-    #[must_use]
-    pub fn styled(self, style: LineStyle) -> Self {
-        Self { style, ..self }
-    }
-}
 
 /// Lines over a common horizontal axis.
 #[derive(Debug, Clone, Default)]
@@ -91,73 +44,36 @@ impl LineChart {
 /// [`PlotError::Empty`] without charts, [`PlotError::SeriesLength`] where a series has not as many `xs` as `ys`.
 pub fn line_charts(title: &str, charts: &[LineChart]) -> Result<Picture, PlotError> {
     if charts.is_empty() {
-        return Err(PlotError::Empty {
-            what: "charts".to_owned(),
-            item: "chart".to_owned(),
-        });
+        return Err(PlotError::Empty { what: "charts".to_owned(), item: "chart".to_owned() });
     }
-    draw(
-        title,
-        charts,
-        style::PAGE_WIDTH,
-        if charts.len() == 1 { 380.0 } else { 300.0 },
-    )
+    draw(title, charts, style::PAGE_WIDTH, if charts.len() == 1 { 380.0 } else { 300.0 })
 }
 
 fn draw(title: &str, charts: &[LineChart], width: f64, height: f64) -> Result<Picture, PlotError> {
     for series in charts.iter().flat_map(|chart| &chart.series) {
         let (xs, ys) = (series.xs.len(), series.ys.len());
         if xs != ys {
-            return Err(PlotError::SeriesLength {
-                label: series.label.clone(),
-                xs,
-                ys,
-            });
+            return Err(PlotError::SeriesLength { label: series.label.clone(), xs, ys });
         }
     }
     let rows = charts.len().div_ceil(3);
     let columns = charts.len().div_ceil(rows);
-    let top = if title.is_empty() {
-        0.0
-    } else {
-        style::OUTER_MARGIN + style::TITLE_SIZE
-    };
+    let top = if title.is_empty() { 0.0 } else { style::OUTER_MARGIN + style::TITLE_SIZE };
     let (full_width, full_height) = (width, top + rows as f64 * height);
     let device = |css: f64| (css * style::SVG_SCALE).round() as u32;
     let mut svg = String::new();
-    let canvas = Canvas::new(
-        SVGBackend::with_string(&mut svg, (device(full_width), device(full_height))),
-        style::SVG_SCALE,
-    );
+    let canvas =
+        Canvas::new(SVGBackend::with_string(&mut svg, (device(full_width), device(full_height))), style::SVG_SCALE);
     canvas.fill((0.0, 0.0), (full_width, full_height), style::BACKGROUND)?;
     if !title.is_empty() {
-        let look = TextLook::new(
-            style::TITLE_SIZE,
-            style::TEXT,
-            Anchor::Middle,
-            Vertical::Top,
-        );
-        canvas.text_within(
-            title,
-            (full_width / 2.0, style::OUTER_MARGIN),
-            look,
-            full_width - 16.0,
-        )?;
+        let look = TextLook::new(style::TITLE_SIZE, style::TEXT, Anchor::Middle, Vertical::Top);
+        canvas.text_within(title, (full_width / 2.0, style::OUTER_MARGIN), look, full_width - 16.0)?;
     }
     for (index, chart) in charts.iter().enumerate() {
         let cell = full_width / columns as f64;
         let left = (index % columns) as f64 * cell;
         let top = top + (index / columns) as f64 * height;
-        chart.draw(
-            &canvas,
-            Place {
-                left,
-                top,
-                right: left + cell,
-                bottom: top + height,
-            },
-            charts.len() > 1,
-        )?;
+        chart.draw(&canvas, Place { left, top, right: left + cell, bottom: top + height }, charts.len() > 1)?;
     }
     canvas.finish()?;
     // The viewBox keeps the fine units; shown, the picture has its size in CSS pixels.
@@ -168,17 +84,11 @@ fn draw(title: &str, charts: &[LineChart], width: f64, height: f64) -> Result<Pi
         1,
     );
     let names: Vec<&str> = charts.iter().map(|chart| chart.title.as_str()).collect();
-    let alt = format!("Line chart: {title} {}", names.join(", "))
-        .trim_end()
-        .to_owned();
+    let names = names.join(", ");
+    let parts = ["Line chart", title, &names].map(str::to_owned);
+    let alt = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
     let bytes = svg.into_bytes();
-    Ok(Picture {
-        mime: Mime::Svg,
-        bytes,
-        width: full_width as u32,
-        height: full_height as u32,
-        alt,
-    })
+    Ok(Picture { mime: Mime::Svg, bytes, width: full_width as u32, height: full_height as u32, alt })
 }
 
 /// A line of the legend: where each series' label starts, and the series.
@@ -189,12 +99,7 @@ const SWATCH_GAP: f64 = 6.0;
 const LEGEND_GAP: f64 = 18.0;
 
 impl LineChart {
-    fn draw<B: DrawingBackend>(
-        &self,
-        canvas: &Canvas<B>,
-        cell: Place,
-        small: bool,
-    ) -> Result<(), PlotError> {
+    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>, cell: Place, small: bool) -> Result<(), PlotError> {
         let xs = self.series.iter().flat_map(|s| s.xs.iter().copied());
         let ys = self.series.iter().flat_map(|s| s.ys.iter().copied());
         let axes = Axes {
@@ -205,31 +110,16 @@ impl LineChart {
             x_ticks: true,
             y_ticks: true,
         };
-        let title_size = if small {
-            style::PANEL_TITLE_SIZE + 1.0
-        } else {
-            style::TITLE_SIZE
-        };
+        let title_size = if small { style::PANEL_TITLE_SIZE + 1.0 } else { style::TITLE_SIZE };
         let left = cell.left + style::OUTER_MARGIN + axes.left_margin(cell.height() - 80.0)?;
         let right = cell.right - style::OUTER_MARGIN - 6.0;
         let colors = self.colors();
         let legend = self.legend(&colors, right - left)?;
         let row_height = style::TICK_SIZE * 1.6;
-        let title_height = if self.title.is_empty() {
-            0.0
-        } else {
-            title_size + style::TITLE_GAP
-        };
+        let title_height = if self.title.is_empty() { 0.0 } else { title_size + style::TITLE_GAP };
         let legend_top = cell.top + style::OUTER_MARGIN + title_height;
-        let top = legend_top
-            + legend.len() as f64 * row_height
-            + if legend.is_empty() { 0.0 } else { 3.0 };
-        let place = Place {
-            left,
-            top,
-            right,
-            bottom: cell.bottom - style::OUTER_MARGIN - axes.bottom_margin(),
-        };
+        let top = legend_top + legend.len() as f64 * row_height + if legend.is_empty() { 0.0 } else { 3.0 };
+        let place = Place { left, top, right, bottom: cell.bottom - style::OUTER_MARGIN - axes.bottom_margin() };
 
         if !self.title.is_empty() {
             let look = TextLook::new(title_size, style::TEXT, Anchor::Middle, Vertical::Top);
@@ -247,12 +137,7 @@ impl LineChart {
             for (offset, series, color) in entries {
                 let x = left + offset;
                 stroke(canvas, &[(x, y), (x + SWATCH, y)], series.style, *color)?;
-                let look = TextLook::new(
-                    style::TICK_SIZE,
-                    style::TEXT,
-                    Anchor::Start,
-                    Vertical::Middle,
-                );
+                let look = TextLook::new(style::TICK_SIZE, style::TEXT, Anchor::Start, Vertical::Middle);
                 let room = right - x - SWATCH - SWATCH_GAP;
                 canvas.text_within(&series.label, (x + SWATCH + SWATCH_GAP, y), look, room)?;
             }
@@ -277,12 +162,7 @@ impl LineChart {
     fn legend(&self, colors: &[Rgb], room: f64) -> Result<Vec<LegendRow<'_>>, PlotError> {
         let mut rows: Vec<LegendRow> = Vec::new();
         let mut x = f64::INFINITY;
-        for (series, color) in self
-            .series
-            .iter()
-            .zip(colors)
-            .filter(|(s, _)| !s.label.is_empty())
-        {
+        for (series, color) in self.series.iter().zip(colors).filter(|(s, _)| !s.label.is_empty()) {
             let width = SWATCH + SWATCH_GAP + text::width(&series.label, style::TICK_SIZE)?;
             if x + width > room {
                 rows.push(Vec::new());
@@ -297,55 +177,42 @@ impl LineChart {
     }
 }
 
-fn stroke<B: DrawingBackend>(
-    canvas: &Canvas<B>,
-    points: &[(f64, f64)],
-    line: LineStyle,
-    color: Rgb,
-) -> Result<(), PlotError> {
-    match line {
-        LineStyle::Solid => canvas.path(points, color, 1.0, style::LINE_WIDTH),
-        LineStyle::Faint => canvas.path(points, color, 0.35, 1.0),
-        LineStyle::Dashed => canvas.dashes(points, color, 1.5),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The unbroken pieces of a line, in CSS pixels.
-fn pieces(axes: &Axes, place: &Place, series: &Series) -> Vec<Vec<(f64, f64)>> {
-    let located: Vec<_> = series
-        .xs
-        .iter()
-        .zip(&series.ys)
-        .map(|(x, y)| axes.locate(place, *x, *y))
-        .collect();
-    let runs = located.split(Option::is_none).filter(|run| !run.is_empty());
-    runs.map(|run| {
-        let points: Vec<_> = run.iter().flatten().copied().collect();
-        match points[..] {
-            // A value between two gaps would have no length.
-            [(x, y)] => vec![(x - 1.0, y), (x + 1.0, y)],
-            _ => thinned(points),
-        }
-    })
-    .collect()
-}
-
-/// Of each half pixel's many points, the lowest and the highest, in their order: nothing else of them could be seen.
-fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
-    let column = |p: &(f64, f64)| (2.0 * p.0).floor() as i64;
-    let ordered = points.windows(2).all(|w| w[0].0 <= w[1].0);
-    if points.len() < 2000 || !ordered {
-        return points;
+    fn chart(series: Vec<Series>, y_scale: AxisScale) -> LineChart {
+        LineChart { title: "a < b".into(), series, y_scale, ..Default::default() }
     }
-    let mut kept = Vec::new();
-    for group in points.chunk_by(|a, b| column(a) == column(b)) {
-        let by_height = |i: &usize, j: &usize| group[*i].1.total_cmp(&group[*j].1);
-        let low = (0..group.len()).min_by(by_height).unwrap_or(0);
-        let high = (0..group.len()).max_by(by_height).unwrap_or(0);
-        kept.push(group[low.min(high)]);
-        if low != high {
-            kept.push(group[low.max(high)]);
+
+    #[test]
+    fn odd_data_make_a_picture_all_the_same() {
+        for scale in [AxisScale::Linear, AxisScale::Log] {
+            for ys in [vec![], vec![f64::NAN; 3], vec![0.0], vec![-1.0, -2.0], vec![5.0; 4], vec![1e-300, 1e300]] {
+                let svg = chart(vec![Series::counted("s", ys)], scale).picture().unwrap().bytes;
+                let svg = String::from_utf8(svg).unwrap();
+                assert!(svg.starts_with("<svg width=\"620\" height=\"340\" viewBox=\"0 0 4960 2720\""));
+                assert!(svg.contains("a &lt; b") && !svg.contains("NaN"));
+            }
+            assert!(chart(vec![], scale).picture().is_ok());
         }
     }
-    kept
+
+    #[test]
+    fn unequal_lengths_and_no_charts_are_errors() {
+        let uneven = Series::new("loss", vec![1.0, 2.0], vec![1.0]);
+        let error = chart(vec![uneven], AxisScale::Linear).picture().unwrap_err().to_string();
+        assert!(error.contains("loss") && error.contains('2'), "{error}");
+        assert!(matches!(line_charts("", &[]), Err(PlotError::Empty { .. })));
+    }
+
+    #[test]
+    fn a_faint_line_has_the_colour_of_the_next_one() {
+        let series = |style| Series::counted("", vec![1.0]).styled(style);
+        let chart = chart(
+            [LineStyle::Solid, LineStyle::Faint, LineStyle::Solid, LineStyle::Dashed].map(series).to_vec(),
+            AxisScale::Linear,
+        );
+        assert_eq!(chart.colors(), [0, 1, 1, 2].map(|i| style::SERIES[i]));
+    }
 }

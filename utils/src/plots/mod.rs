@@ -18,13 +18,16 @@
 //! ```
 
 mod axes;
+mod axis;
 mod canvas;
 mod color;
+mod curves;
 mod error;
 mod limits;
 mod lines;
 pub(crate) mod panels;
 mod raster;
+mod raster_backend;
 mod scatter;
 pub(crate) mod style;
 mod text;
@@ -32,12 +35,14 @@ mod ticks;
 mod vector_field;
 
 pub(crate) use axes::Axes;
+pub use axis::AxisScale;
 pub use color::{Rgb, cyclic, sequential};
+pub use curves::{LineStyle, Series};
 pub use error::PlotError;
 pub use limits::Limits;
-pub use lines::{LineChart, LineStyle, Series, line_charts};
+pub use lines::{LineChart, line_charts};
 pub use panels::Panel;
 pub use raster::Raster;
 pub use scatter::{ScatterPanels, ScatterPlot};
-pub use ticks::AxisScale;
+
 pub use vector_field::VectorField;

@@ -3,14 +3,15 @@
 use ndarray::Array2;
 
 use super::axes::{Axes, Place};
-use super::canvas::{Canvas, RasterBackend, TextLook, Vertical};
+use super::axis::Axis;
+use super::canvas::{Canvas, TextLook, Vertical};
 use super::color::{self, Rgb};
 use super::error::PlotError;
 use super::limits::{Limits, check_colors, check_pairs, with_missing};
 use super::raster::Raster;
+use super::raster_backend::RasterBackend;
 use super::style;
 use super::text::Anchor;
-use super::ticks::Axis;
 
 /// A crowd of points with a title.
 #[derive(Debug, Clone, Default)]
@@ -26,11 +27,7 @@ pub struct Panel {
 impl Panel {
     /// A panel of `points [N, 2]`, coloured by `colors` in turns (empty: all alike).
     pub fn new(title: impl Into<String>, points: Array2<f32>, colors: Vec<f32>) -> Self {
-        Self {
-            title: title.into(),
-            points,
-            colors,
-        }
+        Self { title: title.into(), points, colors }
     }
 }
 
@@ -60,37 +57,17 @@ impl Sheet {
         let ratio = (axes.y.high - axes.y.low) / (axes.x.high - axes.x.low);
         // A very flat or very tall plot would be no plot: its units are then not equal.
         let height = (width * ratio.clamp(0.25, 2.0)).round();
-        let margin = (
-            axes.left_margin(height)?.ceil(),
-            axes.bottom_margin().ceil(),
-        );
-        Ok(Self {
-            title: title.to_owned(),
-            columns,
-            rows,
-            panel: (width, height),
-            panel_titles,
-            axes,
-            scale,
-            margin,
-        })
+        let margin = (axes.left_margin(height)?.ceil(), axes.bottom_margin().ceil());
+        Ok(Self { title: title.to_owned(), columns, rows, panel: (width, height), panel_titles, axes, scale, margin })
     }
 
     fn top_margin(&self) -> f64 {
-        let title = if self.title.is_empty() {
-            0.0
-        } else {
-            style::TITLE_SIZE + style::TITLE_GAP
-        };
+        let title = if self.title.is_empty() { 0.0 } else { style::TITLE_SIZE + style::TITLE_GAP };
         style::OUTER_MARGIN + title
     }
 
     fn panel_title_height(&self) -> f64 {
-        if self.panel_titles {
-            style::PANEL_TITLE_SIZE + 6.0
-        } else {
-            0.0
-        }
+        if self.panel_titles { style::PANEL_TITLE_SIZE + 6.0 } else { 0.0 }
     }
 
     /// Width and height of the whole.
@@ -112,12 +89,7 @@ impl Sheet {
         let left = style::OUTER_MARGIN + self.margin.0 + column * (self.panel.0 + style::PANEL_GAP);
         let row_height = self.panel.1 + self.panel_title_height() + style::PANEL_GAP;
         let top = self.top_margin() + row * row_height + self.panel_title_height();
-        Place {
-            left,
-            top,
-            right: left + self.panel.0,
-            bottom: top + self.panel.1,
-        }
+        Place { left, top, right: left + self.panel.0, bottom: top + self.panel.1 }
     }
 
     /// The axes of panel `index` of `count`: labels stand at the left and at the bottom of the sheet only.
@@ -127,16 +99,8 @@ impl Sheet {
         Axes {
             x_ticks: self.axes.x_ticks && outer_bottom,
             y_ticks: self.axes.y_ticks && outer_left,
-            x_label: if outer_bottom {
-                self.axes.x_label.clone()
-            } else {
-                String::new()
-            },
-            y_label: if outer_left {
-                self.axes.y_label.clone()
-            } else {
-                String::new()
-            },
+            x_label: if outer_bottom { self.axes.x_label.clone() } else { String::new() },
+            y_label: if outer_left { self.axes.y_label.clone() } else { String::new() },
             ..self.axes
         }
     }
@@ -148,12 +112,7 @@ impl Sheet {
         let mut raster = Raster::new(pixels(width), pixels(height))?;
         let canvas = Canvas::new(RasterBackend(&mut raster), self.scale);
         if !self.title.is_empty() {
-            let look = TextLook::new(
-                style::TITLE_SIZE,
-                style::TEXT,
-                Anchor::Middle,
-                Vertical::Top,
-            );
+            let look = TextLook::new(style::TITLE_SIZE, style::TEXT, Anchor::Middle, Vertical::Top);
             let middle = (self.place(0).left + self.place(self.columns - 1).right) / 2.0;
             let room = 2.0 * (width - middle).min(middle) - 8.0;
             canvas.text_within(&self.title, (middle, style::OUTER_MARGIN), look, room)?;
@@ -162,16 +121,8 @@ impl Sheet {
             let place = self.place(index);
             self.axes_of(index, count).draw(&canvas, &place)?;
             if let Some(title) = titles.get(index) {
-                let look = TextLook::new(
-                    style::PANEL_TITLE_SIZE,
-                    style::TEXT,
-                    Anchor::Middle,
-                    Vertical::Top,
-                );
-                let at = (
-                    (place.left + place.right) / 2.0,
-                    place.top - self.panel_title_height(),
-                );
+                let look = TextLook::new(style::PANEL_TITLE_SIZE, style::TEXT, Anchor::Middle, Vertical::Top);
+                let at = ((place.left + place.right) / 2.0, place.top - self.panel_title_height());
                 canvas.text_within(title, at, look, place.width())?;
             }
         }
@@ -179,19 +130,11 @@ impl Sheet {
         Ok(raster)
     }
 
-    /// Draws the points of `panel` as panel `index`.
-    pub fn crowd(&self, raster: &mut Raster, index: usize, panel: &Panel) {
+    /// Draws the points of `panel` as panel `index`, with the usual opacity or another one.
+    pub fn crowd(&self, raster: &mut Raster, index: usize, panel: &Panel, opacity: Option<f32>) {
         let place = self.place(index);
         let (radius, alpha) = style::dots(panel.points.nrows(), place.width());
-        crowd(
-            raster,
-            &self.axes,
-            &place,
-            self.scale,
-            &panel.points,
-            &panel.colors,
-            (radius, alpha),
-        );
+        crowd(raster, &self.axes, &place, self.scale, &panel.points, &panel.colors, (radius, opacity.unwrap_or(alpha)));
     }
 }
 
@@ -205,10 +148,9 @@ pub(crate) fn crowd(
     colors: &[f32],
     (radius, alpha): (f64, f32),
 ) {
-    const SHADES: usize = 256;
-    let shades: Vec<Rgb> = (0..SHADES)
-        .map(|i| color::cyclic(i as f32 / SHADES as f32))
-        .collect();
+    // Steps of five degrees cannot be told apart, and fit into a palette.
+    const SHADES: usize = 72;
+    let shades: Vec<Rgb> = (0..SHADES).map(|i| color::cyclic(i as f32 / SHADES as f32)).collect();
     for (i, row) in points.rows().into_iter().enumerate() {
         let (x, y) = (f64::from(row[0]), f64::from(row[1]));
         let inside = |axis: &Axis, v: f64| (axis.low..=axis.high).contains(&v);
@@ -220,9 +162,7 @@ pub(crate) fn crowd(
         }
         let color = match colors.get(i) {
             None => style::INK,
-            Some(turn) if turn.is_finite() => {
-                shades[(turn.rem_euclid(1.0) * SHADES as f32) as usize % SHADES]
-            }
+            Some(turn) if turn.is_finite() => shades[(turn.rem_euclid(1.0) * SHADES as f32) as usize % SHADES],
             Some(turn) => color::cyclic(*turn),
         };
         raster.disc((px * scale, py * scale), radius * scale, color, alpha);
@@ -230,10 +170,7 @@ pub(crate) fn crowd(
 }
 
 /// Checks all `panels`; yields their titles with what is missing noted, and the axes that they share.
-pub(crate) fn prepare(
-    panels: &[&Panel],
-    limits: Limits,
-) -> Result<(Vec<String>, Axis, Axis), PlotError> {
+pub(crate) fn prepare(panels: &[&Panel], limits: Limits) -> Result<(Vec<String>, Axis, Axis), PlotError> {
     let mut titles = Vec::with_capacity(panels.len());
     for (index, panel) in panels.iter().enumerate() {
         let what = match panel.title.as_str() {

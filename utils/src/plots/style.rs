@@ -15,14 +15,8 @@ pub const FRAME: Rgb = Rgb(190, 195, 201);
 pub const INK: Rgb = Rgb(47, 103, 177);
 
 /// The colours of line charts, in the order in which series take them.
-pub const SERIES: [Rgb; 6] = [
-    Rgb(47, 103, 177),
-    Rgb(206, 86, 44),
-    Rgb(38, 138, 104),
-    Rgb(134, 87, 166),
-    Rgb(190, 137, 10),
-    Rgb(94, 102, 112),
-];
+pub const SERIES: [Rgb; 6] =
+    [Rgb(47, 103, 177), Rgb(206, 86, 44), Rgb(38, 138, 104), Rgb(134, 87, 166), Rgb(190, 137, 10), Rgb(94, 102, 112)];
 
 pub const TITLE_SIZE: f64 = 14.0;
 pub const PANEL_TITLE_SIZE: f64 = 12.0;

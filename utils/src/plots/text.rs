@@ -51,9 +51,7 @@ fn layout(font: &FontRef, text: &str, size: f64) -> (Vec<(GlyphId, f32)>, f32) {
 }
 
 fn centre<F: Font>(font: &impl ScaleFont<F>, glyph: GlyphId) -> f32 {
-    let bounds = font
-        .outline_glyph(glyph.with_scale(font.scale()))
-        .map(|o| o.px_bounds());
+    let bounds = font.outline_glyph(glyph.with_scale(font.scale())).map(|o| o.px_bounds());
     bounds.map_or(0.0, |b| (b.min.x + b.max.x) / 2.0)
 }
 
@@ -104,30 +102,15 @@ mod tests {
 
     #[test]
     fn a_bar_over_a_letter_takes_no_room_and_adds_ink_above_it() {
-        assert_eq!(
-            width("\u{3b1}\u{304}", 20.0).unwrap(),
-            width("\u{3b1}", 20.0).unwrap()
-        );
+        assert_eq!(width("\u{3b1}\u{304}", 20.0).unwrap(), width("\u{3b1}", 20.0).unwrap());
         let columns = |text: &str| {
             let mut raster = Raster::new(60, 40).unwrap();
-            draw(
-                &mut raster,
-                text,
-                (30.0, 30.0),
-                24.0,
-                Anchor::Middle,
-                false,
-                Rgb(0, 0, 0),
-            )
-            .unwrap();
+            draw(&mut raster, text, (30.0, 30.0), 24.0, Anchor::Middle, false, Rgb(0, 0, 0)).unwrap();
             let inked = |x: &usize| (0..40).any(|y| raster.get(*x, y) != Rgb(255, 255, 255));
             let all: Vec<usize> = (0..60).filter(inked).collect();
             (all[0], all[all.len() - 1])
         };
         let (plain, barred) = (columns("\u{3b1}"), columns("\u{3b1}\u{304}"));
-        assert!(
-            barred.0.abs_diff(plain.0) <= 1 && barred.1.abs_diff(plain.1) <= 1,
-            "{plain:?} {barred:?}"
-        );
+        assert!(barred.0.abs_diff(plain.0) <= 1 && barred.1.abs_diff(plain.1) <= 1, "{plain:?} {barred:?}");
     }
 }
