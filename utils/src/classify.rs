@@ -60,6 +60,7 @@ pub(crate) fn classify(source: &str) -> Vec<(&str, Class)> {
                 Class::Plain => Class::Attribute,
                 class => class,
             },
+            TokenKind::Ident if defines_function(source, &tokens[..i]) => Class::Function,
             TokenKind::Ident | TokenKind::RawIdent => identifier(&source[*start..*end], &tokens[i + 1..]),
             TokenKind::Bang if i > 0 && is_macro(&source[tokens[i - 1].1..tokens[i - 1].2], &tokens[i..]) => {
                 Class::Macro
@@ -80,6 +81,14 @@ type Spanned = (TokenKind, usize, usize);
 fn starts_attribute(tokens: &[Spanned]) -> bool {
     let kinds: Vec<TokenKind> = tokens.iter().rev().take(2).map(|(kind, ..)| *kind).collect();
     matches!(kinds[..], [TokenKind::Pound, ..] | [TokenKind::Bang, TokenKind::Pound])
+}
+
+/// Whether `tokens` end in `fn` and a space.
+fn defines_function(source: &str, tokens: &[Spanned]) -> bool {
+    match tokens {
+        [.., (TokenKind::Ident, start, end), (TokenKind::Whitespace, ..)] => &source[*start..*end] == "fn",
+        _ => false,
+    }
 }
 
 /// The class of a token that needs no look around.
@@ -161,6 +170,7 @@ pub fn noise<'a, T: Into<f32>>(x0: &'a [T], n: usize) -> Option<Vec<f32>> {
             ("usize", Class::Type),
             ("1.0e-4_f64", Class::Number),
             ("assert!", Class::Macro),
+            ("noise", Class::Function),
             ("is_empty", Class::Function),
             ("collect", Class::Function),
             ("'c'", Class::Text),

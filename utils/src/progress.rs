@@ -47,14 +47,15 @@ impl Progress {
     /// Progress of `total` steps (0: unknown) on the sink that fits: in a cell of a notebook lines on stdout, on a
     /// terminal a bar on stderr, elsewhere lines on stderr.
     pub fn new(label: impl Into<String>, total: u64) -> Self {
+        let label = label.into();
         let sink = if in_notebook() {
             Sink::NotebookLines
         } else if std::io::stderr().is_terminal() {
-            Sink::Bar(bar(total))
+            Sink::Bar(bar(&label, total))
         } else {
             Sink::Lines
         };
-        Self::with_sink(label.into(), total, sink)
+        Self::with_sink(label, total, sink)
     }
 
     /// Progress that shows nothing.
@@ -117,7 +118,6 @@ impl Progress {
                 bar.set_position(self.done);
                 let tail = tail(self.done, self.total, speed);
                 bar.set_message(format!("{message}  {}", tail.trim_start()));
-                bar.set_prefix(self.label.clone());
                 bar.tick();
             }
             sink => print(sink, &line(&self.label, self.done, self.total, speed, message)),
@@ -181,14 +181,14 @@ impl<I: Iterator> Iterator for ProgressIter<I> {
 
 impl<I: ExactSizeIterator> ExactSizeIterator for ProgressIter<I> {}
 
-fn bar(total: u64) -> ProgressBar {
+fn bar(label: &str, total: u64) -> ProgressBar {
     // The throttle decides when to draw; the target's own limit is above it.
     let target = ProgressDrawTarget::stderr_with_hz(20);
     let length = (total > 0).then_some(total);
-    let template = "{prefix}  [{bar:24}] {percent:>3} %  {human_pos}/{human_len}  {wide_msg}";
+    let template = "{prefix}  [{bar:16}] {percent:>3} %  {human_pos}/{human_len}  {wide_msg}";
     let template = if total > 0 { template } else { "{prefix}  {spinner} {human_pos}  {wide_msg}" };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(length, target).with_style(style.progress_chars("━╸ "))
+    ProgressBar::with_draw_target(length, target).with_prefix(label.to_owned()).with_style(style.progress_chars("━╸ "))
 }
 
 /// A closed pipe is no reason to stop a training run.

@@ -42,7 +42,7 @@ pub(crate) struct Axes {
 impl Axes {
     /// About one tick per so many CSS pixels.
     fn wanted(length: f64, apart: f64) -> usize {
-        ((length / apart) as usize).clamp(3, 8)
+        ((length / apart) as usize).clamp(3, 7)
     }
 
     fn x_wanted(width: f64) -> usize {

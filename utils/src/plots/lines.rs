@@ -118,7 +118,7 @@ impl LineChart {
         let row_height = style::TICK_SIZE * 1.6;
         let title_height = if self.title.is_empty() { 0.0 } else { title_size + style::TITLE_GAP };
         let legend_top = cell.top + style::OUTER_MARGIN + title_height;
-        let top = legend_top + legend.len() as f64 * row_height + if legend.is_empty() { 0.0 } else { 3.0 };
+        let top = legend_top + legend.len() as f64 * row_height + if legend.is_empty() { 0.0 } else { 5.0 };
         let place = Place { left, top, right, bottom: cell.bottom - style::OUTER_MARGIN - axes.bottom_margin() };
 
         if !self.title.is_empty() {

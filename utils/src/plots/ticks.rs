@@ -78,7 +78,7 @@ pub(crate) fn log_ticks(low: f64, high: f64, wanted: usize) -> Vec<Tick> {
 /// Every how many powers of ten a label stands.
 fn decade_stride(decades: i32, wanted: usize) -> i32 {
     let needed = (decades as usize).div_ceil(wanted.max(1)) as i32;
-    [1, 2, 3, 5, 10, 20, 50].into_iter().find(|stride| *stride >= needed).unwrap_or(100)
+    [1, 2, 3, 4, 5, 10, 20, 50].into_iter().find(|stride| *stride >= needed).unwrap_or(100)
 }
 
 /// `-12` as `⁻¹²`.
