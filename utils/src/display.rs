@@ -64,7 +64,10 @@ pub enum SaveError {
 }
 
 /// A picture, encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// In a cell, end with `picture.show();`, or with a variable that holds the picture. An expression with `?`, such as
+/// `plot.picture()?`, shows only text: evcxr does not see its type.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     /// The format of `bytes`.
     pub mime: Mime,
@@ -76,6 +79,14 @@ pub struct Picture {
     pub height: u32,
     /// What the picture shows, in words, for those who do not see it.
     pub alt: String,
+}
+
+/// Size and content in words: the bytes would fill pages.
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Self { mime, bytes, width, height, alt } = self;
+        write!(f, "Picture({} of {width} x {height}, {} bytes: {alt:?})", mime.as_str(), bytes.len())
+    }
 }
 
 impl Picture {
@@ -170,6 +181,13 @@ mod tests {
         let html = picture().html();
         assert!(html.starts_with("<img alt=\"&quot;x&quot; &lt; y &amp; &#39;z&#39;\" width=\"20\""), "{html}");
         assert!(html.contains("src=\"data:image/png;base64,AQID\""), "{html}");
+    }
+
+    #[test]
+    fn debugging_prints_no_bytes() {
+        let alt = "x".to_owned();
+        let text = format!("{:?}", Picture { alt, ..picture() });
+        assert_eq!(text, "Picture(image/png of 20 x 10, 3 bytes: \"x\")");
     }
 
     #[test]
