@@ -1,1 +1,100 @@
-//! Diffusion.
+//! Diffusion models, taught by running them: points and images dissolve into noise, a network learns to undo it, and new
+//! ones form out of static. The notebooks are the course; this crate is what they run, written to be read.
+//!
+//! # The rooms
+//!
+//! Read them in this order; each knows only those above it.
+//!
+//! | room | what is inside |
+//! |---|---|
+//! | [`config`] | `BaseConfig`, `TrainingConfig`, `FnnConfig` |
+//! | [`schedule`] | `beta_t` as a function of `t` |
+//! | [`constants`] | everything that follows from `beta_t` |
+//! | [`forward`] | from data to noise: `forward_diffusion` |
+//! | [`datasets`] | what to learn, and the loader that serves it |
+//! | [`networks`] | what learns it: `Denoiser`, `Fnn` |
+//! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
+//! | [`training`] | Algorithm 1: `train_one_epoch` |
+//! | [`sampling`] | Algorithm 2: `generate_samples` |
+//! | [`inference_logger`] | what becomes of samples |
+//! | [`metrics`] | how good they are |
+//! | [`model_manager`], [`training_run`] | a model's folder, and a whole training |
+//! | [`visualize`], [`show_source`](mod@show_source) | pictures of all this, and its source in a cell |
+//!
+//! # Notation
+//!
+//! | in code | in papers | meaning |
+//! |---|---|---|
+//! | `t`, `timesteps` | t, T | timestep, `1..=T`; `t = 0` is clean data |
+//! | `x0`, `x_t` | x₀, x_t | data, data with the noise of `t` steps |
+//! | `eps` | ε | the noise in `x_t`, standard Gaussian |
+//! | `eps_theta` | ε_θ(x_t, t) | the network's prediction of it |
+//! | `beta` | β_t | variance of the noise that step `t` adds |
+//! | `alpha` | α_t = 1 − β_t | share of the variance that step `t` keeps |
+//! | `alpha_bar`, `alpha_cumulative` | ᾱ_t = α₁ … α_t | share of the variance left after `t` steps |
+//! | `sigma` | σ_t | standard deviation of the noise of the reverse step |
+//! | `predicted_x0` | x̂₀ | the data that `x_t` and `eps_theta` imply |
+//!
+//! # Shapes
+//!
+//! `[N, D]` for points, `[N, C, H, W]` for images in `[-1, 1]`, `[N]` int64 for timesteps.
+
+pub mod config;
+pub mod constants;
+pub mod datasets;
+pub mod device;
+pub mod ema;
+pub mod error;
+pub mod forward;
+pub mod inference_logger;
+pub mod metrics;
+pub mod model_manager;
+pub mod networks;
+pub mod optim;
+pub mod progress;
+pub mod sampling;
+pub mod schedule;
+pub mod show_source;
+pub mod training;
+pub mod training_run;
+pub mod training_state;
+pub mod visualize;
+
+mod checkpoint;
+mod parameters;
+mod points;
+mod random;
+
+pub use error::{Error, Result};
+
+/// Everything that a notebook needs, by one `use`.
+pub mod prelude {
+    pub use ddpm_utils::display::{Html, Picture};
+    pub use tch::{self, Device, Kind, Tensor, nn};
+
+    pub use crate::checkpoint::Weights;
+    pub use crate::config::{BaseConfig, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, TrainingConfig};
+    pub use crate::constants::{ConstantsManager, ReverseVariance};
+    pub use crate::datasets::{
+        Checkerboard, Circles, DataLoader, Dataset, Moons, PointSet, Spiral, SwissRoll, get_dataloader,
+    };
+    pub use crate::device::DeviceChoice;
+    pub use crate::ema::Ema;
+    pub use crate::error::Error;
+    pub use crate::forward::{forward_diffusion, forward_step};
+    pub use crate::inference_logger::{InferType, InferenceLogger};
+    pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
+    pub use crate::model_manager::ModelManager;
+    pub use crate::networks::{Denoiser, Fnn, TimeEmbedding, get_model, parameter_count};
+    pub use crate::optim::AdamW;
+    pub use crate::progress::show_progress;
+    pub use crate::sampling::{ChainState, ReverseChain, generate_samples};
+    pub use crate::schedule::NoiseSchedule;
+    pub use crate::show_source::show_source;
+    pub use crate::training::{EpochLoss, StepReport, train_one_epoch};
+    pub use crate::training_run::train;
+    pub use crate::training_state::TrainingState;
+    pub use crate::visualize::{
+        visualize_data, visualize_forward, visualize_score_field, visualize_training, visualize_variance_schedule,
+    };
+}

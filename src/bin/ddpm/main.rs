@@ -1,2 +1,70 @@
-//! The command line.
-fn main() {}
+//! The command line: trains, samples and evaluates models where there is no notebook.
+
+mod doctor;
+mod evaluate;
+mod model;
+mod output;
+mod sample;
+mod train;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use ddpm_tutor::prelude::*;
+
+/// Diffusion models from the command line: train, sample, evaluate.
+#[derive(Parser)]
+#[command(name = "ddpm", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a model, or go on from its last checkpoint
+    Train(train::Train),
+    /// Draw samples from a trained model into a file
+    Sample(sample::Sample),
+    /// Measure how close a model's samples come to the data
+    Evaluate(evaluate::Evaluate),
+    /// Delete a model, after its name was typed once more
+    Delete(model::Delete),
+    /// Check that libtorch is found and computes, and on what
+    Doctor(doctor::Doctor),
+}
+
+/// Where the models are and what computes.
+#[derive(Args)]
+struct Place {
+    /// The folder that holds the models
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    models_dir: PathBuf,
+    /// auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+}
+
+impl Place {
+    fn base(&self) -> BaseConfig {
+        BaseConfig { models_dir: self.models_dir.clone(), device: self.device, ..Default::default() }
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Train(command) => command.run(),
+        Command::Sample(command) => command.run(),
+        Command::Evaluate(command) => command.run(),
+        Command::Delete(command) => command.run(),
+        Command::Doctor(command) => return command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ddpm: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

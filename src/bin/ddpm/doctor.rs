@@ -1,0 +1,66 @@
+//! `ddpm doctor`: what libtorch this binary runs on, and whether it computes.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use ddpm_tutor::device::{cuda_devices, load_cuda};
+use ddpm_tutor::prelude::*;
+use serde::Serialize;
+
+#[derive(Args)]
+pub struct Doctor {
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Part {
+    part: &'static str,
+    ok: bool,
+    version: String,
+    detail: String,
+}
+
+impl Doctor {
+    pub fn run(self) -> ExitCode {
+        let parts = [libtorch(), cuda_library(), device()];
+        if self.json {
+            println!("{}", serde_json::json!(parts));
+        } else {
+            for Part { part, ok, version, detail } in &parts {
+                println!("{:<13} {:<4} {version:<14} {detail}", part, if *ok { "ok" } else { "NOT" });
+            }
+        }
+        if parts.iter().all(|part| part.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+fn libtorch() -> Part {
+    let sum = Tensor::ones([64, 64], tch::kind::FLOAT_CPU).matmul(&Tensor::ones([64, 64], tch::kind::FLOAT_CPU));
+    let ok = sum.max().double_value(&[]) == 64.0;
+    let detail = format!("loaded; {} threads; MKL {}", tch::get_num_threads(), tch::utils::has_mkl());
+    Part { part: "libtorch", ok, version: env!("DDPM_LIBTORCH_VERSION").to_owned(), detail }
+}
+
+/// Not to have CUDA is no fault of a machine.
+fn cuda_library() -> Part {
+    let detail = match load_cuda() {
+        Ok(()) if cfg!(target_os = "linux") => "loaded".to_owned(),
+        Ok(()) => "none on this system".to_owned(),
+        Err(error) => format!("not loaded: {error}"),
+    };
+    Part { part: "CUDA library", ok: true, version: String::new(), detail }
+}
+
+fn device() -> Part {
+    let (ok, detail) = match DeviceChoice::Auto.resolve() {
+        Ok(device) => {
+            let ones = Tensor::ones([8], (Kind::Float, device));
+            let ok = ones.sum(Kind::Float).double_value(&[]) == 8.0;
+            (ok, format!("computes on {device:?}; {} CUDA devices seen", cuda_devices()))
+        }
+        Err(error) => (false, error.to_string()),
+    };
+    Part { part: "device", ok, version: String::new(), detail }
+}

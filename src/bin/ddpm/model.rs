@@ -1,0 +1,102 @@
+//! What several commands ask of a model: which one, which weights; and deleting it.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use clap::{Args, ValueEnum};
+use ddpm_tutor::Result;
+use ddpm_tutor::prelude::*;
+
+use crate::Place;
+
+/// A trained model, and how to sample from it.
+#[derive(Args)]
+pub struct Trained {
+    /// The model's name
+    #[arg(long, value_name = "NAME")]
+    pub model: String,
+    /// The checkpoint of this epoch instead of the newest
+    #[arg(long, value_name = "EPOCH")]
+    checkpoint: Option<usize>,
+    /// The moving average of the weights, or the weights themselves
+    #[arg(long, default_value = "ema")]
+    weights: WeightsChoice,
+    /// The variance of the reverse steps; the model's own where it is left out
+    #[arg(long)]
+    variance: Option<VarianceChoice>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum WeightsChoice {
+    Ema,
+    Raw,
+}
+
+/// The variance of the reverse steps, as an option.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum VarianceChoice {
+    Beta,
+    Posterior,
+}
+
+impl From<VarianceChoice> for ReverseVariance {
+    fn from(choice: VarianceChoice) -> Self {
+        match choice {
+            VarianceChoice::Beta => ReverseVariance::Beta,
+            VarianceChoice::Posterior => ReverseVariance::Posterior,
+        }
+    }
+}
+
+impl Trained {
+    /// The model's manager, its network with the chosen weights, and its constants.
+    pub fn load(&self) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
+        let manager = ModelManager::open(&self.place.base(), &self.model)?;
+        let config = manager.config();
+        let model = get_model(&config.base, &config.network)?;
+        let weights = match self.weights {
+            WeightsChoice::Ema => Weights::Ema,
+            WeightsChoice::Raw => Weights::Raw,
+        };
+        manager.load_weights(&model, self.checkpoint, weights)?;
+        let mut constants = ConstantsManager::new(&config.base, &config.training)?;
+        if let Some(variance) = self.variance {
+            constants = constants.with_variance(variance.into());
+        }
+        Ok((manager, model, constants))
+    }
+}
+
+#[derive(Args)]
+pub struct Delete {
+    /// The model's name
+    #[arg(long, value_name = "NAME")]
+    model: String,
+    /// The model's name once more, in place of typing it when asked
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Delete {
+    pub fn run(self) -> Result<()> {
+        let manager = ModelManager::open(&self.place.base(), &self.model)?;
+        let folder = manager.folder().to_owned();
+        let typed = self.confirm.unwrap_or_else(|| ask(&folder.display().to_string()));
+        manager.delete_model(&typed)?;
+        println!("deleted {}", folder.display());
+        Ok(())
+    }
+}
+
+fn ask(folder: &str) -> String {
+    if io::stdin().is_terminal() {
+        eprint!("{folder} and all its checkpoints will be deleted. Type the model's name to go on: ");
+    }
+    let mut line = String::new();
+    // An input that cannot be read confirms nothing.
+    let _ = io::stdin().lock().read_line(&mut line);
+    line.trim().to_owned()
+}

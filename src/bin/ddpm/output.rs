@@ -1,0 +1,105 @@
+//! Samples in a file: the format follows from the ending.
+
+use std::path::{Path, PathBuf};
+
+use ddpm_tutor::prelude::*;
+use ddpm_tutor::{Error, Result};
+use ddpm_utils::atomic::write_atomic;
+
+/// A file to write samples to.
+#[derive(Clone)]
+pub struct Output {
+    path: PathBuf,
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Format {
+    Npy,
+    Json,
+    Png,
+    Gif,
+}
+
+impl Output {
+    /// Checks the ending: what clap calls for `--out`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        let format = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("npy") => Format::Npy,
+            Some("json") => Format::Json,
+            Some("png") => Format::Png,
+            Some("gif") => Format::Gif,
+            other => {
+                let got = other.map_or_else(|| "no ending".to_owned(), |ending| format!(".{ending}"));
+                return Err(format!("expected a name ending in .npy, .json, .png or .gif, got {got}"));
+            }
+        };
+        Ok(Self { path, format })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Finds out before the sampling whether the file can be written after it.
+    pub fn check(&self) -> Result<()> {
+        let folder = match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let wrong = |problem: String| Err(Error::Path { path: self.path.clone(), problem });
+        if !folder.is_dir() {
+            return wrong(format!("the folder {} is not there; make it first", folder.display()));
+        }
+        if self.path.is_dir() {
+            return wrong("this is a folder; name a file".to_owned());
+        }
+        match tempfile_in(folder) {
+            Ok(()) => Ok(()),
+            Err(error) => wrong(format!("the folder {} cannot be written to: {error}", folder.display())),
+        }
+    }
+
+    /// The picture that the logger has to make on the way.
+    pub fn infer_type(&self) -> InferType {
+        match self.format {
+            Format::Npy | Format::Json => InferType::None,
+            Format::Png => InferType::Plot,
+            Format::Gif => InferType::Gif,
+        }
+    }
+
+    pub fn write(&self, samples: &Tensor, seed: u64, timesteps: usize, picture: Option<&Picture>) -> Result<()> {
+        match (self.format, picture) {
+            (Format::Npy, _) => Ok(write_atomic(&self.path, &npy(samples)?)?),
+            (Format::Json, _) => {
+                let values: Vec<Vec<f32>> = Vec::try_from(samples.to_device(Device::Cpu))?;
+                let json = serde_json::json!({ "seed": seed, "timesteps": timesteps, "samples": values });
+                Ok(write_atomic(&self.path, format!("{json}\n").as_bytes())?)
+            }
+            (_, Some(picture)) => Ok(picture.save(&self.path)?),
+            (_, None) => Err(Error::Unsupported("no picture was made of these samples".to_owned())),
+        }
+    }
+}
+
+fn tempfile_in(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(format!(".ddpm-probe-{}", std::process::id()));
+    std::fs::File::create_new(&probe)?;
+    std::fs::remove_file(probe)
+}
+
+/// NumPy's format, version 1.0: a magic string, the length of a header padded to 64 bytes, the header, the values.
+fn npy(samples: &Tensor) -> Result<Vec<u8>> {
+    let shape: Vec<String> = samples.size().iter().map(|size| format!("{size},")).collect();
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", shape.join(" "));
+    let padded = (header.len() + 11).next_multiple_of(64) - 10;
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((padded as u16).to_le_bytes());
+    file.extend(format!("{header:<width$}\n", width = padded - 1).as_bytes());
+    let flat = samples.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
+    let values: Vec<f32> = Vec::try_from(flat)?;
+    file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    Ok(file)
+}

@@ -1,0 +1,236 @@
+//! `ConstantsManager`: every constant of the diffusion, derived once from `beta_1 … beta_T`.
+
+use std::ops::Sub;
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::config::{BaseConfig, TrainingConfig};
+use crate::error::{Error, Result};
+
+/// The variance `sigma_t^2` of the noise that the reverse process adds at step `t`.
+///
+/// Both are extremes for which the reverse step is exact: [`Beta`](Self::Beta) if `x_0` is Gaussian noise,
+/// [`Posterior`](Self::Posterior) if it is a single point. Ho et al. 2020, section 3.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReverseVariance {
+    /// `sigma_t^2 = beta_t`
+    Beta,
+    /// `sigma_t^2 = (1 - alpha_bar_{t-1}) / (1 - alpha_bar_t) beta_t`, the variance of `q(x_{t-1} | x_t, x_0)`
+    Posterior,
+}
+
+/// The constants of one diffusion process, at every timestep `1..=T`.
+///
+/// Each `…_at(t)` takes timesteps `t: [N]` (int64, in `1..=T`) and returns their constants, shaped to broadcast over a
+/// batch: `[N, 1]` for points, `[N, 1, 1, 1]` for images. Computed in f64, stored as f32.
+#[derive(Debug)]
+pub struct ConstantsManager {
+    device: Device,
+    sample_dims: usize,
+    variance: ReverseVariance,
+    betas: Vec<f64>,
+    alpha_bars: Vec<f64>,
+    beta: Tensor,
+    alpha: Tensor,
+    alpha_bar: Tensor,
+    sqrt_alpha_bar: Tensor,
+    sqrt_one_minus_alpha_bar: Tensor,
+    sqrt_recip_alpha: Tensor,
+    sqrt_recip_alpha_bar: Tensor,
+    sqrt_recip_alpha_bar_minus_one: Tensor,
+    posterior_mean_x0: Tensor,
+    posterior_mean_x_t: Tensor,
+    posterior_variance: Tensor,
+}
+
+/// The place of timestep `t` in an array that holds `t = 1 … T`: a number for a number, a tensor for a tensor. Nothing
+/// else turns timesteps into indices.
+fn index<T: Sub<i64>>(t: T) -> T::Output {
+    t - 1
+}
+
+macro_rules! constants {
+    ($($(#[$doc:meta])* $name:ident => $field:ident;)*) => {
+        $($(#[$doc])*
+        ///
+        /// # Errors
+        /// [`Error::Timestep`] for a `t` outside `1..=T`.
+        pub fn $name(&self, t: &Tensor) -> Result<Tensor> {
+            self.at(&self.$field, t)
+        })*
+    };
+}
+
+impl ConstantsManager {
+    /// The constants of the schedule and the variance in `training`, for the data and the device in `base`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the schedule cannot have that many timesteps.
+    pub fn new(base: &BaseConfig, training: &TrainingConfig) -> Result<Self> {
+        let betas = training.schedule.betas(training.timesteps)?;
+        Self::from_betas(&betas, base.dataset.shape().len(), base.device.resolve()?)
+            .map(|constants| constants.with_variance(training.reverse_variance))
+    }
+
+    /// The constants of a schedule of one's own: `betas` holds `beta_1 … beta_T`. `sample_dims` is the number of
+    /// dimensions of one sample: 1 for points, 3 for images.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an empty schedule or a beta outside `(0, 1)`.
+    pub fn from_betas(betas: &[f64], sample_dims: usize, device: Device) -> Result<Self> {
+        if let Some((i, beta)) = betas.iter().enumerate().find(|(_, beta)| !(**beta > 0.0 && **beta < 1.0)) {
+            return Err(Error::config("beta", "every beta_t in (0, 1)", format!("beta_{} = {beta}", i + 1)));
+        }
+        if betas.is_empty() {
+            return Err(Error::config("beta", "at least one beta_t", "none"));
+        }
+        let alpha: Vec<f64> = betas.iter().map(|beta| 1.0 - beta).collect();
+        let alpha_bar: Vec<f64> =
+            alpha.iter().scan(1.0, |product, a| Some(*product * a).inspect(|p| *product = *p)).collect();
+        // alpha_bar_{t-1}, with alpha_bar_0 = 1: no noise yet.
+        let alpha_bar_prev: Vec<f64> =
+            std::iter::once(1.0).chain(alpha_bar.iter().copied()).take(betas.len()).collect();
+        let tensor = |f: &dyn Fn(usize) -> f64| {
+            Tensor::from_slice(&(0..betas.len()).map(f).collect::<Vec<f64>>()).to_kind(Kind::Float).to_device(device)
+        };
+        Ok(Self {
+            device,
+            sample_dims,
+            variance: ReverseVariance::Beta,
+            beta: tensor(&|i| betas[i]),
+            alpha: tensor(&|i| alpha[i]),
+            alpha_bar: tensor(&|i| alpha_bar[i]),
+            sqrt_alpha_bar: tensor(&|i| alpha_bar[i].sqrt()),
+            sqrt_one_minus_alpha_bar: tensor(&|i| (1.0 - alpha_bar[i]).sqrt()),
+            sqrt_recip_alpha: tensor(&|i| alpha[i].sqrt().recip()),
+            sqrt_recip_alpha_bar: tensor(&|i| alpha_bar[i].sqrt().recip()),
+            sqrt_recip_alpha_bar_minus_one: tensor(&|i| (alpha_bar[i].recip() - 1.0).sqrt()),
+            posterior_mean_x0: tensor(&|i| alpha_bar_prev[i].sqrt() * betas[i] / (1.0 - alpha_bar[i])),
+            posterior_mean_x_t: tensor(&|i| alpha[i].sqrt() * (1.0 - alpha_bar_prev[i]) / (1.0 - alpha_bar[i])),
+            posterior_variance: tensor(&|i| posterior_variance(betas[i], alpha_bar_prev[i], alpha_bar[i])),
+            betas: betas.to_vec(),
+            alpha_bars: alpha_bar,
+        })
+    }
+
+    /// The same process with another variance of the reverse step.
+    #[must_use]
+    pub fn with_variance(self, variance: ReverseVariance) -> Self {
+        Self { variance, ..self }
+    }
+
+    /// `T`, the number of timesteps.
+    pub fn timesteps(&self) -> usize {
+        self.betas.len()
+    }
+
+    /// Where the constants live.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// `t ~ Uniform({1, …, T})`, shape `[n]`. Algorithm 1, line 3.
+    pub fn sample_timesteps(&self, n: i64) -> Tensor {
+        Tensor::randint_low(1, self.timesteps() as i64 + 1, [n], (Kind::Int64, self.device))
+    }
+
+    constants! {
+        /// `beta_t`
+        beta_at => beta;
+        /// `alpha_t = 1 - beta_t`
+        alpha_at => alpha;
+        /// `alpha_bar_t = alpha_1 alpha_2 … alpha_t`
+        alpha_cumulative_at => alpha_bar;
+        /// `sqrt(alpha_bar_t)`
+        sqrt_alpha_cumulative_at => sqrt_alpha_bar;
+        /// `sqrt(1 - alpha_bar_t)`
+        sqrt_one_minus_alpha_cumulative_at => sqrt_one_minus_alpha_bar;
+        /// `1 / sqrt(alpha_t)`
+        sqrt_recip_alpha_at => sqrt_recip_alpha;
+        /// `1 / sqrt(alpha_bar_t)`
+        sqrt_recip_alpha_cumulative_at => sqrt_recip_alpha_bar;
+        /// `sqrt(1 / alpha_bar_t - 1)`
+        sqrt_recip_alpha_cumulative_minus_one_at => sqrt_recip_alpha_bar_minus_one;
+        /// The weight of `x_0` in the mean of `q(x_{t-1} | x_t, x_0)`. Ho et al. 2020, equation 7.
+        posterior_mean_x0_at => posterior_mean_x0;
+        /// The weight of `x_t` in the mean of `q(x_{t-1} | x_t, x_0)`. Ho et al. 2020, equation 7.
+        posterior_mean_x_t_at => posterior_mean_x_t;
+        /// The variance of `q(x_{t-1} | x_t, x_0)`. Ho et al. 2020, equation 7; 0 at `t = 1`.
+        posterior_variance_at => posterior_variance;
+    }
+
+    fn at(&self, constants: &Tensor, t: &Tensor) -> Result<Tensor> {
+        if t.dim() != 1 || t.kind() != Kind::Int64 {
+            let got = format!("a {:?} tensor of shape {:?}", t.kind(), t.size());
+            return Err(Error::Timestep { expected: "int64 timesteps of shape [N]".to_owned(), got });
+        }
+        // On a GPU an index outside the array ends the process; on the CPU it is an error that costs nothing to have.
+        if self.device != Device::Cpu {
+            self.check(t)?;
+        }
+        let rows = index(t);
+        let Ok(values) = constants.f_index_select(0, &rows) else {
+            self.check(t)?;
+            return Ok(constants.f_index_select(0, &rows)?);
+        };
+        let mut shape = vec![1; self.sample_dims + 1];
+        shape[0] = -1;
+        Ok(values.view(&shape[..]))
+    }
+
+    fn check(&self, t: &Tensor) -> Result<()> {
+        let outside = t.lt(1).logical_or(&t.gt(self.timesteps() as i64)).nonzero();
+        if outside.size()[0] == 0 {
+            return Ok(());
+        }
+        let got = t.int64_value(&[outside.int64_value(&[0, 0])]).to_string();
+        Err(Error::Timestep { expected: format!("1..={}", self.timesteps()), got })
+    }
+
+    /// `beta_t` in f64, for `t` in `1..=T`.
+    pub fn beta(&self, t: usize) -> f64 {
+        self.betas[index(t as i64) as usize]
+    }
+
+    /// `alpha_bar_t` in f64, for `t` in `0..=T`; `alpha_bar_0` is 1.
+    pub fn alpha_cumulative(&self, t: usize) -> f64 {
+        if t == 0 { 1.0 } else { self.alpha_bars[index(t as i64) as usize] }
+    }
+
+    /// `sigma_t` in f64: the standard deviation of the noise that the reverse step from `x_t` to `x_{t-1}` adds. It is 0
+    /// at `t = 1`: Algorithm 2, line 3.
+    pub fn sigma(&self, t: usize) -> f64 {
+        if t == 1 {
+            return 0.0;
+        }
+        match self.variance {
+            ReverseVariance::Beta => self.beta(t).sqrt(),
+            ReverseVariance::Posterior => {
+                posterior_variance(self.beta(t), self.alpha_cumulative(t - 1), self.alpha_cumulative(t)).sqrt()
+            }
+        }
+    }
+
+    /// The signal-to-noise ratio `alpha_bar_t / (1 - alpha_bar_t)`, for `t` in `1..=T`. Kingma et al. 2021, section 3.1.
+    pub fn signal_to_noise(&self, t: usize) -> f64 {
+        self.alpha_cumulative(t) / (1.0 - self.alpha_cumulative(t))
+    }
+
+    /// A sentence where `x_T` is not noise yet: the sampler starts from pure noise, which the network then never saw.
+    pub fn warning(&self) -> Option<String> {
+        let snr = self.signal_to_noise(self.timesteps());
+        (snr > 0.01).then(|| {
+            format!(
+                "the schedule ends with a signal-to-noise ratio of {snr:.2}: x_T still holds {:.0} % of x_0, but sampling \
+                 starts from pure noise. Use more timesteps or larger betas",
+                100.0 * self.alpha_cumulative(self.timesteps()).sqrt()
+            )
+        })
+    }
+}
+
+fn posterior_variance(beta: f64, alpha_bar_prev: f64, alpha_bar: f64) -> f64 {
+    (1.0 - alpha_bar_prev) / (1.0 - alpha_bar) * beta
+}

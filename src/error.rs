@@ -1,0 +1,206 @@
+//! The one error type: a variant per cause, each saying what was expected, what came, and what to do.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, and what to do about it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration holds a value that cannot work.
+    #[error("{field}: expected {expected}, got {got}")]
+    Config {
+        /// The field, with the configuration it belongs to: `TrainingConfig.timesteps`.
+        field: &'static str,
+        /// What would have been accepted.
+        expected: String,
+        /// The value that came.
+        got: String,
+    },
+
+    /// A configuration file does not parse: a key that is not known, a value of the wrong type.
+    #[error("{}: {problem}", path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says: it names the key, the line and what it would have accepted.
+        problem: String,
+    },
+
+    /// A tensor has a shape that its receiver cannot take.
+    #[error("{what}: expected shape {expected}, got {got:?}")]
+    Shape {
+        /// The tensor and its receiver.
+        what: &'static str,
+        /// The shape in words, such as `[N, 2]`.
+        expected: String,
+        /// The shape that came.
+        got: Vec<i64>,
+    },
+
+    /// A timestep outside `1..=T`. (`t = 0` is clean data: there is no noise to add or to predict.)
+    #[error("timestep t: expected {expected}, got {got}")]
+    Timestep {
+        /// What would have been accepted, such as `1..=40`.
+        expected: String,
+        /// What came.
+        got: String,
+    },
+
+    /// Data that holds NaN or infinity.
+    #[error(
+        "{what}: {count} of {total} values are not finite (NaN or infinity); the first is in row {first_row}. \
+         Remove or repair those rows before training"
+    )]
+    DataNotFinite {
+        /// The data.
+        what: &'static str,
+        /// How many values are not finite.
+        count: i64,
+        /// How many values there are.
+        total: i64,
+        /// Index of the first row with such a value.
+        first_row: i64,
+    },
+
+    /// The loss or the gradient became NaN or infinite; the weights are those from before the step.
+    #[error(
+        "training diverged at step {step} (epoch {epoch}): loss {loss}, gradient norm {grad_norm}, timesteps \
+         {t_min}..={t_max}. The weights are those from before this step. Try a lower learning_rate (now \
+         {learning_rate:.1e}) or a gradient_clipping of 1.0, and check the data"
+    )]
+    Diverged {
+        /// The optimizer step, counted from 1 over all epochs.
+        step: u64,
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The loss of the batch.
+        loss: f64,
+        /// The norm of the whole gradient.
+        grad_norm: f64,
+        /// The smallest timestep in the batch.
+        t_min: i64,
+        /// The largest timestep in the batch.
+        t_max: i64,
+        /// The learning rate of the step.
+        learning_rate: f64,
+    },
+
+    /// A model name that is not one path component.
+    #[error(
+        "model name {0:?}: expected one folder name of letters, digits, '-', '_' and '.' (at most 64 characters, \
+         not starting with '.'), such as SwissRoll; folders go into models_dir"
+    )]
+    ModelName(String),
+
+    /// There is no model of that name.
+    #[error("no model {name:?} in {}{}", models_dir.display(), known(.existing))]
+    NoModel {
+        /// The name asked for.
+        name: String,
+        /// The folder that was searched.
+        models_dir: PathBuf,
+        /// The models that are there.
+        existing: Vec<String>,
+    },
+
+    /// A model of that name was made with another configuration.
+    #[error(
+        "model {name:?} was made with another configuration: {}. Use a new name, or leave those settings as they are",
+        differences.join("; ")
+    )]
+    ModelDiffers {
+        /// The model.
+        name: String,
+        /// One entry a setting: `timesteps is 40 there, 100 was asked for`.
+        differences: Vec<String>,
+    },
+
+    /// The model has no checkpoint yet, or not the one asked for.
+    #[error("model {model:?} has no checkpoint {wanted}; {}", if .existing.is_empty() { "train it first".to_owned() } else { format!("there are: {}", existing.join(", ")) })]
+    NoCheckpoint {
+        /// The model.
+        model: String,
+        /// Which checkpoint was asked for.
+        wanted: String,
+        /// The checkpoints that are there.
+        existing: Vec<String>,
+    },
+
+    /// A checkpoint that is damaged or belongs to something else.
+    #[error("checkpoint {}: {problem}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        problem: String,
+    },
+
+    /// A folder or file is in the way, or another process holds it.
+    #[error("{}: {problem}", path.display())]
+    Path {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+
+    /// Reading or writing failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried: `read`, `create`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+
+    /// Something that this kind of data cannot be asked for.
+    #[error("{0}")]
+    Unsupported(String),
+
+    /// libtorch refused an operation.
+    #[error("libtorch: {}", first_line(.0))]
+    Torch(#[from] tch::TchError),
+
+    /// A picture could not be drawn.
+    #[error(transparent)]
+    Plot(#[from] ddpm_utils::plots::PlotError),
+
+    /// A picture could not be saved.
+    #[error(transparent)]
+    Save(#[from] ddpm_utils::display::SaveError),
+
+    /// A file could not be written; whatever stood there before is unharmed.
+    #[error(transparent)]
+    Write(#[from] ddpm_utils::atomic::WriteError),
+}
+
+impl Error {
+    pub(crate) fn config(field: &'static str, expected: impl Into<String>, got: impl std::fmt::Display) -> Self {
+        Error::Config { field, expected: expected.into(), got: got.to_string() }
+    }
+
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Error::Io { action, path, source }
+    }
+}
+
+fn known(existing: &[String]) -> String {
+    if existing.is_empty() {
+        " (it holds no models)".to_owned()
+    } else {
+        format!(" (there are: {})", existing.join(", "))
+    }
+}
+
+/// libtorch's messages carry a C++ stack trace from their second line on.
+fn first_line(error: &tch::TchError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}

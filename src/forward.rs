@@ -1,0 +1,56 @@
+//! The forward process: from data to noise in one step, and one step at a time.
+
+use tch::Tensor;
+
+use crate::constants::ConstantsManager;
+use crate::error::{Error, Result};
+
+/// Adds the noise of `t` steps at once: draws `x_t ~ q(x_t | x_0)` and returns it with the noise it was made from.
+///
+/// ```text
+/// q(x_t | x_0) = N( x_t; sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I )
+/// x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps,   eps ~ N(0, I)
+/// ```
+/// Ho et al. 2020, equation 4.
+///
+/// # Shapes
+/// `x0`: `[N, D]` points or `[N, C, H, W]` images, f32 in about `[-1, 1]`; `t`: `[N]` int64 in `1..=T`.
+/// Returns `x_t` and `eps`, each shaped like `x0`.
+///
+/// # Errors
+/// [`Error::Timestep`] for a `t` outside `1..=T`; [`Error::Shape`] where `t` does not have one entry a sample.
+pub fn forward_diffusion(constants: &ConstantsManager, x0: &Tensor, t: &Tensor) -> Result<(Tensor, Tensor)> {
+    one_timestep_a_sample(x0, t)?;
+    let eps = x0.randn_like();
+    let mean = x0 * constants.sqrt_alpha_cumulative_at(t)?;
+    let std = constants.sqrt_one_minus_alpha_cumulative_at(t)?;
+    let x_t = mean + std * &eps;
+    Ok((x_t, eps))
+}
+
+/// Adds the noise of one step: draws `x_t ~ q(x_t | x_{t-1})`. `t` such steps from `x_0` are what
+/// [`forward_diffusion`] does at once.
+///
+/// ```text
+/// x_t = sqrt(1 - beta_t) x_{t-1} + sqrt(beta_t) z,   z ~ N(0, I)
+/// ```
+/// Ho et al. 2020, equation 2.
+///
+/// # Shapes
+/// `x_prev`: `[N, D]` or `[N, C, H, W]`; `t`: `[N]` int64 in `1..=T`, the step that is taken. Returns `x_t`.
+///
+/// # Errors
+/// As [`forward_diffusion`].
+pub fn forward_step(constants: &ConstantsManager, x_prev: &Tensor, t: &Tensor) -> Result<Tensor> {
+    one_timestep_a_sample(x_prev, t)?;
+    let z = x_prev.randn_like();
+    Ok(x_prev * constants.alpha_at(t)?.sqrt() + constants.beta_at(t)?.sqrt() * z)
+}
+
+fn one_timestep_a_sample(x: &Tensor, t: &Tensor) -> Result<()> {
+    let n = x.size().first().copied().unwrap_or(0);
+    if t.size() != [n] {
+        return Err(Error::Shape { what: "timesteps t", expected: format!("[{n}], one a sample"), got: t.size() });
+    }
+    Ok(())
+}

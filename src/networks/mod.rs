@@ -1,0 +1,103 @@
+//! The networks that predict the noise, and the trait that they share with a reader's own.
+
+mod fnn;
+mod time_embedding;
+
+use tch::{Tensor, nn};
+
+pub use fnn::Fnn;
+pub use time_embedding::TimeEmbedding;
+
+use crate::config::{BaseConfig, NetworkConfig};
+use crate::error::{Error, Result};
+
+/// A network `eps_theta(x_t, t)` that predicts the noise in `x_t`. Implement it for a network of your own: it then trains
+/// and samples like ours.
+///
+/// ```
+/// use ddpm_tutor::prelude::*;
+/// use tch::nn::{self, Module};
+///
+/// struct OneLayer { vs: nn::VarStore, layer: nn::Linear }
+///
+/// impl Denoiser for OneLayer {
+///     fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
+///         let t = t.to_kind(Kind::Float).unsqueeze(1);
+///         self.layer.forward(&Tensor::cat(&[x_t, &t], 1))
+///     }
+///     fn sample_shape(&self) -> Vec<i64> { vec![2] }
+///     fn var_store(&self) -> &nn::VarStore { &self.vs }
+/// }
+///
+/// let vs = nn::VarStore::new(Device::Cpu);
+/// let layer = nn::linear(vs.root() / "layer", 3, 2, Default::default());
+/// let model = OneLayer { vs, layer };
+/// assert_eq!(parameter_count(&model), 8);
+/// ```
+pub trait Denoiser {
+    /// `eps_theta(x_t, t)`
+    ///
+    /// # Shapes
+    /// `x_t`: `[N, D]` or `[N, C, H, W]`, f32; `t`: `[N]` int64 in `1..=T`. Returns a tensor shaped like `x_t`.
+    fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor;
+
+    /// The shape of one sample: `[D]` or `[C, H, W]`.
+    fn sample_shape(&self) -> Vec<i64>;
+
+    /// The parameters `theta`, by name, and the device that they are on.
+    fn var_store(&self) -> &nn::VarStore;
+}
+
+/// Builds the network that `config` describes, with fresh weights drawn from the seed in `base`.
+///
+/// # Errors
+/// [`Error::Config`] for sizes that cannot work or that do not fit the data; [`Error::Unsupported`] for
+/// [`NetworkConfig::Own`], which only its author can build.
+pub fn get_model(base: &BaseConfig, config: &NetworkConfig) -> Result<Box<dyn Denoiser>> {
+    base.validate()?;
+    config.validate()?;
+    let device = base.device.resolve()?;
+    tch::manual_seed(base.seed as i64);
+    match config {
+        NetworkConfig::Fnn(config) => {
+            let shape = base.dataset.shape();
+            if shape != [config.input_width] {
+                let expected = format!("{shape:?}, the shape of a sample of {}", base.dataset.name());
+                return Err(Error::config("FnnConfig.input_width", expected, config.input_width));
+            }
+            Ok(Box::new(Fnn::new(config, device)?))
+        }
+        NetworkConfig::Own(name) => Err(Error::Unsupported(format!(
+            "{name:?} is a network of your own: build it yourself, then load its weights with load_checkpoint"
+        ))),
+    }
+}
+
+/// How many numbers a network learns.
+pub fn parameter_count(model: &dyn Denoiser) -> i64 {
+    model.var_store().trainable_variables().iter().map(|parameter| parameter.numel() as i64).sum()
+}
+
+/// Refuses samples that a network cannot take, before libtorch does so less clearly.
+pub(crate) fn check_fits(model: &dyn Denoiser, what: &'static str, samples: &[i64]) -> Result<()> {
+    let shape = model.sample_shape();
+    if samples.len() == shape.len() + 1 && samples[1..] == shape[..] {
+        return Ok(());
+    }
+    let dims: Vec<String> = shape.iter().map(i64::to_string).collect();
+    Err(Error::Shape { what, expected: format!("[N, {}]", dims.join(", ")), got: samples.to_vec() })
+}
+
+impl<D: Denoiser + ?Sized> Denoiser for Box<D> {
+    fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
+        (**self).predict_noise(x_t, t)
+    }
+
+    fn sample_shape(&self) -> Vec<i64> {
+        (**self).sample_shape()
+    }
+
+    fn var_store(&self) -> &nn::VarStore {
+        (**self).var_store()
+    }
+}

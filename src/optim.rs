@@ -1,0 +1,81 @@
+//! AdamW, with a state that can be saved: gradient descent with a step size of its own for each parameter.
+
+use tch::{Tensor, no_grad_guard};
+
+use crate::error::Result;
+use crate::networks::Denoiser;
+use crate::parameters::FlatParameters;
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPS: f64 = 1e-8;
+
+/// Adam with decoupled weight decay, over all parameters at once.
+///
+/// ```text
+/// m = beta_1 m + (1 - beta_1) g              v = beta_2 v + (1 - beta_2) g^2
+/// theta = theta - lr ( m / (1 - beta_1^k) / ( sqrt(v / (1 - beta_2^k)) + eps ) + weight_decay theta )
+/// ```
+/// Loshchilov & Hutter 2019, algorithm 2; `beta_1 = 0.9`, `beta_2 = 0.999`, `eps = 1e-8`, `k` the step.
+#[derive(Debug)]
+pub struct AdamW {
+    pub(crate) parameters: FlatParameters,
+    /// The moving mean of the gradient, `[P]`.
+    pub(crate) m: Tensor,
+    /// The moving mean of its square, `[P]`.
+    pub(crate) v: Tensor,
+    pub(crate) steps: u64,
+    weight_decay: f64,
+    gradient_clipping: Option<f64>,
+}
+
+impl AdamW {
+    /// An optimizer of the network's trainable parameters. It moves them into one flat tensor of its own, so a network
+    /// has one optimizer at a time, and stays on its device.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for a network without parameters.
+    pub fn new(model: &dyn Denoiser, weight_decay: f64, gradient_clipping: Option<f64>) -> Result<Self> {
+        let parameters = FlatParameters::of(model)?;
+        let (m, v) = (parameters.values.zeros_like(), parameters.values.zeros_like());
+        Ok(Self { parameters, m, v, steps: 0, weight_decay, gradient_clipping })
+    }
+
+    /// How many steps it has taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Takes one step against the gradient of `loss` (one number) and returns the gradient's norm, from before it was
+    /// clipped. A gradient that is not finite is returned as such, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Torch`](crate::Error::Torch) where `loss` does not depend on the parameters.
+    pub fn backward_step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<f64> {
+        let mut gradient = self.parameters.gradient(loss)?;
+        let _no_grad = no_grad_guard();
+        let norm = gradient.norm().double_value(&[]);
+        if !norm.is_finite() {
+            return Ok(norm);
+        }
+        if let Some(longest) = self.gradient_clipping.filter(|longest| norm > *longest) {
+            let _ = gradient.g_mul_scalar_(longest / norm);
+        }
+        self.update(&gradient, learning_rate);
+        Ok(norm)
+    }
+
+    fn update(&mut self, gradient: &Tensor, learning_rate: f64) {
+        self.steps += 1;
+        let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(self.steps).unwrap_or(i32::MAX));
+        let step_size = learning_rate / correction(BETA_1);
+        let theta = &mut self.parameters.values;
+        let _ = self.m.lerp_(gradient, 1.0 - BETA_1);
+        let _ = self.v.lerp_(&gradient.square(), 1.0 - BETA_2);
+        // theta += m / denominator, with step size and sign inside the denominator: one operation that writes in place.
+        let root = self.v.sqrt().g_mul_scalar_(-1.0 / (step_size * correction(BETA_2).sqrt()));
+        let denominator = root - EPS / step_size;
+        let _ = theta.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
+        let _ = theta.addcdiv_(&self.m, &denominator);
+    }
+}

@@ -1,0 +1,39 @@
+//! Points between libtorch and ndarray, and how they are shown: coloured by angle, in a square.
+
+use ddpm_utils::plots::Limits;
+use ndarray::Array2;
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+
+/// `[N, 2]` points as a tensor on the CPU.
+pub(crate) fn to_tensor(points: &Array2<f32>) -> Tensor {
+    let (n, d) = points.dim();
+    let values: Vec<f32> = points.iter().copied().collect();
+    Tensor::from_slice(&values).view([n as i64, d as i64])
+}
+
+/// A tensor of points as an array, for pictures.
+///
+/// # Errors
+/// [`Error::Shape`] for anything but `[N, 2]`.
+pub(crate) fn to_points(points: &Tensor) -> Result<Array2<f32>> {
+    let wrong = || Error::Shape { what: "points to show", expected: "[N, 2]".to_owned(), got: points.size() };
+    let (n, 2) = points.size2().map_err(|_| wrong())? else { return Err(wrong()) };
+    let flat = points.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+    let mut values = vec![0.0_f32; 2 * n as usize];
+    flat.f_copy_data(&mut values, flat.numel())?;
+    Array2::from_shape_vec((n as usize, 2), values).map_err(|_| wrong())
+}
+
+/// The angle of each point around the origin as a share of the full turn, in `[0, 1)`.
+pub(crate) fn angles(points: &Array2<f32>) -> Vec<f32> {
+    let angle = |p: ndarray::ArrayView1<f32>| (p[1].atan2(p[0]) / std::f32::consts::TAU).rem_euclid(1.0);
+    points.rows().into_iter().map(angle).collect()
+}
+
+/// A square around the origin that holds all points, with a little room.
+pub(crate) fn square_limits(points: &Array2<f32>) -> Limits {
+    let furthest = points.iter().filter(|x| x.is_finite()).fold(0.0_f32, |most, x| most.max(x.abs()));
+    Limits::Square(f64::from(furthest.max(0.5)) * 1.1)
+}

@@ -1,0 +1,40 @@
+//! Randomness from one seed: every use has its own stream, so that none of them depends on what ran before it.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// What a stream of random numbers is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stream {
+    /// The order of the data in an epoch.
+    Order = 1,
+    /// Timesteps and noise of a training step.
+    TrainingStep = 2,
+    /// The directions of the sliced distance.
+    Directions = 3,
+    /// Fresh data to compare with.
+    FreshData = 4,
+}
+
+/// A generator whose numbers are the same on every machine.
+pub(crate) fn generator(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// The seed of item `k` of a stream: neighbouring seeds, streams and items are as unrelated as distant ones.
+pub(crate) fn derive(seed: u64, stream: Stream, k: u64) -> u64 {
+    mix(mix(mix(seed) ^ stream as u64) ^ k)
+}
+
+/// Seeds libtorch's generators (CPU and, where there is one, GPU).
+pub(crate) fn seed_libtorch(seed: u64) {
+    tch::manual_seed(seed as i64);
+}
+
+/// The finaliser of SplitMix64. Steele et al. 2014, figure 17.
+fn mix(seed: u64) -> u64 {
+    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

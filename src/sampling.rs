@@ -1,0 +1,121 @@
+//! Algorithm 2: from noise to data, one reverse step at a time.
+
+use tch::{Kind, Tensor, no_grad_guard};
+
+use crate::constants::ConstantsManager;
+use crate::error::{Error, Result};
+use crate::inference_logger::InferenceLogger;
+use crate::networks::Denoiser;
+use crate::random;
+
+/// One state of the reverse process.
+#[derive(Debug)]
+pub struct ChainState {
+    /// How many steps of noise are left in `x_t`: `T` at the start, 0 at the end.
+    pub t: usize,
+    /// The samples at step `t`, `[N, …]`.
+    pub x_t: Tensor,
+    /// What the network takes the noiseless samples to be, seen from `x_t`; at `t = 0` the samples themselves. Shaped
+    /// like `x_t`. Ho et al. 2020, equation 15.
+    pub predicted_x0: Tensor,
+}
+
+/// The reverse process as an iterator: yields `x_T`, `x_{T-1}`, …, `x_0`, and calls the network once for each but the last.
+pub struct ReverseChain<'a> {
+    model: &'a dyn Denoiser,
+    constants: &'a ConstantsManager,
+    t: usize,
+    x_t: Tensor,
+}
+
+/// Draws `n` samples and hands every state on the way to `logger`.
+///
+/// ```text
+/// x_T ~ N(0, I)
+/// for t = T, …, 1
+///     z ~ N(0, I) if t > 1, else z = 0
+///     x_{t-1} = 1 / sqrt(alpha_t) ( x_t - beta_t / sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) + sigma_t z
+/// return x_0
+/// ```
+/// Ho et al. 2020, Algorithm 2. The same seed draws the same samples.
+///
+/// # Shapes
+/// Returns `[n, D]` points or `[n, C, H, W]` images.
+///
+/// # Errors
+/// [`Error::Config`] for `n < 1`; [`Error::Shape`] where the network's prediction is not shaped like its input; the
+/// logger's errors.
+pub fn generate_samples(
+    model: &dyn Denoiser,
+    constants: &ConstantsManager,
+    n: i64,
+    seed: u64,
+    logger: &mut InferenceLogger,
+) -> Result<Tensor> {
+    if n < 1 {
+        return Err(Error::config("number of samples", "at least 1", n));
+    }
+    random::seed_libtorch(seed);
+    let mut shape = vec![n];
+    shape.extend(model.sample_shape());
+    let noise = Tensor::randn(&shape[..], (Kind::Float, constants.device()));
+
+    let mut samples = noise.shallow_clone();
+    for state in ReverseChain::from(model, constants, noise) {
+        let state = state?;
+        logger.record(&state)?;
+        samples = state.x_t;
+    }
+    logger.finish(seed)?;
+    Ok(samples)
+}
+
+impl<'a> ReverseChain<'a> {
+    /// The chain that starts from `noise`, `x_T`: `[N, …]`, f32.
+    pub fn from(model: &'a dyn Denoiser, constants: &'a ConstantsManager, noise: Tensor) -> Self {
+        Self { model, constants, t: constants.timesteps() + 1, x_t: noise }
+    }
+
+    /// Algorithm 2, lines 3 and 4: `x_{t-1}`, and the `x_0` that the prediction implies.
+    fn reverse_step(&self) -> Result<(Tensor, Tensor)> {
+        let (constants, x_t, t) = (self.constants, &self.x_t, self.t);
+        let (alpha_bar, beta, sigma) = (constants.alpha_cumulative(t), constants.beta(t), constants.sigma(t));
+        let alpha = 1.0 - beta;
+
+        let timesteps = Tensor::full([x_t.size()[0]], t as i64, (Kind::Int64, x_t.device()));
+        let eps_theta = self.model.predict_noise(x_t, &timesteps);
+        if eps_theta.size() != x_t.size() {
+            let expected = format!("{:?}, that of x_t", x_t.size());
+            return Err(Error::Shape { what: "the network's prediction", expected, got: eps_theta.size() });
+        }
+        let predicted_x0 = (x_t - (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha_bar.sqrt();
+        let mean = (x_t - beta / (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha.sqrt();
+        let x_prev = if t > 1 { mean + sigma * x_t.randn_like() } else { mean };
+        Ok((x_prev, predicted_x0))
+    }
+}
+
+impl Iterator for ReverseChain<'_> {
+    type Item = Result<ChainState>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let t = self.t.checked_sub(1)?;
+        let _no_grad = no_grad_guard();
+        self.t = t;
+        let x_t = self.x_t.shallow_clone();
+        if t == 0 {
+            let predicted_x0 = x_t.shallow_clone();
+            return Some(Ok(ChainState { t, x_t, predicted_x0 }));
+        }
+        match self.reverse_step() {
+            Ok((x_prev, predicted_x0)) => {
+                self.x_t = x_prev;
+                Some(Ok(ChainState { t, x_t, predicted_x0 }))
+            }
+            Err(error) => {
+                self.t = 0;
+                Some(Err(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `train`: a model's whole training, with checkpoints, samples on the way, and going on where it stopped.
+
+use crate::constants::ConstantsManager;
+use crate::datasets::DataLoader;
+use crate::error::Result;
+use crate::inference_logger::InferType;
+use crate::model_manager::ModelManager;
+use crate::networks::Denoiser;
+use crate::sampling::generate_samples;
+use crate::training::{StepReport, train_one_epoch};
+use crate::training_state::TrainingState;
+
+/// Trains `model` until it has had the epochs of its configuration, and returns the state at the end, its losses among it.
+///
+/// It goes on from the newest checkpoint where there is one, writes a checkpoint every `checkpoint_period` epochs and after
+/// the last, and draws `sample_amount` samples with the averaged weights at each, from the same noise, into the model's
+/// inference logs. After a kill at any moment it ends, called again, with the weights it would have had.
+///
+/// # Errors
+/// Those of [`train_one_epoch`], of [`ModelManager::load_checkpoint`] and of [`generate_samples`].
+pub fn train(
+    manager: &ModelManager,
+    model: &dyn Denoiser,
+    dataloader: &DataLoader,
+    constants: &ConstantsManager,
+    observer: &mut dyn FnMut(&StepReport),
+) -> Result<TrainingState> {
+    let (base, training) = (&manager.config().base, &manager.config().training);
+    let mut state = match manager.checkpoints().last() {
+        Some(_) => manager.load_checkpoint(model, None)?,
+        None => TrainingState::new(model, base, training)?,
+    };
+    while state.epoch() < training.epochs {
+        train_one_epoch(model, dataloader, constants, &mut state, observer)?;
+        if state.epoch() % training.checkpoint_period == 0 || state.epoch() == training.epochs {
+            manager.update_checkpoint(model, &state)?;
+            if training.sample_amount > 0 && training.inference_type != InferType::None {
+                let mut logger = manager.inference_logger(training.inference_type).quiet();
+                let n = training.sample_amount as i64;
+                let _samples =
+                    state.with_averaged_weights(|| generate_samples(model, constants, n, base.seed, &mut logger))?;
+            }
+        }
+    }
+    Ok(state)
+}

@@ -1,0 +1,95 @@
+//! `TrainingState`: what a training carries from step to step beside the weights, and what a checkpoint therefore holds.
+
+use std::f64::consts::PI;
+
+use crate::config::{BaseConfig, LearningRateSchedule, TrainingConfig};
+use crate::ema::Ema;
+use crate::error::Result;
+use crate::networks::Denoiser;
+use crate::optim::AdamW;
+use crate::random::{self, Stream};
+use crate::training::EpochLoss;
+
+/// The optimizer, the moving average, how far the training is, and the loss of each epoch so far.
+///
+/// Timesteps and noise of a step follow from the seed and the step's number alone, so a training that goes on from a
+/// saved state ends, on the same device, where one that was never stopped does.
+#[derive(Debug)]
+pub struct TrainingState {
+    /// The optimizer, with its moments.
+    pub optimizer: AdamW,
+    /// The moving average of the weights.
+    pub ema: Ema,
+    seed: u64,
+    config: TrainingConfig,
+    history: Vec<EpochLoss>,
+}
+
+impl TrainingState {
+    /// The state before the first step.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) for a configuration that cannot work;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for a network without parameters.
+    pub fn new(model: &dyn Denoiser, base: &BaseConfig, training: &TrainingConfig) -> Result<Self> {
+        training.validate()?;
+        let optimizer = AdamW::new(model, training.weight_decay, training.gradient_clipping)?;
+        let ema = Ema::new(&optimizer, training.ema_decay);
+        Ok(Self { optimizer, ema, seed: base.seed, config: training.clone(), history: Vec::new() })
+    }
+
+    /// Epochs that are done.
+    pub fn epoch(&self) -> usize {
+        self.history.len()
+    }
+
+    /// The loss of each epoch that is done.
+    pub fn history(&self) -> &[EpochLoss] {
+        &self.history
+    }
+
+    /// How it trains.
+    pub fn config(&self) -> &TrainingConfig {
+        &self.config
+    }
+
+    /// Runs `f` while the network has the averaged weights, and gives it its own back.
+    pub fn with_averaged_weights<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.ema.with_averaged_weights(&self.optimizer, f)
+    }
+
+    /// Seeds the noise of the next step and returns its learning rate.
+    pub(crate) fn begin_step(&self, steps_per_epoch: u64) -> f64 {
+        let step = self.optimizer.steps();
+        random::seed_libtorch(random::derive(self.seed, Stream::TrainingStep, step));
+        match self.config.learning_rate_schedule {
+            LearningRateSchedule::Constant => self.config.learning_rate,
+            LearningRateSchedule::Cosine => {
+                let share = step as f64 / (steps_per_epoch * self.config.epochs as u64) as f64;
+                self.config.learning_rate * (1.0 + (PI * share.min(1.0)).cos()) / 2.0
+            }
+        }
+    }
+
+    pub(crate) fn end_epoch(&mut self, loss: EpochLoss) {
+        self.history.push(loss);
+    }
+
+    pub(crate) fn restore(&mut self, steps: u64, history: Vec<EpochLoss>) {
+        self.optimizer.steps = steps;
+        self.history = history;
+    }
+}
+
+/// JSON has no NaN: a quarter without timesteps is written as null.
+pub(crate) mod nan_as_null {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(values: &[f64; 4], serializer: S) -> Result<S::Ok, S::Error> {
+        values.map(|value| value.is_finite().then_some(value)).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 4], D::Error> {
+        Ok(<[Option<f64>; 4]>::deserialize(deserializer)?.map(|value| value.unwrap_or(f64::NAN)))
+    }
+}
