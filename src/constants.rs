@@ -136,6 +136,11 @@ impl ConstantsManager {
         Tensor::randint_low(1, self.timesteps() as i64 + 1, [n], (Kind::Int64, self.device))
     }
 
+    /// The timestep `t` for each of `n` samples, shape `[n]`.
+    pub fn same_timestep(&self, t: usize, n: i64) -> Tensor {
+        Tensor::full([n], t as i64, (Kind::Int64, self.device))
+    }
+
     constants! {
         /// `beta_t`
         beta_at => beta;

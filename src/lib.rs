@@ -20,6 +20,7 @@
 //! | [`metrics`] | how good they are |
 //! | [`model_manager`], [`training_run`] | a model's folder, and a whole training |
 //! | [`visualize`], [`show_source`](mod@show_source) | pictures of all this, and its source in a cell |
+//! | [`exercises`] | the checks behind the notebooks' exercises |
 //!
 //! # Notation
 //!
@@ -45,6 +46,7 @@ pub mod datasets;
 pub mod device;
 pub mod ema;
 pub mod error;
+pub mod exercises;
 pub mod forward;
 pub mod inference_logger;
 pub mod metrics;
@@ -81,6 +83,7 @@ pub mod prelude {
     pub use crate::device::DeviceChoice;
     pub use crate::ema::Ema;
     pub use crate::error::Error;
+    pub use crate::exercises::{Verdict, check_forward, check_posterior_variance, check_predicted_x0};
     pub use crate::forward::{forward_diffusion, forward_step};
     pub use crate::inference_logger::{InferType, InferenceLogger};
     pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};

@@ -55,7 +55,7 @@ impl ModelManager {
         for folder in [manager.checkpoints_dir(), manager.inference_logs_dir()] {
             fs::create_dir_all(&folder).map_err(Error::io("create", folder))?;
         }
-        write_atomic(&config_file(&manager.folder), to_json(&manager.config)?.as_bytes())?;
+        write_atomic(config_file(&manager.folder), to_json(&manager.config)?.as_bytes())?;
         Ok(manager)
     }
 

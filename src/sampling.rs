@@ -82,7 +82,7 @@ impl<'a> ReverseChain<'a> {
         let (alpha_bar, beta, sigma) = (constants.alpha_cumulative(t), constants.beta(t), constants.sigma(t));
         let alpha = 1.0 - beta;
 
-        let timesteps = Tensor::full([x_t.size()[0]], t as i64, (Kind::Int64, x_t.device()));
+        let timesteps = constants.same_timestep(t, x_t.size()[0]);
         let eps_theta = self.model.predict_noise(x_t, &timesteps);
         if eps_theta.size() != x_t.size() {
             let expected = format!("{:?}, that of x_t", x_t.size());

@@ -139,7 +139,7 @@ pub fn visualize_score_field(
     let _no_grad = no_grad_guard();
     let side = Tensor::linspace(-2.0, 2.0, ARROWS, (Kind::Float, constants.device()));
     let grid = Tensor::cartesian_prod(&[&side, &side]);
-    let timesteps = Tensor::full([grid.size()[0]], t as i64, (Kind::Int64, constants.device()));
+    let timesteps = constants.same_timestep(t, grid.size()[0]);
     let score = -model.predict_noise(&grid, &timesteps) / constants.sqrt_one_minus_alpha_cumulative_at(&timesteps)?;
     let field = VectorField {
         title: format!("Score at t = {t}: where to go from here"),
@@ -162,7 +162,7 @@ fn noised(constants: &ConstantsManager, x0: &Tensor, t: usize) -> Result<Tensor>
         return Ok(x0.shallow_clone());
     }
     random::seed_libtorch(0);
-    let timesteps = Tensor::full([x0.size()[0]], t as i64, (Kind::Int64, x0.device()));
+    let timesteps = constants.same_timestep(t, x0.size()[0]);
     Ok(forward_diffusion(constants, x0, &timesteps)?.0)
 }
 

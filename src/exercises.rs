@@ -1,0 +1,183 @@
+//! The checks behind the exercises of the notebooks: each says right, or not yet and where to look.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use ddpm_utils::display::{Html, escape};
+use tch::{Kind, Tensor};
+
+use crate::constants::ConstantsManager;
+use crate::error::Result;
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The answer is right; why it works.
+    Right(&'static str),
+    /// Not yet; a hint.
+    NotYet(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Right(why) => write!(f, "✓ Right. {why}"),
+            Verdict::NotYet(hint) => write!(f, "✗ Not yet. Hint: {hint}"),
+        }
+    }
+}
+
+impl Verdict {
+    /// Shows the verdict as a cell's output, or prints it where there is no notebook.
+    pub fn show(&self) {
+        if ddpm_utils::display::in_notebook() {
+            let color = if matches!(self, Verdict::Right(_)) { "#2e7d32" } else { "#b26a00" };
+            Html(format!(
+                "<p style=\"border-left:4px solid {color};padding:4px 12px\">{}</p>",
+                escape(&self.to_string())
+            ))
+            .show();
+        } else {
+            println!("{self}");
+        }
+    }
+}
+
+/// Notebook 01, exercise 1: `x_t` from `x_0` and the noise `eps`, at timesteps `t`.
+///
+/// # Errors
+/// Those of the constants.
+pub fn check_forward(
+    constants: &ConstantsManager,
+    answer: impl Fn(&ConstantsManager, &Tensor, &Tensor, &Tensor) -> Tensor,
+) -> Result<Verdict> {
+    let (x0, t, eps) = question(constants);
+    let (signal, noise) = (constants.alpha_cumulative_at(&t)?, constants.alpha_cumulative_at(&t)?.neg() + 1.0);
+    let right = &x0 * signal.sqrt() + &eps * noise.sqrt();
+    let given = answer(constants, &x0, &t, &eps);
+    let slips = [
+        (x0.shallow_clone(), "this is x_0 itself. It needs a factor, and the noise has to be added"),
+        (&x0 * &signal + &eps * &noise, "variances add up to 1, and standard deviations are their square roots"),
+        (&x0 * noise.sqrt() + &eps * signal.sqrt(), "signal and noise have changed places: alpha_bar_t belongs to x_0"),
+        (
+            &x0 * signal.sqrt() + &eps * &noise,
+            "the noise's factor is a standard deviation: the root of 1 - alpha_bar_t",
+        ),
+        (&x0 + &eps * noise.sqrt(), "x_0 has to shrink while the noise grows: multiply it by sqrt(alpha_bar_t)"),
+    ];
+    Ok(judge(&given, &right, &slips, "Any x_t is one draw away: no need to walk through the steps before it."))
+}
+
+/// Notebook 01, exercise 2: the `x_0` that `x_t` and a prediction of its noise imply.
+///
+/// # Errors
+/// Those of the constants.
+pub fn check_predicted_x0(
+    constants: &ConstantsManager,
+    answer: impl Fn(&ConstantsManager, &Tensor, &Tensor, &Tensor) -> Tensor,
+) -> Result<Verdict> {
+    let (x0, t, eps) = question(constants);
+    let (root, spread) = (constants.sqrt_alpha_cumulative_at(&t)?, constants.sqrt_one_minus_alpha_cumulative_at(&t)?);
+    let x_t = &x0 * &root + &eps * &spread;
+    let given = answer(constants, &x_t, &t, &eps);
+    let slips = [
+        (
+            x_t.shallow_clone(),
+            "this is x_t itself. Solve x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps for x_0",
+        ),
+        (&x_t - &eps * &spread, "the noise is gone; what is left is sqrt(alpha_bar_t) x_0"),
+        (&x_t - &eps, "only sqrt(1 - alpha_bar_t) eps was added, not all of eps"),
+        ((&x_t - &eps * &spread) * &root, "divide by sqrt(alpha_bar_t): x_0 was made smaller on the way"),
+    ];
+    Ok(judge(
+        &given,
+        &x0,
+        &slips,
+        "With the right noise it is exact; the network's guess makes it the panel beside x_t.",
+    ))
+}
+
+/// Notebook 01, exercise 3: the variance of `q(x_{t-1} | x_t, x_0)` at step `t >= 2`, as a number.
+pub fn check_posterior_variance(
+    constants: &ConstantsManager,
+    answer: impl Fn(&ConstantsManager, usize) -> f64,
+) -> Verdict {
+    let off = |expected: &dyn Fn(usize) -> f64| {
+        (2..=constants.timesteps())
+            .find(|t| (answer(constants, *t) - expected(*t)).abs().partial_cmp(&1e-9) != Some(Ordering::Less))
+    };
+    let (beta, alpha_bar) = (|t| constants.beta(t), |t| constants.alpha_cumulative(t));
+    let Some(t) = off(&|t| (1.0 - alpha_bar(t - 1)) / (1.0 - alpha_bar(t)) * beta(t)) else {
+        return Verdict::Right("It is below beta_t, most of all for small t: knowing x_0 leaves less to chance.");
+    };
+    if off(&beta).is_none() {
+        return Verdict::NotYet("this is beta_t, the larger of the two choices; the posterior knows x_0".to_owned());
+    }
+    if off(&|t| (1.0 - alpha_bar(t)) / (1.0 - alpha_bar(t - 1)) * beta(t)).is_none() {
+        return Verdict::NotYet("the fraction is upside down: it has to be below 1".to_owned());
+    }
+    Verdict::NotYet(format!(
+        "at t = {t} it is {:.6}, expected a fraction of beta_t = {:.6}: (1 - alpha_bar at t - 1) over (1 - alpha_bar at t)",
+        answer(constants, t),
+        beta(t)
+    ))
+}
+
+fn question(constants: &ConstantsManager) -> (Tensor, Tensor, Tensor) {
+    let points = || Tensor::randn([256, 2], (Kind::Float, constants.device()));
+    (points(), constants.sample_timesteps(256), points())
+}
+
+fn judge(given: &Tensor, right: &Tensor, slips: &[(Tensor, &str)], why: &'static str) -> Verdict {
+    if given.size() != right.size() {
+        return Verdict::NotYet(format!("expected shape {:?}, got {:?}", right.size(), given.size()));
+    }
+    let close = |other: &Tensor| given.to_kind(Kind::Float).allclose(other, 1e-3, 1e-4, false);
+    if close(right) {
+        return Verdict::Right(why);
+    }
+    let known = slips.iter().find(|(slip, _)| close(slip)).map(|(_, hint)| (*hint).to_owned());
+    Verdict::NotYet(
+        known.unwrap_or_else(|| "compare each factor with the equation above, signs and roots included".to_owned()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::NoiseSchedule;
+
+    fn constants() -> ConstantsManager {
+        ConstantsManager::from_betas(&NoiseSchedule::Cosine.betas(40).unwrap(), 1, tch::Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn the_right_answers_are_right() {
+        let constants = constants();
+        let forward = |c: &ConstantsManager, x0: &Tensor, t: &Tensor, eps: &Tensor| {
+            x0 * c.sqrt_alpha_cumulative_at(t).unwrap() + eps * c.sqrt_one_minus_alpha_cumulative_at(t).unwrap()
+        };
+        assert!(matches!(check_forward(&constants, forward).unwrap(), Verdict::Right(_)));
+        let backward = |c: &ConstantsManager, x_t: &Tensor, t: &Tensor, eps: &Tensor| {
+            (x_t - eps * c.sqrt_one_minus_alpha_cumulative_at(t).unwrap()) / c.sqrt_alpha_cumulative_at(t).unwrap()
+        };
+        assert!(matches!(check_predicted_x0(&constants, backward).unwrap(), Verdict::Right(_)));
+        let variance = |c: &ConstantsManager, t: usize| {
+            (1.0 - c.alpha_cumulative(t - 1)) / (1.0 - c.alpha_cumulative(t)) * c.beta(t)
+        };
+        assert!(matches!(check_posterior_variance(&constants, variance), Verdict::Right(_)));
+    }
+
+    #[test]
+    fn wrong_answers_get_the_hint_that_fits() {
+        let constants = constants();
+        let hint = |verdict: Verdict| verdict.to_string();
+        let unchanged = |_: &ConstantsManager, x: &Tensor, _: &Tensor, _: &Tensor| x.shallow_clone();
+        assert!(hint(check_forward(&constants, unchanged).unwrap()).contains("x_0 itself"));
+        assert!(hint(check_predicted_x0(&constants, unchanged).unwrap()).contains("x_t itself"));
+        let row = |_: &ConstantsManager, x: &Tensor, _: &Tensor, _: &Tensor| x.get(0);
+        assert!(hint(check_forward(&constants, row).unwrap()).contains("[256, 2]"));
+        assert!(hint(check_posterior_variance(&constants, |c, t| c.beta(t))).contains("beta_t"));
+        assert!(hint(check_posterior_variance(&constants, |_, _| 0.0)).contains("t = 2"));
+    }
+}
