@@ -49,7 +49,7 @@ pub fn run(project: &Project) -> Result<()> {
         Some(path) => pictures.push(path.into()),
         None => tail.push(line.to_owned()),
     })?;
-    step.done(&format!("{} pictures", pictures.len()));
+    step.done(&format!("number of pictures: {}", pictures.len()));
     if !html || !status.success() {
         let last = tail.last().map_or("no message", String::as_str);
         let what = format!("the notebook ran, but its pictures could not be written: {last}");

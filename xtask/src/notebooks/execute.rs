@@ -110,13 +110,14 @@ pub fn run(project: &Project, parts: &Parts, job: &Job, mut on_event: impl FnMut
             end_kernel(pid);
         }
     }
+    // The kernel's own log, for whoever wonders about a strange run.
+    let log = project.setup_logs().join("client.log");
+    stamp::write_atomically(&log, noise.join("\n").as_bytes())?;
     let status = result?;
     if ended && status.success() {
         return Ok(());
     }
     let from = noise.len().saturating_sub(20);
-    let log = project.setup_logs().join("client.log");
-    stamp::write_atomically(&log, noise.join("\n").as_bytes())?;
     let last = noise[from..].iter().rev().find(|line| line.contains("rror")).cloned();
     let what = broken.or(last).unwrap_or_else(|| format!("it ended with {status}"));
     Err(Trouble::new(

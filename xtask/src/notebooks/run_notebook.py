@@ -19,6 +19,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 CELL_TIMEOUT = 15 * 60
+# evcxr catches a panic, prints it and calls the cell a success. For a notebook of this course it is a failure, unless
+# the cell is there to show one: then it carries Jupyter's own tag `raises-exception`.
+PANIC = re.compile(r"^thread '.*panicked at ", re.MULTILINE)
 
 
 def tell(event, **fields):
@@ -68,6 +71,13 @@ class Runner(NotebookClient):
         elif self.first_picture is None and is_picture(content):
             self.first_picture = time.monotonic() - self.started
         return result
+
+
+def panic_text(cell):
+    texts = [output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stderr"]
+    text = "".join(texts)
+    expected = "raises-exception" in cell.metadata.get("tags", [])
+    return text if PANIC.search(text) and not expected else None
 
 
 def error_text(cell, error):
@@ -143,6 +153,7 @@ async def run(arguments):
             error = None
             try:
                 await runner.async_execute_cell(cell, index)
+                error = panic_text(cell)
             except CellExecutionError as caught:
                 error = error_text(cell, caught)
             except CellTimeoutError:

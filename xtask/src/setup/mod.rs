@@ -60,6 +60,10 @@ pub fn run_without_work_folder(project: &Project) -> Result<Parts> {
 }
 
 fn make_parts(project: &Project, wish: Wish, log: &mut Log) -> Result<Parts> {
+    if project.users_libtorch().is_some() {
+        // A wrong one is told before anything is fetched.
+        libtorch::find(project, None)?;
+    }
     let environment = packages::make(project, wish, log)?;
     process::stop_if_interrupted()?;
     let libtorch = libtorch::make(project, &environment, log)?;

@@ -1,6 +1,7 @@
 //! `.venv` and the packages of requirements.txt in it: with all of CUDA where there is a GPU, the small set otherwise.
 
 use std::fs;
+use std::io::ErrorKind::StorageFull;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -80,7 +81,8 @@ pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment>
 /// Which set of packages, and whether the user said so.
 fn flavour(own_libtorch: bool, wish: Wish, old: Option<&Stamp>) -> (Flavour, bool) {
     if own_libtorch {
-        return (Flavour::Own, false);
+        // A torch that is there already does no harm: it stays for the day that LIBTORCH is unset.
+        return old.map_or((Flavour::Own, false), |old| (old.flavour, old.asked_for));
     }
     let old = old.filter(|old| old.flavour != Flavour::Own);
     match (wish, old) {
@@ -124,9 +126,12 @@ fn new_environment(project: &Project) -> Result<(Environment, String)> {
             Ok((environment, version.unwrap_or_default()))
         }
         _ => {
+            // venv keeps the reason to itself when the disk is full.
+            let full = fs::write(venv.join("probe"), [0; 1 << 20]).is_err_and(|error| error.kind() == StorageFull);
             // A half-made environment would be taken for one whose packages are missing.
             let _ = fs::remove_dir_all(&venv);
-            Err(venv_trouble(&python, &tail.join("\n")).into())
+            let output = if full { "No space left on device".to_owned() } else { tail.join("\n") };
+            Err(venv_trouble(&python, &output).into())
         }
     }
 }
@@ -136,7 +141,7 @@ fn venv_trouble(python: &Path, output: &str) -> Trouble {
     if let Some(known) = pip_failure::general(output) {
         return known;
     }
-    if output.contains("ensurepip") || output.contains("No module named venv") {
+    if output.contains("ensurepip is not") || output.contains("No module named venv") {
         return Trouble::new(
             format!("{python} cannot make a virtual environment: its venv module is missing"),
             "Debian, Ubuntu: apt install python3-venv (elsewhere: a complete Python from python.org), then run this again",
@@ -180,7 +185,9 @@ fn install(
                     _ => ("5 s", "a library that libtorch loads"),
                 };
                 log.step(&format!("{} {}", wanted.name, wanted.version), usually, |step| {
-                    pip(project, environment, step, &["--no-deps", &wanted.line]).map(|()| ((), detail.to_owned()))
+                    // Nobody imports torch here, so its thousands of modules are not compiled.
+                    let arguments = ["--no-compile", "--no-deps", &wanted.line];
+                    pip(project, environment, step, &arguments).map(|()| ((), detail.to_owned()))
                 })?;
             }
         }
