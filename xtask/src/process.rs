@@ -88,9 +88,14 @@ pub fn run_by_line(command: &mut Command, mut on_line: impl FnMut(&str)) -> Resu
 
 /// Runs a short command and returns its standard output, trimmed, if it ended well.
 pub fn output_of(command: &mut Command) -> Option<String> {
+    let (ended_well, text) = answer_of(command)?;
+    ended_well.then_some(text)
+}
+
+/// Whether a short command ended well, and its standard output in either case.
+pub fn answer_of(command: &mut Command) -> Option<(bool, String)> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    output.status.success().then_some(text)
+    Some((output.status.success(), String::from_utf8_lossy(&output.stdout).trim().to_owned()))
 }
 
 /// Runs a short command; if it fails, the last line that it had to say.

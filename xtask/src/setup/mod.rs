@@ -4,6 +4,7 @@ pub mod kernel;
 pub mod kernelspec;
 pub mod libtorch;
 pub mod packages;
+mod pip;
 mod pip_failure;
 pub mod python;
 pub mod requirements;

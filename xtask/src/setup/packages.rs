@@ -8,16 +8,15 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::pip_failure;
 use super::python::{self, Environment};
 use super::requirements::Requirements;
 use super::{Log, Wish};
+use super::{pip, pip_failure};
 use crate::hash::Fingerprint;
 use crate::process::{output_of, run_by_line};
 use crate::project::Project;
 use crate::stamp;
 use crate::trouble::Trouble;
-use crate::ui::Step;
 
 /// Which of torch's own dependencies are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +71,7 @@ pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment>
     if old.as_ref().is_some_and(|old| old.prefix != venv) {
         mend_moved(&environment, old.as_ref().map(|old| old.prefix.as_path()))?;
     }
-    remove_torn_packages(&environment)?;
+    pip::remove_torn_packages(&environment)?;
     install(project, &environment, &requirements, flavour, log)?;
     stamp::save(&stamp_path(project), &wanted)?;
     Ok(environment)
@@ -167,11 +166,9 @@ fn install(
         })
         .collect();
     // An old pip gives up at the first break of a connection; this one goes on with the download.
-    let pip_too_old =
-        environment.installed("pip").and_then(|version| version.split('.').next()?.parse().ok()) < Some(26);
-    if pip_too_old {
+    if pip::major_version(environment) < Some(26) {
         log.step("pip", "5 s", |step| {
-            pip(project, environment, step, &["--upgrade", "pip>=26"])?;
+            pip::install(project, environment, step, &["--upgrade", "pip>=25.1"])?;
             Ok(((), environment.installed("pip").unwrap_or_default()))
         })?;
     }
@@ -187,75 +184,22 @@ fn install(
                 log.step(&format!("{} {}", wanted.name, wanted.version), usually, |step| {
                     // Nobody imports torch here, so its thousands of modules are not compiled.
                     let arguments = ["--no-compile", "--no-deps", &wanted.line];
-                    pip(project, environment, step, &arguments).map(|()| ((), detail.to_owned()))
+                    pip::install(project, environment, step, &arguments).map(|()| ((), detail.to_owned()))
                 })?;
             }
         }
         Flavour::Cuda => {
             let lines: Vec<&str> = requirements.libtorch().iter().map(|wanted| wanted.line.as_str()).collect();
             log.step("torch with CUDA", "5 to 15 minutes: 3 GB to fetch, 5 GB on disk", |step| {
-                pip(project, environment, step, &lines).map(|()| ((), "libtorch, CPU and CUDA".to_owned()))
+                pip::install(project, environment, step, &lines).map(|()| ((), "libtorch, CPU and CUDA".to_owned()))
             })?;
         }
     }
     let others: Vec<&str> = requirements.others().map(|wanted| wanted.line.as_str()).collect();
     log.step("JupyterLab and its packages", "30 to 90 s", |step| {
-        pip(project, environment, step, &others)?;
+        pip::install(project, environment, step, &others)?;
         Ok(((), format!("JupyterLab {}", environment.installed("jupyterlab").unwrap_or_default())))
     })
-}
-
-/// `pip install`, with its news in the step and its failures in plain words.
-fn pip(project: &Project, environment: &Environment, step: &Step, arguments: &[&str]) -> Result<()> {
-    let log_file = project.setup_logs().join("pip.log");
-    fs::create_dir_all(project.setup_logs()).context("cannot make the folder for pip's log")?;
-    let mut command = environment.command();
-    command.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-color"]);
-    let modern = environment.installed("pip").and_then(|version| version.split('.').next()?.parse().ok()) >= Some(25);
-    if modern {
-        // `Progress 1000 of 9000`, a line at a time.
-        command.args(["--progress-bar", "raw"]);
-    }
-    command.arg("--log").arg(&log_file).args(arguments);
-    let mut tail: Vec<String> = Vec::new();
-    let mut fetching = String::new();
-    let status = run_by_line(&mut command, |line| {
-        if let Some(progress) = progress(line) {
-            step.say(&format!("{fetching} {progress}"));
-            return;
-        }
-        if let Some(what) = line.trim().strip_prefix("Downloading ") {
-            fetching =
-                what.split_whitespace().next().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
-        }
-        step.say(line.trim());
-        tail.push(line.to_owned());
-    })?;
-    if status.success() {
-        return Ok(());
-    }
-    let from = tail.len().saturating_sub(60);
-    Err(pip_failure::explain(&tail[from..].join("\n"), &project.shown(&log_file)).into())
-}
-
-/// pip's `Progress 1000 of 9000` in a reader's units.
-fn progress(line: &str) -> Option<String> {
-    let (done, all) = line.trim().strip_prefix("Progress ")?.split_once(" of ")?;
-    let megabytes = |bytes: &str| bytes.parse::<f64>().map(|bytes| bytes / 1e6).ok();
-    Some(format!("{:.0} of {:.0} MB", megabytes(done)?, megabytes(all)?))
-}
-
-/// What a killed pip leaves: packages without their last file, which the next pip would take for installed, and the
-/// `~` folders that it moves old versions to.
-fn remove_torn_packages(environment: &Environment) -> Result<()> {
-    for entry in fs::read_dir(&environment.site_packages)?.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let torn = name.ends_with(".dist-info") && !entry.path().join("INSTALLER").is_file();
-        if torn || name.starts_with('~') {
-            fs::remove_dir_all(entry.path()).with_context(|| format!("cannot remove {}", entry.path().display()))?;
-        }
-    }
-    Ok(())
 }
 
 /// Scripts begin with the path of their Python. In a moved checkout that path is wrong, or another checkout's.
@@ -291,12 +235,6 @@ mod tests {
         assert_eq!(flavour(false, Wish::None, Some(&stamp(Flavour::Cpu, true))), (Flavour::Cpu, true));
         assert_eq!(flavour(false, Wish::None, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cuda, false));
         assert_eq!(flavour(false, Wish::Cuda, None), (Flavour::Cuda, true));
-    }
-
-    #[test]
-    fn pips_raw_progress_is_read() {
-        assert_eq!(progress("Progress 1000000 of 530000000").as_deref(), Some("1 of 530 MB"));
-        assert_eq!(progress("Collecting torch"), None);
     }
 
     #[test]

@@ -1,75 +1,25 @@
 //! `cargo xtask doctor`: every part of the set-up with its version, whether it works, and the command that mends it.
 //! It changes nothing.
 
-use std::env;
-use std::path::{Path, PathBuf};
+mod loaded;
+mod part;
+
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
-use serde::Deserialize;
+use part::Part;
 
 use crate::process::output_of;
 use crate::project::Project;
-use crate::setup::packages::gpu_answers;
 use crate::setup::python::{self, Environment};
 use crate::setup::requirements::Requirements;
 use crate::setup::{Parts, kernel, kernelspec, libtorch, work_folder};
-use crate::trouble::{Reported, Trouble};
+use crate::trouble::Reported;
 use crate::ui;
 
+/// What mends most things.
 const SETUP: &str = "cargo xtask setup";
-
-/// One part. The form that `ddpm doctor --json` prints its own parts in.
-#[derive(Debug, Clone, Deserialize)]
-struct Part {
-    part: String,
-    ok: bool,
-    version: String,
-    detail: String,
-    /// What mends it.
-    #[serde(default)]
-    mend: String,
-    /// Nice to have: its absence fails nothing.
-    #[serde(default)]
-    optional: bool,
-}
-
-impl Part {
-    fn ok(part: &str, version: impl Into<String>, detail: impl Into<String>) -> Self {
-        let (version, detail) = (version.into(), detail.into());
-        Self { part: part.to_owned(), ok: true, version, detail, mend: String::new(), optional: false }
-    }
-
-    fn bad(part: &str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
-        let (detail, mend) = (detail.into(), mend.into());
-        Self { part: part.to_owned(), ok: false, version: String::new(), detail, mend, optional: false }
-    }
-
-    fn optional(mut self) -> Self {
-        self.optional = true;
-        self
-    }
-
-    /// The failure that the set-up itself would report.
-    fn from_error(part: &str, error: &anyhow::Error) -> Self {
-        match error.downcast_ref::<Trouble>() {
-            Some(trouble) => Self::bad(part, &trouble.what, &trouble.todo),
-            None => Self::bad(part, format!("{error:#}"), SETUP),
-        }
-    }
-
-    fn print(&self) {
-        let mark = match (self.ok, self.optional) {
-            (true, _) => ui::green("ok"),
-            (false, true) => ui::dim("--"),
-            (false, false) => ui::red("✗ "),
-        };
-        println!("  {mark}  {:<18} {:<14} {}", self.part, self.version, ui::dim(&self.detail));
-        if !self.ok && !self.mend.is_empty() {
-            println!("      {:<18} {:<14} {}", "", "", ui::bold(&format!("→ {}", self.mend)));
-        }
-    }
-}
 
 pub fn run(project: &Project) -> Result<()> {
     let mut failed = 0;
@@ -85,7 +35,7 @@ pub fn run(project: &Project) -> Result<()> {
     let (libtorch, part) = libtorch_folder(project, environment.as_ref());
     report(vec![part]);
     if let (Some(environment), Some(libtorch)) = (&environment, &libtorch) {
-        report(loaded(project, environment, libtorch));
+        report(loaded::check(project, environment, libtorch));
     }
     let (kernel, part) = notebook_kernel(project);
     report(vec![part]);
@@ -187,44 +137,6 @@ fn libtorch_folder(project: &Project, environment: Option<&Environment>) -> (Opt
     }
 }
 
-/// Asks the crate's own program, where there is one; Python's loader otherwise.
-fn loaded(project: &Project, environment: &Environment, libtorch: &libtorch::Libtorch) -> Vec<Part> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or(project.target(), PathBuf::from);
-    for profile in ["release", "debug"] {
-        let program = target.join(profile).join("ddpm");
-        let answer = program.is_file().then(|| output_of(Command::new(&program).args(["doctor", "--json"]))).flatten();
-        if let Some(parts) =
-            answer.and_then(|json| serde_json::from_str::<Vec<Part>>(&json).ok()).filter(|parts| !parts.is_empty())
-        {
-            return parts;
-        }
-    }
-    let load = |library: &str| {
-        let code = "import ctypes, sys; ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)";
-        let mut command = environment.command();
-        command.args(["-c", code]).arg(libtorch.run.join(library));
-        crate::process::error_of(&mut command)
-    };
-    let (cpu, cuda) = match cfg!(target_os = "macos") {
-        true => ("libtorch_cpu.dylib", None),
-        false => ("libtorch_cpu.so", Some("libtorch_cuda.so")),
-    };
-    let mut parts = vec![match load(cpu) {
-        None => Part::ok("libtorch loaded", "", cpu),
-        Some(why) => Part::bad("libtorch loaded", why, "cargo xtask clean-setup, then cargo xtask setup"),
-    }];
-    if let Some(cuda) = cuda {
-        let gpu = gpu_answers();
-        parts.push(match (load(cuda), gpu) {
-            (None, true) => Part::ok("CUDA", "", "the library loads, and a GPU answers"),
-            (None, false) => Part::ok("CUDA", "none", "the library loads, but no GPU answers: the CPU is used"),
-            (Some(_), false) => Part::ok("CUDA", "none", "no GPU here: the CPU is used"),
-            (Some(why), true) => Part::bad("CUDA", format!("a GPU answers, but {why}"), "cargo xtask setup --cuda"),
-        });
-    }
-    parts
-}
-
 fn notebook_kernel(project: &Project) -> (Option<kernel::Kernel>, Part) {
     let (found, others) = kernel::find(project);
     let part = match (&found, others.first()) {
@@ -272,22 +184,4 @@ fn work_folder_part(project: &Project, parts: &Parts) -> Part {
 
 fn setup_or(command: &str) -> String {
     format!("{command} (every task does it first)")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_programs_own_report_is_read() {
-        let json = r#"[{"part": "libtorch loaded", "ok": true, "version": "2.11.0", "detail": "8 threads"}]"#;
-        let parts: Vec<Part> = serde_json::from_str(json).unwrap();
-        assert!(parts[0].ok && !parts[0].optional && parts[0].mend.is_empty());
-    }
-
-    #[test]
-    fn a_trouble_says_what_mends_it() {
-        let part = Part::from_error("Python", &Trouble::new("none", "install it").into());
-        assert_eq!((part.ok, part.mend.as_str()), (false, "install it"));
-    }
 }
