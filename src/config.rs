@@ -103,9 +103,9 @@ impl Default for TrainingConfig {
             checkpoint_period: 20,
             sample_amount: 100,
             inference_type: InferType::Plot,
-            learning_rate: 1e-3,
+            learning_rate: 2e-3,
             learning_rate_schedule: LearningRateSchedule::Cosine,
-            weight_decay: 0.01,
+            weight_decay: 0.0,
             ema_decay: 0.999,
             gradient_clipping: Some(1.0),
         }

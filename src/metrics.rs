@@ -1,5 +1,7 @@
 //! How good samples are: their distance to fresh data, and to the curve that the data lies on.
 
+use std::fmt;
+
 use serde::Serialize;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -24,6 +26,17 @@ pub struct Evaluation {
     pub noise_floor: f64,
     /// 95th percentile of the distance of a sample to the noiseless curve; none where the data lies on no curve.
     pub distance_to_curve_p95: Option<f64>,
+}
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (distance, floor) = (self.sliced_wasserstein, self.noise_floor);
+        write!(f, "sliced Wasserstein distance {distance:.4} (noise floor {floor:.4})")?;
+        match self.distance_to_curve_p95 {
+            Some(distance) => write!(f, ", 95 of 100 samples within {distance:.4} of the curve"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Compares samples with the distribution that they are to come from.

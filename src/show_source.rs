@@ -59,7 +59,7 @@ fn item(file: &str, name: &str) -> Option<String> {
     let closing = format!("{}}}", " ".repeat(indent));
     let ends =
         |line: &&str| **line == closing || (line.ends_with(';') && line.len() - line.trim_start().len() == indent);
-    let end = declaration + lines[declaration..].iter().position(|line| ends(line))?;
+    let end = declaration + lines[declaration..].iter().position(ends)?;
     Some(lines[start..=end].iter().map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect())
 }
 

@@ -32,19 +32,8 @@ impl Evaluate {
             println!("{}", json!({ "model": manager.name(), "seed": self.seed, "evaluation": found }));
             return Ok(());
         }
-        println!(
-            "{}: {} samples against fresh {}",
-            manager.name(),
-            found.samples,
-            manager.config().base.dataset.name()
-        );
-        println!(
-            "  sliced 2-Wasserstein distance   {:.4}  (two fresh data sets: {:.4})",
-            found.sliced_wasserstein, found.noise_floor
-        );
-        if let Some(distance) = found.distance_to_curve_p95 {
-            println!("  distance to the curve, 95 of 100 samples within   {distance:.4}");
-        }
+        let dataset = manager.config().base.dataset.name();
+        println!("{}, {} samples against fresh {dataset}: {found}", manager.name(), found.samples);
         Ok(())
     }
 }
