@@ -1,8 +1,10 @@
 //! `cargo xtask lab`: JupyterLab on the notebooks, with the kernel ready.
 
+use std::process::Command;
+
 use anyhow::Result;
 
-use crate::process::run_in_view;
+use crate::process::{output_of, serve_in_view};
 use crate::project::Project;
 use crate::setup::{self, Wish};
 use crate::trouble::{Interrupted, Trouble};
@@ -14,11 +16,15 @@ pub fn run(project: &Project, no_browser: bool) -> Result<()> {
     command.args(["--MultiKernelManager.default_kernel_name=ddpm-rust", "--ServerApp.answer_yes=True"]);
     // The kernelspec of this environment, even if the user has others of that name.
     command.env("JUPYTER_PREFER_ENV_PATH", "1").current_dir(project.notebooks());
+    if output_of(Command::new("id").arg("-u")).as_deref() == Some("0") {
+        // In a container one often is root; the server listens on this machine alone.
+        command.arg("--allow-root");
+    }
     if no_browser {
         command.arg("--no-browser");
     }
     println!("JupyterLab starts on notebooks/; Ctrl-C here ends it");
-    match run_in_view(&mut command) {
+    match serve_in_view(&mut command) {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Trouble::new(
             format!("JupyterLab ended with {status}"),

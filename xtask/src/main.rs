@@ -1,5 +1,6 @@
 //! The project's tasks: `cargo xtask TASK`. Each first makes what it needs, so that cargo is all one has to have.
 
+mod bench;
 mod clean;
 mod demo;
 mod doctor;
@@ -48,6 +49,8 @@ enum Task {
     Test,
     /// List the notebooks; run, check or refresh them
     Notebooks(notebooks::Options),
+    /// Measure speed and quality beside PyTorch, and write them to benches/README.md
+    Bench(bench::Options),
     /// Make what is missing: Python packages, libtorch, the notebook kernel, its warm work folder
     Setup(SetupOptions),
     /// Show every part of the set-up: its version, whether it works, and what mends it
@@ -95,6 +98,7 @@ fn run(project: &Project, task: Task) -> Result<()> {
         Task::Lab { no_browser } => lab::run(project, no_browser),
         Task::Test => test::run(project),
         Task::Notebooks(options) => notebooks::run(project, &options),
+        Task::Bench(options) => bench::run(project, &options),
         Task::Setup(options) => {
             setup::run(project, options.wish())?;
             println!("{} ready: cargo xtask demo, or cargo xtask lab", ui::green("✓"));

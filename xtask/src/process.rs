@@ -13,18 +13,29 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::trouble::Interrupted;
 
+/// How a child is asked to end: with which signals, and how long each may take.
+type Farewell = [(&'static str, Duration); 2];
+const CTRL_C: Farewell = [("INT", Duration::from_secs(6)), ("TERM", Duration::from_secs(3))];
+const TOLD_TO: Farewell = [("TERM", Duration::from_secs(8)), ("TERM", Duration::from_secs(1))];
+const PATIENCE: Duration = Duration::from_secs(12);
+
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// From here on Ctrl-C sets a flag that every wait below looks at. A second Ctrl-C ends this program at once.
+/// From here on Ctrl-C sets a flag that every wait below looks at. What does not look ends with the program, when the
+/// children have had their time. (One Ctrl-C may arrive twice, so a second one is no reason to hurry.)
 pub fn watch_for_ctrl_c() -> Result<()> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // Order matters: the first signal finds the flag unset and only sets it.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
-            .context("cannot watch for Ctrl-C")?;
+        signal_hook::flag::register(signal, Arc::clone(&flag)).context("cannot watch for Ctrl-C")?;
     }
     let _ = INTERRUPTED.set(flag);
+    thread::spawn(|| {
+        while !interrupted() {
+            thread::sleep(Duration::from_millis(200));
+        }
+        thread::sleep(PATIENCE);
+        std::process::exit(130);
+    });
     Ok(())
 }
 
@@ -39,7 +50,13 @@ pub fn stop_if_interrupted() -> Result<()> {
 /// Runs with its output going straight to the terminal: for programs whose output is for the reader.
 pub fn run_in_view(command: &mut Command) -> Result<ExitStatus> {
     let mut child = spawn(command.stdin(Stdio::null()))?;
-    wait(&mut child)
+    wait(&mut child, &CTRL_C)
+}
+
+/// The same for a server, which ends in good order when it is told to, and in none on Ctrl-C.
+pub fn serve_in_view(command: &mut Command) -> Result<ExitStatus> {
+    let mut child = spawn(command.stdin(Stdio::null()))?;
+    wait(&mut child, &TOLD_TO)
 }
 
 /// Runs and hands every line of both streams to `on_line` as it comes. `\r` ends a line too: progress is drawn with it.
@@ -68,10 +85,10 @@ pub fn run_by_line(command: &mut Command, mut on_line: impl FnMut(&str)) -> Resu
     loop {
         match receiver.recv_timeout(Duration::from_millis(50)) {
             Ok(line) => on_line(&line),
-            Err(mpsc::RecvTimeoutError::Disconnected) => return wait(&mut child),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return wait(&mut child, &CTRL_C),
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 if interrupted() {
-                    end(&mut child);
+                    end(&mut child, &CTRL_C);
                     return Err(Interrupted.into());
                 }
                 // A grandchild may hold the pipe open after the program itself has ended.
@@ -117,7 +134,7 @@ fn spawn(command: &mut Command) -> Result<Child> {
     command.spawn().with_context(|| format!("cannot start {name}"))
 }
 
-fn wait(child: &mut Child) -> Result<ExitStatus> {
+fn wait(child: &mut Child, farewell: &Farewell) -> Result<ExitStatus> {
     loop {
         if let Some(status) = child.try_wait()? {
             // A program that ended because of the same Ctrl-C has not failed.
@@ -125,23 +142,23 @@ fn wait(child: &mut Child) -> Result<ExitStatus> {
             return Ok(status);
         }
         if interrupted() {
-            end(child);
+            end(child, farewell);
             return Err(Interrupted.into());
         }
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// Asks the group to end, as Ctrl-C would, and insists: some programs take Ctrl-C for a question.
-fn end(child: &mut Child) {
+/// Asks the group to end, and insists.
+fn end(child: &mut Child, farewell: &Farewell) {
     let group = format!("-{}", child.id());
     let signal_group = |signal: &str| {
         let _ = Command::new("kill").args(["-s", signal, "--", &group]).stderr(Stdio::null()).status();
     };
-    for (signal, patience) in [("INT", Duration::from_secs(8)), ("TERM", Duration::from_secs(4))] {
+    for (signal, patience) in farewell {
         signal_group(signal);
         let asked = Instant::now();
-        while asked.elapsed() < patience && matches!(child.try_wait(), Ok(None)) {
+        while asked.elapsed() < *patience && matches!(child.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -168,6 +168,7 @@ fn install(
     // An old pip gives up at the first break of a connection; this one goes on with the download.
     if pip::major_version(environment) < Some(26) {
         log.step("pip", "5 s", |step| {
+            pip::ensure(project, environment)?;
             pip::install(project, environment, step, &["--upgrade", "pip>=25.1"])?;
             Ok(((), environment.installed("pip").unwrap_or_default()))
         })?;

@@ -8,11 +8,30 @@ use super::pip_failure;
 use super::python::Environment;
 use crate::process::run_by_line;
 use crate::project::Project;
+use crate::trouble::Trouble;
 use crate::ui::Step;
 
 /// The first number of pip's version.
 pub fn major_version(environment: &Environment) -> Option<u32> {
     environment.installed("pip")?.split('.').next()?.parse().ok()
+}
+
+/// An environment whose making was interrupted, or that another tool made, may have no pip yet.
+pub fn ensure(project: &Project, environment: &Environment) -> Result<()> {
+    if environment.installed("pip").is_some() {
+        return Ok(());
+    }
+    let mut output = Vec::new();
+    let mut command = environment.command();
+    let status = run_by_line(command.args(["-m", "ensurepip"]), |line| output.push(line.to_owned()))?;
+    if status.success() {
+        return Ok(());
+    }
+    let unknown = || {
+        let place = project.shown(&environment.prefix);
+        Trouble::new(format!("{place} has no pip, and none could be put there"), "cargo xtask clean-setup, then again")
+    };
+    Err(pip_failure::general(&output.join("\n")).unwrap_or_else(unknown).into())
 }
 
 /// `pip install`, with its news in the step and its failures in plain words.

@@ -75,6 +75,7 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
         let detail = warm(project, parts, step)?;
         remove_leftovers(&folder(project));
         stamp::save(&stamp_path(project), &wanted)?;
+        forget_stale_copies(project);
         Ok(((), detail))
     })
 }
@@ -219,11 +220,28 @@ fn remove_leftovers(folder: &Path) {
     }
 }
 
+/// Copies that kernels took of an older folder are of no use any more. Those of running kernels are locked, and stay.
+fn forget_stale_copies(project: &Project) {
+    let current = fs::read(stamp_path(project)).ok();
+    let Ok(entries) = fs::read_dir(project.evcxr().join("kernels")) else { return };
+    for copy in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+        let stale = fs::read(copy.join("ddpm-setup.json")).ok() != current;
+        if !stale {
+            continue;
+        }
+        if let Ok(lock) = File::options().write(true).open(copy.with_extension("lock"))
+            && lock.try_lock().is_ok()
+        {
+            let _ = fs::remove_dir_all(&copy);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn stamp(rust: &str, sources: &str) -> Stamp {
+    fn example(rust: &str, sources: &str) -> Stamp {
         Stamp {
             root: "/p".into(),
             rust: rust.into(),
@@ -237,10 +255,10 @@ mod tests {
 
     #[test]
     fn new_sources_need_no_new_start_and_a_new_compiler_does() {
-        assert!(stamp("1.95", "a").same_base(&stamp("1.95", "b")));
-        assert!(!stamp("1.95", "a").same_base(&stamp("1.96", "a")));
-        assert_eq!(base_of(&stamp("1.95", "a")), base_of(&stamp("1.95", "b")));
-        assert_ne!(base_of(&stamp("1.95", "a")), base_of(&stamp("1.96", "a")));
+        assert!(example("1.95", "a").same_base(&example("1.95", "b")));
+        assert!(!example("1.95", "a").same_base(&example("1.96", "a")));
+        assert_eq!(base_of(&example("1.95", "a")), base_of(&example("1.95", "b")));
+        assert_ne!(base_of(&example("1.95", "a")), base_of(&example("1.96", "a")));
     }
 
     #[test]
@@ -255,5 +273,23 @@ mod tests {
     fn failures_of_the_build_are_told_apart() {
         assert!(explain("[6] Could not resolve host: x", "l").what.contains("cannot be reached"));
         assert!(explain("x\nerror[E0425]: cannot find value\n", "l").what.contains("E0425"));
+    }
+
+    #[test]
+    fn stale_copies_go_and_those_in_use_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project { root: folder.path().into() };
+        stamp::write_atomically(&stamp_path(&project), b"new").unwrap();
+        let kernels = project.evcxr().join("kernels");
+        for (name, content) in [("0", "old"), ("1", "new"), ("2", "old")] {
+            fs::create_dir_all(kernels.join(name)).unwrap();
+            fs::write(kernels.join(name).join("ddpm-setup.json"), content).unwrap();
+            fs::write(kernels.join(format!("{name}.lock")), "").unwrap();
+        }
+        let running = File::create(kernels.join("2.lock")).unwrap();
+        running.lock().unwrap();
+        forget_stale_copies(&project);
+        let left = ["0", "1", "2"].map(|name| kernels.join(name).is_dir());
+        assert_eq!(left, [false, true, true]);
     }
 }

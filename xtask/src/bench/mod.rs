@@ -1,0 +1,145 @@
+//! `cargo xtask bench`: how fast and how good, beside PyTorch doing the same in the same minutes.
+
+mod environment;
+mod pairs;
+mod report;
+mod row;
+mod singles;
+
+use std::env;
+use std::io::stderr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::Value;
+
+use crate::process::{run_by_line, run_in_view};
+use crate::project::Project;
+use crate::setup;
+use crate::stamp;
+use crate::trouble::{Reported, Trouble};
+use crate::ui::{self, Step};
+use row::Row;
+
+#[derive(Args)]
+pub struct Options {
+    /// Only the rows whose name contains this; the file is left as it is
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Print a list of {name, ours, theirs, ratio, target, ok}
+    #[arg(long)]
+    json: bool,
+}
+
+/// A group of rows that are measured together.
+struct Group {
+    rows: &'static [&'static str],
+    measure: fn(&Project) -> Result<Vec<Row>>,
+}
+
+const GROUPS: [Group; 5] = [
+    Group { rows: &[pairs::TRAINING], measure: |project| pairs::measure(project, pairs::TRAINING) },
+    Group { rows: &[pairs::SAMPLING], measure: |project| pairs::measure(project, pairs::SAMPLING) },
+    Group { rows: &[singles::QUALITY, singles::DISTANCE], measure: singles::quality },
+    Group { rows: &[singles::CELL, singles::SLOWEST_CELL, singles::PICTURE], measure: singles::notebook },
+    Group { rows: &[singles::SET_UP], measure: singles::set_up },
+];
+
+pub fn run(project: &Project, options: &Options) -> Result<()> {
+    if options.json {
+        return as_json(project, options);
+    }
+    let wanted = |name: &str| {
+        options.only.as_deref().is_none_or(|only| name.to_lowercase().contains(only.to_lowercase().as_str()))
+    };
+    let groups: Vec<&Group> = GROUPS.iter().filter(|group| group.rows.iter().any(|name| wanted(name))).collect();
+    if groups.is_empty() {
+        let names: Vec<&str> = GROUPS.iter().flat_map(|group| group.rows).copied().collect();
+        let what = format!("no row is called {}", options.only.as_deref().unwrap_or_default());
+        return Err(Trouble::new(what, format!("there are: {}", names.join("; "))).into());
+    }
+    setup::run_without_work_folder(project)?;
+    let conditions = report::Conditions::now();
+    if let Some(warning) = conditions.warning() {
+        println!("{} {warning}", ui::bold("note:"));
+    }
+    let mut rows = Vec::new();
+    for group in groups {
+        rows.extend((group.measure)(project)?.into_iter().filter(|row| wanted(&row.name)));
+    }
+    println!("\n{}", report::table(&rows));
+    stamp::save(&results(project), &rows.iter().map(Row::as_json).collect::<Vec<Value>>())?;
+    if options.only.is_none() {
+        report::write(project, &rows, &conditions)?;
+        println!("written to benches/README.md");
+    }
+    verdict(&rows)
+}
+
+/// The last line says which targets were missed, so that a log needs no reading.
+fn verdict(rows: &[Row]) -> Result<()> {
+    let missed: Vec<&str> = rows.iter().filter(|row| row.ok() == Some(false)).map(|row| row.name.as_str()).collect();
+    if missed.is_empty() {
+        return Ok(());
+    }
+    println!("{} {}", ui::red("missed:"), missed.join("; "));
+    Err(Reported.into())
+}
+
+fn results(project: &Project) -> PathBuf {
+    project.target().join("bench/results.json")
+}
+
+/// Standard output is for the list alone: what is said on the way goes to the other stream, by a second run of this
+/// program.
+fn as_json(project: &Project, options: &Options) -> Result<()> {
+    let mut command = Command::new(env::current_exe().context("this program cannot find itself")?);
+    command.arg("bench").args(options.only.iter().flat_map(|name| ["--only", name])).stdout(stderr());
+    let _ = std::fs::remove_file(results(project));
+    let status = run_in_view(&mut command)?;
+    if let Some(rows) = stamp::load::<Value>(&results(project)) {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+    }
+    if status.success() { Ok(()) } else { Err(Reported.into()) }
+}
+
+/// Builds one program of the crate with optimisation, and returns where it is.
+fn build(project: &Project, kind: &str, name: &str) -> Result<PathBuf> {
+    let step = Step::start(&format!("build of {name}"), "4 minutes the first time");
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--release", "--package", "ddpm_tutor", kind, name]);
+    command.args(["--message-format", "json-render-diagnostics"]).current_dir(&project.root);
+    // What cargo sets for this very program would confuse the crates that it now builds.
+    for (variable, _) in env::vars_os() {
+        let shown = variable.to_string_lossy();
+        if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") || shown == "CARGO_BIN_NAME" {
+            command.env_remove(&variable);
+        }
+    }
+    let (mut program, mut tail) = (None, Vec::new());
+    let status = run_by_line(&mut command, |line| match serde_json::from_str::<Value>(line) {
+        Ok(message) => {
+            if message["target"]["name"] == name
+                && let Some(path) = message["executable"].as_str()
+            {
+                program = Some(PathBuf::from(path));
+            }
+        }
+        Err(_) => {
+            step.say(line.trim());
+            tail.push(line.to_owned());
+        }
+    })?;
+    drop(step);
+    program.filter(|_| status.success()).ok_or_else(|| {
+        let error = tail.iter().find(|line| line.starts_with("error")).or(tail.last());
+        let error = error.map_or("no message", String::as_str).to_owned();
+        Trouble::new(
+            format!("{name} does not build: {error}"),
+            format!("cargo build --release {kind} {name} shows the whole of it"),
+        )
+        .into()
+    })
+}

@@ -1,0 +1,122 @@
+//! One line of the table: what was measured, against what, and whether that is good enough.
+
+use serde_json::{Value, json};
+
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub name: String,
+    pub unit: &'static str,
+    pub ours: Option<f64>,
+    pub theirs: Option<f64>,
+    /// Of ours to theirs: the median over pairs, where pairs were taken.
+    pub ratio: Option<f64>,
+    pub target: Option<Target>,
+    /// How it was measured, or why it was not.
+    pub note: String,
+}
+
+/// The most that a number may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    Ratio(f64),
+    Ours(f64),
+}
+
+impl Row {
+    /// Something that could not be measured: it has missed its target as long as that is so.
+    pub fn absent(name: &str, unit: &'static str, target: Option<Target>, why: &str) -> Self {
+        Self { name: name.to_owned(), unit, ours: None, theirs: None, ratio: None, target, note: why.to_owned() }
+    }
+
+    pub fn alone(name: &str, unit: &'static str, ours: f64, target: Option<Target>, note: String) -> Self {
+        Self { name: name.to_owned(), unit, ours: Some(ours), theirs: None, ratio: None, target, note }
+    }
+
+    /// None where there is no target.
+    pub fn ok(&self) -> Option<bool> {
+        let within = |value: Option<f64>, most: f64| value.is_some_and(|value| value <= most);
+        self.target.map(|target| match target {
+            Target::Ratio(most) => within(self.ratio, most),
+            Target::Ours(most) => within(self.ours, most),
+        })
+    }
+
+    pub fn as_json(&self) -> Value {
+        let target = self.target.map(|target| match target {
+            Target::Ratio(most) | Target::Ours(most) => most,
+        });
+        let rounded = |value: Option<f64>| value.map(|value| significant(value).parse::<f64>().unwrap_or(value));
+        json!({
+            "name": self.name, "ours": rounded(self.ours), "theirs": rounded(self.theirs),
+            "ratio": rounded(self.ratio), "target": target, "ok": self.ok(),
+        })
+    }
+
+    /// What a reader sees in each column.
+    pub fn shown(&self) -> [String; 6] {
+        let with_unit = |value: Option<f64>| match (value, self.unit) {
+            (None, _) => "–".to_owned(),
+            (Some(value), "") => significant(value),
+            (Some(value), unit) => format!("{} {unit}", significant(value)),
+        };
+        let target = match self.target {
+            None => String::new(),
+            Some(Target::Ratio(most)) => format!("ratio ≤ {most}"),
+            Some(Target::Ours(most)) => format!("≤ {most} {}", self.unit).trim_end().to_owned(),
+        };
+        let ratio = self.ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+        let ok = match (self.ok(), self.ours) {
+            (None, _) => "",
+            (Some(true), _) => "yes",
+            (Some(false), Some(_)) => "no",
+            (Some(false), None) => "not measured",
+        };
+        [self.name.clone(), with_unit(self.ours), with_unit(self.theirs), ratio, target, ok.to_owned()]
+    }
+}
+
+/// Three digits that count, and no tail of zeros from rounding.
+fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let places = (2 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    format!("{value:.places$}")
+}
+
+/// The middle one of an odd number of values; of an even number the mean of the two in the middle.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = sorted.get(sorted.len() / 2)?;
+    let lower = sorted.get((sorted.len() - 1) / 2)?;
+    Some((lower + upper) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_holds_for_the_number_that_it_is_of() {
+        let row =
+            |target| Row { ratio: Some(0.5), theirs: Some(4.0), ..Row::alone("a", "ms", 2.0, target, String::new()) };
+        assert_eq!(row(None).ok(), None);
+        assert_eq!(row(Some(Target::Ratio(0.5))).ok(), Some(true));
+        assert_eq!(row(Some(Target::Ours(1.9))).ok(), Some(false));
+        assert_eq!(row(Some(Target::Ours(1.9))).shown(), ["a", "2.00 ms", "4.00 ms", "0.50", "≤ 1.9 ms", "no"]);
+        let absent = Row::absent("a", "", Some(Target::Ratio(0.5)), "why");
+        assert_eq!((absent.ok(), absent.shown()[5].as_str()), (Some(false), "not measured"));
+        assert_eq!(absent.as_json()["ours"], Value::Null);
+    }
+
+    #[test]
+    fn numbers_keep_three_digits() {
+        assert_eq!(significant(0.011234), "0.0112");
+        assert_eq!(significant(12.345), "12.3");
+        assert_eq!(significant(1234.5), "1234");
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+    }
+}
