@@ -14,7 +14,7 @@ use crate::process::output_of;
 use crate::project::Project;
 use crate::setup::python::{self, Environment};
 use crate::setup::requirements::Requirements;
-use crate::setup::{Parts, kernel, kernelspec, libtorch, work_folder};
+use crate::setup::{Parts, kernel, kernelspec, libtorch, lock_file, work_folder};
 use crate::trouble::Reported;
 use crate::ui;
 
@@ -168,7 +168,7 @@ fn work_folder_part(project: &Project, parts: &Parts) -> Part {
     let name = "work folder";
     let place = project.shown(&work_folder::folder(project));
     match work_folder::is_warm(project, parts) {
-        Ok(true) => match work_folder::locked_as_in_project(project) {
+        Ok(true) => match lock_file::same_as_in_project(project) {
             Ok(true) => Part::ok(name, "warm", format!("{place}, on the versions of Cargo.lock")),
             Ok(false) => Part::bad(
                 name,

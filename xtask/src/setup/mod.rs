@@ -3,11 +3,13 @@
 pub mod kernel;
 pub mod kernelspec;
 pub mod libtorch;
+pub mod lock_file;
 pub mod packages;
 mod pip;
 mod pip_failure;
 pub mod python;
 pub mod requirements;
+mod work_copies;
 pub mod work_folder;
 
 use std::fs::{self, File, TryLockError};

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Log, Parts};
+use super::{Log, Parts, lock_file, work_copies};
 use crate::hash::Fingerprint;
 use crate::notebooks::execute::{self, Event};
 use crate::process::output_of;
@@ -42,7 +42,7 @@ pub fn folder(project: &Project) -> PathBuf {
 }
 
 fn stamp_path(project: &Project) -> PathBuf {
-    folder(project).join("ddpm-setup.json")
+    folder(project).join(work_copies::STAMP)
 }
 
 pub fn is_warm(project: &Project, parts: &Parts) -> Result<bool> {
@@ -75,7 +75,7 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
         let detail = warm(project, parts, step)?;
         remove_leftovers(&folder(project));
         stamp::save(&stamp_path(project), &wanted)?;
-        forget_stale_copies(project);
+        work_copies::forget_stale(project);
         Ok(((), detail))
     })
 }
@@ -142,7 +142,7 @@ fn warm(project: &Project, parts: &Parts, step: &Step) -> Result<String> {
         _ => {}
     })?;
     let Some(message) = failure else {
-        let same = locked_as_in_project(project)?;
+        let same = lock_file::same_as_in_project(project)?;
         return Ok(if same { "on the versions of Cargo.lock".to_owned() } else { String::new() });
     };
     let log = project.setup_logs().join("work-folder.log");
@@ -184,25 +184,6 @@ fn explain(message: &str, log: &str) -> Trouble {
     )
 }
 
-/// Whether every package that cells are built from has the version of the project's own Cargo.lock.
-pub fn locked_as_in_project(project: &Project) -> Result<bool> {
-    let packages = |path: &Path| -> Result<Vec<(String, String)>> {
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(packages_in(&text))
-    };
-    let ours = packages(&project.root.join("Cargo.lock"))?;
-    let theirs = packages(&folder(project).join("Cargo.lock"))?;
-    Ok(theirs.iter().all(|package| package.0 == "ctx" || ours.contains(package)))
-}
-
-fn packages_in(lock: &str) -> Vec<(String, String)> {
-    let value =
-        |line: &str, key: &str| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"').map(str::to_owned);
-    let lines: Vec<&str> = lock.lines().collect();
-    let pairs = lines.windows(2);
-    pairs.filter_map(|pair| Some((value(pair[0], "name")?, value(pair[1], "version")?))).collect()
-}
-
 /// The compiled cells of the warm-up. A copy of the folder need not carry them.
 fn remove_leftovers(folder: &Path) {
     let Ok(targets) = fs::read_dir(folder.join("target")) else {
@@ -216,23 +197,6 @@ fn remove_leftovers(folder: &Path) {
             if file.file_name().to_string_lossy().starts_with("libcode_") {
                 let _ = fs::remove_file(file.path());
             }
-        }
-    }
-}
-
-/// Copies that kernels took of an older folder are of no use any more. Those of running kernels are locked, and stay.
-fn forget_stale_copies(project: &Project) {
-    let current = fs::read(stamp_path(project)).ok();
-    let Ok(entries) = fs::read_dir(project.evcxr().join("kernels")) else { return };
-    for copy in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
-        let stale = fs::read(copy.join("ddpm-setup.json")).ok() != current;
-        if !stale {
-            continue;
-        }
-        if let Ok(lock) = File::options().write(true).open(copy.with_extension("lock"))
-            && lock.try_lock().is_ok()
-        {
-            let _ = fs::remove_dir_all(&copy);
         }
     }
 }
@@ -262,34 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn packages_of_a_lock_file_are_read() {
-        let lock = "version = 4\n\n[[package]]\nname = \"rand\"\nversion = \"0.10.1\"\nsource = \"x\"\n\n[[package]]\n\
-                    name = \"tch\"\nversion = \"0.24.0\"\n";
-        let pair = |name: &str, version: &str| (name.to_owned(), version.to_owned());
-        assert_eq!(packages_in(lock), [pair("rand", "0.10.1"), pair("tch", "0.24.0")]);
-    }
-
-    #[test]
     fn failures_of_the_build_are_told_apart() {
         assert!(explain("[6] Could not resolve host: x", "l").what.contains("cannot be reached"));
         assert!(explain("x\nerror[E0425]: cannot find value\n", "l").what.contains("E0425"));
-    }
-
-    #[test]
-    fn stale_copies_go_and_those_in_use_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let project = Project { root: folder.path().into() };
-        stamp::write_atomically(&stamp_path(&project), b"new").unwrap();
-        let kernels = project.evcxr().join("kernels");
-        for (name, content) in [("0", "old"), ("1", "new"), ("2", "old")] {
-            fs::create_dir_all(kernels.join(name)).unwrap();
-            fs::write(kernels.join(name).join("ddpm-setup.json"), content).unwrap();
-            fs::write(kernels.join(format!("{name}.lock")), "").unwrap();
-        }
-        let running = File::create(kernels.join("2.lock")).unwrap();
-        running.lock().unwrap();
-        forget_stale_copies(&project);
-        let left = ["0", "1", "2"].map(|name| kernels.join(name).is_dir());
-        assert_eq!(left, [false, true, true]);
     }
 }
