@@ -113,6 +113,9 @@ impl Tally {
     }
 
     fn close(&self) {
+        if self.rows.is_empty() {
+            return;
+        }
         ui::times_table("What was checked", &self.rows);
     }
 }
