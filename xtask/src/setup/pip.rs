@@ -49,7 +49,7 @@ pub fn install(project: &Project, environment: &Environment, step: &Step, argume
     let mut fetching = String::new();
     let status = run_by_line(&mut command, |line| {
         if let Some(progress) = progress(line) {
-            step.say(&format!("{fetching} {progress}"));
+            step.say(&format!("{progress}  {fetching}"));
             return;
         }
         if let Some(what) = line.trim().strip_prefix("Downloading ") {
