@@ -31,7 +31,23 @@ fn asked_of_the_crate(project: &Project) -> Option<Vec<Part>> {
     for part in parts.iter_mut().filter(|part| !part.ok && part.mend.is_empty()) {
         part.mend = format!("{SETUP}, then cargo build");
     }
+    let gpu = gpu_answers();
+    parts.iter_mut().for_each(|part| judge_cuda(part, gpu));
     (!parts.is_empty()).then_some(parts)
+}
+
+/// Not to have CUDA is a fault on a machine with a GPU alone, and only this program knows whether there is one.
+fn judge_cuda(part: &mut Part, gpu: bool) {
+    if part.part != "CUDA library" || !part.detail.starts_with("not loaded") {
+        return;
+    }
+    if gpu {
+        part.ok = false;
+        part.mend = format!("{SETUP} --cuda");
+    } else {
+        part.version = "none".to_owned();
+        part.detail = "no GPU here: the CPU is used".to_owned();
+    }
 }
 
 fn asked_of_the_loader(environment: &Environment, libtorch: &Libtorch) -> Vec<Part> {
@@ -59,4 +75,19 @@ fn asked_of_the_loader(environment: &Environment, libtorch: &Libtorch) -> Vec<Pa
         });
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuda_is_missed_only_where_a_gpu_is() {
+        let missing = || Part::ok("CUDA library", "", "not loaded: libcusparse.so.12: cannot open shared object file");
+        let (mut with, mut without) = (missing(), missing());
+        judge_cuda(&mut with, true);
+        judge_cuda(&mut without, false);
+        assert!(!with.ok && with.mend.contains("--cuda"));
+        assert!(without.ok && without.version == "none");
+    }
 }
