@@ -66,6 +66,7 @@ mod checkpoint;
 mod parameters;
 mod points;
 mod random;
+mod threads;
 
 pub use error::{Error, Result};
 

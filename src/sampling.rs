@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::inference_logger::InferenceLogger;
 use crate::networks::Denoiser;
 use crate::random;
+use crate::threads::FewThreads;
 
 /// One state of the reverse process.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ pub fn generate_samples(
     if n < 1 {
         return Err(Error::config("number of samples", "at least 1", n));
     }
+    let _threads = FewThreads::for_network(model);
     random::seed_libtorch(seed);
     let mut shape = vec![n];
     shape.extend(model.sample_shape());

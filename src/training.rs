@@ -11,6 +11,7 @@ use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
 use crate::forward::forward_diffusion;
 use crate::networks::{Denoiser, check_fits};
+use crate::threads::FewThreads;
 use crate::training_state::TrainingState;
 
 /// What one step of training shows of itself.
@@ -77,6 +78,7 @@ pub fn train_one_epoch(
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<EpochLoss> {
     check_fits(model, "data for this network", &dataloader.data().size())?;
+    let _threads = FewThreads::for_network(model);
     let mut losses = LossByTimestep::new(constants);
     let started = Instant::now();
     for (x0, step) in dataloader.epoch(state.epoch() + 1).zip(1..) {
