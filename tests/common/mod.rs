@@ -1,0 +1,159 @@
+//! What the tests share: a tiny model, networks in closed form, the command line, and a look at what files hold.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ddpm_tutor::prelude::*;
+use safetensors::SafeTensors;
+
+/// libtorch has one generator for the whole process: a test that depends on what it draws holds this meanwhile.
+pub fn libtorch() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    let guard = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    tch::set_num_threads(1);
+    guard
+}
+
+/// A base configuration of `size` points on the CPU, whose models live in `models_dir`.
+pub fn base(models_dir: &Path, size: usize) -> BaseConfig {
+    let models_dir = models_dir.to_owned();
+    BaseConfig { device: DeviceChoice::Cpu, dataset_size: size, seed: 5, models_dir, ..Default::default() }
+}
+
+/// A training that takes a moment and draws nothing on the way.
+pub fn quick_training() -> TrainingConfig {
+    let inference_type = InferType::None;
+    TrainingConfig {
+        timesteps: 10,
+        epochs: 3,
+        batch_size: 50,
+        checkpoint_period: 1,
+        inference_type,
+        learning_rate: 1e-3,
+        ema_decay: 0.999,
+        ..Default::default()
+    }
+}
+
+/// A network of a few hundred parameters.
+pub fn small_network() -> FnnConfig {
+    FnnConfig { time_embedding: 4, hidden_widths: vec![12, 8], ..Default::default() }
+}
+
+type Prediction = dyn Fn(&Tensor, &Tensor) -> Tensor;
+
+/// A network in closed form: `eps_theta(x_t, t)` is the function that it is given.
+pub struct ClosedForm {
+    vs: nn::VarStore,
+    shape: Vec<i64>,
+    prediction: Box<Prediction>,
+}
+
+impl ClosedForm {
+    pub fn new(shape: &[i64], prediction: impl Fn(&Tensor, &Tensor) -> Tensor + 'static) -> Self {
+        Self { vs: nn::VarStore::new(Device::Cpu), shape: shape.to_vec(), prediction: Box::new(prediction) }
+    }
+
+    /// Parameters without a function: it predicts 0.
+    pub fn over(vs: nn::VarStore) -> Self {
+        Self { vs, shape: vec![2], prediction: Box::new(|x, _| x.zeros_like()) }
+    }
+
+    /// The same with one parameter, `weight`, of these values, which the function may have a copy of.
+    pub fn with_weight(
+        shape: &[i64],
+        values: &[f32],
+        prediction: impl Fn(&Tensor, &Tensor, &Tensor) -> Tensor + 'static,
+    ) -> Self {
+        let vs = nn::VarStore::new(Device::Cpu);
+        let weight = vs.root().var_copy("weight", &Tensor::from_slice(values));
+        let prediction = Box::new(move |x: &Tensor, t: &Tensor| prediction(x, t, &weight));
+        Self { vs, shape: shape.to_vec(), prediction }
+    }
+}
+
+impl Denoiser for ClosedForm {
+    fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
+        (self.prediction)(x_t, t)
+    }
+
+    fn sample_shape(&self) -> Vec<i64> {
+        self.shape.clone()
+    }
+
+    fn var_store(&self) -> &nn::VarStore {
+        &self.vs
+    }
+}
+
+/// All parameters and buffers of a network, as bits, so that NaN equals NaN.
+pub fn weights(model: &dyn Denoiser) -> BTreeMap<String, Vec<u32>> {
+    let variables = model.var_store().variables().into_iter();
+    variables.map(|(name, tensor)| (name, bits(&tensor))).collect()
+}
+
+/// A tensor's values as bits.
+pub fn bits(tensor: &Tensor) -> Vec<u32> {
+    let flat = tensor.detach().to_device(Device::Cpu).contiguous().view([-1]);
+    Vec::<f32>::try_from(flat).unwrap().into_iter().map(f32::to_bits).collect()
+}
+
+/// The tensors of a checkpoint, by name: shape and bytes.
+pub fn tensors(checkpoint: &Path) -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
+    let file = fs::read(checkpoint).unwrap();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    tensors.iter().map(|(name, view)| (name.to_owned(), (view.shape().to_vec(), view.data().to_vec()))).collect()
+}
+
+/// All files below a folder with their bytes, and all folders.
+pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(snapshot(&path));
+            found.insert(path, None);
+        } else {
+            let bytes = fs::read(&path).unwrap_or_default();
+            found.insert(path, Some(bytes));
+        }
+    }
+    found
+}
+
+/// What a run of `ddpm` left behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// `ddpm` in `folder`, with nothing to read from.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ddpm"));
+    command.current_dir(folder).args(arguments).env("OMP_NUM_THREADS", "1").stdin(Stdio::null());
+    command
+}
+
+/// Runs `ddpm` in `folder`, its stdout and stderr each into a pipe.
+pub fn ddpm(folder: &Path, arguments: &[&str]) -> Ran {
+    let output = command(folder, arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Trains the model `name` in `folder` for two short epochs, with further options.
+pub fn train_tiny(folder: &Path, name: &str, options: &[&str]) -> Ran {
+    let mut arguments = vec!["train", "--model", name, "--dataset-size", "300", "--batch-size", "100"];
+    arguments.extend(["--timesteps", "10", "--hidden-widths", "16", "--inference-type", "none", "--device", "cpu"]);
+    if !options.contains(&"--epochs") {
+        arguments.extend(["--epochs", "2"]);
+    }
+    arguments.extend(options);
+    ddpm(folder, &arguments)
+}

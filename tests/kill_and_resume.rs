@@ -1,0 +1,239 @@
+//! A training that is killed or stopped goes on from its last checkpoint, and ends where one that never stopped does.
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{base, bits, command, ddpm, libtorch, quick_training, small_network, tensors, weights};
+use ddpm_tutor::prelude::*;
+
+const EPOCHS: usize = 40;
+/// Long enough to be caught in the middle of, with a checkpoint after each epoch.
+const TRAIN: [&str; 20] = [
+    "train",
+    "--model",
+    "m",
+    "--dataset-size",
+    "1000",
+    "--batch-size",
+    "10",
+    "--epochs",
+    "40",
+    "--timesteps",
+    "10",
+    "--hidden-widths",
+    "16,16",
+    "--checkpoint-period",
+    "1",
+    "--inference-type",
+    "none",
+    "--device",
+    "cpu",
+    "--json",
+];
+
+fn checkpoints(folder: &Path) -> Vec<PathBuf> {
+    let is_checkpoint = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "safetensors");
+    let entries = fs::read_dir(folder.join("models/m/checkpoints")).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_checkpoint).collect();
+    found.sort();
+    found
+}
+
+/// A checkpoint that is being written has a temporary name.
+fn is_writing(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder.join("models/m/checkpoints")).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().ends_with(".part"))
+}
+
+fn remove_temporary_files(folder: &Path) {
+    for entry in fs::read_dir(folder.join("models/m/checkpoints")).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().ends_with(".part") {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+}
+
+/// When to kill.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    AfterStart(Duration),
+    /// After so many more checkpoints, and a little.
+    AfterCheckpoints(usize, Duration),
+    /// While a checkpoint has its temporary name.
+    WhileWriting,
+}
+
+/// Starts the training and kills it at that moment; false where it ended before.
+fn killed(folder: &Path, moment: Moment) -> bool {
+    if matches!(moment, Moment::WhileWriting) {
+        remove_temporary_files(folder);
+    }
+    let before = checkpoints(folder).len();
+    let mut child = command(folder, &TRAIN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        let due = match moment {
+            Moment::AfterStart(delay) => started.elapsed() >= delay,
+            Moment::AfterCheckpoints(more, delay) => {
+                let due = checkpoints(folder).len() >= before + more;
+                if due {
+                    std::thread::sleep(delay);
+                }
+                due
+            }
+            // Or a few checkpoints later, on a disk so quick that the name is never seen.
+            Moment::WhileWriting => is_writing(folder) || checkpoints(folder).len() >= before + 6,
+        };
+        if due {
+            child.kill().unwrap();
+            break;
+        }
+    }
+    let status = child.wait().unwrap();
+    assert!(status.success() || status.signal() == Some(9), "{moment:?}: {status}");
+    !status.success()
+}
+
+#[test]
+fn killed_at_any_moment_it_ends_where_a_training_never_stopped_ends() {
+    let (whole, torn) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (whole, torn) = (whole.path(), torn.path());
+    let ran = ddpm(whole, &TRAIN);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+
+    let ms = Duration::from_millis;
+    let moments = [
+        Moment::AfterStart(ms(3)),
+        Moment::AfterStart(ms(61)),
+        Moment::AfterCheckpoints(1, ms(0)),
+        Moment::AfterCheckpoints(2, ms(7)),
+        Moment::WhileWriting,
+        Moment::WhileWriting,
+        Moment::AfterStart(ms(230)),
+        Moment::AfterCheckpoints(1, ms(13)),
+        Moment::WhileWriting,
+    ];
+    let mut in_the_middle = 0;
+    for moment in moments {
+        let killed = killed(torn, moment);
+        let there = checkpoints(torn);
+        // Whatever the moment, what has a checkpoint's name is one.
+        there.iter().for_each(|path| assert!(!tensors(path).is_empty()));
+        if killed && !there.is_empty() && there.len() < EPOCHS {
+            in_the_middle += 1;
+        }
+    }
+    assert!(in_the_middle >= 2, "killed in the middle {in_the_middle} times only");
+
+    let had = checkpoints(torn).len();
+    let ran = ddpm(torn, &TRAIN);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let result: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((result["from_epoch"].as_u64(), result["epochs"].as_u64()), (Some(had as u64), Some(EPOCHS as u64)));
+    let (expected, found) = (checkpoints(whole), checkpoints(torn));
+    assert_eq!((expected.len(), found.len()), (EPOCHS, EPOCHS));
+    for (expected, found) in expected.iter().zip(&found) {
+        assert!(tensors(expected) == tensors(found), "{} differs from that of the whole run", found.display());
+    }
+    for folder in [whole, torn] {
+        let ran = ddpm(folder, &["sample", "--model", "m", "--n", "50", "--seed", "9", "--out", "s.npy"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    }
+    assert_eq!(fs::read(whole.join("s.npy")).unwrap(), fs::read(torn.join("s.npy")).unwrap());
+}
+
+#[test]
+fn leftover_temporary_files_are_not_taken_for_checkpoints() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = common::train_tiny(folder.path(), "m", &["--checkpoint-period", "1"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let checkpoints = folder.path().join("models/m/checkpoints");
+    for name in
+        [".3xYz9A.part", ".epoch_0007.safetensors", "epoch_0008.safetensors.part", "epoch_.safetensors", "notes"]
+    {
+        fs::write(checkpoints.join(name), b"half of a checkp").unwrap();
+    }
+    let ran = common::train_tiny(folder.path(), "m", &["--checkpoint-period", "1", "--epochs", "3", "--json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let result: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((result["from_epoch"].as_u64(), result["epochs"].as_u64()), (Some(2), Some(3)));
+}
+
+/// Trains until `state` has had `epochs`.
+fn train_until(epochs: usize, model: &dyn Denoiser, loader: &DataLoader, c: &ConstantsManager, s: &mut TrainingState) {
+    while s.epoch() < epochs {
+        train_one_epoch(model, loader, c, s, &mut |_| ()).unwrap();
+    }
+}
+
+#[test]
+fn stopped_and_resumed_within_a_process_it_is_the_same_training() {
+    let _generator = libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let base = base(folder.path(), 500);
+    for learning_rate_schedule in [LearningRateSchedule::Cosine, LearningRateSchedule::Constant] {
+        // The last batch of an epoch is smaller than the others.
+        let training = TrainingConfig { epochs: 5, batch_size: 64, learning_rate_schedule, ..quick_training() };
+        let (loader, constants) =
+            (get_dataloader(&base, &training).unwrap(), ConstantsManager::new(&base, &training).unwrap());
+        let network = NetworkConfig::from(small_network());
+        let draw = |model: &dyn Denoiser, state: &TrainingState| {
+            let mut none = InferenceLogger::new(InferType::None);
+            bits(&state.with_averaged_weights(|| generate_samples(model, &constants, 40, 3, &mut none)).unwrap())
+        };
+
+        let whole = get_model(&base, &network).unwrap();
+        let mut whole_state = TrainingState::new(&whole, &base, &training).unwrap();
+        train_until(5, &whole, &loader, &constants, &mut whole_state);
+
+        let manager = ModelManager::new(&base, "stopped", network.clone(), &training).unwrap();
+        let first = manager.get_model().unwrap();
+        let mut state = TrainingState::new(&first, &base, &training).unwrap();
+        train_until(2, &first, &loader, &constants, &mut state);
+        manager.create_checkpoint(&first, &state).unwrap();
+        // What happens after the checkpoint is lost, and nothing depends on it.
+        train_until(3, &first, &loader, &constants, &mut state);
+        let _ = draw(&first, &state);
+
+        let second = ModelManager::open(&base, "stopped").unwrap().get_model().unwrap();
+        let mut state = manager.load_checkpoint(&second, None).unwrap();
+        assert_eq!((state.epoch(), state.optimizer.steps()), (2, 16));
+        train_until(5, &second, &loader, &constants, &mut state);
+
+        assert_eq!(weights(&whole), weights(&second));
+        assert_eq!(draw(&whole, &whole_state), draw(&second, &state));
+        let (path, resumed) = (
+            manager.create_checkpoint(&second, &state).unwrap(),
+            manager.update_checkpoint(&whole, &whole_state).unwrap(),
+        );
+        assert_eq!(path, resumed);
+        assert_eq!(whole_state.history()[2..], state.history()[2..]);
+        manager.delete_model("stopped").unwrap();
+    }
+}
+
+#[test]
+fn samples_drawn_on_the_way_change_nothing() {
+    let _generator = libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let base = base(folder.path(), 200);
+    let mut ends = Vec::new();
+    for (name, inference_type) in [("with", InferType::Plot), ("without", InferType::None)] {
+        let training = TrainingConfig { inference_type, sample_amount: 7, ..quick_training() };
+        let manager = ModelManager::new(&base, name, small_network(), &training).unwrap();
+        let model = manager.get_model().unwrap();
+        let (loader, constants) =
+            (get_dataloader(&base, &training).unwrap(), ConstantsManager::new(&base, &training).unwrap());
+        train(&manager, &model, &loader, &constants, &mut |_| ()).unwrap();
+        ends.push(tensors(&manager.folder().join("checkpoints/epoch_0003.safetensors")));
+        let logs = fs::read_dir(manager.folder().join("inference_logs")).unwrap().count();
+        assert_eq!(logs, if inference_type == InferType::Plot { 3 } else { 0 });
+    }
+    assert!(ends[0] == ends[1]);
+}

@@ -1,0 +1,109 @@
+//! What a training step leaves behind: AdamW, the moving average and the loss history, against their equations in f64.
+
+mod common;
+
+use std::path::Path;
+
+use common::{ClosedForm, base, libtorch, quick_training, small_network, weights};
+use ddpm_tutor::prelude::*;
+
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+/// Loader, constants and state for `model` on these data.
+fn setting(
+    model: &dyn Denoiser,
+    data: Tensor,
+    training: &TrainingConfig,
+) -> (DataLoader, ConstantsManager, TrainingState) {
+    let base = base(Path::new("unused"), 1);
+    (
+        DataLoader::new(data, &base, training).unwrap(),
+        ConstantsManager::new(&base, training).unwrap(),
+        TrainingState::new(model, &base, training).unwrap(),
+    )
+}
+
+/// AdamW and EMA in f64, as their equations are written.
+#[test]
+fn clipped_steps_and_their_average_follow_the_equations() {
+    let _generator = libtorch();
+    let gradients: [[f64; 2]; 5] = [[3.0, 4.0], [0.03, -0.04], [-30.0, 40.0], [0.0, 0.0], [0.6, 0.8]];
+    for clipping in [Some(1.0), None] {
+        let start = [0.5_f64, -0.25];
+        let vs = nn::VarStore::new(Device::Cpu);
+        let weight = vs.root().var_copy("weight", &Tensor::from_slice(&start.map(|x| x as f32)));
+        let model = ClosedForm::over(vs);
+        let mut optimizer = AdamW::new(&model, 0.1, clipping).unwrap();
+        let mut ema = Ema::new(&optimizer, 0.999);
+        let (mut theta, mut average, mut m, mut v) = (start, start, [0.0; 2], [0.0; 2]);
+        for (k, gradient) in (1..).zip(gradients) {
+            let slope = Tensor::from_slice(&gradient.map(|g| g as f32));
+            let norm = optimizer.backward_step(&(&weight * slope).sum(Kind::Float), 0.01).unwrap();
+            ema.update(&optimizer);
+            let length = gradient[0].hypot(gradient[1]);
+            assert!((norm - length).abs() < 1e-4 * length.max(1e-3), "the norm from before it is clipped");
+            let scale = clipping.map_or(1.0, |most| if length > most { most / length } else { 1.0 });
+            let decay = 0.999_f64.min((1.0 + f64::from(k)) / (10.0 + f64::from(k)));
+            for i in 0..2 {
+                let g = gradient[i] * scale;
+                m[i] = 0.9 * m[i] + 0.1 * g;
+                v[i] = 0.999 * v[i] + 0.001 * g * g;
+                let (m_hat, v_hat) = (m[i] / (1.0 - 0.9_f64.powi(k)), v[i] / (1.0 - 0.999_f64.powi(k)));
+                theta[i] -= 0.01 * (m_hat / (v_hat.sqrt() + 1e-8) + 0.1 * theta[i]);
+                average[i] = decay * average[i] + (1.0 - decay) * theta[i];
+            }
+            let close = |expected: [f64; 2]| {
+                let found = weight.detach();
+                (0..2).all(|i| (found.double_value(&[i]) - expected[i as usize]).abs() < 1e-6)
+            };
+            assert!(close(theta), "{clipping:?}, step {k}: {weight:?}, not {theta:?}");
+            assert!(ema.with_averaged_weights(&optimizer, || close(average)), "{clipping:?}, average at step {k}");
+            assert!(close(theta), "its own weights are back");
+        }
+    }
+}
+
+#[test]
+fn without_decay_the_average_is_the_weights() {
+    let _generator = libtorch();
+    for (ema_decay, same) in [(0.0, true), (0.999, false)] {
+        let model = get_model(&base(Path::new("unused"), 1), &small_network().into()).unwrap();
+        let training = TrainingConfig { ema_decay, ..quick_training() };
+        let (loader, constants, mut state) = setting(&model, Tensor::randn([100, 2], FLOAT), &training);
+        train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap();
+        let (average, own) = (state.with_averaged_weights(|| weights(&model)), weights(&model));
+        assert_eq!(average == own, same, "decay {ema_decay}");
+    }
+}
+
+#[test]
+fn the_loss_history_tells_the_quarters_of_the_timesteps_apart() {
+    let _generator = libtorch();
+    // Off by 3 in the first quarter, by 1 in the last: the squared error has 9 and 1 more there.
+    let model = ClosedForm::with_weight(&[2], &[0.0], |x, t, w| {
+        let off = t.le(2).to_kind(Kind::Float) * 3.0 + t.ge(7).to_kind(Kind::Float);
+        off.unsqueeze(1) + x.zeros_like() + w * 0.0
+    });
+    let training = TrainingConfig { timesteps: 8, batch_size: 3000, ..quick_training() };
+    let (loader, constants, mut state) = setting(&model, Tensor::zeros([8000, 2], FLOAT), &training);
+    let mut means = Vec::new();
+    let mut sum = 0.0;
+    let loss = train_one_epoch(&model, &loader, &constants, &mut state, &mut |report| {
+        let batch = if report.step < 3 { 3000.0 } else { 2000.0 };
+        sum += report.loss * batch;
+        means.push(report.loss);
+    })
+    .unwrap();
+    for (found, expected) in loss.quarters.into_iter().zip([10.0, 1.0, 1.0, 2.0]) {
+        assert!((found - expected).abs() < 0.3, "{:?}", loss.quarters);
+    }
+    assert_eq!(means.len(), 3);
+    assert!((loss.mean - sum / 8000.0).abs() < 1e-4, "the mean over samples, {}, not over batches", sum / 8000.0);
+    assert_eq!(state.history(), [loss]);
+
+    let training = TrainingConfig { timesteps: 2, ..quick_training() };
+    let (loader, constants, mut state) = setting(&model, Tensor::zeros([100, 2], FLOAT), &training);
+    let loss = train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap();
+    assert!(loss.mean.is_finite());
+    assert_eq!(loss.quarters.map(f64::is_nan), [true, false, true, false], "two timesteps leave two quarters empty");
+}
