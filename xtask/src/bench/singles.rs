@@ -17,7 +17,7 @@ use crate::ui::Step;
 pub const QUALITY: &str = "quality: sliced 2-Wasserstein distance to fresh data";
 pub const DISTANCE: &str = "quality: 95 % of samples within this of the noiseless roll";
 pub const CELL: &str = "notebook: cell, warm, median";
-pub const SLOWEST_CELL: &str = "notebook: slowest cell but the first, training aside";
+pub const SLOWEST_CELL: &str = "notebook: slowest cell but the first";
 pub const PICTURE: &str = "notebook: kernel start to first picture, warm";
 pub const SET_UP: &str = "set-up on a fresh machine";
 
@@ -109,12 +109,12 @@ pub fn notebook(project: &Project) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let note = format!("{} cells; {trained} with training left out", times.len());
     rows.push(match median(&times.iter().map(|time| time.seconds).collect::<Vec<f64>>()) {
-        Some(middle) => Row::alone(cell.0, "s", middle, cell.1, note),
+        Some(middle) => Row::alone(cell.0, "s", middle, cell.1, note.clone()),
         None => Row::absent(cell.0, "s", cell.1, "the notebook has no cells"),
     });
     let later = times.iter().filter(|time| time.cell > 1).max_by(|a, b| a.seconds.total_cmp(&b.seconds));
     rows.push(match later {
-        Some(time) => Row::alone(slowest.0, "s", time.seconds, slowest.1, format!("cell {}", time.cell)),
+        Some(time) => Row::alone(slowest.0, "s", time.seconds, slowest.1, format!("cell {}; {note}", time.cell)),
         None => Row::absent(slowest.0, "s", slowest.1, "the notebook has one cell"),
     });
     let beside = "beside it the original's notebook in Python, 2.8 to 5.6 s";
