@@ -1,4 +1,4 @@
-"""The PyTorch side of `cargo xtask bench`: what an informed user writes in eager mode for the same network, data and steps.
+"""The PyTorch side of `cargo xtask bench`: what an informed user writes in eager mode for the same network and steps.
 
 Reads commands, answers each with seconds (see benches/worker.rs, its counterpart):
 

@@ -8,6 +8,7 @@
 //! `benches/pytorch_worker.py` is its counterpart.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::error::Error;
 use std::hint::black_box;
 use std::io::BufRead;
@@ -82,10 +83,10 @@ fn main() -> Outcome<()> {
             }
             ["train", steps] => {
                 let steps = steps.parse()?;
-                if !trainings.contains_key(&steps) {
-                    trainings.insert(steps, Training::new(steps)?);
-                }
-                let training = trainings.get_mut(&steps).ok_or("no training")?;
+                let training = match trainings.entry(steps) {
+                    Entry::Occupied(old) => old.into_mut(),
+                    Entry::Vacant(new) => new.insert(Training::new(steps)?),
+                };
                 training.seconds()?
             }
             ["sample", n, timesteps, times] => sampling_seconds(n.parse()?, timesteps.parse()?, times.parse()?)?,
