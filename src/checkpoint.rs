@@ -10,12 +10,14 @@ use safetensors::{SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
+use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::networks::Denoiser;
 use crate::training::EpochLoss;
 use crate::training_state::TrainingState;
 
 const FORMAT: &str = "ddpm_tutor checkpoint 1";
+const GO_ON: &str = "Delete it to go on from the checkpoint before it, or from the start if it is the only one";
 
 /// Which weights of a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,8 @@ pub(crate) fn write(path: &Path, model: &dyn Denoiser, state: &TrainingState, se
             tensors.push((format!("{part}.{name}"), bytes(&tensor)?, tensor.size()));
         }
     }
-    for (name, buffer) in buffers(model) {
+    // What a network keeps without training it.
+    for (name, buffer) in sorted_variables(model).into_iter().filter(|(_, tensor)| !tensor.requires_grad()) {
         tensors.push((format!("model.{name}"), bytes(&buffer)?, buffer.size()));
     }
     let progress = Progress { steps: optimizer.steps(), seed, history: state.history().to_vec() };
@@ -73,60 +76,85 @@ pub(crate) fn write(path: &Path, model: &dyn Denoiser, state: &TrainingState, se
 pub(crate) fn read_weights(path: &Path, model: &dyn Denoiser, weights: Weights) -> Result<Vec<EpochLoss>> {
     let file = std::fs::read(path).map_err(Error::io("read", path))?;
     let (tensors, progress) = parse(path, &file)?;
-    let part = if weights == Weights::Raw { "model" } else { "ema" };
-    let mut loaded = Vec::new();
-    for (name, parameter) in model.var_store().variables() {
-        let part = if parameter.requires_grad() { part } else { "model" };
-        loaded.push((tensor(path, &tensors, &format!("{part}.{name}"), &parameter.size())?, parameter));
-    }
-    // Nothing is changed before everything was found to fit.
-    let _no_grad = no_grad_guard();
-    for (tensor, mut parameter) in loaded {
-        parameter.copy_(&tensor);
-    }
+    let averaged = if weights == Weights::Raw { "model" } else { "ema" };
+    let part = |parameter: &Tensor| if parameter.requires_grad() { averaged } else { "model" };
+    copy_into(model, &read_part(path, &tensors, model, part)?);
     Ok(progress.history)
 }
 
-/// Reads a whole training into a network and its fresh state.
-pub(crate) fn read_training(path: &Path, model: &dyn Denoiser, state: &mut TrainingState, seed: u64) -> Result<()> {
+/// Reads a whole training: its weights into the network, and the state to go on from.
+pub(crate) fn read_training(path: &Path, model: &dyn Denoiser, config: &ModelConfig) -> Result<TrainingState> {
     let file = std::fs::read(path).map_err(Error::io("read", path))?;
     let (tensors, progress) = parse(path, &file)?;
-    if progress.seed != seed {
-        let problem = format!("was trained with seed {}, but the configuration says {seed}", progress.seed);
-        return Err(damaged(path, problem));
+    if progress.seed != config.base.seed {
+        let (there, here) = (progress.seed, config.base.seed);
+        let advice = format!("set seed {there} in config.json, or train under a new name");
+        return Err(damaged(
+            path,
+            format!("was trained with seed {there}, but the configuration says {here}; {advice}"),
+        ));
     }
-    let flat = |part: &str| -> Result<Tensor> {
-        let values = &state.optimizer.parameters.values;
+    let weights = read_part(path, &tensors, model, |_| "model")?;
+    let trained = |part: &'static str| -> Result<Tensor> {
         let mut all = Vec::new();
-        for (name, like) in state.optimizer.parameters.unflatten(values) {
-            all.push(tensor(path, &tensors, &format!("{part}.{name}"), &like.size())?.view([-1]));
+        for (name, parameter) in sorted_variables(model).into_iter().filter(|(_, parameter)| parameter.requires_grad())
+        {
+            all.push(tensor(path, &tensors, &format!("{part}.{name}"), &parameter.size())?.view([-1]));
         }
-        Ok(Tensor::cat(&all, 0).to_device(values.device()))
+        Ok(Tensor::cat(&all, 0).to_device(model.var_store().device()))
     };
-    let (ema, m, v) = (flat("ema")?, flat("m")?, flat("v")?);
-    read_weights(path, model, Weights::Raw)?;
+    let (ema, m, v) = (trained("ema")?, trained("m")?, trained("v")?);
+    // Nothing is changed before everything was found to fit.
+    let mut state = TrainingState::new(model, &config.base, &config.training)?;
+    copy_into(model, &weights);
     state.ema.average = ema;
     (state.optimizer.m, state.optimizer.v) = (m, v);
     state.restore(progress.steps, progress.history);
-    Ok(())
+    Ok(state)
+}
+
+/// Reads a tensor for each of the network's, from the part of the file that `part` names for it.
+fn read_part(
+    path: &Path,
+    tensors: &SafeTensors,
+    model: &dyn Denoiser,
+    part: impl Fn(&Tensor) -> &'static str,
+) -> Result<Vec<Tensor>> {
+    let read = |(name, parameter): (String, Tensor)| {
+        tensor(path, tensors, &format!("{}.{name}", part(&parameter)), &parameter.size())
+    };
+    sorted_variables(model).into_iter().map(read).collect()
+}
+
+fn copy_into(model: &dyn Denoiser, values: &[Tensor]) {
+    let _no_grad = no_grad_guard();
+    for ((_, mut parameter), value) in sorted_variables(model).into_iter().zip(values) {
+        parameter.copy_(value);
+    }
+}
+
+fn sorted_variables(model: &dyn Denoiser) -> Vec<(String, Tensor)> {
+    let mut variables: Vec<_> = model.var_store().variables().into_iter().collect();
+    variables.sort_by(|a, b| a.0.cmp(&b.0));
+    variables
 }
 
 fn parse<'a>(path: &Path, file: &'a [u8]) -> Result<(SafeTensors<'a>, Progress)> {
     let broken = |e: safetensors::SafeTensorError| {
-        damaged(path, format!("not a complete safetensors file ({e}); delete it, and the checkpoint before it is used"))
+        damaged(path, format!("not a complete safetensors file ({e}): it was cut short or damaged. {GO_ON}"))
     };
     let tensors = SafeTensors::deserialize(file).map_err(broken)?;
     let (_, header) = SafeTensors::read_metadata(file).map_err(broken)?;
     let entries = header.metadata().clone().unwrap_or_default();
     if entries.get("format").map(String::as_str) != Some(FORMAT) {
-        let found = entries.get("format").map_or("none".to_owned(), |format| format!("{format:?}"));
-        return Err(damaged(path, format!("expected a file with the format entry {FORMAT:?}, got {found}")));
+        let found = entries.get("format").map_or("no format entry".to_owned(), |format| format!("{format:?}"));
+        return Err(damaged(path, format!("this is not a checkpoint of ddpm: expected {FORMAT:?}, got {found}")));
     }
     let progress = entries.get("progress").map(|text| serde_json::from_str(text));
     match progress {
         Some(Ok(progress)) => Ok((tensors, progress)),
-        Some(Err(e)) => Err(damaged(path, format!("its progress entry does not parse: {e}"))),
-        None => Err(damaged(path, "has no progress entry".to_owned())),
+        Some(Err(e)) => Err(damaged(path, format!("its progress entry does not parse: {e}. {GO_ON}"))),
+        None => Err(damaged(path, format!("has no progress entry. {GO_ON}"))),
     }
 }
 
@@ -142,14 +170,9 @@ fn tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[i64]) -> Resu
     }
     let tensor = Tensor::f_from_data_size(view.data(), shape, Kind::Float)?;
     if tensor.isfinite().all().int64_value(&[]) == 0 {
-        return Err(damaged(path, format!("tensor {name:?} holds NaN or infinity")));
+        return Err(damaged(path, format!("tensor {name:?} holds NaN or infinity. {GO_ON}")));
     }
     Ok(tensor)
-}
-
-/// What a network keeps in its var_store without training it.
-fn buffers(model: &dyn Denoiser) -> Vec<(String, Tensor)> {
-    model.var_store().variables().into_iter().filter(|(_, tensor)| !tensor.requires_grad()).collect()
 }
 
 fn bytes(tensor: &Tensor) -> Result<Vec<u8>> {

@@ -126,6 +126,11 @@ impl ConstantsManager {
         self.betas.len()
     }
 
+    /// The number of dimensions of one sample: 1 for points, 3 for images.
+    pub fn sample_dims(&self) -> usize {
+        self.sample_dims
+    }
+
     /// Where the constants live.
     pub fn device(&self) -> Device {
         self.device

@@ -18,9 +18,10 @@ use crate::error::{Error, Result};
 /// Returns `x_t` and `eps`, each shaped like `x0`.
 ///
 /// # Errors
-/// [`Error::Timestep`] for a `t` outside `1..=T`; [`Error::Shape`] where `t` does not have one entry a sample.
+/// [`Error::Timestep`] for a `t` outside `1..=T`; [`Error::Shape`] where `x0` is not of the kind of data that the constants
+/// are for, or `t` does not have one entry a sample.
 pub fn forward_diffusion(constants: &ConstantsManager, x0: &Tensor, t: &Tensor) -> Result<(Tensor, Tensor)> {
-    one_timestep_a_sample(x0, t)?;
+    one_timestep_a_sample(constants, x0, t)?;
     let eps = x0.randn_like();
     let mean = x0 * constants.sqrt_alpha_cumulative_at(t)?;
     let std = constants.sqrt_one_minus_alpha_cumulative_at(t)?;
@@ -42,13 +43,23 @@ pub fn forward_diffusion(constants: &ConstantsManager, x0: &Tensor, t: &Tensor) 
 /// # Errors
 /// As [`forward_diffusion`].
 pub fn forward_step(constants: &ConstantsManager, x_prev: &Tensor, t: &Tensor) -> Result<Tensor> {
-    one_timestep_a_sample(x_prev, t)?;
+    one_timestep_a_sample(constants, x_prev, t)?;
     let z = x_prev.randn_like();
     Ok(x_prev * constants.alpha_at(t)?.sqrt() + constants.beta_at(t)?.sqrt() * z)
 }
 
-fn one_timestep_a_sample(x: &Tensor, t: &Tensor) -> Result<()> {
-    let n = x.size().first().copied().unwrap_or(0);
+fn one_timestep_a_sample(constants: &ConstantsManager, x: &Tensor, t: &Tensor) -> Result<()> {
+    if x.dim() != constants.sample_dims() + 1 {
+        let expected = if constants.sample_dims() == 1 { "[N, D], points" } else { "[N, C, H, W], images" };
+        return Err(Error::Shape { what: "samples for these constants", expected: expected.to_owned(), got: x.size() });
+    }
+    if !x.is_floating_point() {
+        return Err(Error::Unsupported(format!(
+            "samples: expected f32, got {:?}; convert them with to_kind",
+            x.kind()
+        )));
+    }
+    let n = x.size()[0];
     if t.size() != [n] {
         return Err(Error::Shape { what: "timesteps t", expected: format!("[{n}], one a sample"), got: t.size() });
     }

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use ddpm_utils::animation::ScatterAnimation;
 use ddpm_utils::atomic::write_atomic;
 use ddpm_utils::display::Picture;
-use ddpm_utils::plots::{Limits, Panel, ScatterPanels, ScatterPlot};
+use ddpm_utils::plots::{Panel, ScatterPanels, ScatterPlot};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::points::{angles, square_limits, to_points};
+use crate::points::{PROCESS_LIMITS, angles, square_limits, to_points};
 use crate::sampling::ChainState;
 
 /// What is made of samples.
@@ -94,7 +94,8 @@ impl InferenceLogger {
     /// # Errors
     /// [`Error::Unsupported`] for samples that this kind of picture cannot show.
     pub fn record(&mut self, state: &ChainState) -> Result<()> {
-        if self.timesteps < state.t {
+        // A chain that broke off leaves states behind: a new one begins at its largest t.
+        if self.timesteps <= state.t {
             self.timesteps = state.t;
             self.states.clear();
         }
@@ -105,8 +106,8 @@ impl InferenceLogger {
                 return Err(Error::Unsupported(advice.to_owned()));
             }
             InferType::Plot => state.t == 0,
-            InferType::PlotProcess => is_chosen(state.t, self.timesteps, PANELS),
-            InferType::Gif => is_chosen(state.t, self.timesteps, FRAMES),
+            InferType::PlotProcess => is_panel(state.t, self.timesteps),
+            InferType::Gif => is_frame(state.t, self.timesteps),
         };
         if wanted {
             let (x_t, predicted_x0) = (to_points(&state.x_t)?, to_points(&state.predicted_x0)?);
@@ -140,10 +141,16 @@ impl InferenceLogger {
     }
 }
 
-/// Whether step `t` of `timesteps` is one of at most `most`, evenly spread, with the first and the last.
-fn is_chosen(t: usize, timesteps: usize, most: usize) -> bool {
-    let gaps = timesteps.min(most - 1);
+/// Whether step `t` of `timesteps` is a frame of the film: evenly spread, with the first and the last.
+fn is_frame(t: usize, timesteps: usize) -> bool {
+    let gaps = timesteps.min(FRAMES - 1);
     (0..=gaps).any(|k| k * timesteps / gaps == t)
+}
+
+/// Whether step `t` of `timesteps` is a panel of the strip: closer together towards the end, where the shape forms.
+fn is_panel(t: usize, timesteps: usize) -> bool {
+    let gaps = timesteps.min(PANELS - 1);
+    (0..=gaps).any(|k| k * k * timesteps / (gaps * gaps) == t)
 }
 
 fn plot(last: &Recorded) -> Result<Picture> {
@@ -163,7 +170,7 @@ fn panels(states: &[Recorded]) -> Result<Picture> {
     let panel = |state: &Recorded| Panel::new(format!("t = {}", state.t), state.x_t.clone(), colors.clone());
     let panels = states.iter().map(panel).collect();
     let title = "The reverse process: every point keeps the colour of the place where it ends".to_owned();
-    Ok(ScatterPanels { title, panels, limits: Limits::Square(PROCESS_LIMIT), columns: None }.picture()?)
+    Ok(ScatterPanels { title, panels, limits: PROCESS_LIMITS, columns: None }.picture()?)
 }
 
 fn film(states: &[Recorded]) -> Result<Picture> {
@@ -175,11 +182,8 @@ fn film(states: &[Recorded]) -> Result<Picture> {
         ]
     };
     let frames = states.iter().map(frame).collect();
-    Ok(ScatterAnimation { frames, limits: Limits::Square(PROCESS_LIMIT), ..Default::default() }.picture()?)
+    Ok(ScatterAnimation { frames, limits: PROCESS_LIMITS, ..Default::default() }.picture()?)
 }
-
-/// Half the width of the plane that shows noise and data alike: 99 of 100 noise points.
-const PROCESS_LIMIT: f64 = 2.8;
 
 fn final_angles(states: &[Recorded]) -> Vec<f32> {
     states.last().map(|last| angles(&last.x_t)).unwrap_or_default()
@@ -220,11 +224,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chosen_steps_hold_both_ends_and_no_more_than_asked_for() {
+    fn frames_and_panels_hold_both_ends_and_no_more_than_they_may() {
         for timesteps in [1, 2, 7, 40, 59, 60, 61, 1000] {
-            for most in [2, 8, 60] {
-                let chosen: Vec<usize> = (0..=timesteps).filter(|t| is_chosen(*t, timesteps, most)).collect();
-                assert_eq!(chosen.len(), most.min(timesteps + 1), "{timesteps} steps, at most {most}");
+            let frames: Vec<usize> = (0..=timesteps).filter(|t| is_frame(*t, timesteps)).collect();
+            assert_eq!(frames.len(), FRAMES.min(timesteps + 1), "{timesteps} steps");
+            let panels: Vec<usize> = (0..=timesteps).filter(|t| is_panel(*t, timesteps)).collect();
+            assert!(panels.len() <= PANELS, "{panels:?}");
+            for chosen in [frames, panels] {
                 assert_eq!((chosen[0], chosen[chosen.len() - 1]), (0, timesteps));
             }
         }

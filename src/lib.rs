@@ -63,6 +63,7 @@ pub mod training_state;
 pub mod visualize;
 
 mod checkpoint;
+mod model_folder;
 mod parameters;
 mod points;
 mod random;

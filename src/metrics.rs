@@ -28,6 +28,20 @@ pub struct Evaluation {
     pub distance_to_curve_p95: Option<f64>,
 }
 
+impl Evaluation {
+    /// The mean of several evaluations, which chance moves less than one.
+    pub fn mean(runs: &[Evaluation]) -> Evaluation {
+        let mean = |value: &dyn Fn(&Evaluation) -> f64| runs.iter().map(value).sum::<f64>() / runs.len() as f64;
+        let on_a_curve = runs.iter().all(|run| run.distance_to_curve_p95.is_some());
+        Evaluation {
+            samples: runs.first().map_or(0, |run| run.samples),
+            sliced_wasserstein: mean(&|run| run.sliced_wasserstein),
+            noise_floor: mean(&|run| run.noise_floor),
+            distance_to_curve_p95: on_a_curve.then(|| mean(&|run| run.distance_to_curve_p95.unwrap_or(f64::NAN))),
+        }
+    }
+}
+
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (distance, floor) = (self.sliced_wasserstein, self.noise_floor);

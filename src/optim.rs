@@ -50,8 +50,10 @@ impl AdamW {
     /// clipped. A gradient that is not finite is returned as such, and changes nothing.
     ///
     /// # Errors
-    /// [`Error::Torch`](crate::Error::Torch) where `loss` does not depend on the parameters.
+    /// [`Error::Torch`](crate::Error::Torch) where `loss` does not depend on the parameters;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where the network has got another optimizer since.
     pub fn backward_step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<f64> {
+        self.parameters.check_still_ours()?;
         let mut gradient = self.parameters.gradient(loss)?;
         let _no_grad = no_grad_guard();
         let norm = gradient.norm().double_value(&[]);

@@ -33,6 +33,16 @@ impl FlatParameters {
         Ok(Self { values, names, parameters })
     }
 
+    /// Whether the network's tensors are still views of `values`: a second optimizer would have moved them into its own.
+    pub fn check_still_ours(&self) -> Result<()> {
+        if self.parameters[0].data_ptr() == self.values.data_ptr() {
+            return Ok(());
+        }
+        let advice = "this training state no longer trains the network: a newer TrainingState (or load_checkpoint, or a \
+                      move to another device) took its parameters over. Go on with the newer one";
+        Err(Error::Unsupported(advice.to_owned()))
+    }
+
     /// The gradient of `loss` with respect to all parameters, `[P]`; 0 for those that `loss` does not depend on.
     pub fn gradient(&self, loss: &Tensor) -> Result<Tensor> {
         let gradients = Tensor::f_run_backward(&[loss], &self.parameters, false, false)?;

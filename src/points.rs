@@ -32,6 +32,9 @@ pub(crate) fn angles(points: &Array2<f32>) -> Vec<f32> {
     points.rows().into_iter().map(angle).collect()
 }
 
+/// The part of the plane that shows noise and data alike: 99 of 100 noise points.
+pub(crate) const PROCESS_LIMITS: Limits = Limits::Square(2.8);
+
 /// A square around the origin that holds all points, with a little room.
 pub(crate) fn square_limits(points: &Array2<f32>) -> Limits {
     let furthest = points.iter().filter(|x| x.is_finite()).fold(0.0_f32, |most, x| most.max(x.abs()));

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
 use crate::inference_logger::InferenceLogger;
-use crate::networks::Denoiser;
+use crate::networks::{Denoiser, check_fits};
 use crate::random;
 use crate::threads::FewThreads;
 
@@ -60,10 +60,10 @@ pub fn generate_samples(
     random::seed_libtorch(seed);
     let mut shape = vec![n];
     shape.extend(model.sample_shape());
-    let noise = Tensor::randn(&shape[..], (Kind::Float, constants.device()));
+    let noise = Tensor::f_randn(&shape[..], (Kind::Float, constants.device()))?;
 
     let mut samples = noise.shallow_clone();
-    for state in ReverseChain::from(model, constants, noise) {
+    for state in ReverseChain::new(model, constants, noise)? {
         let state = state?;
         logger.record(&state)?;
         samples = state.x_t;
@@ -74,8 +74,12 @@ pub fn generate_samples(
 
 impl<'a> ReverseChain<'a> {
     /// The chain that starts from `noise`, `x_T`: `[N, …]`, f32.
-    pub fn from(model: &'a dyn Denoiser, constants: &'a ConstantsManager, noise: Tensor) -> Self {
-        Self { model, constants, t: constants.timesteps() + 1, x_t: noise }
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the noise does not fit the network.
+    pub fn new(model: &'a dyn Denoiser, constants: &'a ConstantsManager, noise: Tensor) -> Result<Self> {
+        check_fits(model, "noise for this network", &noise.size())?;
+        Ok(Self { model, constants, t: constants.timesteps() + 1, x_t: noise })
     }
 
     /// Algorithm 2, lines 3 and 4: `x_{t-1}`, and the `x_0` that the prediction implies.

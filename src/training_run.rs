@@ -17,7 +17,7 @@ use crate::training_state::TrainingState;
 /// inference logs. After a kill at any moment it ends, called again, with the weights it would have had.
 ///
 /// # Errors
-/// Those of [`train_one_epoch`], of [`ModelManager::load_checkpoint`] and of [`generate_samples`].
+/// [`Error::Path`](crate::Error::Path) where another process trains this model; those of [`train_one_epoch`], of [`ModelManager::load_checkpoint`] and of [`generate_samples`].
 pub fn train(
     manager: &ModelManager,
     model: &dyn Denoiser,
@@ -26,6 +26,7 @@ pub fn train(
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<TrainingState> {
     let (base, training) = (&manager.config().base, &manager.config().training);
+    let _alone = manager.lock()?;
     let mut state = match manager.checkpoints().last() {
         Some(_) => manager.load_checkpoint(model, None)?,
         None => TrainingState::new(model, base, training)?,

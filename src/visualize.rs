@@ -13,7 +13,7 @@ use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
 use crate::forward::forward_diffusion;
 use crate::networks::{Denoiser, check_fits};
-use crate::points::{angles, square_limits, to_points};
+use crate::points::{PROCESS_LIMITS, angles, square_limits, to_points};
 use crate::random;
 use crate::training::EpochLoss;
 
@@ -79,11 +79,12 @@ pub fn visualize_forward(constants: &ConstantsManager, dataloader: &DataLoader) 
     let colors = angles(&to_points(&x0)?);
     let timesteps = constants.timesteps();
     let mut panels = Vec::new();
-    for t in (0..PANELS).map(|i| i * timesteps / (PANELS - 1)) {
+    // Close together at first: that is where the shape goes.
+    for t in (0..PANELS).map(|i| i * i * timesteps / (PANELS - 1).pow(2)) {
         panels.push(Panel::new(format!("t = {t}"), to_points(&noised(constants, &x0, t)?)?, colors.clone()));
     }
     let title = "The forward process: every point keeps the colour of the place where it started".to_owned();
-    Ok(ScatterPanels { title, panels, columns: Some(PANELS), ..Default::default() }.picture()?)
+    Ok(ScatterPanels { title, panels, limits: PROCESS_LIMITS, columns: Some(PANELS) }.picture()?)
 }
 
 /// The loss of each epoch, as it is and smoothed, and by quarter of the timesteps.
@@ -166,12 +167,8 @@ fn noised(constants: &ConstantsManager, x0: &Tensor, t: usize) -> Result<Tensor>
     Ok(forward_diffusion(constants, x0, &timesteps)?.0)
 }
 
-/// A running mean that trails by about five epochs; it starts at the first value.
+/// The mean over two epochs before and after, fewer at the ends.
 fn smoothed(values: &[f64]) -> Vec<f64> {
-    let mut mean = values.first().copied().unwrap_or(f64::NAN);
-    let mut follow = |value: &f64| {
-        mean = if mean.is_nan() { *value } else { 0.8 * mean + 0.2 * value };
-        mean
-    };
-    values.iter().map(&mut follow).collect()
+    let around = |i: usize| &values[i.saturating_sub(2)..(i + 3).min(values.len())];
+    (0..values.len()).map(|i| around(i).iter().sum::<f64>() / around(i).len() as f64).collect()
 }

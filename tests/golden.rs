@@ -147,7 +147,7 @@ fn whole_reverse_chains_are_those_of_diffusers() {
             tch::manual_seed(21);
             let noise = Tensor::randn(x_0.size(), tch::kind::FLOAT_CPU);
             let chain: Vec<ChainState> =
-                ReverseChain::from(&model, &constants, noise).collect::<Result<_, Error>>().unwrap();
+                ReverseChain::new(&model, &constants, noise).unwrap().collect::<Result<_, Error>>().unwrap();
             let kept: Vec<i64> = at("t").try_into().unwrap();
             for (i, t) in kept.into_iter().enumerate() {
                 let (row, state) = (i as i64, &chain[timesteps - t as usize]);

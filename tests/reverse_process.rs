@@ -46,7 +46,7 @@ fn the_chain_goes_from_t_to_0_and_asks_the_network_once_a_step() {
             x.zeros_like()
         });
         let noise = Tensor::randn([5, 2], (Kind::Float, Device::Cpu));
-        let mut chain = ReverseChain::from(&model, &constants, noise.shallow_clone());
+        let mut chain = ReverseChain::new(&model, &constants, noise.shallow_clone()).unwrap();
         let states: Vec<ChainState> = chain.by_ref().map(Result::unwrap).collect();
         assert!(chain.next().is_none(), "the chain has ended");
         assert_eq!(states.iter().map(|state| state.t).collect::<Vec<_>>(), (0..=timesteps).rev().collect::<Vec<_>>());
@@ -68,7 +68,8 @@ fn each_step_but_the_last_adds_noise_of_sigma() {
         let model = ClosedForm::new(&[1], |x, _| x.zeros_like());
         tch::manual_seed(3);
         let noise = Tensor::randn([20_000, 1], (Kind::Float, Device::Cpu));
-        let states: Vec<ChainState> = ReverseChain::from(&model, &constants, noise).map(Result::unwrap).collect();
+        let states: Vec<ChainState> =
+            ReverseChain::new(&model, &constants, noise).unwrap().map(Result::unwrap).collect();
         for pair in states.windows(2) {
             let t = pair[0].t;
             let added = &pair[1].x_t - &pair[0].x_t / (1.0 - constants.beta(t)).sqrt();
@@ -116,7 +117,9 @@ fn a_perfect_network_for_one_point_leads_every_sample_there() {
         let furthest = (samples - &point).abs().max().double_value(&[]);
         assert!(furthest < 1e-4, "{schedule:?}, {variance:?}: {furthest}");
         let noise = Tensor::randn([50, 2], (Kind::Float, Device::Cpu));
-        for state in ReverseChain::from(&model, &constants, noise).map(Result::unwrap).filter(|state| state.t < T) {
+        for state in
+            ReverseChain::new(&model, &constants, noise).unwrap().map(Result::unwrap).filter(|state| state.t < T)
+        {
             let furthest = (state.predicted_x0 - &point).abs().max().double_value(&[]);
             assert!(furthest < 1e-3, "predicted x_0 at t = {}: {furthest}", state.t);
         }
@@ -172,7 +175,7 @@ fn what_does_not_fit_is_refused() {
     let mut none = InferenceLogger::new(InferType::None);
     let message = generate_samples(&wider, &constants, 3, 0, &mut none).unwrap_err().to_string();
     assert!(message.contains("[3, 2]") && message.contains("[3, 4]"), "{message}");
-    let mut chain = ReverseChain::from(&wider, &constants, Tensor::zeros([3, 2], float));
+    let mut chain = ReverseChain::new(&wider, &constants, Tensor::zeros([3, 2], float)).unwrap();
     assert!(chain.next().is_some_and(|state| state.is_err()) && chain.next().is_none(), "an error ends the chain");
     for n in [0, -3] {
         let message = generate_samples(&wider, &constants, n, 0, &mut none).unwrap_err().to_string();

@@ -112,7 +112,8 @@ impl Dataset {
             Dataset::Circles(set) => Ok(set),
             Dataset::Checkerboard(set) => Ok(set),
             Dataset::Own { label, .. } => Err(Error::Unsupported(format!(
-                "{label:?} is data of your own: pass it to DataLoader::new as a tensor, nothing here can draw more of it"
+                "{label:?} is data of your own: pass it to DataLoader::new in a notebook, nothing here can draw more of it; \
+                 the command line trains on the built-in sets"
             ))),
         }
     }

@@ -29,7 +29,11 @@ impl Fnn {
         widths.extend(&config.hidden_widths);
         widths.push(config.input_width);
         let layer = |(i, pair): (usize, &[i64])| {
-            nn::linear(vs.root() / format!("fc{}", i + 1), pair[0], pair[1], nn::LinearConfig::default())
+            // Weights within 1 / sqrt(inputs), as PyTorch draws them; tch's own default is wider by sqrt(6).
+            let bound = 1.0 / (pair[0] as f64).sqrt();
+            let config =
+                nn::LinearConfig { ws_init: nn::Init::Uniform { lo: -bound, up: bound }, ..Default::default() };
+            nn::linear(vs.root() / format!("fc{}", i + 1), pair[0], pair[1], config)
         };
         let layers = widths.windows(2).enumerate().map(layer).collect();
         let time_embedding = TimeEmbedding::new(config.time_embedding, device);

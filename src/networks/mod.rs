@@ -60,15 +60,12 @@ pub fn get_model(base: &BaseConfig, config: &NetworkConfig) -> Result<Box<dyn De
     tch::manual_seed(base.seed as i64);
     match config {
         NetworkConfig::Fnn(config) => {
-            let shape = base.dataset.shape();
-            if shape != [config.input_width] {
-                let expected = format!("{shape:?}, the shape of a sample of {}", base.dataset.name());
-                return Err(Error::config("FnnConfig.input_width", expected, config.input_width));
-            }
+            config.check_fits(&base.dataset)?;
             Ok(Box::new(Fnn::new(config, device)?))
         }
         NetworkConfig::Own(name) => Err(Error::Unsupported(format!(
-            "{name:?} is a network of your own: build it yourself, then load its weights with load_checkpoint"
+            "{name:?} is a network of your own: build it in a notebook, then load its weights with load_checkpoint; \
+             the command line trains the built-in ones"
         ))),
     }
 }

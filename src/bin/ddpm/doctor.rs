@@ -1,11 +1,12 @@
 //! `ddpm doctor`: what libtorch this binary runs on, and whether it computes.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use ddpm_tutor::device::{cuda_devices, load_cuda};
 use ddpm_tutor::prelude::*;
+use ddpm_tutor::{Error, Result};
 use serde::Serialize;
+
+use crate::say::say;
 
 #[derive(Args)]
 pub struct Doctor {
@@ -23,16 +24,20 @@ struct Part {
 }
 
 impl Doctor {
-    pub fn run(self) -> ExitCode {
+    pub fn run(self) -> Result<()> {
         let parts = [libtorch(), cuda_library(), device()];
         if self.json {
-            println!("{}", serde_json::json!(parts));
+            say(serde_json::json!(parts))?;
         } else {
             for Part { part, ok, version, detail } in &parts {
-                println!("{:<13} {:<4} {version:<14} {detail}", part, if *ok { "ok" } else { "NOT" });
+                let verdict = if *ok { "ok" } else { "NOT" };
+                say(format!("{part:<13} {verdict:<4} {version:<14} {detail}"))?;
             }
         }
-        if parts.iter().all(|part| part.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        match parts.iter().find(|part| !part.ok) {
+            None => Ok(()),
+            Some(part) => Err(Error::Unsupported(format!("{} does not work: {}", part.part, part.detail))),
+        }
     }
 }
 

@@ -5,8 +5,10 @@ mod evaluate;
 mod model;
 mod output;
 mod sample;
+mod say;
 mod train;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,12 +60,13 @@ fn main() -> ExitCode {
         Command::Sample(command) => command.run(),
         Command::Evaluate(command) => command.run(),
         Command::Delete(command) => command.run(),
-        Command::Doctor(command) => return command.run(),
+        Command::Doctor(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ddpm: {error}");
+            // A stderr that is closed leaves the exit status to tell.
+            let _ = writeln!(std::io::stderr(), "ddpm: {error}");
             ExitCode::FAILURE
         }
     }

@@ -7,6 +7,7 @@ use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
 
 use crate::Place;
+use crate::say::say;
 
 /// A trained model, and how to sample from it.
 #[derive(Args)]
@@ -86,8 +87,7 @@ impl Delete {
         let folder = manager.folder().to_owned();
         let typed = self.confirm.unwrap_or_else(|| ask(&folder.display().to_string()));
         manager.delete_model(&typed)?;
-        println!("deleted {}", folder.display());
-        Ok(())
+        say(format!("deleted {}", folder.display()))
     }
 }
 

@@ -25,7 +25,7 @@ impl Output {
     /// Checks the ending: what clap calls for `--out`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let path = PathBuf::from(text);
-        let format = match path.extension().and_then(|ending| ending.to_str()) {
+        let format = match path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("npy") => Format::Npy,
             Some("json") => Format::Json,
             Some("png") => Format::Png,

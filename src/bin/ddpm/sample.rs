@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::model::Trained;
 use crate::output::Output;
+use crate::say::say;
 
 #[derive(Args)]
 pub struct Sample {
@@ -40,10 +41,8 @@ impl Sample {
         self.out.write(&samples, seed, constants.timesteps(), logger.picture())?;
         let out = self.out.path();
         if self.json {
-            println!("{}", json!({ "out": out, "n": self.n, "seed": seed, "seconds": seconds }));
-        } else {
-            println!("{} samples of {} (seed {seed}) in {seconds:.2} s: {}", self.n, manager.name(), out.display());
+            return say(json!({ "out": out, "n": self.n, "seed": seed, "seconds": seconds }));
         }
-        Ok(())
+        say(format!("{} samples of {} (seed {seed}) in {seconds:.2} s: {}", self.n, manager.name(), out.display()))
     }
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::Place;
 use crate::model::VarianceChoice;
+use crate::say::say;
 
 /// Every option left out keeps the value of the configuration file, of the model that is there, or the default.
 #[derive(Args)]
@@ -105,44 +106,39 @@ enum InferTypeChoice {
 impl Train {
     pub fn run(self) -> Result<()> {
         let config = self.configuration()?;
+        config.validate()?;
+        // What can be refused is refused before the model's folder is made.
+        let model = get_model(&config.base, &config.network)?;
+        let dataloader = get_dataloader(&config.base, &config.training)?;
+        let constants = ConstantsManager::new(&config.base, &config.training)?;
         let manager = ModelManager::new(&config.base, &self.model, config.network, &config.training)?;
-        let (base, training) = (&manager.config().base, &manager.config().training);
-        let model = get_model(base, &manager.config().network)?;
-        let dataloader = get_dataloader(base, training)?;
-        let constants = ConstantsManager::new(base, training)?;
         if let Some(warning) = constants.warning() {
             eprintln!("ddpm: mind: {warning}");
         }
         let from = manager.checkpoints().last().copied().unwrap_or(0);
         if !self.json {
-            println!("{}", opening(&manager, parameter_count(&model), from));
+            say(opening(&manager, parameter_count(&model), from))?;
         }
         let started = Instant::now();
         let state = train(&manager, &model, &dataloader, &constants, &mut show_progress())?;
         let seconds = started.elapsed().as_secs_f64();
         let loss = state.history().last().map(|loss| loss.mean);
         let checkpoint = manager.folder().join(format!("checkpoints/epoch_{:04}.safetensors", state.epoch()));
+        let (epochs, trained) = (state.epoch(), state.epoch() - from);
         if self.json {
-            let epochs = state.epoch();
-            println!(
-                "{}",
-                json!({ "model": self.model, "epochs": epochs, "from_epoch": from, "loss": loss, "seconds": seconds, "checkpoint": checkpoint })
-            );
-        } else if from >= state.epoch() {
-            println!(
-                "{} has had its {} epochs already; --epochs with a larger number trains on",
-                self.model,
-                state.epoch()
-            );
-        } else {
-            let loss = loss.unwrap_or(f64::NAN);
-            println!(
-                "trained {} epochs in {seconds:.1} s, loss {loss:.4}: {}",
-                state.epoch() - from,
-                checkpoint.display()
-            );
+            return say(json!({
+                "model": self.model, "epochs": epochs, "from_epoch": from, "loss": loss, "seconds": seconds,
+                "checkpoint": checkpoint,
+            }));
         }
-        Ok(())
+        if trained == 0 {
+            return say(format!(
+                "{} has had its {epochs} epochs already; --epochs with a larger number trains on",
+                self.model
+            ));
+        }
+        let (s, loss) = (if trained == 1 { "" } else { "s" }, loss.unwrap_or(f64::NAN));
+        say(format!("trained {trained} epoch{s} in {seconds:.1} s, loss {loss:.4}: {}", checkpoint.display()))
     }
 
     /// The configuration file, or the model that is there, or the defaults; and over it the options.

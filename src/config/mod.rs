@@ -1,0 +1,27 @@
+//! What a run is made from. Each configuration has a `Default` to start from:
+//! `TrainingConfig { epochs: 20, ..Default::default() }`. Everything that takes a configuration checks it first.
+
+mod base;
+mod model;
+mod network;
+mod training;
+
+pub use base::BaseConfig;
+pub use model::ModelConfig;
+pub(crate) use model::differences;
+pub use network::{FnnConfig, NetworkConfig};
+pub use training::{LearningRateSchedule, TrainingConfig};
+
+use crate::error::{Error, Result};
+
+/// More of anything than this is a slip, or an attack on the memory.
+const MANY: usize = 1_000_000_000;
+
+pub(crate) fn require(
+    holds: bool,
+    field: &'static str,
+    expected: &'static str,
+    got: impl std::fmt::Display,
+) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::config(field, expected, got)) }
+}

@@ -1,0 +1,97 @@
+//! `ModelConfig`: everything that a model is made from, in a file, and compared with another.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{BaseConfig, NetworkConfig, TrainingConfig, require};
+use crate::error::{Error, Result};
+use crate::inference_logger::InferType;
+
+/// Everything that a model is made from: what `models/NAME/config.json` holds and `ddpm train --config` reads.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The data, the seed, the device.
+    pub base: BaseConfig,
+    /// The network.
+    pub network: NetworkConfig,
+    /// The diffusion and the training.
+    pub training: TrainingConfig,
+}
+
+impl ModelConfig {
+    /// # Errors
+    /// [`Error::Config`] naming the first field that cannot work.
+    pub fn validate(&self) -> Result<()> {
+        self.base.validate()?;
+        self.network.validate()?;
+        self.training.validate()?;
+        let shape = self.base.dataset.shape();
+        if let NetworkConfig::Fnn(fnn) = &self.network {
+            fnn.check_fits(&self.base.dataset)?;
+        }
+        let (kind, points) = (self.training.inference_type, shape.len() == 1);
+        let fits = match kind {
+            InferType::Image => !points,
+            InferType::Plot | InferType::PlotProcess => points,
+            InferType::Gif | InferType::None => true,
+        };
+        let expected = "plot, plot-process, gif or none for points; image, gif or none for images";
+        require(fits, "TrainingConfig.inference_type", expected, format!("{kind:?} for samples of shape {shape:?}"))
+    }
+
+    pub(crate) fn to_json(&self) -> Result<String> {
+        let text = serde_json::to_string_pretty(self).map_err(|e| Error::Unsupported(e.to_string()))?;
+        Ok(text + "\n")
+    }
+
+    /// Reads and checks a JSON file. What the file leaves out keeps its default.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read, [`Error::ConfigFile`] for an unknown key or a wrong type,
+    /// [`Error::Config`] for an impossible value.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let config: Self = serde_json::from_str(&text)
+            .map_err(|error| Error::ConfigFile { path: path.to_owned(), problem: error.to_string() })?;
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+/// What the weights depend on and the two do not agree in.
+pub(crate) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<Vec<String>> {
+    const FREE: [&str; 5] = ["device", "epochs", "checkpoint_period", "sample_amount", "inference_type"];
+    let flat = |config: &ModelConfig| -> Result<_> {
+        let value = serde_json::to_value(config).map_err(|e| Error::Unsupported(e.to_string()))?;
+        let mut leaves = Vec::new();
+        flatten("", &value, &mut leaves);
+        Ok(leaves)
+    };
+    let (stored, asked) = (flat(stored)?, flat(asked)?);
+    let value_in =
+        |leaves: &[(String, String)], key: &str| leaves.iter().find(|leaf| leaf.0 == key).map(|leaf| leaf.1.clone());
+    let mut keys: Vec<&String> = stored.iter().chain(&asked).map(|leaf| &leaf.0).collect();
+    keys.sort();
+    keys.dedup();
+    let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
+    let differs = |key: &String| {
+        let (there, here) = (value_in(&stored, key), value_in(&asked, key));
+        let setting = key.rsplit('.').next().unwrap_or(key);
+        (there != here && !FREE.contains(&setting))
+            .then(|| format!("{setting} is {} there, {} was asked for", or_nothing(there), or_nothing(here)))
+    };
+    Ok(keys.into_iter().filter_map(differs).collect())
+}
+
+fn flatten(path: &str, value: &serde_json::Value, leaves: &mut Vec<(String, String)>) {
+    match value {
+        serde_json::Value::Object(entries) => {
+            for (key, value) in entries {
+                flatten(&format!("{path}.{key}"), value, leaves);
+            }
+        }
+        leaf => leaves.push((path.to_owned(), leaf.to_string())),
+    }
+}

@@ -1,0 +1,99 @@
+//! `TrainingConfig`: how the diffusion is set up, and how long and how fast the network learns it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{MANY, require};
+use crate::constants::ReverseVariance;
+use crate::error::Result;
+use crate::inference_logger::InferType;
+use crate::schedule::NoiseSchedule;
+
+/// How the learning rate goes from its start to the last step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LearningRateSchedule {
+    /// The same at every step.
+    Constant,
+    /// Falls to 0 along half a cosine: `lr (1 + cos(pi step / steps)) / 2`. Loshchilov & Hutter 2017, equation 5.
+    Cosine,
+}
+
+/// How the diffusion is set up and how long and how fast the network learns it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// `T`, the number of diffusion steps.
+    pub timesteps: usize,
+    /// How `beta_t` grows.
+    pub schedule: NoiseSchedule,
+    /// The variance of the reverse steps when sampling.
+    pub reverse_variance: ReverseVariance,
+    /// How often to go through the data.
+    pub epochs: usize,
+    /// Samples a step.
+    pub batch_size: usize,
+    /// Epochs from one checkpoint to the next.
+    pub checkpoint_period: usize,
+    /// Samples drawn at each checkpoint.
+    pub sample_amount: usize,
+    /// What becomes of the samples drawn at each checkpoint.
+    pub inference_type: InferType,
+    /// The learning rate at the first step.
+    pub learning_rate: f64,
+    /// How it goes on from there.
+    pub learning_rate_schedule: LearningRateSchedule,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f64,
+    /// Decay of the moving average of the weights that sampling uses, in `[0, 1)`; 0 keeps the weights themselves.
+    pub ema_decay: f64,
+    /// The largest norm of the whole gradient; longer ones are scaled down. `None`: no limit.
+    pub gradient_clipping: Option<f64>,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            timesteps: 40,
+            schedule: NoiseSchedule::Cosine,
+            reverse_variance: ReverseVariance::Beta,
+            epochs: 100,
+            batch_size: 512,
+            checkpoint_period: 20,
+            sample_amount: 100,
+            inference_type: InferType::Plot,
+            learning_rate: 2e-3,
+            learning_rate_schedule: LearningRateSchedule::Cosine,
+            weight_decay: 0.0,
+            ema_decay: 0.999,
+            gradient_clipping: Some(1.0),
+        }
+    }
+}
+
+impl TrainingConfig {
+    /// # Errors
+    /// [`Error::Config`] naming the first field that cannot work.
+    pub fn validate(&self) -> Result<()> {
+        self.schedule.betas(self.timesteps)?;
+        require(self.timesteps <= 100_000, "TrainingConfig.timesteps", "at most 100000", self.timesteps)?;
+        for (field, value) in [
+            ("TrainingConfig.epochs", self.epochs),
+            ("TrainingConfig.batch_size", self.batch_size),
+            ("TrainingConfig.checkpoint_period", self.checkpoint_period),
+        ] {
+            require((1..=MANY).contains(&value), field, "at least 1, and at most 1000000000", value)?;
+        }
+        let samples = self.sample_amount;
+        require(samples <= MANY, "TrainingConfig.sample_amount", "at most 1000000000", samples)?;
+        let rate = self.learning_rate;
+        require(rate > 0.0 && rate <= 1.0, "TrainingConfig.learning_rate", "in (0, 1]", rate)?;
+        let decay = self.weight_decay;
+        require((0.0..1.0).contains(&decay), "TrainingConfig.weight_decay", "in [0, 1)", decay)?;
+        require((0.0..1.0).contains(&self.ema_decay), "TrainingConfig.ema_decay", "in [0, 1)", self.ema_decay)?;
+        if let Some(norm) = self.gradient_clipping {
+            let expected = "a norm above 0, or none for no limit";
+            require(norm > 0.0 && norm.is_finite(), "TrainingConfig.gradient_clipping", expected, norm)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! The folder of a model: which file is where, which checkpoints there are, and that one training at a time writes there.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// `MODELS_DIR/NAME`, whether it is there yet or not.
+#[derive(Debug, Clone)]
+pub(crate) struct ModelFolder {
+    pub name: String,
+    pub path: PathBuf,
+}
+
+impl ModelFolder {
+    /// Refuses a name that is not one path component, the same on every system, or that leads elsewhere.
+    pub fn new(models_dir: &Path, name: &str) -> Result<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let good = !name.is_empty() && name.len() <= 64 && !name.starts_with('.') && name.chars().all(plain);
+        if !good {
+            return Err(Error::ModelName(name.to_owned()));
+        }
+        Ok(Self { name: name.to_owned(), path: models_dir.join(name) })
+    }
+
+    /// The models in a folder, by name.
+    pub fn list(models_dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(models_dir).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let is_model = |name: &String| Self::new(models_dir, name).is_ok_and(|folder| folder.exists());
+        let mut models: Vec<String> = names.filter(is_model).collect();
+        models.sort();
+        models
+    }
+
+    pub fn exists(&self) -> bool {
+        self.config_file().exists()
+    }
+
+    pub fn make(&self) -> Result<()> {
+        for folder in [self.checkpoints_dir(), self.inference_logs_dir()] {
+            fs::create_dir_all(&folder).map_err(Error::io("create", folder))?;
+        }
+        Ok(())
+    }
+
+    pub fn config_file(&self) -> PathBuf {
+        self.path.join("config.json")
+    }
+
+    pub fn inference_logs_dir(&self) -> PathBuf {
+        self.path.join("inference_logs")
+    }
+
+    pub fn checkpoint_file(&self, epoch: usize) -> PathBuf {
+        self.checkpoints_dir().join(checkpoint_name(epoch))
+    }
+
+    /// The epochs that have a checkpoint, the newest last.
+    pub fn checkpoints(&self) -> Vec<usize> {
+        let entries = fs::read_dir(self.checkpoints_dir()).into_iter().flatten().flatten();
+        let mut epochs: Vec<usize> = entries.filter_map(|entry| epoch_of(entry.file_name().to_str()?)).collect();
+        epochs.sort_unstable();
+        epochs
+    }
+
+    /// The checkpoint of that epoch, or the newest.
+    pub fn find_checkpoint(&self, epoch: Option<usize>) -> Result<PathBuf> {
+        let epochs = self.checkpoints();
+        match epoch.or(epochs.last().copied()) {
+            Some(epoch) if epochs.contains(&epoch) => Ok(self.checkpoint_file(epoch)),
+            wanted => Err(Error::NoCheckpoint {
+                model: self.name.clone(),
+                wanted: wanted.map_or_else(|| "yet".to_owned(), |epoch| format!("of epoch {epoch}")),
+                existing: epochs.iter().map(|epoch| format!("epoch {epoch}")).collect(),
+            }),
+        }
+    }
+
+    /// Keeps other trainings out until dropped, and clears what a killed one left half-written.
+    pub fn lock(&self) -> Result<File> {
+        let path = self.path.join(".lock");
+        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        if file.try_lock().is_err() {
+            let problem = "another process is training this model; wait for it, or train under another name".to_owned();
+            return Err(Error::Path { path: self.path.clone(), problem });
+        }
+        for entry in fs::read_dir(self.checkpoints_dir()).into_iter().flatten().flatten() {
+            if entry.path().extension().is_some_and(|ending| ending == "part") {
+                fs::remove_file(entry.path()).map_err(Error::io("delete", entry.path()))?;
+            }
+        }
+        Ok(file)
+    }
+
+    fn checkpoints_dir(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+}
+
+fn checkpoint_name(epoch: usize) -> String {
+    format!("epoch_{epoch:04}.safetensors")
+}
+
+/// The epoch of a checkpoint's file; none for a name that we would not have given.
+fn epoch_of(file_name: &str) -> Option<usize> {
+    let epoch = file_name.strip_prefix("epoch_")?.strip_suffix(".safetensors")?.parse().ok()?;
+    (checkpoint_name(epoch) == file_name).then_some(epoch)
+}
