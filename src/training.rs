@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Kind, Reduction, Tensor, no_grad_guard};
 
 use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
@@ -86,31 +86,31 @@ pub fn train_one_epoch(
         let t = constants.sample_timesteps(x0.size()[0]);
         let (x_t, eps) = forward_diffusion(constants, &x0, &t)?;
         let eps_theta = model.predict_noise(&x_t, &t);
-        let squared_error = squared_error(&eps, &eps_theta)?;
-        let mean_loss = squared_error.mean(Kind::Float);
-        let loss = mean_loss.double_value(&[]);
+        check_prediction(&eps_theta, &eps)?;
+        let loss = eps_theta.mse_loss(&eps, Reduction::Mean);
+        let loss_value = loss.double_value(&[]);
         let grad_norm =
-            if loss.is_finite() { state.optimizer.backward_step(&mean_loss, learning_rate)? } else { f64::NAN };
+            if loss_value.is_finite() { state.optimizer.backward_step(&loss, learning_rate)? } else { f64::NAN };
         if !grad_norm.is_finite() {
-            return Err(diverged(state, loss, grad_norm, &t, learning_rate));
+            return Err(diverged(state, loss_value, grad_norm, &t, learning_rate));
         }
         state.ema.update(&state.optimizer);
 
-        losses.add(&t, &squared_error);
-        observer(&report(state, dataloader, started, step, loss, grad_norm, learning_rate));
+        losses.add(&t, &eps, &eps_theta);
+        observer(&report(state, dataloader, started, step, loss_value, grad_norm, learning_rate));
     }
     let loss = losses.epoch_loss();
     state.end_epoch(loss);
     Ok(loss)
 }
 
-/// `|| eps - eps_theta ||^2`, averaged over the values of each sample: `[N]`.
-fn squared_error(eps: &Tensor, eps_theta: &Tensor) -> Result<Tensor> {
-    if eps.size() != eps_theta.size() {
-        let expected = format!("{:?}, that of x_t", eps.size());
-        return Err(Error::Shape { what: "the network's prediction", expected, got: eps_theta.size() });
+/// Refuses a prediction of another shape, which the loss would broadcast.
+fn check_prediction(eps_theta: &Tensor, eps: &Tensor) -> Result<()> {
+    if eps_theta.size() == eps.size() {
+        return Ok(());
     }
-    Ok((eps - eps_theta).square().flatten(1, -1).mean_dim(1, false, Kind::Float))
+    let expected = format!("{:?}, that of x_t", eps.size());
+    Err(Error::Shape { what: "the network's prediction", expected, got: eps_theta.size() })
 }
 
 /// Sums of the loss at each timestep: some steps are far harder than others, and the mean alone hides it.
@@ -125,9 +125,10 @@ impl LossByTimestep {
         Self { sum: zeros(), count: zeros() }
     }
 
-    fn add(&mut self, t: &Tensor, loss: &Tensor) {
+    fn add(&mut self, t: &Tensor, eps: &Tensor, eps_theta: &Tensor) {
         let _no_grad = no_grad_guard();
-        let _ = self.sum.index_add_(0, t, loss);
+        let loss = (eps - eps_theta).square().flatten(1, -1).mean_dim(1, false, Kind::Float);
+        let _ = self.sum.index_add_(0, t, &loss);
         let _ = self.count.index_add_(0, t, &loss.ones_like());
     }
 

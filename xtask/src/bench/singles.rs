@@ -11,6 +11,7 @@ use super::row::{Row, Target, median};
 use crate::notebooks::document::Document;
 use crate::process::run_by_line;
 use crate::project::Project;
+use crate::setup::{self, StepTime};
 use crate::stamp;
 use crate::ui::Step;
 
@@ -142,17 +143,12 @@ fn without_training<'a>(times: &'a [CellTime], sources: &[&str]) -> (Vec<&'a Cel
 
 /// The steps of the last set-up that had something to do, if they were recorded.
 pub fn set_up(project: &Project) -> Result<Vec<Row>> {
-    #[derive(Deserialize)]
-    struct Recorded {
-        step: String,
-        seconds: f64,
-    }
-    let recorded: Vec<Recorded> = stamp::load(&project.setup_logs().join("times.json")).unwrap_or_default();
+    let recorded: Vec<StepTime> = stamp::load(&project.setup_logs().join(setup::TIMES)).unwrap_or_default();
     if recorded.is_empty() {
         let why = "no set-up was recorded in this checkout: cargo xtask clean-setup, then cargo xtask setup";
         return Ok(vec![Row::absent(SET_UP, "s", None, why)]);
     }
-    let row = |one: &Recorded| {
+    let row = |one: &StepTime| {
         Row::alone(&format!("{SET_UP}: {}", one.step), "s", one.seconds, None, "as last recorded".to_owned())
     };
     Ok(recorded.iter().map(row).collect())

@@ -16,9 +16,11 @@ use std::fs::{self, File, TryLockError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::process;
 use crate::project::Project;
+use crate::stamp;
 use crate::ui::{self, Step};
 use kernel::Kernel;
 use libtorch::Libtorch;
@@ -48,7 +50,7 @@ pub fn run(project: &Project, wish: Wish) -> Result<Parts> {
     let parts = make_parts(project, wish, &mut log)?;
     work_folder::make(project, &parts, &mut log)?;
     drop(lock);
-    log.close();
+    log.close(project)?;
     Ok(parts)
 }
 
@@ -58,7 +60,7 @@ pub fn run_without_work_folder(project: &Project) -> Result<Parts> {
     let lock = lock(project)?;
     let parts = make_parts(project, Wish::None, &mut log)?;
     drop(lock);
-    log.close();
+    log.close(project)?;
     Ok(parts)
 }
 
@@ -100,15 +102,38 @@ impl Log {
         Ok(value)
     }
 
-    fn close(&self) {
+    /// Prints what took how long, and records it: for each step the longest that it took in this checkout, which is
+    /// what it takes on a fresh machine.
+    fn close(&self, project: &Project) -> Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
         if self.rows.len() > 1 {
             ui::times_table("The set-up took", &self.rows);
         }
-        if !self.rows.is_empty() {
-            println!();
+        println!();
+        let path = project.setup_logs().join(TIMES);
+        let mut times: Vec<StepTime> = stamp::load(&path).unwrap_or_default();
+        for (step, took) in &self.rows {
+            let seconds = took.as_secs_f64();
+            match times.iter_mut().find(|time| time.step == *step) {
+                Some(time) => time.seconds = time.seconds.max(seconds),
+                None => times.push(StepTime { step: step.clone(), seconds }),
+            }
         }
+        stamp::save(&path, &times)
     }
 }
+
+/// How long a step of the set-up took, as recorded in [`TIMES`].
+#[derive(Serialize, Deserialize)]
+pub struct StepTime {
+    pub step: String,
+    pub seconds: f64,
+}
+
+/// The file in the set-up's logs that holds the times of its steps.
+pub const TIMES: &str = "times.json";
 
 /// Two set-ups at once would write into each other's files. The lock goes with the process, however that ends.
 fn lock(project: &Project) -> Result<File> {
