@@ -39,6 +39,7 @@ struct Progress {
 /// Writes the state of a training to `path`.
 pub(crate) fn write(path: &Path, model: &dyn Denoiser, state: &TrainingState, seed: u64) -> Result<()> {
     let optimizer = &state.optimizer;
+    optimizer.parameters.check_still_ours()?;
     let parts = [
         ("model", &optimizer.parameters.values),
         ("ema", &state.ema.average),

@@ -25,6 +25,9 @@ pub enum ReverseVariance {
 ///
 /// Each `…_at(t)` takes timesteps `t: [N]` (int64, in `1..=T`) and returns their constants, shaped to broadcast over a
 /// batch: `[N, 1]` for points, `[N, 1, 1, 1]` for images. Computed in f64, stored as f32.
+///
+/// In training every sample of a batch has a timestep of its own; in sampling all share one, and a plain number will do:
+/// [`beta`](Self::beta), [`alpha_cumulative`](Self::alpha_cumulative), [`sigma`](Self::sigma), in f64.
 #[derive(Debug)]
 pub struct ConstantsManager {
     device: Device,
@@ -34,6 +37,8 @@ pub struct ConstantsManager {
     alpha_bars: Vec<f64>,
     beta: Tensor,
     alpha: Tensor,
+    sqrt_alpha: Tensor,
+    sqrt_beta: Tensor,
     alpha_bar: Tensor,
     sqrt_alpha_bar: Tensor,
     sqrt_one_minus_alpha_bar: Tensor,
@@ -69,6 +74,8 @@ impl ConstantsManager {
     /// # Errors
     /// [`Error::Config`] where the schedule cannot have that many timesteps.
     pub fn new(base: &BaseConfig, training: &TrainingConfig) -> Result<Self> {
+        base.validate()?;
+        training.validate()?;
         let betas = training.schedule.betas(training.timesteps)?;
         Self::from_betas(&betas, base.dataset.shape().len(), base.device.resolve()?)
             .map(|constants| constants.with_variance(training.reverse_variance))
@@ -101,6 +108,8 @@ impl ConstantsManager {
             variance: ReverseVariance::Beta,
             beta: tensor(&|i| betas[i]),
             alpha: tensor(&|i| alpha[i]),
+            sqrt_alpha: tensor(&|i| alpha[i].sqrt()),
+            sqrt_beta: tensor(&|i| betas[i].sqrt()),
             alpha_bar: tensor(&|i| alpha_bar[i]),
             sqrt_alpha_bar: tensor(&|i| alpha_bar[i].sqrt()),
             sqrt_one_minus_alpha_bar: tensor(&|i| (1.0 - alpha_bar[i]).sqrt()),
@@ -141,7 +150,7 @@ impl ConstantsManager {
         Tensor::randint_low(1, self.timesteps() as i64 + 1, [n], (Kind::Int64, self.device))
     }
 
-    /// The timestep `t` for each of `n` samples, shape `[n]`.
+    /// The timestep `t` for each of `n` samples, shape `[n]` int64: what a network is fed when all samples are at one step.
     pub fn same_timestep(&self, t: usize, n: i64) -> Tensor {
         Tensor::full([n], t as i64, (Kind::Int64, self.device))
     }
@@ -151,6 +160,10 @@ impl ConstantsManager {
         beta_at => beta;
         /// `alpha_t = 1 - beta_t`
         alpha_at => alpha;
+        /// `sqrt(alpha_t)`
+        sqrt_alpha_at => sqrt_alpha;
+        /// `sqrt(beta_t)`
+        sqrt_beta_at => sqrt_beta;
         /// `alpha_bar_t = alpha_1 alpha_2 … alpha_t`
         alpha_cumulative_at => alpha_bar;
         /// `sqrt(alpha_bar_t)`
@@ -200,13 +213,16 @@ impl ConstantsManager {
     }
 
     /// `beta_t` in f64, for `t` in `1..=T`.
+    ///
+    /// # Panics
+    /// For another `t`, as all functions here that take `t` as a plain number.
     pub fn beta(&self, t: usize) -> f64 {
-        self.betas[index(t as i64) as usize]
+        self.betas[self.row(t)]
     }
 
     /// `alpha_bar_t` in f64, for `t` in `0..=T`; `alpha_bar_0` is 1.
     pub fn alpha_cumulative(&self, t: usize) -> f64 {
-        if t == 0 { 1.0 } else { self.alpha_bars[index(t as i64) as usize] }
+        if t == 0 { 1.0 } else { self.alpha_bars[self.row(t)] }
     }
 
     /// `sigma_t` in f64: the standard deviation of the noise that the reverse step from `x_t` to `x_{t-1}` adds. It is 0
@@ -221,6 +237,11 @@ impl ConstantsManager {
                 posterior_variance(self.beta(t), self.alpha_cumulative(t - 1), self.alpha_cumulative(t)).sqrt()
             }
         }
+    }
+
+    fn row(&self, t: usize) -> usize {
+        assert!((1..=self.timesteps()).contains(&t), "timestep t: expected 1..={}, got {t}", self.timesteps());
+        index(t as i64) as usize
     }
 
     /// The signal-to-noise ratio `alpha_bar_t / (1 - alpha_bar_t)`, for `t` in `1..=T`. Kingma et al. 2021, section 3.1.

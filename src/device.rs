@@ -28,6 +28,8 @@ impl DeviceChoice {
     /// # Errors
     /// [`Error::Config`] for a device that this machine does not have.
     pub fn resolve(self) -> Result<Device> {
+        // libtorch looks for CUDA once, the first time that anything asks: its library has to be loaded by then.
+        let _ = load_cuda();
         let absent = |expected: String| Err(Error::config("BaseConfig.device", expected, self));
         match self {
             DeviceChoice::Cpu => Ok(Device::Cpu),

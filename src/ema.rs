@@ -2,6 +2,7 @@
 
 use tch::{Tensor, no_grad_guard};
 
+use crate::error::Result;
 use crate::optim::AdamW;
 
 /// The exponential moving average of a network's parameters.
@@ -9,7 +10,7 @@ use crate::optim::AdamW;
 /// ```text
 /// theta_ema = d theta_ema + (1 - d) theta,   d = min( decay, (1 + k) / (10 + k) )
 /// ```
-/// at step `k`, so that the first steps, taken from random weights, are soon forgotten. Ho et al. 2020, section 4 (with
+/// at step `k`, so that the first steps, taken from random weights, are soon forgotten. Ho et al. 2020, appendix B (with
 /// `decay = 0.9999`); the warm-up is that of TensorFlow's `ExponentialMovingAverage`.
 #[derive(Debug)]
 pub struct Ema {
@@ -32,8 +33,12 @@ impl Ema {
         let _ = self.average.lerp_(&optimizer.parameters.values, 1.0 - decay);
     }
 
-    /// Runs `f` while the network has the averaged weights, and gives it its own back, also if `f` panics.
-    pub fn with_averaged_weights<T>(&self, optimizer: &AdamW, f: impl FnOnce() -> T) -> T {
+    /// Runs `f` while the network has the averaged weights, and gives it its own back, also if `f` fails or panics.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where the network has got another optimizer since; those of `f`.
+    pub fn with_averaged_weights<T>(&self, optimizer: &AdamW, f: impl FnOnce() -> Result<T>) -> Result<T> {
+        optimizer.parameters.check_still_ours()?;
         let _restore = Restore::swap_in(&optimizer.parameters.values, &self.average);
         f()
     }

@@ -42,6 +42,17 @@ pub enum Error {
         got: Vec<i64>,
     },
 
+    /// A tensor on another device than what it is used with.
+    #[error("{what}: expected them on {expected:?}, got {got:?}; move them with to_device")]
+    Device {
+        /// The tensor and its receiver.
+        what: &'static str,
+        /// Where it should be.
+        expected: tch::Device,
+        /// Where it is.
+        got: tch::Device,
+    },
+
     /// A timestep outside `1..=T`. (`t = 0` is clean data: there is no noise to add or to predict.)
     #[error("timestep t: expected {expected}, got {got}")]
     Timestep {
@@ -69,9 +80,10 @@ pub enum Error {
 
     /// The loss or the gradient became NaN or infinite; the weights are those from before the step.
     #[error(
-        "training diverged at step {step} (epoch {epoch}): loss {loss}, gradient norm {grad_norm}, timesteps \
-         {t_min}..={t_max}. The weights are those from before this step. Try a lower learning_rate (now \
-         {learning_rate:.1e}) or a gradient_clipping of 1.0, and check the data"
+        "training diverged at step {step} (epoch {epoch}): loss {loss}, gradient norm {}, {timesteps}. \
+         The weights are those from before this step. Try a lower learning_rate (now \
+         {learning_rate:.1e}) or a gradient_clipping of 1.0, and check the data",
+        grad_norm.map_or_else(|| "not computed".to_owned(), |norm| norm.to_string())
     )]
     Diverged {
         /// The optimizer step, counted from 1 over all epochs.
@@ -80,12 +92,10 @@ pub enum Error {
         epoch: usize,
         /// The loss of the batch.
         loss: f64,
-        /// The norm of the whole gradient.
-        grad_norm: f64,
-        /// The smallest timestep in the batch.
-        t_min: i64,
-        /// The largest timestep in the batch.
-        t_max: i64,
+        /// The norm of the whole gradient; none where the loss itself was not finite.
+        grad_norm: Option<f64>,
+        /// The timesteps of the samples whose loss is not finite, in words.
+        timesteps: String,
         /// The learning rate of the step.
         learning_rate: f64,
     },

@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Timestep`] for a `t` outside `1..=T`; [`Error::Shape`] where `x0` is not of the kind of data that the constants
-/// are for, or `t` does not have one entry a sample.
+/// are for, or `t` does not have one entry a sample; [`Error::Unsupported`] for samples that are not floating-point;
+/// [`Error::Device`] for samples on another device than the constants.
 pub fn forward_diffusion(constants: &ConstantsManager, x0: &Tensor, t: &Tensor) -> Result<(Tensor, Tensor)> {
     one_timestep_a_sample(constants, x0, t)?;
     let eps = x0.randn_like();
@@ -45,7 +46,7 @@ pub fn forward_diffusion(constants: &ConstantsManager, x0: &Tensor, t: &Tensor) 
 pub fn forward_step(constants: &ConstantsManager, x_prev: &Tensor, t: &Tensor) -> Result<Tensor> {
     one_timestep_a_sample(constants, x_prev, t)?;
     let z = x_prev.randn_like();
-    Ok(x_prev * constants.alpha_at(t)?.sqrt() + constants.beta_at(t)?.sqrt() * z)
+    Ok(x_prev * constants.sqrt_alpha_at(t)? + constants.sqrt_beta_at(t)? * z)
 }
 
 fn one_timestep_a_sample(constants: &ConstantsManager, x: &Tensor, t: &Tensor) -> Result<()> {
@@ -58,6 +59,9 @@ fn one_timestep_a_sample(constants: &ConstantsManager, x: &Tensor, t: &Tensor) -
             "samples: expected f32, got {:?}; convert them with to_kind",
             x.kind()
         )));
+    }
+    if x.device() != constants.device() {
+        return Err(Error::Device { what: "samples", expected: constants.device(), got: x.device() });
     }
     let n = x.size()[0];
     if t.size() != [n] {

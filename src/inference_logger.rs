@@ -19,7 +19,7 @@ use crate::sampling::ChainState;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InferType {
-    /// Images: a grid of them (PNG).
+    /// Images: a grid of them (PNG). Comes with the image data sets; points are refused.
     Image,
     /// The denoising, as a film: `x_t` beside the `x_0` that the network predicts from it (GIF).
     Gif,
@@ -34,6 +34,8 @@ pub enum InferType {
 /// Frames of a film and panels of a strip, at the most.
 const FRAMES: usize = 60;
 const PANELS: usize = 8;
+/// Width of a film's panel in pixels: two fit into a notebook, and the film into a megabyte.
+const FILM_PANEL: u32 = 320;
 
 /// Watches samples form. See [`InferType`] for what it makes of them.
 #[derive(Debug)]
@@ -102,7 +104,7 @@ impl InferenceLogger {
         let wanted = match self.infer_type {
             InferType::None => return Ok(()),
             InferType::Image => {
-                let advice = "InferType::Image is for images, [N, C, H, W]; show points with Plot, PlotProcess or Gif";
+                let advice = "InferType::Image is for images, which are not served yet; show points with Plot, PlotProcess or Gif";
                 return Err(Error::Unsupported(advice.to_owned()));
             }
             InferType::Plot => state.t == 0,
@@ -182,7 +184,7 @@ fn film(states: &[Recorded]) -> Result<Picture> {
         ]
     };
     let frames = states.iter().map(frame).collect();
-    Ok(ScatterAnimation { frames, limits: PROCESS_LIMITS, ..Default::default() }.picture()?)
+    Ok(ScatterAnimation { frames, limits: PROCESS_LIMITS, size: FILM_PANEL, ..Default::default() }.picture()?)
 }
 
 fn final_angles(states: &[Recorded]) -> Vec<f32> {

@@ -3,18 +3,18 @@
 //!
 //! # The rooms
 //!
-//! Read them in this order; each knows only those above it.
+//! In reading order. `config` names settings of rooms below it; apart from that, each builds on those above it.
 //!
 //! | room | what is inside |
 //! |---|---|
-//! | [`config`] | `BaseConfig`, `TrainingConfig`, `FnnConfig` |
+//! | [`config`], [`device`], [`error`] | what a run is made from, where it computes, what can go wrong |
 //! | [`schedule`] | `beta_t` as a function of `t` |
 //! | [`constants`] | everything that follows from `beta_t` |
 //! | [`forward`] | from data to noise: `forward_diffusion` |
 //! | [`datasets`] | what to learn, and the loader that serves it |
 //! | [`networks`] | what learns it: `Denoiser`, `Fnn` |
 //! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
-//! | [`training`] | Algorithm 1: `train_one_epoch` |
+//! | [`training`], [`training_state`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, and a bar for it |
 //! | [`sampling`] | Algorithm 2: `generate_samples` |
 //! | [`inference_logger`] | what becomes of samples |
 //! | [`metrics`] | how good they are |
@@ -31,8 +31,8 @@
 //! | `eps` | ε | the noise in `x_t`, standard Gaussian |
 //! | `eps_theta` | ε_θ(x_t, t) | the network's prediction of it |
 //! | `beta` | β_t | variance of the noise that step `t` adds |
-//! | `alpha` | α_t = 1 − β_t | share of the variance that step `t` keeps |
-//! | `alpha_bar`, `alpha_cumulative` | ᾱ_t = α₁ … α_t | share of the variance left after `t` steps |
+//! | `alpha` | α_t = 1 − β_t | share of the signal's variance that step `t` keeps |
+//! | `alpha_bar`, `alpha_cumulative` | ᾱ_t = α₁ … α_t | share of the signal's variance left after `t` steps |
 //! | `sigma` | σ_t | standard deviation of the noise of the reverse step |
 //! | `predicted_x0` | x̂₀ | the data that `x_t` and `eps_theta` imply |
 //!
@@ -76,7 +76,6 @@ pub mod prelude {
     pub use ddpm_utils::display::{Html, Picture};
     pub use tch::{self, Device, Kind, Tensor, nn};
 
-    pub use crate::checkpoint::Weights;
     pub use crate::config::{BaseConfig, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, TrainingConfig};
     pub use crate::constants::{ConstantsManager, ReverseVariance};
     pub use crate::datasets::{
@@ -90,10 +89,11 @@ pub mod prelude {
     pub use crate::inference_logger::{InferType, InferenceLogger};
     pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
     pub use crate::model_manager::ModelManager;
+    pub use crate::model_manager::Weights;
     pub use crate::networks::{Denoiser, Fnn, TimeEmbedding, get_model, parameter_count};
     pub use crate::optim::AdamW;
     pub use crate::progress::show_progress;
-    pub use crate::sampling::{ChainState, ReverseChain, generate_samples};
+    pub use crate::sampling::{ChainState, ReverseChain, generate_samples, reverse_step};
     pub use crate::schedule::NoiseSchedule;
     pub use crate::show_source::show_source;
     pub use crate::training::{EpochLoss, StepReport, train_one_epoch};

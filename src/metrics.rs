@@ -69,12 +69,13 @@ pub fn evaluate(samples: &Tensor, dataset: &Dataset, seed: u64) -> Result<Evalua
         let points = dataset.sample(n as usize, random::derive(seed, Stream::FreshData, k))?;
         Ok(to_tensor(&points))
     };
-    let (first, second) = (fresh(0)?, fresh(1)?);
     let samples = samples.to_device(Device::Cpu);
+    let slices = Slices::new(2, seed);
+    let fresh_data = slices.of(&fresh(0)?);
     Ok(Evaluation {
         samples: n,
-        sliced_wasserstein: sliced_wasserstein(&samples, &first, seed)?,
-        noise_floor: sliced_wasserstein(&second, &first, seed)?,
+        sliced_wasserstein: distance(&slices.of(&samples), &fresh_data),
+        noise_floor: distance(&slices.of(&fresh(1)?), &fresh_data),
         distance_to_curve_p95: distance_to_curve_p95(&samples, dataset)?,
     })
 }
@@ -88,7 +89,7 @@ pub fn evaluate(samples: &Tensor, dataset: &Dataset, seed: u64) -> Result<Evalua
 /// Bonneel et al. 2015, section 3.
 ///
 /// # Shapes
-/// `a`, `b`: `[N, 2]`, the same `N`. The directions follow from `seed`.
+/// `a`, `b`: `[N, D]`, the same `N`. The directions follow from `seed`.
 ///
 /// # Errors
 /// [`Error::Shape`] where the two differ in shape.
@@ -97,12 +98,32 @@ pub fn sliced_wasserstein(a: &Tensor, b: &Tensor, seed: u64) -> Result<f64> {
         let expected = format!("{:?}, that of the set it is compared with", a.size());
         return Err(Error::Shape { what: "points of a sliced distance", expected, got: b.size() });
     }
-    let _no_grad = no_grad_guard();
-    random::seed_libtorch(random::derive(seed, Stream::Directions, 0));
-    let directions = Tensor::randn([a.size()[1], DIRECTIONS], (Kind::Float, a.device()));
-    let directions = &directions / directions.norm_scalaropt_dim(2.0, [0_i64], true);
-    let sorted = |x: &Tensor| x.matmul(&directions).transpose(0, 1).contiguous().sort(1, false).0;
-    Ok((sorted(a) - sorted(b)).square().mean(Kind::Double).sqrt().double_value(&[]))
+    let slices = Slices::new(a.size()[1], seed);
+    Ok(distance(&slices.of(a), &slices.of(b)))
+}
+
+/// The directions from which points are looked at.
+struct Slices {
+    directions: Tensor,
+}
+
+impl Slices {
+    fn new(dimensions: i64, seed: u64) -> Self {
+        random::seed_libtorch(random::derive(seed, Stream::Directions, 0));
+        let directions = Tensor::randn([dimensions, DIRECTIONS], tch::kind::FLOAT_CPU);
+        Self { directions: &directions / directions.norm_scalaropt_dim(2.0, [0_i64], true) }
+    }
+
+    /// The points as seen from each direction, sorted: `[directions, N]`.
+    fn of(&self, points: &Tensor) -> Tensor {
+        let _no_grad = no_grad_guard();
+        let seen = points.to_device(Device::Cpu).matmul(&self.directions);
+        seen.transpose(0, 1).contiguous().sort(1, false).0
+    }
+}
+
+fn distance(a: &Tensor, b: &Tensor) -> f64 {
+    (a - b).square().mean(Kind::Double).sqrt().double_value(&[])
 }
 
 /// The distance that 95 of 100 samples keep to the noiseless curve of the data; none where it lies on no curve.

@@ -1,6 +1,6 @@
 //! The folder of a model: which file is where, which checkpoints there are, and that one training at a time writes there.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -79,9 +79,10 @@ impl ModelFolder {
 
     /// Keeps other trainings out until dropped, and clears what a killed one left half-written.
     pub fn lock(&self) -> Result<File> {
-        let path = self.path.join(".lock");
-        let file = File::create(&path).map_err(Error::io("create", &path))?;
-        if file.try_lock().is_err() {
+        // The folder itself can be locked, so no file has to lie there for it.
+        let path = self.checkpoints_dir();
+        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
             let problem = "another process is training this model; wait for it, or train under another name".to_owned();
             return Err(Error::Path { path: self.path.clone(), problem });
         }

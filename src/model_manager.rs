@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use ddpm_utils::atomic::write_atomic;
 
-use crate::checkpoint::{self, Weights};
+use crate::checkpoint;
+pub use crate::checkpoint::Weights;
 use crate::config::{BaseConfig, ModelConfig, NetworkConfig, TrainingConfig, differences};
 use crate::error::{Error, Result};
 use crate::inference_logger::{InferType, InferenceLogger};

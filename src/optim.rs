@@ -9,6 +9,7 @@ use crate::parameters::FlatParameters;
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPS: f64 = 1e-8;
+const FLOOR: f64 = 1e-16;
 
 /// Adam with decoupled weight decay, over all parameters at once.
 ///
@@ -16,7 +17,8 @@ const EPS: f64 = 1e-8;
 /// m = beta_1 m + (1 - beta_1) g              v = beta_2 v + (1 - beta_2) g^2
 /// theta = theta - lr ( m / (1 - beta_1^k) / ( sqrt(v / (1 - beta_2^k)) + eps ) + weight_decay theta )
 /// ```
-/// Loshchilov & Hutter 2019, algorithm 2; `beta_1 = 0.9`, `beta_2 = 0.999`, `eps = 1e-8`, `k` the step.
+/// Loshchilov & Hutter 2019, algorithm 2, with the decay scaled by the learning rate as PyTorch does it; `beta_1 = 0.9`,
+/// `beta_2 = 0.999`, `eps = 1e-8`, `k` the step. `g` is the clipped gradient plus 1e-16, against denormal numbers.
 #[derive(Debug)]
 pub struct AdamW {
     pub(crate) parameters: FlatParameters,
@@ -63,9 +65,9 @@ impl AdamW {
         if let Some(longest) = self.gradient_clipping.filter(|longest| norm > *longest) {
             let _ = gradient.g_mul_scalar_(longest / norm);
         }
-        // Where a ReLU went silent the gradient is 0, and m would sink into denormal numbers, on which a CPU is many times
-        // slower. This keeps it above them, 20 orders of magnitude below what changes a weight.
-        let _ = gradient.g_add_scalar_(1e-30);
+        // Where a ReLU went silent the gradient is 0, and m and v would sink into denormal numbers, on which a CPU is many
+        // times slower. This keeps them above, and moves a weight by 1e-8 learning rates at the most.
+        let _ = gradient.g_add_scalar_(FLOOR);
         self.update(&gradient, learning_rate);
         Ok(norm)
     }

@@ -14,6 +14,14 @@ pub(crate) enum Stream {
     Directions = 3,
     /// Fresh data to compare with.
     FreshData = 4,
+    /// The data of a training.
+    Data = 5,
+    /// The first weights.
+    Weights = 6,
+    /// The noise that samples are drawn from.
+    Sampling = 7,
+    /// The noise of a picture of the forward process.
+    Picture = 8,
 }
 
 /// A generator whose numbers are the same on every machine.

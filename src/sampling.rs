@@ -5,8 +5,8 @@ use tch::{Kind, Tensor, no_grad_guard};
 use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
 use crate::inference_logger::InferenceLogger;
-use crate::networks::{Denoiser, check_fits};
-use crate::random;
+use crate::networks::{Denoiser, check_fits, predict_checked};
+use crate::random::{self, Stream};
 use crate::threads::FewThreads;
 
 /// One state of the reverse process.
@@ -27,6 +27,39 @@ pub struct ReverseChain<'a> {
     constants: &'a ConstantsManager,
     t: usize,
     x_t: Tensor,
+}
+
+/// One step back: draws `x_{t-1} ~ p_theta(x_{t-1} | x_t)`, and returns with it the `x_0` that the prediction implies.
+///
+/// ```text
+/// x_{t-1}      = 1 / sqrt(alpha_t) ( x_t - beta_t / sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) + sigma_t z
+/// predicted x_0 = ( x_t - sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) / sqrt(alpha_bar_t)
+/// ```
+/// Ho et al. 2020, Algorithm 2, lines 3 and 4, and equation 15. At `t = 1` no noise is added: `z = 0`.
+///
+/// # Shapes
+/// `x_t`: `[N, D]` or `[N, C, H, W]`; both results are shaped like it.
+///
+/// # Errors
+/// [`Error::Shape`] where the network's prediction is not shaped like `x_t`.
+///
+/// # Panics
+/// For a `t` outside `1..=T`.
+pub fn reverse_step(
+    model: &dyn Denoiser,
+    constants: &ConstantsManager,
+    x_t: &Tensor,
+    t: usize,
+) -> Result<(Tensor, Tensor)> {
+    let (beta, alpha_bar, sigma) = (constants.beta(t), constants.alpha_cumulative(t), constants.sigma(t));
+    let alpha = 1.0 - beta;
+
+    let eps_theta = predict_checked(model, x_t, &constants.same_timestep(t, x_t.size()[0]))?;
+    let mean = (x_t - beta / (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha.sqrt();
+    let x_prev = if t > 1 { mean + sigma * x_t.randn_like() } else { mean };
+
+    let predicted_x0 = (x_t - (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha_bar.sqrt();
+    Ok((x_prev, predicted_x0))
 }
 
 /// Draws `n` samples and hands every state on the way to `logger`.
@@ -57,7 +90,7 @@ pub fn generate_samples(
         return Err(Error::config("number of samples", "at least 1", n));
     }
     let _threads = FewThreads::for_network(model);
-    random::seed_libtorch(seed);
+    random::seed_libtorch(random::derive(seed, Stream::Sampling, 0));
     let mut shape = vec![n];
     shape.extend(model.sample_shape());
     let noise = Tensor::f_randn(&shape[..], (Kind::Float, constants.device()))?;
@@ -78,26 +111,8 @@ impl<'a> ReverseChain<'a> {
     /// # Errors
     /// [`Error::Shape`] where the noise does not fit the network.
     pub fn new(model: &'a dyn Denoiser, constants: &'a ConstantsManager, noise: Tensor) -> Result<Self> {
-        check_fits(model, "noise for this network", &noise.size())?;
+        check_fits(model, "noise for this network", &noise)?;
         Ok(Self { model, constants, t: constants.timesteps() + 1, x_t: noise })
-    }
-
-    /// Algorithm 2, lines 3 and 4: `x_{t-1}`, and the `x_0` that the prediction implies.
-    fn reverse_step(&self) -> Result<(Tensor, Tensor)> {
-        let (constants, x_t, t) = (self.constants, &self.x_t, self.t);
-        let (alpha_bar, beta, sigma) = (constants.alpha_cumulative(t), constants.beta(t), constants.sigma(t));
-        let alpha = 1.0 - beta;
-
-        let timesteps = constants.same_timestep(t, x_t.size()[0]);
-        let eps_theta = self.model.predict_noise(x_t, &timesteps);
-        if eps_theta.size() != x_t.size() {
-            let expected = format!("{:?}, that of x_t", x_t.size());
-            return Err(Error::Shape { what: "the network's prediction", expected, got: eps_theta.size() });
-        }
-        let predicted_x0 = (x_t - (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha_bar.sqrt();
-        let mean = (x_t - beta / (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha.sqrt();
-        let x_prev = if t > 1 { mean + sigma * x_t.randn_like() } else { mean };
-        Ok((x_prev, predicted_x0))
     }
 }
 
@@ -113,7 +128,7 @@ impl Iterator for ReverseChain<'_> {
             let predicted_x0 = x_t.shallow_clone();
             return Some(Ok(ChainState { t, x_t, predicted_x0 }));
         }
-        match self.reverse_step() {
+        match reverse_step(self.model, self.constants, &x_t, t) {
             Ok((x_prev, predicted_x0)) => {
                 self.x_t = x_prev;
                 Some(Ok(ChainState { t, x_t, predicted_x0 }))

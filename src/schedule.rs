@@ -1,4 +1,4 @@
-//! The variance schedule: `beta_t`, the share of noise that step `t` adds, as a function of `t`.
+//! The variance schedule: `beta_t`, the variance of the noise that step `t` adds, as a function of `t`.
 
 use std::f64::consts::FRAC_PI_2;
 

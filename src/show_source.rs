@@ -71,8 +71,8 @@ mod tests {
     fn an_item_comes_with_its_comments_and_its_end() {
         let source = FILES.iter().find_map(|file| item(file, "forward_diffusion")).unwrap();
         assert!(source.starts_with("/// Adds the noise") && source.ends_with("Ok((x_t, eps))\n}\n"), "{source}");
-        let method = FILES.iter().find_map(|file| item(file, "reverse_step")).unwrap();
-        assert!(method.starts_with("/// Algorithm 2") && method.ends_with("\n}\n"), "{method}");
+        let method = FILES.iter().find_map(|file| item(file, "predict_noise")).unwrap();
+        assert!(method.starts_with("fn predict_noise") && method.ends_with("    h\n}\n"), "{method}");
     }
 
     #[test]

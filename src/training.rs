@@ -4,15 +4,15 @@ use std::fmt;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Reduction, Tensor, no_grad_guard};
+use tch::{Device, Kind, Reduction, Tensor, no_grad_guard};
 
 use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
 use crate::forward::forward_diffusion;
-use crate::networks::{Denoiser, check_fits};
+use crate::networks::{Denoiser, check_fits, predict_checked};
 use crate::threads::FewThreads;
-use crate::training_state::TrainingState;
+use crate::training_state::{Descent, TrainingState};
 
 /// What one step of training shows of itself.
 #[derive(Debug, Clone)]
@@ -77,81 +77,80 @@ pub fn train_one_epoch(
     state: &mut TrainingState,
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<EpochLoss> {
-    check_fits(model, "data for this network", &dataloader.data().size())?;
+    check_fits(model, "data for this network", dataloader.data())?;
     let _threads = FewThreads::for_network(model);
-    let mut losses = LossByTimestep::new(constants);
+    let mut losses = LossByTimestep::default();
     let started = Instant::now();
     for (x0, step) in dataloader.epoch(state.epoch() + 1).zip(1..) {
-        let learning_rate = state.begin_step(dataloader.batches());
+        state.seed_step();
         let t = constants.sample_timesteps(x0.size()[0]);
         let (x_t, eps) = forward_diffusion(constants, &x0, &t)?;
-        let eps_theta = model.predict_noise(&x_t, &t);
-        check_prediction(&eps_theta, &eps)?;
+        let eps_theta = predict_checked(model, &x_t, &t)?;
         let loss = eps_theta.mse_loss(&eps, Reduction::Mean);
-        let loss_value = loss.double_value(&[]);
-        let grad_norm =
-            if loss_value.is_finite() { state.optimizer.backward_step(&loss, learning_rate)? } else { f64::NAN };
-        if !grad_norm.is_finite() {
-            return Err(diverged(state, loss_value, grad_norm, &t, learning_rate));
-        }
-        state.ema.update(&state.optimizer);
+        let descent = state.descend(&loss, dataloader.batches())?;
 
-        losses.add(&t, &eps, &eps_theta);
-        observer(&report(state, dataloader, started, step, loss_value, grad_norm, learning_rate));
+        let by_sample = losses.add(t, &eps, &eps_theta);
+        if !descent.is_finite() {
+            return Err(losses.diverged(state, &descent, &by_sample));
+        }
+        observer(&report(state, dataloader, started, step, &descent));
     }
-    let loss = losses.epoch_loss();
+    let loss = losses.epoch_loss(constants.timesteps());
     state.end_epoch(loss);
     Ok(loss)
 }
 
-/// Refuses a prediction of another shape, which the loss would broadcast.
-fn check_prediction(eps_theta: &Tensor, eps: &Tensor) -> Result<()> {
-    if eps_theta.size() == eps.size() {
-        return Ok(());
-    }
-    let expected = format!("{:?}, that of x_t", eps.size());
-    Err(Error::Shape { what: "the network's prediction", expected, got: eps_theta.size() })
-}
-
-/// Sums of the loss at each timestep: some steps are far harder than others, and the mean alone hides it.
+/// The loss at each timestep: some steps are far harder than others, and the mean alone hides it.
+#[derive(Default)]
 struct LossByTimestep {
-    sum: Tensor,
-    count: Tensor,
+    t: Vec<Tensor>,
+    loss: Vec<Tensor>,
 }
 
 impl LossByTimestep {
-    fn new(constants: &ConstantsManager) -> Self {
-        let zeros = || Tensor::zeros([constants.timesteps() as i64 + 1], (Kind::Float, constants.device()));
-        Self { sum: zeros(), count: zeros() }
-    }
-
-    fn add(&mut self, t: &Tensor, eps: &Tensor, eps_theta: &Tensor) {
+    /// Returns the loss of each sample, `[N]`.
+    fn add(&mut self, t: Tensor, eps: &Tensor, eps_theta: &Tensor) -> Tensor {
         let _no_grad = no_grad_guard();
         let loss = (eps - eps_theta).square().flatten(1, -1).mean_dim(1, false, Kind::Float);
-        let _ = self.sum.index_add_(0, t, &loss);
-        let _ = self.count.index_add_(0, t, &loss.ones_like());
+        self.loss.push(loss.shallow_clone());
+        self.t.push(t);
+        loss
     }
 
-    fn epoch_loss(&self) -> EpochLoss {
-        let timesteps = self.sum.size()[0] - 1;
+    /// The error that names the timesteps, of the batch added last, at which the loss is not finite.
+    fn diverged(&self, state: &TrainingState, descent: &Descent, by_sample: &Tensor) -> Error {
+        let broken = by_sample.isfinite().logical_not();
+        let (count, samples) = (broken.sum(Kind::Int64).int64_value(&[]), by_sample.size()[0]);
+        let t: Vec<i64> = self.t.last().and_then(|t| Vec::try_from(t.masked_select(&broken)).ok()).unwrap_or_default();
+        let first: Vec<String> = t.iter().take(8).map(i64::to_string).collect();
+        let timesteps = match count {
+            0 => "the loss of every sample is finite".to_owned(),
+            _ => format!("{count} of {samples} samples without a finite loss, at t = {}", first.join(", ")),
+        };
+        Error::Diverged {
+            step: state.optimizer.steps() + 1,
+            epoch: state.epoch() + 1,
+            loss: descent.loss,
+            grad_norm: descent.grad_norm,
+            timesteps,
+            learning_rate: descent.learning_rate,
+        }
+    }
+
+    fn epoch_loss(&self, timesteps: usize) -> EpochLoss {
+        // On the CPU: not every device counts in f64.
+        let (t, loss) =
+            (Tensor::cat(&self.t, 0).to_device(Device::Cpu), Tensor::cat(&self.loss, 0).to_device(Device::Cpu));
+        let loss = loss.to_kind(Kind::Double);
+        let timesteps = timesteps as i64;
+        let sums = t.bincount(Some(&loss), timesteps + 1);
+        let counts = t.bincount(None::<&Tensor>, timesteps + 1);
         let mean = |from: i64, to: i64| {
             let total = |x: &Tensor| x.narrow(0, from, to - from).sum(Kind::Double).double_value(&[]);
-            total(&self.sum) / total(&self.count)
+            total(&sums) / total(&counts)
         };
         let bound = |quarter: i64| 1 + timesteps * quarter / 4;
         EpochLoss { mean: mean(1, timesteps + 1), quarters: [0, 1, 2, 3].map(|q| mean(bound(q), bound(q + 1))) }
-    }
-}
-
-fn diverged(state: &TrainingState, loss: f64, grad_norm: f64, t: &Tensor, learning_rate: f64) -> Error {
-    Error::Diverged {
-        step: state.optimizer.steps() + 1,
-        epoch: state.epoch() + 1,
-        loss,
-        grad_norm,
-        t_min: t.min().int64_value(&[]),
-        t_max: t.max().int64_value(&[]),
-        learning_rate,
     }
 }
 
@@ -160,13 +159,20 @@ fn report(
     dataloader: &DataLoader,
     started: Instant,
     step: u64,
-    loss: f64,
-    grad_norm: f64,
-    learning_rate: f64,
+    descent: &Descent,
 ) -> StepReport {
     let (epoch, epochs, steps) = (state.epoch() + 1, state.config().epochs, dataloader.batches());
     let steps_per_second = step as f64 / started.elapsed().as_secs_f64();
     let steps_left = steps - step + steps * epochs.saturating_sub(epoch) as u64;
-    let seconds_left = steps_left as f64 / steps_per_second;
-    StepReport { epoch, epochs, step, steps, loss, grad_norm, learning_rate, steps_per_second, seconds_left }
+    StepReport {
+        epoch,
+        epochs,
+        step,
+        steps,
+        loss: descent.loss,
+        grad_norm: descent.grad_norm.unwrap_or(f64::NAN),
+        learning_rate: descent.learning_rate,
+        steps_per_second,
+        seconds_left: steps_left as f64 / steps_per_second,
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inference_logger::InferType;
 use crate::model_manager::ModelManager;
 use crate::networks::Denoiser;
@@ -26,6 +26,10 @@ pub fn train(
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<TrainingState> {
     let (base, training) = (&manager.config().base, &manager.config().training);
+    if constants.timesteps() != training.timesteps {
+        let expected = format!("{}, the T of {}", training.timesteps, manager.name());
+        return Err(Error::config("timesteps of the constants", expected, constants.timesteps()));
+    }
     let _alone = manager.lock()?;
     let mut state = match manager.checkpoints().last() {
         Some(_) => manager.load_checkpoint(model, None)?,

@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use tch::Tensor;
+
 use crate::config::{BaseConfig, LearningRateSchedule, TrainingConfig};
 use crate::ema::Ema;
 use crate::error::Result;
@@ -54,18 +56,43 @@ impl TrainingState {
     }
 
     /// Runs `f` while the network has the averaged weights, and gives it its own back.
-    pub fn with_averaged_weights<T>(&self, f: impl FnOnce() -> T) -> T {
+    ///
+    /// # Errors
+    /// As [`Ema::with_averaged_weights`].
+    pub fn with_averaged_weights<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
         self.ema.with_averaged_weights(&self.optimizer, f)
     }
 
-    /// Seeds the noise of the next step and returns its learning rate.
-    pub(crate) fn begin_step(&self, steps_per_epoch: u64) -> f64 {
-        let step = self.optimizer.steps();
-        random::seed_libtorch(random::derive(self.seed, Stream::TrainingStep, step));
+    /// Seeds libtorch for the next step: its timesteps and its noise follow from the seed and the step's number.
+    pub fn seed_step(&self) {
+        random::seed_libtorch(random::derive(self.seed, Stream::TrainingStep, self.optimizer.steps()));
+    }
+
+    /// Takes one gradient descent step on `loss` (one number) with the learning rate of this step, and takes the new
+    /// weights into the average. A loss or a gradient that is not finite changes nothing.
+    ///
+    /// # Errors
+    /// As [`AdamW::backward_step`].
+    pub fn descend(&mut self, loss: &Tensor, steps_per_epoch: u64) -> Result<Descent> {
+        let mut descent = Descent {
+            loss: loss.double_value(&[]),
+            grad_norm: None,
+            learning_rate: self.learning_rate(steps_per_epoch),
+        };
+        if descent.loss.is_finite() {
+            descent.grad_norm = Some(self.optimizer.backward_step(loss, descent.learning_rate)?);
+        }
+        if descent.is_finite() {
+            self.ema.update(&self.optimizer);
+        }
+        Ok(descent)
+    }
+
+    fn learning_rate(&self, steps_per_epoch: u64) -> f64 {
         match self.config.learning_rate_schedule {
             LearningRateSchedule::Constant => self.config.learning_rate,
             LearningRateSchedule::Cosine => {
-                let share = step as f64 / (steps_per_epoch * self.config.epochs as u64) as f64;
+                let share = self.optimizer.steps() as f64 / (steps_per_epoch * self.config.epochs as u64) as f64;
                 self.config.learning_rate * (1.0 + (PI * share.min(1.0)).cos()) / 2.0
             }
         }
@@ -78,6 +105,24 @@ impl TrainingState {
     pub(crate) fn restore(&mut self, steps: u64, history: Vec<EpochLoss>) {
         self.optimizer.steps = steps;
         self.history = history;
+    }
+}
+
+/// One step of gradient descent.
+#[derive(Debug, Clone, Copy)]
+pub struct Descent {
+    /// The loss of the batch.
+    pub loss: f64,
+    /// The norm of the gradient before clipping; none where the loss is not finite.
+    pub grad_norm: Option<f64>,
+    /// The learning rate of the step.
+    pub learning_rate: f64,
+}
+
+impl Descent {
+    /// Whether the step was taken.
+    pub fn is_finite(&self) -> bool {
+        self.grad_norm.is_some_and(f64::is_finite)
     }
 }
 

@@ -14,11 +14,11 @@ use crate::error::{Error, Result};
 use crate::forward::forward_diffusion;
 use crate::networks::{Denoiser, check_fits};
 use crate::points::{PROCESS_LIMITS, angles, square_limits, to_points};
-use crate::random;
+use crate::random::{self, Stream};
 use crate::training::EpochLoss;
 
 /// Points shown in one picture.
-const CROWD: i64 = 3_000;
+const CROWD: i64 = 2_000;
 const PANELS: usize = 6;
 /// Arrows along a side of the score field.
 const ARROWS: i64 = 24;
@@ -80,7 +80,9 @@ pub fn visualize_forward(constants: &ConstantsManager, dataloader: &DataLoader) 
     let timesteps = constants.timesteps();
     let mut panels = Vec::new();
     // Close together at first: that is where the shape goes.
-    for t in (0..PANELS).map(|i| i * i * timesteps / (PANELS - 1).pow(2)) {
+    let mut steps: Vec<usize> = (0..PANELS).map(|i| i * i * timesteps / (PANELS - 1).pow(2)).collect();
+    steps.dedup();
+    for t in steps {
         panels.push(Panel::new(format!("t = {t}"), to_points(&noised(constants, &x0, t)?)?, colors.clone()));
     }
     let title = "The forward process: every point keeps the colour of the place where it started".to_owned();
@@ -121,9 +123,9 @@ pub fn visualize_training(history: &[EpochLoss]) -> Result<Picture> {
 /// The score that the network predicts at step `t`: the direction in which `x_t` becomes more likely.
 ///
 /// ```text
-/// grad_x log q(x_t) = - eps_theta(x_t, t) / sqrt(1 - alpha_bar_t)
+/// grad_x log q(x_t) ≈ - eps_theta(x_t, t) / sqrt(1 - alpha_bar_t)
 /// ```
-/// Song et al. 2021, section 3. Behind the arrows lies the data with the noise of `t` steps.
+/// Dhariwal & Nichol 2021, equation 11. Behind the arrows lies the data with the noise of `t` steps.
 ///
 /// # Errors
 /// [`Error::Timestep`] for a `t` outside `1..=T`; [`Error::Shape`] for a network that does not take points.
@@ -134,7 +136,7 @@ pub fn visualize_score_field(
     t: usize,
 ) -> Result<Picture> {
     let backdrop = noised(constants, &crowd(dataloader), t)?;
-    check_fits(model, "points for this network", &[1, 2])?;
+    check_fits(model, "points for this network", &backdrop)?;
     let colors = angles(&to_points(&crowd(dataloader))?);
 
     let _no_grad = no_grad_guard();
@@ -162,7 +164,7 @@ fn noised(constants: &ConstantsManager, x0: &Tensor, t: usize) -> Result<Tensor>
     if t == 0 {
         return Ok(x0.shallow_clone());
     }
-    random::seed_libtorch(0);
+    random::seed_libtorch(random::derive(0, Stream::Picture, 0));
     let timesteps = constants.same_timestep(t, x0.size()[0]);
     Ok(forward_diffusion(constants, x0, &timesteps)?.0)
 }

@@ -105,7 +105,7 @@ fn torn_at_any_length() {
         f.refused(
             &f.good[..length],
             &format!("cut to {length} bytes"),
-            &["not a complete safetensors file", "delete it"],
+            &["not a complete safetensors file", "Delete it"],
         );
     }
     f.refused(&[&f.good[..], b"more"].concat(), "longer than it says", &["not a complete safetensors file"]);
@@ -139,7 +139,7 @@ fn of_another_format_or_another_network() {
     let values = [0_u8; 16];
     let view = TensorView::new(Dtype::F32, vec![2, 2], &values).unwrap();
     let foreign = safetensors::serialize([("linear.weight", view)], None).unwrap();
-    f.refused(&foreign, "foreign", &["expected a file with the format entry", "got none"]);
+    f.refused(&foreign, "foreign", &["not a checkpoint of ddpm", "no format entry"]);
     let newer = f.changed(|_, entries| drop(entries.insert("format".into(), "ddpm_tutor checkpoint 9".into())));
     f.refused(&newer, "newer format", &["ddpm_tutor checkpoint 1", "ddpm_tutor checkpoint 9"]);
     let silent = f.changed(|_, entries| drop(entries.remove("progress")));
@@ -224,7 +224,7 @@ fn on_the_command_line() {
     ] {
         let ran = common::ddpm(models, arguments);
         assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(ran.stderr.contains("epoch_0001.safetensors") && ran.stderr.contains("delete it"), "{ran:?}");
+        assert!(ran.stderr.contains("epoch_0001.safetensors") && ran.stderr.contains("Delete it"), "{ran:?}");
         assert!(snapshot(models) == before, "{arguments:?}");
     }
 }

@@ -51,7 +51,7 @@ fn training_leaves_a_model_and_says_so() {
     let ran = succeeded(train_tiny(folder.path(), "tiny", &[]));
     assert!(ran.stdout.contains("2 epochs already") && ran.stdout.contains("--epochs"), "{ran:?}");
     let ran = succeeded(train_tiny(folder.path(), "tiny", &["--epochs", "3"]));
-    assert!(ran.stdout.contains("on from epoch 2") && ran.stdout.contains("trained 1 epochs"), "{ran:?}");
+    assert!(ran.stdout.contains("on from epoch 2") && ran.stdout.contains("trained 1 epoch in"), "{ran:?}");
     assert_plain(&(ran.stdout + &ran.stderr));
     // Without options it is the model that is there.
     let result = json(&succeeded(ddpm(folder.path(), &["train", "--model", "tiny", "--json"])));

@@ -159,9 +159,6 @@ fn whole_reverse_chains_are_those_of_diffusers() {
                 assert_close(&what(&format!("x_0 seen from x_{t}")), &state.predicted_x0, predicted, tolerance);
             }
             assert_close(&what("x_0"), &chain[timesteps].x_t, x_0, 1e-5);
-            let n = x_0.size()[0];
-            let samples = generate_samples(&model, &constants, n, 21, &mut InferenceLogger::new(InferType::None));
-            assert_eq!(samples.unwrap(), chain[timesteps].x_t, "the same seed, the same samples");
         }
     }
 }
@@ -190,7 +187,11 @@ fn ten_steps_of_adamw_and_the_moving_average_are_those_of_pytorch_and_numpy() {
         }
     };
     compare("after");
-    ema.with_averaged_weights(&optimizer, || compare("ema"));
+    ema.with_averaged_weights(&optimizer, || {
+        compare("ema");
+        Ok(())
+    })
+    .unwrap();
     compare("after");
 }
 

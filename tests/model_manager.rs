@@ -64,7 +64,7 @@ fn checkpoints_are_created_once_and_replaced_on_request() {
     assert!(history.len() == 2 && (history[1].mean - state.history()[1].mean).abs() < 1e-12);
     assert_eq!(weights(&target), weights(&model));
     manager.load_weights(&target, None, Weights::Ema).unwrap();
-    let average = state.with_averaged_weights(|| weights(&model));
+    let average = state.with_averaged_weights(|| Ok(weights(&model))).unwrap();
     assert_eq!(weights(&target), average);
     assert_ne!(average, weights(&model));
     assert_eq!(weights(&manager.get_model().unwrap()), average, "a model to sample with has the average");
@@ -72,6 +72,7 @@ fn checkpoints_are_created_once_and_replaced_on_request() {
 
 #[test]
 fn a_model_keeps_what_its_weights_depend_on() {
+    let _generator = libtorch();
     let folder = tempfile::tempdir().unwrap();
     let (base, training) = (base(folder.path(), 100), quick_training());
     ModelManager::new(&base, "m", small_network(), &training).unwrap();
@@ -190,6 +191,7 @@ fn a_network_of_one_s_own_has_a_folder_too() {
 
 #[test]
 fn a_model_is_deleted_when_its_name_is_typed() {
+    let _generator = libtorch();
     let folder = tempfile::tempdir().unwrap();
     let base = base(folder.path(), 100);
     let make = |name: &str| ModelManager::new(&base, name, small_network(), &quick_training()).unwrap();

@@ -152,6 +152,7 @@ fn a_logger_forgets_a_chain_that_broke_off() {
 
 #[test]
 fn only_names_that_it_writes_itself_are_checkpoints() {
+    let _generator = libtorch();
     let folder = tempfile::tempdir().unwrap();
     let manager = ModelManager::new(&base(folder.path(), 9), "m", small_network(), &quick_training()).unwrap();
     for name in ["epoch_3.safetensors", "epoch_+4.safetensors"] {

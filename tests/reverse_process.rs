@@ -157,6 +157,7 @@ fn the_best_network_for_gaussian_data_draws_gaussian_samples() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
+    let _generator = libtorch();
     let float = (Kind::Float, Device::Cpu);
     let constants = constants(NoiseSchedule::Cosine, T, ReverseVariance::Beta);
     let x0 = Tensor::zeros([4, 2], float);

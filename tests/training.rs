@@ -104,7 +104,7 @@ fn a_network_of_one_s_own_learns_and_samples() {
     };
     let distance = |samples: Tensor| sliced_wasserstein(&samples, loader.data(), 0).unwrap();
     let (trained, untrained) =
-        (distance(state.with_averaged_weights(|| draw(&model))), distance(draw(&TwoLayers::new())));
+        (distance(state.with_averaged_weights(|| Ok(draw(&model))).unwrap()), distance(draw(&TwoLayers::new())));
     assert!(trained < 0.35 && trained < 0.5 * untrained, "distance to the data: {untrained} to {trained}");
 }
 
@@ -123,7 +123,7 @@ fn a_loss_that_is_not_finite_stops_before_the_step() {
     })
     .unwrap_err();
     assert!(
-        matches!(error, Error::Diverged { step: 4, epoch: 1, loss, t_min: 1.., t_max: ..=10, .. } if loss.is_nan()),
+        matches!(error, Error::Diverged { step: 4, epoch: 1, loss, ref timesteps, .. } if loss.is_nan() && timesteps.contains("at t = ")),
         "{error}"
     );
     assert!(error.to_string().contains("step 4") && error.to_string().contains("learning_rate"), "{error}");
@@ -141,11 +141,10 @@ fn a_gradient_that_is_not_finite_stops_before_the_step() {
     let (loader, constants, mut state) = setting(&model, Tensor::ones([100, 2], FLOAT), &quick_training());
     let before = weights(&model);
     let error = train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap_err();
-    let is_named =
-        matches!(error, Error::Diverged { step: 1, loss, grad_norm, .. } if loss.is_finite() && !grad_norm.is_finite());
+    let is_named = matches!(error, Error::Diverged { step: 1, loss, grad_norm, .. } if loss.is_finite() && !grad_norm.unwrap().is_finite());
     assert!(is_named, "{error}");
     assert_eq!((weights(&model), state.optimizer.steps()), (before, 0));
-    let average = state.with_averaged_weights(|| weights(&model));
+    let average = state.with_averaged_weights(|| Ok(weights(&model))).unwrap();
     assert_eq!(average, weights(&model));
 }
 
@@ -186,7 +185,7 @@ fn a_panic_in_a_network_leaves_gradients_and_weights_as_they_were() {
     let (loader, constants, mut state) = setting(&model, Tensor::randn([200, 2], FLOAT), &quick_training());
     train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap();
     let raw = weights(&model);
-    let average = state.with_averaged_weights(|| weights(&model));
+    let average = state.with_averaged_weights(|| Ok(weights(&model))).unwrap();
     assert_ne!(raw, average);
 
     fails.set(true);

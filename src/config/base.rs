@@ -39,8 +39,10 @@ impl Default for BaseConfig {
 }
 
 impl BaseConfig {
+    /// Refuses values that cannot work.
+    ///
     /// # Errors
-    /// [`Error::Config`] naming the first field that cannot work.
+    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
     pub fn validate(&self) -> Result<()> {
         let size = self.dataset_size;
         require((1..=MANY).contains(&size), "BaseConfig.dataset_size", "1 to 1000000000", size)?;

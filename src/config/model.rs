@@ -21,8 +21,10 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
+    /// Refuses values that cannot work.
+    ///
     /// # Errors
-    /// [`Error::Config`] naming the first field that cannot work.
+    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
     pub fn validate(&self) -> Result<()> {
         self.base.validate()?;
         self.network.validate()?;
@@ -33,11 +35,11 @@ impl ModelConfig {
         }
         let (kind, points) = (self.training.inference_type, shape.len() == 1);
         let fits = match kind {
-            InferType::Image => !points,
-            InferType::Plot | InferType::PlotProcess => points,
-            InferType::Gif | InferType::None => true,
+            InferType::Image => false,
+            InferType::Plot | InferType::PlotProcess | InferType::Gif => points,
+            InferType::None => true,
         };
-        let expected = "plot, plot-process, gif or none for points; image, gif or none for images";
+        let expected = "plot, plot-process, gif or none for points; for images only none works yet";
         require(fits, "TrainingConfig.inference_type", expected, format!("{kind:?} for samples of shape {shape:?}"))
     }
 
@@ -62,7 +64,8 @@ impl ModelConfig {
 
 /// What the weights depend on and the two do not agree in.
 pub(crate) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<Vec<String>> {
-    const FREE: [&str; 5] = ["device", "epochs", "checkpoint_period", "sample_amount", "inference_type"];
+    const FREE: [&str; 6] =
+        ["device", "reverse_variance", "epochs", "checkpoint_period", "sample_amount", "inference_type"];
     let flat = |config: &ModelConfig| -> Result<_> {
         let value = serde_json::to_value(config).map_err(|e| Error::Unsupported(e.to_string()))?;
         let mut leaves = Vec::new();

@@ -25,8 +25,10 @@ impl Default for FnnConfig {
 }
 
 impl FnnConfig {
+    /// Refuses values that cannot work.
+    ///
     /// # Errors
-    /// [`Error::Config`] naming the first field that cannot work.
+    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
     pub fn validate(&self) -> Result<()> {
         const WIDEST: i64 = 1 << 16;
         require((1..=WIDEST).contains(&self.input_width), "FnnConfig.input_width", "1 to 65536", self.input_width)?;
@@ -79,8 +81,10 @@ impl From<FnnConfig> for NetworkConfig {
 }
 
 impl NetworkConfig {
+    /// Refuses values that cannot work.
+    ///
     /// # Errors
-    /// [`Error::Config`] naming the first field that cannot work.
+    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
     pub fn validate(&self) -> Result<()> {
         match self {
             NetworkConfig::Fnn(config) => config.validate(),

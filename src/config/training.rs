@@ -71,11 +71,13 @@ impl Default for TrainingConfig {
 }
 
 impl TrainingConfig {
+    /// Refuses values that cannot work.
+    ///
     /// # Errors
-    /// [`Error::Config`] naming the first field that cannot work.
+    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
     pub fn validate(&self) -> Result<()> {
-        self.schedule.betas(self.timesteps)?;
         require(self.timesteps <= 100_000, "TrainingConfig.timesteps", "at most 100000", self.timesteps)?;
+        self.schedule.betas(self.timesteps)?;
         for (field, value) in [
             ("TrainingConfig.epochs", self.epochs),
             ("TrainingConfig.batch_size", self.batch_size),

@@ -21,7 +21,7 @@ pub use swiss_roll::SwissRoll;
 
 use crate::config::require;
 use crate::error::{Error, Result};
-use crate::random;
+use crate::random::{self, Stream};
 
 /// A distribution of points in the plane that one can draw from.
 pub trait PointSet {
@@ -31,7 +31,7 @@ pub trait PointSet {
     /// The standard deviation of the Gaussian noise that is added to each coordinate.
     fn noise(&self) -> f64;
 
-    /// The noiseless points, where they lie on a curve: `n` of them, evenly along it.
+    /// The noiseless points, where they lie on a curve: `n` of them, from one end to the other.
     fn curve(&self, n: usize) -> Option<Vec<[f64; 2]>>;
 }
 
@@ -124,7 +124,7 @@ impl Dataset {
     /// [`Error::Unsupported`] for data of the reader's own.
     pub fn sample(&self, n: usize, seed: u64) -> Result<Array2<f32>> {
         let set = self.points()?;
-        let mut rng = random::generator(seed);
+        let mut rng = random::generator(random::derive(seed, Stream::Data, 0));
         let mut points = Array2::zeros((n, 2));
         for mut row in points.rows_mut() {
             let [x, y] = set.draw(&mut rng);
@@ -135,6 +135,8 @@ impl Dataset {
         Ok(points)
     }
 
+    /// Refuses settings that cannot work.
+    ///
     /// # Errors
     /// [`Error::Config`] naming the first setting that cannot work.
     pub fn validate(&self) -> Result<()> {

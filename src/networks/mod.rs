@@ -10,6 +10,7 @@ pub use time_embedding::TimeEmbedding;
 
 use crate::config::{BaseConfig, NetworkConfig};
 use crate::error::{Error, Result};
+use crate::random::{self, Stream};
 
 /// A network `eps_theta(x_t, t)` that predicts the noise in `x_t`. Implement it for a network of your own: it then trains
 /// and samples like ours.
@@ -57,7 +58,7 @@ pub fn get_model(base: &BaseConfig, config: &NetworkConfig) -> Result<Box<dyn De
     base.validate()?;
     config.validate()?;
     let device = base.device.resolve()?;
-    tch::manual_seed(base.seed as i64);
+    random::seed_libtorch(random::derive(base.seed, Stream::Weights, 0));
     match config {
         NetworkConfig::Fnn(config) => {
             config.check_fits(&base.dataset)?;
@@ -76,13 +77,27 @@ pub fn parameter_count(model: &dyn Denoiser) -> i64 {
 }
 
 /// Refuses samples that a network cannot take, before libtorch does so less clearly.
-pub(crate) fn check_fits(model: &dyn Denoiser, what: &'static str, samples: &[i64]) -> Result<()> {
-    let shape = model.sample_shape();
-    if samples.len() == shape.len() + 1 && samples[1..] == shape[..] {
-        return Ok(());
+pub(crate) fn check_fits(model: &dyn Denoiser, what: &'static str, samples: &Tensor) -> Result<()> {
+    let (shape, got) = (model.sample_shape(), samples.size());
+    if got.len() != shape.len() + 1 || got[1..] != shape[..] {
+        let dims: Vec<String> = shape.iter().map(i64::to_string).collect();
+        return Err(Error::Shape { what, expected: format!("[N, {}]", dims.join(", ")), got });
     }
-    let dims: Vec<String> = shape.iter().map(i64::to_string).collect();
-    Err(Error::Shape { what, expected: format!("[N, {}]", dims.join(", ")), got: samples.to_vec() })
+    let device = model.var_store().device();
+    if samples.device() != device {
+        return Err(Error::Device { what, expected: device, got: samples.device() });
+    }
+    Ok(())
+}
+
+/// The network's prediction, which has to be shaped like `x_t`: another shape would be broadcast without a word.
+pub(crate) fn predict_checked(model: &dyn Denoiser, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
+    let eps_theta = model.predict_noise(x_t, t);
+    if eps_theta.size() == x_t.size() {
+        return Ok(eps_theta);
+    }
+    let expected = format!("{:?}, that of x_t", x_t.size());
+    Err(Error::Shape { what: "the network's prediction", expected, got: eps_theta.size() })
 }
 
 impl<D: Denoiser + ?Sized> Denoiser for Box<D> {

@@ -25,7 +25,8 @@ struct Part {
 
 impl Doctor {
     pub fn run(self) -> Result<()> {
-        let parts = [libtorch(), cuda_library(), device()];
+        // CUDA first: libtorch looks for it once, at the first call.
+        let parts = [cuda_library(), libtorch(), device()];
         if self.json {
             say(serde_json::json!(parts))?;
         } else {

@@ -43,14 +43,15 @@ struct Place {
     /// The folder that holds the models
     #[arg(long, value_name = "DIR", default_value = "models")]
     models_dir: PathBuf,
-    /// auto, cpu, cuda, cuda:N or metal
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    /// auto, cpu, cuda, cuda:N or metal; auto where neither this nor the configuration says
+    #[arg(long)]
+    device: Option<DeviceChoice>,
 }
 
 impl Place {
     fn base(&self) -> BaseConfig {
-        BaseConfig { models_dir: self.models_dir.clone(), device: self.device, ..Default::default() }
+        let device = self.device.unwrap_or_default();
+        BaseConfig { models_dir: self.models_dir.clone(), device, ..Default::default() }
     }
 }
 

@@ -151,7 +151,8 @@ impl Train {
             (None, Err(error)) => return Err(error),
         };
         let base = &mut config.base;
-        (base.models_dir, base.device) = (place.models_dir, place.device);
+        base.models_dir = place.models_dir;
+        set(&mut base.device, self.place.device);
         if let Some(name) = &self.dataset {
             let dataset = Dataset::from_name(name)?;
             // The set that is there may have settings of its own, such as its noise.

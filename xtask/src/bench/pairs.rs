@@ -31,7 +31,7 @@ struct Task {
 
 fn task(name: &str) -> Task {
     if name == TRAINING {
-        Task { command: "train 50", times: 50.0, target: Target::Ratio(0.6) }
+        Task { command: "train 196", times: 196.0, target: Target::Ratio(0.6) }
     } else {
         Task { command: "sample 300 40 10", times: 10.0, target: Target::Ratio(0.5) }
     }

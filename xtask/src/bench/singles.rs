@@ -141,7 +141,7 @@ fn without_training<'a>(times: &'a [CellTime], sources: &[&str]) -> (Vec<&'a Cel
     (rest, trained)
 }
 
-/// The steps of the last set-up that had something to do, if they were recorded.
+/// The steps of the set-up, each as long as it ever took in this checkout.
 pub fn set_up(project: &Project) -> Result<Vec<Row>> {
     let recorded: Vec<StepTime> = stamp::load(&project.setup_logs().join(setup::TIMES)).unwrap_or_default();
     if recorded.is_empty() {
@@ -149,7 +149,7 @@ pub fn set_up(project: &Project) -> Result<Vec<Row>> {
         return Ok(vec![Row::absent(SET_UP, "s", None, why)]);
     }
     let row = |one: &StepTime| {
-        Row::alone(&format!("{SET_UP}: {}", one.step), "s", one.seconds, None, "as last recorded".to_owned())
+        Row::alone(&format!("{SET_UP}: {}", one.step), "s", one.seconds, None, "the longest recorded in this checkout".to_owned())
     };
     Ok(recorded.iter().map(row).collect())
 }
