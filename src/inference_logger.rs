@@ -35,7 +35,7 @@ pub enum InferType {
 const FRAMES: usize = 60;
 const PANELS: usize = 8;
 /// Width of a film's panel in pixels: two fit into a notebook, and the film into a megabyte.
-const FILM_PANEL: u32 = 320;
+const FILM_PANEL: u32 = 260;
 
 /// Watches samples form. See [`InferType`] for what it makes of them.
 #[derive(Debug)]

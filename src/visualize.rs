@@ -18,7 +18,7 @@ use crate::random::{self, Stream};
 use crate::training::EpochLoss;
 
 /// Points shown in one picture.
-const CROWD: i64 = 2_000;
+const CROWD: i64 = 1_500;
 const PANELS: usize = 6;
 /// Arrows along a side of the score field.
 const ARROWS: i64 = 24;
