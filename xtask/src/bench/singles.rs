@@ -149,7 +149,13 @@ pub fn set_up(project: &Project) -> Result<Vec<Row>> {
         return Ok(vec![Row::absent(SET_UP, "s", None, why)]);
     }
     let row = |one: &StepTime| {
-        Row::alone(&format!("{SET_UP}: {}", one.step), "s", one.seconds, None, "the longest recorded in this checkout".to_owned())
+        Row::alone(
+            &format!("{SET_UP}: {}", one.step),
+            "s",
+            one.seconds,
+            None,
+            "the longest recorded in this checkout".to_owned(),
+        )
     };
     Ok(recorded.iter().map(row).collect())
 }
