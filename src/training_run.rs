@@ -17,7 +17,7 @@ use crate::training_state::TrainingState;
 /// inference logs. After a kill at any moment it ends, called again, with the weights it would have had.
 ///
 /// # Errors
-/// [`Error::Path`](crate::Error::Path) where another process trains this model; those of [`train_one_epoch`], of [`ModelManager::load_checkpoint`] and of [`generate_samples`].
+/// [`Error::Path`] where another process trains this model; those of [`train_one_epoch`], of [`ModelManager::load_checkpoint`] and of [`generate_samples`].
 pub fn train(
     manager: &ModelManager,
     model: &dyn Denoiser,

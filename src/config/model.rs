@@ -24,7 +24,7 @@ impl ModelConfig {
     /// Refuses values that cannot work.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
+    /// [`Error::Config`] naming the first field that cannot work.
     pub fn validate(&self) -> Result<()> {
         self.base.validate()?;
         self.network.validate()?;

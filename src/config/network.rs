@@ -28,7 +28,7 @@ impl FnnConfig {
     /// Refuses values that cannot work.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
+    /// [`Error::Config`] naming the first field that cannot work.
     pub fn validate(&self) -> Result<()> {
         const WIDEST: i64 = 1 << 16;
         require((1..=WIDEST).contains(&self.input_width), "FnnConfig.input_width", "1 to 65536", self.input_width)?;
@@ -84,7 +84,7 @@ impl NetworkConfig {
     /// Refuses values that cannot work.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
+    /// [`Error::Config`] naming the first field that cannot work.
     pub fn validate(&self) -> Result<()> {
         match self {
             NetworkConfig::Fnn(config) => config.validate(),
