@@ -6,19 +6,8 @@ use std::fs;
 use std::io::Write;
 use std::process::Stdio;
 
-use common::{Ran, command, ddpm, snapshot, train_tiny};
+use common::{command, ddpm, json, snapshot, succeeded, train_tiny};
 use serde_json::Value;
-
-fn succeeded(ran: Ran) -> Ran {
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    ran
-}
-
-/// The whole of stdout as one JSON value.
-fn json(ran: &Ran) -> Value {
-    assert!(ran.stdout.ends_with('\n') && ran.stdout.lines().count() == 1, "{ran:?}");
-    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
-}
 
 fn assert_plain(text: &str) {
     assert!(!text.contains(['\x1b', '\r']), "no terminal is here: {text:?}");

@@ -5,19 +5,8 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Ran, ddpm, train_tiny};
+use common::{Ran, ddpm, json, succeeded, train_tiny};
 use serde_json::Value;
-
-fn succeeded(ran: Ran) -> Ran {
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    ran
-}
-
-/// The whole of stdout as one JSON value.
-fn json(ran: &Ran) -> Value {
-    assert!(ran.stdout.ends_with('\n') && ran.stdout.lines().count() == 1, "{ran:?}");
-    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
-}
 
 fn trained() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
 
-use common::{ClosedForm, base, libtorch, quick_training, small_network, weights};
+use common::{ClosedForm, base, libtorch, quick_training, setting, small_network, weights};
 use ddpm_tutor::prelude::*;
 use tch::nn::Module;
 
@@ -46,20 +46,6 @@ impl Denoiser for TwoLayers {
     fn var_store(&self) -> &nn::VarStore {
         &self.vs
     }
-}
-
-/// Loader, constants and state for `model` on these data.
-fn setting(
-    model: &dyn Denoiser,
-    data: Tensor,
-    training: &TrainingConfig,
-) -> (DataLoader, ConstantsManager, TrainingState) {
-    let base = base(Path::new("unused"), 1);
-    (
-        DataLoader::new(data, &base, training).unwrap(),
-        ConstantsManager::new(&base, training).unwrap(),
-        TrainingState::new(model, &base, training).unwrap(),
-    )
 }
 
 fn gradients_are_on() -> bool {

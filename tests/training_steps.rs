@@ -4,24 +4,10 @@ mod common;
 
 use std::path::Path;
 
-use common::{ClosedForm, base, libtorch, quick_training, small_network, weights};
+use common::{ClosedForm, base, libtorch, quick_training, setting, small_network, weights};
 use ddpm_tutor::prelude::*;
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
-
-/// Loader, constants and state for `model` on these data.
-fn setting(
-    model: &dyn Denoiser,
-    data: Tensor,
-    training: &TrainingConfig,
-) -> (DataLoader, ConstantsManager, TrainingState) {
-    let base = base(Path::new("unused"), 1);
-    (
-        DataLoader::new(data, &base, training).unwrap(),
-        ConstantsManager::new(&base, training).unwrap(),
-        TrainingState::new(model, &base, training).unwrap(),
-    )
-}
 
 /// AdamW and EMA in f64, as their equations are written.
 #[test]

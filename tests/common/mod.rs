@@ -157,3 +157,29 @@ pub fn train_tiny(folder: &Path, name: &str, options: &[&str]) -> Ran {
     arguments.extend(options);
     ddpm(folder, &arguments)
 }
+
+/// Loader, constants and state for `model` on these data.
+pub fn setting(
+    model: &dyn Denoiser,
+    data: Tensor,
+    training: &TrainingConfig,
+) -> (DataLoader, ConstantsManager, TrainingState) {
+    let base = base(Path::new("unused"), 1);
+    (
+        DataLoader::new(data, &base, training).unwrap(),
+        ConstantsManager::new(&base, training).unwrap(),
+        TrainingState::new(model, &base, training).unwrap(),
+    )
+}
+
+/// A command that ended well.
+pub fn succeeded(ran: Ran) -> Ran {
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    ran
+}
+
+/// The whole of stdout as one JSON value.
+pub fn json(ran: &Ran) -> serde_json::Value {
+    assert!(ran.stdout.ends_with('\n') && ran.stdout.lines().count() == 1, "{ran:?}");
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
