@@ -22,6 +22,8 @@ pub(crate) enum Stream {
     Sampling = 7,
     /// The noise of a picture of the forward process.
     Picture = 8,
+    /// Which images of an epoch are mirrored.
+    Flips = 9,
 }
 
 /// A generator whose numbers are the same on every machine.

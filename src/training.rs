@@ -77,7 +77,7 @@ pub fn train_one_epoch(
     state: &mut TrainingState,
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<EpochLoss> {
-    check_fits(model, "data for this network", dataloader.data())?;
+    check_fits(model, "data for this network", &dataloader.first(1))?;
     let _threads = FewThreads::for_network(model);
     let mut losses = LossByTimestep::default();
     let started = Instant::now();

@@ -156,7 +156,7 @@ pub fn visualize_score_field(
 
 /// The first few thousand samples.
 fn crowd(dataloader: &DataLoader) -> Tensor {
-    dataloader.data().narrow(0, 0, dataloader.samples().min(CROWD))
+    dataloader.first(CROWD)
 }
 
 /// `x_t`, also for `t = 0`. The noise is the same for every `t`, so that panels differ in `t` alone.

@@ -88,7 +88,7 @@ fn a_network_of_one_s_own_learns_and_samples() {
     let draw = |model: &dyn Denoiser| {
         generate_samples(model, &constants, 600, 2, &mut InferenceLogger::new(InferType::None)).unwrap()
     };
-    let distance = |samples: Tensor| sliced_wasserstein(&samples, loader.data(), 0).unwrap();
+    let distance = |samples: Tensor| sliced_wasserstein(&samples, &loader.first(loader.samples()), 0).unwrap();
     let (trained, untrained) =
         (distance(state.with_averaged_weights(|| Ok(draw(&model))).unwrap()), distance(draw(&TwoLayers::new())));
     assert!(trained < 0.35 && trained < 0.5 * untrained, "distance to the data: {untrained} to {trained}");

@@ -1,18 +1,27 @@
 //! `get_dataloader`: the data on the device, in seeded order, in batches.
 
+use rand::RngExt;
 use rand::seq::SliceRandom;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::config::{BaseConfig, TrainingConfig};
+use crate::datasets::LabelledImages;
 use crate::error::{Error, Result};
 use crate::points::to_tensor;
 use crate::random::{self, Stream};
 
 /// Serves a data set in batches. Every epoch holds each sample once, in an order drawn from the seed and the epoch's
 /// number; the last batch is smaller where the batch size does not divide the data.
+///
+/// Images stay bytes in memory, and become f32 in `[-1, 1]` batch by batch, half of them mirrored where the data set
+/// allows it.
 #[derive(Debug)]
 pub struct DataLoader {
+    /// `[N, D]` f32, or `[N, C, H, W]` f32 or, before [`to_unit_range`], u8.
     data: Tensor,
+    labels: Option<Tensor>,
+    classes: Vec<String>,
+    flips: bool,
     batch_size: i64,
     seed: u64,
 }
@@ -24,8 +33,12 @@ pub struct DataLoader {
 /// [`DataLoader::new`]).
 pub fn get_dataloader(base: &BaseConfig, training: &TrainingConfig) -> Result<DataLoader> {
     base.validate()?;
-    let points = base.dataset.sample(base.dataset_size, base.seed)?;
-    DataLoader::new(to_tensor(&points), base, training)
+    if !base.dataset.is_images() {
+        let points = base.dataset.sample(base.dataset_size, base.seed)?;
+        return DataLoader::new(to_tensor(&points), base, training);
+    }
+    let set = base.dataset.images()?;
+    DataLoader::of_images(&set.load(base.dataset_size, base.seed)?, set.flips(), base, training)
 }
 
 impl DataLoader {
@@ -49,8 +62,39 @@ impl DataLoader {
             let first_row = broken.int64_value(&[0, 0]);
             return Err(Error::DataNotFinite { what: "data", count, total: data.numel() as i64, first_row });
         }
-        let data = data.to_kind(tch::Kind::Float).to_device(base.device.resolve()?);
-        Ok(Self { data, batch_size: training.batch_size as i64, seed: base.seed })
+        let data = data.to_kind(Kind::Float).to_device(base.device.resolve()?);
+        let (batch_size, seed) = (training.batch_size as i64, base.seed);
+        Ok(Self { data, labels: None, classes: Vec::new(), flips: false, batch_size, seed })
+    }
+
+    /// A loader of images in memory; with `flips`, every other image of an epoch comes mirrored.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there are none.
+    pub fn of_images(
+        images: &LabelledImages,
+        flips: bool,
+        base: &BaseConfig,
+        training: &TrainingConfig,
+    ) -> Result<Self> {
+        training.validate()?;
+        let shape: Vec<i64> = images.pixels.shape().iter().map(|size| *size as i64).collect();
+        if images.pixels.is_empty() {
+            let expected = "[N, C, H, W], with at least one image".to_owned();
+            return Err(Error::Shape { what: "images", expected, got: shape });
+        }
+        let device = base.device.resolve()?;
+        let pixels = images.pixels.as_standard_layout();
+        let data = Tensor::f_from_data_size(pixels.as_slice().unwrap_or_default(), &shape, Kind::Uint8)?;
+        let labels: Vec<i64> = images.labels.iter().map(|label| *label as i64).collect();
+        Ok(Self {
+            data: data.to_device(device),
+            labels: Some(Tensor::from_slice(&labels).to_device(device)),
+            classes: images.classes.clone(),
+            flips,
+            batch_size: training.batch_size as i64,
+            seed: base.seed,
+        })
     }
 
     /// How many samples an epoch holds.
@@ -63,9 +107,24 @@ impl DataLoader {
         (self.samples() as u64).div_ceil(self.batch_size as u64)
     }
 
-    /// All samples in the order in which they came, `[N, …]`.
-    pub fn data(&self) -> &Tensor {
-        &self.data
+    /// The shape of one sample: `[D]` or `[C, H, W]`.
+    pub fn sample_shape(&self) -> Vec<i64> {
+        self.data.size()[1..].to_vec()
+    }
+
+    /// The first `n` samples, or all where there are fewer, in the order in which they came: `[n, …]` f32.
+    pub fn first(&self, n: i64) -> Tensor {
+        to_unit_range(&self.data.narrow(0, 0, n.clamp(1, self.samples())))
+    }
+
+    /// The class of each sample, `[N]` int64, where the data set has classes.
+    pub fn labels(&self) -> Option<&Tensor> {
+        self.labels.as_ref()
+    }
+
+    /// The names of the classes, in the order of their labels; empty where there are none.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
     }
 
     /// Where the data lives.
@@ -73,16 +132,46 @@ impl DataLoader {
         self.data.device()
     }
 
-    /// The batches `x_0` of an epoch, each `[B, …]`.
+    /// The batches `x_0` of an epoch, each `[B, …]` f32.
     pub fn epoch(&self, epoch: usize) -> impl Iterator<Item = Tensor> + use<> {
+        self.labelled_epoch(epoch).map(|(x0, _)| x0)
+    }
+
+    /// The batches of an epoch with the classes of their samples: `x_0`, `[B, …]` f32, and `[B]` int64, which is empty
+    /// where the data set has no classes.
+    pub fn labelled_epoch(&self, epoch: usize) -> impl Iterator<Item = (Tensor, Tensor)> + use<> {
         let mut order: Vec<i64> = (0..self.samples()).collect();
         order.shuffle(&mut random::generator(random::derive(self.seed, Stream::Order, epoch as u64)));
+        let order = Tensor::from_slice(&order).to_device(self.device());
         // One gather for the epoch: a batch is then a view that costs nothing.
-        let shuffled = self.data.index_select(0, &Tensor::from_slice(&order).to_device(self.device()));
+        let shuffled = self.data.index_select(0, &order);
+        let labels = self.labels.as_ref().map(|labels| labels.index_select(0, &order));
+        let mirrored = self.flips.then(|| self.mirrored(epoch));
         let (samples, batch_size) = (self.samples(), self.batch_size);
-        (0..samples)
-            .step_by(batch_size as usize)
-            .map(move |start| shuffled.narrow(0, start, batch_size.min(samples - start)))
+        (0..samples).step_by(batch_size as usize).map(move |start| {
+            let batch = |of: &Tensor| of.narrow(0, start, batch_size.min(samples - start));
+            let mut x0 = to_unit_range(&batch(&shuffled));
+            if let Some(mirrored) = &mirrored {
+                x0 = x0.flip([-1]).where_self(&batch(mirrored), &x0);
+            }
+            let labels = labels.as_ref().map_or_else(|| Tensor::empty([0], (Kind::Int64, x0.device())), &batch);
+            (x0, labels)
+        })
+    }
+
+    /// Which samples of an epoch come mirrored, `[N, 1, 1, 1]`.
+    fn mirrored(&self, epoch: usize) -> Tensor {
+        let mut rng = random::generator(random::derive(self.seed, Stream::Flips, epoch as u64));
+        let coins: Vec<bool> = (0..self.samples()).map(|_| rng.random()).collect();
+        Tensor::from_slice(&coins).view([-1, 1, 1, 1]).to_device(self.device())
+    }
+}
+
+/// Bytes become f32: 0 is -1, 255 is 1. What is f32 already stays as it is.
+pub(crate) fn to_unit_range(data: &Tensor) -> Tensor {
+    match data.kind() {
+        Kind::Uint8 => data.to_kind(Kind::Float) / 127.5 - 1.0,
+        _ => data.shallow_clone(),
     }
 }
 
@@ -102,7 +191,7 @@ mod tests {
         let sorted = |x: &Tensor| x.select(1, 0).sort(0, false).0;
         assert_eq!(loader.batches(), 16);
         assert_eq!(loader.epoch(1).map(|batch| batch.size()[0]).collect::<Vec<_>>()[14..], [64, 40]);
-        assert_eq!(sorted(&all(1)), sorted(loader.data()));
+        assert_eq!(sorted(&all(1)), sorted(&loader.first(1000)));
         assert_eq!(all(1), all(1));
         assert_ne!(all(1), all(2));
     }

@@ -1,8 +1,9 @@
-//! The data sets, and the loader that serves them in batches. A set of points is a file of its own here.
+//! The data sets, and the loader that serves them in batches. Each set is a file of its own here.
 
 mod checkerboard;
 mod circles;
 mod dataloader;
+mod images;
 mod moons;
 mod spiral;
 mod swiss_roll;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use checkerboard::Checkerboard;
 pub use circles::Circles;
 pub use dataloader::{DataLoader, get_dataloader};
+pub use images::{ImageSet, LabelledImages};
 pub use moons::Moons;
 pub use spiral::Spiral;
 pub use swiss_roll::SwissRoll;
@@ -64,6 +66,20 @@ impl Default for Dataset {
     }
 }
 
+/// What a data set holds.
+enum Samples<'a> {
+    Points(&'a dyn PointSet),
+    Images(&'a dyn ImageSet),
+    Own { label: &'a str, shape: &'a [i64] },
+}
+
+fn own(label: &str) -> Error {
+    Error::Unsupported(format!(
+        "{label:?} is data of your own: pass it to DataLoader::new in a notebook, nothing here can draw more of it; \
+         the command line trains on the built-in sets"
+    ))
+}
+
 impl Dataset {
     /// The names that [`Dataset::from_name`] knows.
     pub const NAMES: [&str; 5] = ["swiss-roll", "spiral", "moons", "circles", "checkerboard"];
@@ -95,27 +111,53 @@ impl Dataset {
         }
     }
 
-    /// The shape of one sample: `[2]` for points.
+    /// The shape of one sample: `[2]` for points, `[C, H, W]` for images.
     pub fn shape(&self) -> Vec<i64> {
-        match self {
-            Dataset::Own { shape, .. } => shape.clone(),
-            _ => vec![2],
+        match self.samples() {
+            Samples::Points(_) => vec![2],
+            Samples::Images(set) => set.shape().to_vec(),
+            Samples::Own { shape, .. } => shape.to_vec(),
         }
     }
 
-    /// The distribution to draw points from, where it is one that we know.
-    pub fn points(&self) -> Result<&dyn PointSet> {
+    fn samples(&self) -> Samples<'_> {
         match self {
-            Dataset::SwissRoll(set) => Ok(set),
-            Dataset::Spiral(set) => Ok(set),
-            Dataset::Moons(set) => Ok(set),
-            Dataset::Circles(set) => Ok(set),
-            Dataset::Checkerboard(set) => Ok(set),
-            Dataset::Own { label, .. } => Err(Error::Unsupported(format!(
-                "{label:?} is data of your own: pass it to DataLoader::new in a notebook, nothing here can draw more of it; \
-                 the command line trains on the built-in sets"
-            ))),
+            Dataset::SwissRoll(set) => Samples::Points(set),
+            Dataset::Spiral(set) => Samples::Points(set),
+            Dataset::Moons(set) => Samples::Points(set),
+            Dataset::Circles(set) => Samples::Points(set),
+            Dataset::Checkerboard(set) => Samples::Points(set),
+            Dataset::Own { label, shape } => Samples::Own { label, shape },
         }
+    }
+
+    /// The distribution to draw points from.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for images and for data of the reader's own.
+    pub fn points(&self) -> Result<&dyn PointSet> {
+        match self.samples() {
+            Samples::Points(set) => Ok(set),
+            Samples::Images(_) => Err(Error::Unsupported(format!("{} holds images, not points", self.name()))),
+            Samples::Own { label, .. } => Err(own(label)),
+        }
+    }
+
+    /// The images to load, where it is a set of images that we know.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for points and for data of the reader's own.
+    pub fn images(&self) -> Result<&dyn ImageSet> {
+        match self.samples() {
+            Samples::Images(set) => Ok(set),
+            Samples::Points(_) => Err(Error::Unsupported(format!("{} holds points, not images", self.name()))),
+            Samples::Own { label, .. } => Err(own(label)),
+        }
+    }
+
+    /// Whether its samples are images.
+    pub fn is_images(&self) -> bool {
+        self.shape().len() == 3
     }
 
     /// Draws `n` points, shape `[n, 2]`: the same for the same seed, on every machine.
@@ -140,17 +182,18 @@ impl Dataset {
     /// # Errors
     /// [`Error::Config`] naming the first setting that cannot work.
     pub fn validate(&self) -> Result<()> {
-        if let Dataset::Own { shape, .. } = self {
-            let possible = matches!(shape.len(), 1 | 3) && shape.iter().all(|size| *size >= 1);
-            return require(
-                possible,
-                "Dataset.shape",
-                "[D] or [C, H, W] with sizes of at least 1",
-                format!("{shape:?}"),
-            );
+        match self.samples() {
+            Samples::Own { shape, .. } => {
+                let possible = matches!(shape.len(), 1 | 3) && shape.iter().all(|size| *size >= 1);
+                let expected = "[D] or [C, H, W] with sizes of at least 1";
+                return require(possible, "Dataset.shape", expected, format!("{shape:?}"));
+            }
+            Samples::Images(set) => return set.validate(),
+            Samples::Points(set) => {
+                let noise = set.noise();
+                require((0.0..=10.0).contains(&noise), "Dataset.noise", "0 to 10", noise)?;
+            }
         }
-        let noise = self.points()?.noise();
-        require((0.0..=10.0).contains(&noise), "Dataset.noise", "0 to 10", noise)?;
         match self {
             Dataset::Spiral(set) => require((0.1..=20.0).contains(&set.turns), "Spiral.turns", "0.1 to 20", set.turns),
             Dataset::Circles(set) => {
@@ -174,6 +217,9 @@ mod tests {
             let set = Dataset::from_name(name).unwrap();
             set.validate().unwrap();
             assert_eq!(set.name(), name);
+            if set.is_images() {
+                continue;
+            }
             let points = set.sample(4_000, 7).unwrap();
             assert_eq!(points, set.sample(4_000, 7).unwrap(), "{name}: the same seed");
             assert_ne!(points, set.sample(4_000, 8).unwrap(), "{name}: another seed");

@@ -1,0 +1,39 @@
+//! What an image data set is: `ImageSet`, and the images that it loads.
+
+use ndarray::Array4;
+
+use crate::error::Result;
+
+/// A data set of images that fits into memory, a byte a channel.
+pub trait ImageSet {
+    /// The shape of one image, `[C, H, W]`: 3 channels for RGB, 1 for grey.
+    fn shape(&self) -> [i64; 3];
+
+    /// Whether the mirror image of a sample is as likely as the sample: true of flowers, not of digits.
+    fn flips(&self) -> bool;
+
+    /// Loads at most `n` images; which of them follows from the seed.
+    ///
+    /// # Errors
+    /// What keeps the set from being read, and what to do about it.
+    fn load(&self, n: usize, seed: u64) -> Result<LabelledImages>;
+
+    /// Refuses settings that cannot work, without reading the data.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) naming the first setting that cannot work.
+    fn validate(&self) -> Result<()>;
+}
+
+/// Images in memory, each with the class that it belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelledImages {
+    /// `[N, C, H, W]`, 0 to 255.
+    pub pixels: Array4<u8>,
+    /// The class of each image, an index into `classes`.
+    pub labels: Vec<usize>,
+    /// The names of the classes.
+    pub classes: Vec<String>,
+    /// What a user should know of the loading, a line each: how much memory, which files were skipped.
+    pub remarks: Vec<String>,
+}
