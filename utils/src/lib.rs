@@ -9,6 +9,7 @@
 //! | [`highlight`] | Rust source as coloured HTML |
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
+//! | [`download`], [`hash`], [`unpack`] | archives from the network: resumed, checked, and unpacked within their folder |
 //! | [`atomic`] | files that appear whole or not at all |
 //!
 //! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between calls.
@@ -19,7 +20,9 @@ pub mod animation;
 pub mod atomic;
 mod classify;
 pub mod display;
+pub mod download;
 pub mod gif;
+pub mod hash;
 pub mod highlight;
 pub mod images;
 mod palette;
@@ -27,3 +30,4 @@ pub mod plots;
 pub mod progress;
 mod progress_line;
 mod throttle;
+pub mod unpack;
