@@ -1,7 +1,7 @@
 //! Self-attention over the pixels: where a pixel looks at all others, not only at its neighbours.
 
 use tch::nn::Path;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::layers::{Linear, Norm, Start};
 use crate::config::HEADS;
