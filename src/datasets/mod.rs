@@ -3,6 +3,7 @@
 mod checkerboard;
 mod circles;
 mod dataloader;
+mod image_folder;
 mod images;
 mod moons;
 mod spiral;
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use checkerboard::Checkerboard;
 pub use circles::Circles;
 pub use dataloader::{DataLoader, get_dataloader};
+pub use ddpm_utils::images::Fit;
+pub use image_folder::ImageFolder;
 pub use images::{ImageSet, LabelledImages};
 pub use moons::Moons;
 pub use spiral::Spiral;
@@ -51,6 +54,8 @@ pub enum Dataset {
     Circles(Circles),
     /// The dark squares of a board.
     Checkerboard(Checkerboard),
+    /// A folder of images.
+    ImageFolder(ImageFolder),
     /// The reader's own data, which reaches the loader as a tensor: [`DataLoader::new`].
     Own {
         /// What to call it.
@@ -82,7 +87,7 @@ fn own(label: &str) -> Error {
 
 impl Dataset {
     /// The names that [`Dataset::from_name`] knows.
-    pub const NAMES: [&str; 5] = ["swiss-roll", "spiral", "moons", "circles", "checkerboard"];
+    pub const NAMES: [&str; 6] = ["swiss-roll", "spiral", "moons", "circles", "checkerboard", "image-folder"];
 
     /// The set of that name with its default settings.
     ///
@@ -95,6 +100,7 @@ impl Dataset {
             "moons" => Ok(Dataset::Moons(Moons::default())),
             "circles" => Ok(Dataset::Circles(Circles::default())),
             "checkerboard" => Ok(Dataset::Checkerboard(Checkerboard::default())),
+            "image-folder" => Ok(Dataset::ImageFolder(ImageFolder::default())),
             _ => Err(Error::config("BaseConfig.dataset", format!("one of {}", Self::NAMES.join(", ")), name)),
         }
     }
@@ -107,6 +113,7 @@ impl Dataset {
             Dataset::Moons(_) => "moons",
             Dataset::Circles(_) => "circles",
             Dataset::Checkerboard(_) => "checkerboard",
+            Dataset::ImageFolder(_) => "image-folder",
             Dataset::Own { label, .. } => label,
         }
     }
@@ -127,6 +134,7 @@ impl Dataset {
             Dataset::Moons(set) => Samples::Points(set),
             Dataset::Circles(set) => Samples::Points(set),
             Dataset::Checkerboard(set) => Samples::Points(set),
+            Dataset::ImageFolder(set) => Samples::Images(set),
             Dataset::Own { label, shape } => Samples::Own { label, shape },
         }
     }

@@ -7,6 +7,7 @@
 //! | [`gif`] | GIF files of any images of one size |
 //! | [`display`] | pictures and HTML in the output of a notebook's cell, or in a file |
 //! | [`highlight`] | Rust source as coloured HTML |
+//! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
 //! | [`atomic`] | files that appear whole or not at all |
 //!
@@ -20,6 +21,7 @@ mod classify;
 pub mod display;
 pub mod gif;
 pub mod highlight;
+pub mod images;
 mod palette;
 pub mod plots;
 pub mod progress;
