@@ -79,7 +79,7 @@ pub mod prelude {
     pub use crate::config::{BaseConfig, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, TrainingConfig};
     pub use crate::constants::{ConstantsManager, ReverseVariance};
     pub use crate::datasets::{
-        Checkerboard, Circles, DataLoader, Dataset, Moons, PointSet, Spiral, SwissRoll, get_dataloader,
+        Checkerboard, Circles, DataLoader, Dataset, Moons, PaintedFlowers, PointSet, Spiral, SwissRoll, get_dataloader,
     };
     pub use crate::device::DeviceChoice;
     pub use crate::ema::Ema;

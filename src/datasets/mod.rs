@@ -5,6 +5,7 @@ mod circles;
 mod dataloader;
 mod images;
 mod moons;
+mod painted_flowers;
 mod spiral;
 mod swiss_roll;
 
@@ -18,6 +19,7 @@ pub use circles::Circles;
 pub use dataloader::{DataLoader, get_dataloader};
 pub use images::{ImageSet, LabelledImages};
 pub use moons::Moons;
+pub use painted_flowers::PaintedFlowers;
 pub use spiral::Spiral;
 pub use swiss_roll::SwissRoll;
 
@@ -51,6 +53,8 @@ pub enum Dataset {
     Circles(Circles),
     /// The dark squares of a board.
     Checkerboard(Checkerboard),
+    /// Flowers of five kinds, painted by the project itself.
+    PaintedFlowers(PaintedFlowers),
     /// The reader's own data, which reaches the loader as a tensor: [`DataLoader::new`].
     Own {
         /// What to call it.
@@ -82,7 +86,7 @@ fn own(label: &str) -> Error {
 
 impl Dataset {
     /// The names that [`Dataset::from_name`] knows.
-    pub const NAMES: [&str; 5] = ["swiss-roll", "spiral", "moons", "circles", "checkerboard"];
+    pub const NAMES: [&str; 6] = ["swiss-roll", "spiral", "moons", "circles", "checkerboard", "painted-flowers"];
 
     /// The set of that name with its default settings.
     ///
@@ -95,6 +99,7 @@ impl Dataset {
             "moons" => Ok(Dataset::Moons(Moons::default())),
             "circles" => Ok(Dataset::Circles(Circles::default())),
             "checkerboard" => Ok(Dataset::Checkerboard(Checkerboard::default())),
+            "painted-flowers" => Ok(Dataset::PaintedFlowers(PaintedFlowers::default())),
             _ => Err(Error::config("BaseConfig.dataset", format!("one of {}", Self::NAMES.join(", ")), name)),
         }
     }
@@ -107,6 +112,7 @@ impl Dataset {
             Dataset::Moons(_) => "moons",
             Dataset::Circles(_) => "circles",
             Dataset::Checkerboard(_) => "checkerboard",
+            Dataset::PaintedFlowers(_) => "painted-flowers",
             Dataset::Own { label, .. } => label,
         }
     }
@@ -127,6 +133,7 @@ impl Dataset {
             Dataset::Moons(set) => Samples::Points(set),
             Dataset::Circles(set) => Samples::Points(set),
             Dataset::Checkerboard(set) => Samples::Points(set),
+            Dataset::PaintedFlowers(set) => Samples::Images(set),
             Dataset::Own { label, shape } => Samples::Own { label, shape },
         }
     }

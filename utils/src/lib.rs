@@ -8,6 +8,7 @@
 //! | [`display`] | pictures and HTML in the output of a notebook's cell, or in a file |
 //! | [`highlight`] | Rust source as coloured HTML |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
+//! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`atomic`] | files that appear whole or not at all |
 //!
 //! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between calls.
@@ -20,6 +21,7 @@ mod classify;
 pub mod display;
 pub mod gif;
 pub mod highlight;
+pub mod painted_flowers;
 mod palette;
 pub mod plots;
 pub mod progress;
