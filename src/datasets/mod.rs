@@ -6,6 +6,7 @@ mod dataloader;
 mod image_folder;
 mod images;
 mod moons;
+mod painted_flowers;
 mod spiral;
 mod swiss_roll;
 
@@ -21,6 +22,7 @@ pub use ddpm_utils::images::Fit;
 pub use image_folder::ImageFolder;
 pub use images::{ImageSet, LabelledImages};
 pub use moons::Moons;
+pub use painted_flowers::PaintedFlowers;
 pub use spiral::Spiral;
 pub use swiss_roll::SwissRoll;
 
@@ -56,6 +58,8 @@ pub enum Dataset {
     Checkerboard(Checkerboard),
     /// A folder of images.
     ImageFolder(ImageFolder),
+    /// Flowers of five kinds, painted by the project itself.
+    PaintedFlowers(PaintedFlowers),
     /// The reader's own data, which reaches the loader as a tensor: [`DataLoader::new`].
     Own {
         /// What to call it.
@@ -87,7 +91,8 @@ fn own(label: &str) -> Error {
 
 impl Dataset {
     /// The names that [`Dataset::from_name`] knows.
-    pub const NAMES: [&str; 6] = ["swiss-roll", "spiral", "moons", "circles", "checkerboard", "image-folder"];
+    pub const NAMES: [&str; 7] =
+        ["swiss-roll", "spiral", "moons", "circles", "checkerboard", "painted-flowers", "image-folder"];
 
     /// The set of that name with its default settings.
     ///
@@ -101,6 +106,7 @@ impl Dataset {
             "circles" => Ok(Dataset::Circles(Circles::default())),
             "checkerboard" => Ok(Dataset::Checkerboard(Checkerboard::default())),
             "image-folder" => Ok(Dataset::ImageFolder(ImageFolder::default())),
+            "painted-flowers" => Ok(Dataset::PaintedFlowers(PaintedFlowers::default())),
             _ => Err(Error::config("BaseConfig.dataset", format!("one of {}", Self::NAMES.join(", ")), name)),
         }
     }
@@ -114,6 +120,7 @@ impl Dataset {
             Dataset::Circles(_) => "circles",
             Dataset::Checkerboard(_) => "checkerboard",
             Dataset::ImageFolder(_) => "image-folder",
+            Dataset::PaintedFlowers(_) => "painted-flowers",
             Dataset::Own { label, .. } => label,
         }
     }
@@ -135,6 +142,7 @@ impl Dataset {
             Dataset::Circles(set) => Samples::Points(set),
             Dataset::Checkerboard(set) => Samples::Points(set),
             Dataset::ImageFolder(set) => Samples::Images(set),
+            Dataset::PaintedFlowers(set) => Samples::Images(set),
             Dataset::Own { label, shape } => Samples::Own { label, shape },
         }
     }

@@ -9,6 +9,7 @@
 //! | [`highlight`] | Rust source as coloured HTML |
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
+//! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`atomic`] | files that appear whole or not at all |
 //!
 //! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between calls.
@@ -22,6 +23,7 @@ pub mod display;
 pub mod gif;
 pub mod highlight;
 pub mod images;
+pub mod painted_flowers;
 mod palette;
 pub mod plots;
 pub mod progress;
