@@ -32,6 +32,8 @@ pub struct TrainingConfig {
     pub epochs: usize,
     /// Samples a step.
     pub batch_size: usize,
+    /// Samples held out of training, to measure the validation loss on; 0 for none.
+    pub validation_samples: usize,
     /// Epochs from one checkpoint to the next.
     pub checkpoint_period: usize,
     /// Samples drawn at each checkpoint.
@@ -60,6 +62,7 @@ impl Default for TrainingConfig {
             reverse_variance: ReverseVariance::Beta,
             epochs: 100,
             batch_size: 512,
+            validation_samples: 0,
             checkpoint_period: 20,
             sample_amount: 100,
             inference_type: InferType::Plot,
