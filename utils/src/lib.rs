@@ -9,6 +9,8 @@
 //! | [`highlight`] | Rust source as coloured HTML |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
 //! | [`atomic`] | files that appear whole or not at all |
+//! | [`npy`] | NumPy's arrays in files |
+//! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
 //!
 //! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between calls.
 
@@ -20,8 +22,10 @@ mod classify;
 pub mod display;
 pub mod gif;
 pub mod highlight;
+pub mod npy;
 mod palette;
 pub mod plots;
 pub mod progress;
 mod progress_line;
 mod throttle;
+pub mod torch_file;
