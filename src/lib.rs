@@ -84,7 +84,8 @@ pub mod prelude {
     };
     pub use crate::constants::{ConstantsManager, ReverseVariance};
     pub use crate::datasets::{
-        Checkerboard, Circles, DataLoader, Dataset, Moons, PointSet, Spiral, SwissRoll, get_dataloader,
+        Checkerboard, Circles, DataLoader, Dataset, Fit, ImageFolder, ImageSet, LabelledImages, Moons, PaintedFlowers,
+        PointSet, Spiral, SwissRoll, get_dataloader,
     };
     pub use crate::device::DeviceChoice;
     pub use crate::ema::Ema;

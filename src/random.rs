@@ -24,6 +24,8 @@ pub(crate) enum Stream {
     Picture = 8,
     /// Which images of an epoch are mirrored.
     Flips = 9,
+    /// The painted flowers, an item each.
+    Painting = 10,
 }
 
 /// A generator whose numbers are the same on every machine.

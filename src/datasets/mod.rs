@@ -3,8 +3,10 @@
 mod checkerboard;
 mod circles;
 mod dataloader;
+mod image_folder;
 mod images;
 mod moons;
+mod painted_flowers;
 mod spiral;
 mod swiss_roll;
 
@@ -16,8 +18,11 @@ use serde::{Deserialize, Serialize};
 pub use checkerboard::Checkerboard;
 pub use circles::Circles;
 pub use dataloader::{DataLoader, get_dataloader};
+pub use ddpm_utils::images::Fit;
+pub use image_folder::ImageFolder;
 pub use images::{ImageSet, LabelledImages};
 pub use moons::Moons;
+pub use painted_flowers::PaintedFlowers;
 pub use spiral::Spiral;
 pub use swiss_roll::SwissRoll;
 
@@ -51,6 +56,10 @@ pub enum Dataset {
     Circles(Circles),
     /// The dark squares of a board.
     Checkerboard(Checkerboard),
+    /// A folder of images.
+    ImageFolder(ImageFolder),
+    /// Flowers of five kinds, painted by the project itself.
+    PaintedFlowers(PaintedFlowers),
     /// The reader's own data, which reaches the loader as a tensor: [`DataLoader::new`].
     Own {
         /// What to call it.
@@ -82,7 +91,8 @@ fn own(label: &str) -> Error {
 
 impl Dataset {
     /// The names that [`Dataset::from_name`] knows.
-    pub const NAMES: [&str; 5] = ["swiss-roll", "spiral", "moons", "circles", "checkerboard"];
+    pub const NAMES: [&str; 7] =
+        ["swiss-roll", "spiral", "moons", "circles", "checkerboard", "painted-flowers", "image-folder"];
 
     /// The set of that name with its default settings.
     ///
@@ -95,6 +105,8 @@ impl Dataset {
             "moons" => Ok(Dataset::Moons(Moons::default())),
             "circles" => Ok(Dataset::Circles(Circles::default())),
             "checkerboard" => Ok(Dataset::Checkerboard(Checkerboard::default())),
+            "image-folder" => Ok(Dataset::ImageFolder(ImageFolder::default())),
+            "painted-flowers" => Ok(Dataset::PaintedFlowers(PaintedFlowers::default())),
             _ => Err(Error::config("BaseConfig.dataset", format!("one of {}", Self::NAMES.join(", ")), name)),
         }
     }
@@ -107,6 +119,8 @@ impl Dataset {
             Dataset::Moons(_) => "moons",
             Dataset::Circles(_) => "circles",
             Dataset::Checkerboard(_) => "checkerboard",
+            Dataset::ImageFolder(_) => "image-folder",
+            Dataset::PaintedFlowers(_) => "painted-flowers",
             Dataset::Own { label, .. } => label,
         }
     }
@@ -127,6 +141,8 @@ impl Dataset {
             Dataset::Moons(set) => Samples::Points(set),
             Dataset::Circles(set) => Samples::Points(set),
             Dataset::Checkerboard(set) => Samples::Points(set),
+            Dataset::ImageFolder(set) => Samples::Images(set),
+            Dataset::PaintedFlowers(set) => Samples::Images(set),
             Dataset::Own { label, shape } => Samples::Own { label, shape },
         }
     }

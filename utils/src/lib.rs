@@ -7,7 +7,9 @@
 //! | [`gif`] | GIF files of any images of one size |
 //! | [`display`] | pictures and HTML in the output of a notebook's cell, or in a file |
 //! | [`highlight`] | Rust source as coloured HTML |
+//! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
+//! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`atomic`] | files that appear whole or not at all |
 //! | [`npy`] | NumPy's arrays in files |
 //! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
@@ -22,7 +24,9 @@ mod classify;
 pub mod display;
 pub mod gif;
 pub mod highlight;
+pub mod images;
 pub mod npy;
+pub mod painted_flowers;
 mod palette;
 pub mod plots;
 pub mod progress;

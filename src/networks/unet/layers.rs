@@ -1,7 +1,7 @@
 //! The layers that the U-Net is built from. Each computes in the precision of its input, from weights in f32.
 
 use tch::nn::{Init, Path};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::config::GROUPS;
 
@@ -90,7 +90,8 @@ impl Norm {
     /// Shaped like `x`, `[N, C, H, W]`; mean and variance are taken in f32.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         const EPS: f64 = 1e-5;
-        let normed = x.to_kind(Kind::Float).group_norm(GROUPS, Some(&self.weight), Some(&self.bias), EPS, true);
-        normed.to_kind(x.kind())
+        let norm = |x: &Tensor| x.group_norm(GROUPS, Some(&self.weight), Some(&self.bias), EPS, true);
+        // On a CPU libtorch takes bf16 with weights in f32, and sums in f32 by itself.
+        if x.device() == Device::Cpu { norm(x) } else { norm(&x.to_kind(Kind::Float)).to_kind(x.kind()) }
     }
 }
