@@ -53,6 +53,7 @@ pub mod metrics;
 pub mod model_manager;
 pub mod networks;
 pub mod optim;
+pub mod prediction;
 pub mod progress;
 pub mod sampling;
 pub mod schedule;
@@ -65,9 +66,11 @@ pub mod visualize;
 
 mod checkpoint;
 mod model_folder;
+mod original;
 mod parameters;
 mod points;
 mod random;
+mod tensor_file;
 mod threads;
 
 pub use error::{Error, Result};
@@ -92,10 +95,10 @@ pub mod prelude {
     pub use crate::forward::{forward_diffusion, forward_step};
     pub use crate::inference_logger::{InferType, InferenceLogger};
     pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
-    pub use crate::model_manager::ModelManager;
-    pub use crate::model_manager::Weights;
+    pub use crate::model_manager::{ImportOptions, ModelManager, StorageKind, Weights};
     pub use crate::networks::{Denoiser, Fnn, Inside, TimeEmbedding, Unet, UnetSummary, get_model, parameter_count};
     pub use crate::optim::AdamW;
+    pub use crate::prediction::predict;
     pub use crate::progress::show_progress;
     pub use crate::sampling::{ChainState, ReverseChain, generate_samples, reverse_step};
     pub use crate::schedule::NoiseSchedule;

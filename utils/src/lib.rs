@@ -11,6 +11,8 @@
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
 //! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`atomic`] | files that appear whole or not at all |
+//! | [`npy`] | NumPy's arrays in files |
+//! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
 //!
 //! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between calls.
 
@@ -23,9 +25,11 @@ pub mod display;
 pub mod gif;
 pub mod highlight;
 pub mod images;
+pub mod npy;
 pub mod painted_flowers;
 mod palette;
 pub mod plots;
 pub mod progress;
 mod progress_line;
 mod throttle;
+pub mod torch_file;
