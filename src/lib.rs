@@ -12,9 +12,9 @@
 //! | [`constants`] | everything that follows from `beta_t` |
 //! | [`forward`] | from data to noise: `forward_diffusion` |
 //! | [`datasets`] | what to learn, and the loader that serves it |
-//! | [`networks`] | what learns it: `Denoiser`, `Fnn` |
+//! | [`networks`] | what learns it: `Denoiser`, `Fnn`, `Unet` |
 //! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
-//! | [`training`], [`training_state`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, and a bar for it |
+//! | [`training`], [`training_state`], [`validation`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, how good it is on data that it does not see, and a bar for it |
 //! | [`sampling`] | Algorithm 2: `generate_samples` |
 //! | [`inference_logger`] | what becomes of samples |
 //! | [`metrics`] | how good they are |
@@ -53,6 +53,7 @@ pub mod metrics;
 pub mod model_manager;
 pub mod networks;
 pub mod optim;
+pub mod prediction;
 pub mod progress;
 pub mod sampling;
 pub mod schedule;
@@ -60,13 +61,16 @@ pub mod show_source;
 pub mod training;
 pub mod training_run;
 pub mod training_state;
+pub mod validation;
 pub mod visualize;
 
 mod checkpoint;
 mod model_folder;
+mod original;
 mod parameters;
 mod points;
 mod random;
+mod tensor_file;
 mod threads;
 
 pub use error::{Error, Result};
@@ -76,11 +80,13 @@ pub mod prelude {
     pub use ddpm_utils::display::{Html, Picture};
     pub use tch::{self, Device, Kind, Tensor, nn};
 
-    pub use crate::config::{BaseConfig, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, TrainingConfig};
+    pub use crate::config::{
+        BaseConfig, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, Precision, TrainingConfig, UnetConfig,
+    };
     pub use crate::constants::{ConstantsManager, ReverseVariance};
     pub use crate::datasets::{
         Checkerboard, Cifar10, Cifar100, Circles, DataLoader, Dataset, FashionMnist, Fit, Flowers, ImageFolder,
-        ImageSet, LabelledImages, Mnist, Moons, PointSet, Spiral, Split, SwissRoll, get_dataloader,
+        ImageSet, LabelledImages, Mnist, Moons, PaintedFlowers, PointSet, Spiral, Split, SwissRoll, get_dataloader,
     };
     pub use crate::device::DeviceChoice;
     pub use crate::ema::Ema;
@@ -89,10 +95,10 @@ pub mod prelude {
     pub use crate::forward::{forward_diffusion, forward_step};
     pub use crate::inference_logger::{InferType, InferenceLogger};
     pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
-    pub use crate::model_manager::ModelManager;
-    pub use crate::model_manager::Weights;
-    pub use crate::networks::{Denoiser, Fnn, TimeEmbedding, get_model, parameter_count};
+    pub use crate::model_manager::{ImportOptions, ModelManager, StorageKind, Weights};
+    pub use crate::networks::{Denoiser, Fnn, Inside, TimeEmbedding, Unet, UnetSummary, get_model, parameter_count};
     pub use crate::optim::AdamW;
+    pub use crate::prediction::predict;
     pub use crate::progress::show_progress;
     pub use crate::sampling::{ChainState, ReverseChain, generate_samples, reverse_step};
     pub use crate::schedule::NoiseSchedule;
@@ -100,6 +106,7 @@ pub mod prelude {
     pub use crate::training::{EpochLoss, StepReport, train_one_epoch};
     pub use crate::training_run::train;
     pub use crate::training_state::TrainingState;
+    pub use crate::validation::validation_loss;
     pub use crate::visualize::{
         visualize_data, visualize_forward, visualize_score_field, visualize_training, visualize_variance_schedule,
     };

@@ -11,6 +11,7 @@ mod image_folder;
 mod images;
 mod mnist;
 mod moons;
+mod painted_flowers;
 mod spiral;
 mod swiss_roll;
 
@@ -31,6 +32,7 @@ pub use image_folder::ImageFolder;
 pub use images::{ImageSet, LabelledImages, Split};
 pub use mnist::Mnist;
 pub use moons::Moons;
+pub use painted_flowers::PaintedFlowers;
 pub use spiral::Spiral;
 pub use swiss_roll::SwissRoll;
 
@@ -76,6 +78,8 @@ pub enum Dataset {
     Cifar10(Cifar10),
     /// Small photographs of a hundred kinds of things.
     Cifar100(Cifar100),
+    /// Flowers of five kinds, painted by the project itself.
+    PaintedFlowers(PaintedFlowers),
     /// The reader's own data, which reaches the loader as a tensor: [`DataLoader::new`].
     Own {
         /// What to call it.
@@ -107,12 +111,13 @@ fn own(label: &str) -> Error {
 
 impl Dataset {
     /// The names that [`Dataset::from_name`] knows.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 12] = [
         "swiss-roll",
         "spiral",
         "moons",
         "circles",
         "checkerboard",
+        "painted-flowers",
         "image-folder",
         "flowers",
         "mnist",
@@ -138,6 +143,7 @@ impl Dataset {
             "fashion-mnist" => Ok(Dataset::FashionMnist(FashionMnist::default())),
             "cifar10" => Ok(Dataset::Cifar10(Cifar10::default())),
             "cifar100" => Ok(Dataset::Cifar100(Cifar100::default())),
+            "painted-flowers" => Ok(Dataset::PaintedFlowers(PaintedFlowers::default())),
             _ => Err(Error::config("BaseConfig.dataset", format!("one of {}", Self::NAMES.join(", ")), name)),
         }
     }
@@ -156,6 +162,7 @@ impl Dataset {
             Dataset::FashionMnist(_) => "fashion-mnist",
             Dataset::Cifar10(_) => "cifar10",
             Dataset::Cifar100(_) => "cifar100",
+            Dataset::PaintedFlowers(_) => "painted-flowers",
             Dataset::Own { label, .. } => label,
         }
     }
@@ -182,6 +189,7 @@ impl Dataset {
             Dataset::FashionMnist(set) => Samples::Images(set),
             Dataset::Cifar10(set) => Samples::Images(set),
             Dataset::Cifar100(set) => Samples::Images(set),
+            Dataset::PaintedFlowers(set) => Samples::Images(set),
             Dataset::Own { label, shape } => Samples::Own { label, shape },
         }
     }

@@ -9,8 +9,11 @@
 //! | [`highlight`] | Rust source as coloured HTML |
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
+//! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`download`], [`hash`], [`unpack`] | archives from the network: resumed, checked, and unpacked within their folder |
 //! | [`atomic`] | files that appear whole or not at all |
+//! | [`npy`] | NumPy's arrays in files |
+//! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
 //!
 //! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between calls.
 
@@ -25,9 +28,12 @@ pub mod gif;
 pub mod hash;
 pub mod highlight;
 pub mod images;
+pub mod npy;
+pub mod painted_flowers;
 mod palette;
 pub mod plots;
 pub mod progress;
 mod progress_line;
 mod throttle;
+pub mod torch_file;
 pub mod unpack;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use ddpm_utils::atomic::write_atomic;
+use ddpm_utils::npy::npy_bytes;
 
 /// A file to write samples to.
 #[derive(Clone)]
@@ -36,6 +37,12 @@ impl Output {
             }
         };
         Ok(Self { path, format })
+    }
+
+    /// As [`Output::parse`], for an array alone.
+    pub fn parse_npy(text: &str) -> Result<Self, String> {
+        let output = Self::parse(text)?;
+        if output.format == Format::Npy { Ok(output) } else { Err("expected a name ending in .npy".to_owned()) }
     }
 
     pub fn path(&self) -> &Path {
@@ -72,7 +79,7 @@ impl Output {
 
     pub fn write(&self, samples: &Tensor, seed: u64, timesteps: usize, picture: Option<&Picture>) -> Result<()> {
         match (self.format, picture) {
-            (Format::Npy, _) => Ok(write_atomic(&self.path, &npy(samples)?)?),
+            (Format::Npy, _) => self.write_npy(samples),
             (Format::Json, _) => {
                 let values: Vec<Vec<f32>> = Vec::try_from(samples.to_device(Device::Cpu))?;
                 let json = serde_json::json!({ "seed": seed, "timesteps": timesteps, "samples": values });
@@ -82,6 +89,11 @@ impl Output {
             (_, None) => Err(Error::Unsupported("no picture was made of these samples".to_owned())),
         }
     }
+
+    /// Writes a tensor of any shape as `.npy`, whatever the ending says.
+    pub fn write_npy(&self, values: &Tensor) -> Result<()> {
+        Ok(write_atomic(&self.path, &npy(values)?)?)
+    }
 }
 
 fn tempfile_in(folder: &Path) -> std::io::Result<()> {
@@ -90,16 +102,10 @@ fn tempfile_in(folder: &Path) -> std::io::Result<()> {
     std::fs::remove_file(probe)
 }
 
-/// NumPy's format, version 1.0: a magic string, the length of a header padded to 64 bytes, the header, the values.
+/// The values as a `.npy` file.
 fn npy(samples: &Tensor) -> Result<Vec<u8>> {
-    let shape: Vec<String> = samples.size().iter().map(|size| format!("{size},")).collect();
-    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", shape.join(" "));
-    let padded = (header.len() + 11).next_multiple_of(64) - 10;
-    let mut file = b"\x93NUMPY\x01\x00".to_vec();
-    file.extend((padded as u16).to_le_bytes());
-    file.extend(format!("{header:<width$}\n", width = padded - 1).as_bytes());
+    let shape: Vec<usize> = samples.size().iter().map(|size| *size as usize).collect();
     let flat = samples.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
     let values: Vec<f32> = Vec::try_from(flat)?;
-    file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-    Ok(file)
+    npy_bytes(&shape, &values).map_err(|error| Error::Unsupported(error.to_string()))
 }

@@ -1,0 +1,145 @@
+//! Painted flowers: the images that come with the project, for all that runs without a download.
+
+use ddpm_utils::painted_flowers::{Flower, paint_flower};
+use ndarray::{Array4, ArrayViewMut3};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::config::require;
+use crate::datasets::{ImageSet, LabelledImages};
+use crate::error::{Error, Result};
+use crate::random::{self, Stream};
+
+/// Daisies, dandelions, roses, sunflowers and tulips, each as often as the others, painted by the project itself.
+///
+/// Image `k` follows from the seed, the size and `k` alone, on every machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PaintedFlowers {
+    /// Height and width of an image, in pixels: 8 to 1024.
+    pub size: [i64; 2],
+    /// Whether training mirrors every other image.
+    pub flips: bool,
+}
+
+impl Default for PaintedFlowers {
+    fn default() -> Self {
+        Self { size: [32, 32], flips: true }
+    }
+}
+
+/// What the images may take of the memory, in bytes.
+const MOST_BYTES: usize = 16 << 30;
+
+impl ImageSet for PaintedFlowers {
+    fn shape(&self) -> [i64; 3] {
+        [3, self.size[0], self.size[1]]
+    }
+
+    fn flips(&self) -> bool {
+        self.flips
+    }
+
+    fn load(&self, n: usize, seed: u64) -> Result<LabelledImages> {
+        self.validate()?;
+        let [height, width] = self.size.map(|side| side as usize);
+        let image_bytes = 3 * height * width;
+        let fitting = MOST_BYTES / image_bytes;
+        if n > fitting {
+            let expected = format!("at most {fitting} images of {height} x {width} pixels, which take 16 GiB");
+            return Err(Error::config("BaseConfig.dataset_size", expected, n));
+        }
+        let kind = |k: usize| k % Flower::ALL.len();
+        let mut bytes = vec![0; n * image_bytes];
+        bytes.par_chunks_exact_mut(image_bytes).enumerate().try_for_each(|(k, bytes)| -> Result<()> {
+            let mut rng = random::generator(random::derive(seed, Stream::Painting, k as u64));
+            let image = ArrayViewMut3::from_shape((3, height, width), bytes).map_err(impossible)?;
+            Ok(paint_flower(Flower::ALL[kind(k)], &mut rng, image)?)
+        })?;
+        Ok(LabelledImages {
+            pixels: Array4::from_shape_vec((n, 3, height, width), bytes).map_err(impossible)?,
+            labels: (0..n).map(kind).collect(),
+            classes: Flower::ALL.map(|flower| flower.name().to_owned()).to_vec(),
+            remarks: vec![format!(
+                "{n} painted flowers of {height} x {width} pixels: {} MB",
+                n * image_bytes / 1_000_000
+            )],
+        })
+    }
+
+    fn validate(&self) -> Result<()> {
+        let possible = self.size.iter().all(|side| (8..=1024).contains(side));
+        require(possible, "PaintedFlowers.size", "a height and a width of 8 to 1024 pixels", format!("{:?}", self.size))
+    }
+}
+
+fn impossible(error: ndarray::ShapeError) -> Error {
+    Error::Unsupported(format!("painted flowers of this size: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Axis};
+
+    use super::*;
+
+    #[test]
+    fn an_image_follows_from_the_seed_and_its_index() {
+        let set = PaintedFlowers { size: [16, 24], flips: true };
+        let images = set.load(23, 5).unwrap();
+        assert_eq!(images.pixels.dim(), (23, 3, 16, 24));
+        let fewer = set.load(7, 5).unwrap();
+        assert!(images.pixels.slice(ndarray::s![..7, .., .., ..]) == fewer.pixels);
+        assert!(set.load(7, 6).unwrap().pixels != fewer.pixels);
+        let firsts = [0, 1, 2, 3, 4].map(|label| images.labels.iter().filter(|l| **l == label).count());
+        assert_eq!(firsts, [5, 5, 5, 4, 4]);
+        assert_eq!(images.classes, ["daisy", "dandelion", "rose", "sunflower", "tulip"]);
+    }
+
+    /// Another painter, or another version of a library that changes what is painted, would change what the course's
+    /// models were trained on.
+    #[test]
+    fn the_pictures_are_those_that_they_were() {
+        let images = PaintedFlowers::default().load(50, 0).unwrap();
+        let fold = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        let fingerprint = images.pixels.iter().fold(0xcbf2_9ce4_8422_2325, fold);
+        assert_eq!(format!("{fingerprint:016x}"), "869958e6c9ea7c5d");
+    }
+
+    /// The nearest of the kinds' mean images: far less than a network sees, and already far better than chance (0.2).
+    #[test]
+    fn the_kinds_differ() {
+        let set = PaintedFlowers { size: [16, 16], flips: true };
+        let flat = |seed| {
+            let images = set.load(500, seed).unwrap();
+            let pixels = images.pixels.mapv(f32::from).into_shape_with_order((500, 768)).unwrap();
+            (pixels, images.labels)
+        };
+        let ((seen, labels), (unseen, truth)) = (flat(1), flat(2));
+        let of_kind = |kind: usize| (0..500).filter(|i| labels[*i] == kind).collect::<Vec<_>>();
+        let centres: Vec<Array1<f32>> =
+            (0..5).map(|kind| seen.select(Axis(0), &of_kind(kind)).mean_axis(Axis(0)).unwrap()).collect();
+        let nearest = |image: ndarray::ArrayView1<f32>| {
+            let distance = |kind: &usize| (&image - &centres[*kind]).mapv(|d| d * d).sum();
+            (0..5).min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap()
+        };
+        let right = unseen.rows().into_iter().zip(&truth).filter(|(image, kind)| nearest(*image) == **kind).count();
+        assert!(right > 200, "{right} of 500");
+    }
+
+    #[test]
+    fn any_size_within_the_limits_is_painted() {
+        for size in [[8, 8], [8, 1024], [96, 32], [13, 57]] {
+            let images = PaintedFlowers { size, flips: false }.load(10, 0).unwrap();
+            for image in images.pixels.outer_iter() {
+                assert!(image.iter().max() > image.iter().min(), "{size:?}");
+            }
+        }
+        for size in [[7, 32], [32, 1025], [0, 0], [-8, 8]] {
+            let error = PaintedFlowers { size, flips: false }.load(1, 0).unwrap_err().to_string();
+            assert!(error.contains("8 to 1024"), "{error}");
+        }
+        let error = PaintedFlowers { size: [1024, 1024], flips: true }.load(10_000, 0).unwrap_err().to_string();
+        assert!(error.contains("dataset_size") && error.contains("5461"), "{error}");
+    }
+}
