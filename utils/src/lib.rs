@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`plots`] | scatter plots, panels of them, vector fields, line charts; all in one look |
 //! | [`animation`] | crowds of points that move, as GIFs |
+//! | [`images`] | grids of images, and films of grids |
 //! | [`gif`] | GIF files of any images of one size |
 //! | [`display`] | pictures and HTML in the output of a notebook's cell, or in a file |
 //! | [`highlight`] | Rust source as coloured HTML |
@@ -20,7 +21,9 @@ pub mod atomic;
 mod classify;
 pub mod display;
 pub mod gif;
+mod gif_of_photographs;
 pub mod highlight;
+pub mod images;
 pub mod painted_flowers;
 mod palette;
 pub mod plots;
