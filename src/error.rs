@@ -178,6 +178,10 @@ pub enum Error {
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
 
+    /// A folder of images cannot be read, or holds none.
+    #[error(transparent)]
+    Images(#[from] ddpm_utils::images::ImagesError),
+
     /// A picture could not be drawn.
     #[error(transparent)]
     Plot(#[from] ddpm_utils::plots::PlotError),

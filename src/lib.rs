@@ -12,7 +12,7 @@
 //! | [`constants`] | everything that follows from `beta_t` |
 //! | [`forward`] | from data to noise: `forward_diffusion` |
 //! | [`datasets`] | what to learn, and the loader that serves it |
-//! | [`networks`] | what learns it: `Denoiser`, `Fnn` |
+//! | [`networks`] | what learns it: `Denoiser`, `Fnn`, `Unet` |
 //! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
 //! | [`training`], [`training_state`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, and a bar for it |
 //! | [`sampling`] | Algorithm 2: `generate_samples` |
@@ -76,10 +76,13 @@ pub mod prelude {
     pub use ddpm_utils::display::{Html, Picture};
     pub use tch::{self, Device, Kind, Tensor, nn};
 
-    pub use crate::config::{BaseConfig, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, TrainingConfig};
+    pub use crate::config::{
+        BaseConfig, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, Precision, TrainingConfig, UnetConfig,
+    };
     pub use crate::constants::{ConstantsManager, ReverseVariance};
     pub use crate::datasets::{
-        Checkerboard, Circles, DataLoader, Dataset, Moons, PaintedFlowers, PointSet, Spiral, SwissRoll, get_dataloader,
+        Checkerboard, Circles, DataLoader, Dataset, Fit, ImageFolder, ImageSet, LabelledImages, Moons, PaintedFlowers,
+        PointSet, Spiral, SwissRoll, get_dataloader,
     };
     pub use crate::device::DeviceChoice;
     pub use crate::ema::Ema;
@@ -90,7 +93,7 @@ pub mod prelude {
     pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
     pub use crate::model_manager::ModelManager;
     pub use crate::model_manager::Weights;
-    pub use crate::networks::{Denoiser, Fnn, TimeEmbedding, get_model, parameter_count};
+    pub use crate::networks::{Denoiser, Fnn, Inside, TimeEmbedding, Unet, UnetSummary, get_model, parameter_count};
     pub use crate::optim::AdamW;
     pub use crate::progress::show_progress;
     pub use crate::sampling::{ChainState, ReverseChain, generate_samples, reverse_step};

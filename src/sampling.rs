@@ -5,7 +5,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
 use crate::inference_logger::InferenceLogger;
-use crate::networks::{Denoiser, check_fits, predict_checked};
+use crate::networks::{Denoiser, check_fits, check_prediction};
 use crate::random::{self, Stream};
 use crate::threads::FewThreads;
 
@@ -54,7 +54,8 @@ pub fn reverse_step(
     let (beta, alpha_bar, sigma) = (constants.beta(t), constants.alpha_cumulative(t), constants.sigma(t));
     let alpha = 1.0 - beta;
 
-    let eps_theta = predict_checked(model, x_t, &constants.same_timestep(t, x_t.size()[0]))?;
+    let t_of_each = constants.same_timestep(t, x_t.size()[0]);
+    let eps_theta = check_prediction(model.predict_noise(x_t, &t_of_each), x_t)?;
     let mean = (x_t - beta / (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha.sqrt();
     let x_prev = if t > 1 { mean + sigma * x_t.randn_like() } else { mean };
 

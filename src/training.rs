@@ -10,7 +10,7 @@ use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
 use crate::forward::forward_diffusion;
-use crate::networks::{Denoiser, check_fits, predict_checked};
+use crate::networks::{Denoiser, check_fits, check_prediction};
 use crate::threads::FewThreads;
 use crate::training_state::{Descent, TrainingState};
 
@@ -85,7 +85,7 @@ pub fn train_one_epoch(
         state.seed_step();
         let t = constants.sample_timesteps(x0.size()[0]);
         let (x_t, eps) = forward_diffusion(constants, &x0, &t)?;
-        let eps_theta = predict_checked(model, &x_t, &t)?;
+        let eps_theta = check_prediction(model.predict_noise_in_training(&x_t, &t), &x_t)?;
         let loss = eps_theta.mse_loss(&eps, Reduction::Mean);
         let descent = state.descend(&loss, dataloader.batches())?;
 

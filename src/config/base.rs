@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{MANY, require};
+use crate::config::{MANY, Precision, require};
 use crate::datasets::Dataset;
 use crate::device::DeviceChoice;
 use crate::error::Result;
@@ -15,6 +15,8 @@ use crate::error::Result;
 pub struct BaseConfig {
     /// Where to compute.
     pub device: DeviceChoice,
+    /// In which numbers.
+    pub precision: Precision,
     /// The data to learn.
     pub dataset: Dataset,
     /// How many samples of it to train on.
@@ -30,6 +32,7 @@ impl Default for BaseConfig {
     fn default() -> Self {
         Self {
             device: DeviceChoice::Auto,
+            precision: Precision::Auto,
             dataset: Dataset::default(),
             dataset_size: 100_000,
             seed: 0,

@@ -4,13 +4,18 @@
 mod base;
 mod model;
 mod network;
+mod precision;
 mod training;
+mod unet;
 
 pub use base::BaseConfig;
 pub use model::ModelConfig;
 pub(crate) use model::differences;
 pub use network::{FnnConfig, NetworkConfig};
+pub use precision::Precision;
 pub use training::{LearningRateSchedule, TrainingConfig};
+pub use unet::UnetConfig;
+pub(crate) use unet::{GROUPS, HEADS};
 
 use crate::error::{Error, Result};
 

@@ -30,9 +30,7 @@ impl ModelConfig {
         self.network.validate()?;
         self.training.validate()?;
         let shape = self.base.dataset.shape();
-        if let NetworkConfig::Fnn(fnn) = &self.network {
-            fnn.check_fits(&self.base.dataset)?;
-        }
+        self.network.check_fits(&self.base.dataset)?;
         let (kind, points) = (self.training.inference_type, shape.len() == 1);
         let fits = match kind {
             InferType::Image => false,
@@ -64,8 +62,16 @@ impl ModelConfig {
 
 /// What the weights depend on and the two do not agree in.
 pub(crate) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<Vec<String>> {
-    const FREE: [&str; 6] =
-        ["device", "reverse_variance", "epochs", "checkpoint_period", "sample_amount", "inference_type"];
+    const FREE: [&str; 8] = [
+        "device",
+        "precision",
+        "path",
+        "reverse_variance",
+        "epochs",
+        "checkpoint_period",
+        "sample_amount",
+        "inference_type",
+    ];
     let flat = |config: &ModelConfig| -> Result<_> {
         let value = serde_json::to_value(config).map_err(|e| Error::Unsupported(e.to_string()))?;
         let mut leaves = Vec::new();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::require;
+use crate::config::{UnetConfig, require};
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 
@@ -41,8 +41,7 @@ impl FnnConfig {
 }
 
 impl FnnConfig {
-    /// Refuses data that this network cannot take.
-    pub(crate) fn check_fits(&self, dataset: &Dataset) -> Result<()> {
+    fn check_fits(&self, dataset: &Dataset) -> Result<()> {
         match dataset.shape()[..] {
             [width] if width == self.input_width => Ok(()),
             [width] => {
@@ -59,11 +58,13 @@ impl FnnConfig {
 }
 
 /// Which network, with its configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkConfig {
     /// [`Fnn`](crate::networks::Fnn), for points.
     Fnn(FnnConfig),
+    /// [`Unet`](crate::networks::Unet), for images.
+    Unet(UnetConfig),
     /// A network of the reader's own that implements [`Denoiser`](crate::networks::Denoiser), known by its name.
     Own(String),
 }
@@ -80,6 +81,12 @@ impl From<FnnConfig> for NetworkConfig {
     }
 }
 
+impl From<UnetConfig> for NetworkConfig {
+    fn from(config: UnetConfig) -> Self {
+        NetworkConfig::Unet(config)
+    }
+}
+
 impl NetworkConfig {
     /// Refuses values that cannot work.
     ///
@@ -88,6 +95,27 @@ impl NetworkConfig {
     pub fn validate(&self) -> Result<()> {
         match self {
             NetworkConfig::Fnn(config) => config.validate(),
+            NetworkConfig::Unet(config) => config.validate(),
+            NetworkConfig::Own(_) => Ok(()),
+        }
+    }
+
+    /// Refuses data that this network cannot take.
+    pub(crate) fn check_fits(&self, dataset: &Dataset) -> Result<()> {
+        match self {
+            NetworkConfig::Fnn(config) => config.check_fits(dataset),
+            NetworkConfig::Unet(config) => {
+                let shape = dataset.shape();
+                if shape == config.image_shape {
+                    return Ok(());
+                }
+                if shape.len() != 3 {
+                    let problem = format!("the U-Net takes images, [N, C, H, W]; {} has points", dataset.name());
+                    return Err(Error::Unsupported(problem));
+                }
+                let expected = format!("{shape:?}, the shape of an image of {}", dataset.name());
+                Err(Error::config("UnetConfig.image_shape", expected, format!("{:?}", config.image_shape)))
+            }
             NetworkConfig::Own(_) => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 mod checkerboard;
 mod circles;
 mod dataloader;
+mod image_folder;
 mod images;
 mod moons;
 mod painted_flowers;
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub use checkerboard::Checkerboard;
 pub use circles::Circles;
 pub use dataloader::{DataLoader, get_dataloader};
+pub use ddpm_utils::images::Fit;
+pub use image_folder::ImageFolder;
 pub use images::{ImageSet, LabelledImages};
 pub use moons::Moons;
 pub use painted_flowers::PaintedFlowers;
@@ -53,6 +56,8 @@ pub enum Dataset {
     Circles(Circles),
     /// The dark squares of a board.
     Checkerboard(Checkerboard),
+    /// A folder of images.
+    ImageFolder(ImageFolder),
     /// Flowers of five kinds, painted by the project itself.
     PaintedFlowers(PaintedFlowers),
     /// The reader's own data, which reaches the loader as a tensor: [`DataLoader::new`].
@@ -86,7 +91,8 @@ fn own(label: &str) -> Error {
 
 impl Dataset {
     /// The names that [`Dataset::from_name`] knows.
-    pub const NAMES: [&str; 6] = ["swiss-roll", "spiral", "moons", "circles", "checkerboard", "painted-flowers"];
+    pub const NAMES: [&str; 7] =
+        ["swiss-roll", "spiral", "moons", "circles", "checkerboard", "image-folder", "painted-flowers"];
 
     /// The set of that name with its default settings.
     ///
@@ -99,6 +105,7 @@ impl Dataset {
             "moons" => Ok(Dataset::Moons(Moons::default())),
             "circles" => Ok(Dataset::Circles(Circles::default())),
             "checkerboard" => Ok(Dataset::Checkerboard(Checkerboard::default())),
+            "image-folder" => Ok(Dataset::ImageFolder(ImageFolder::default())),
             "painted-flowers" => Ok(Dataset::PaintedFlowers(PaintedFlowers::default())),
             _ => Err(Error::config("BaseConfig.dataset", format!("one of {}", Self::NAMES.join(", ")), name)),
         }
@@ -112,6 +119,7 @@ impl Dataset {
             Dataset::Moons(_) => "moons",
             Dataset::Circles(_) => "circles",
             Dataset::Checkerboard(_) => "checkerboard",
+            Dataset::ImageFolder(_) => "image-folder",
             Dataset::PaintedFlowers(_) => "painted-flowers",
             Dataset::Own { label, .. } => label,
         }
@@ -133,6 +141,7 @@ impl Dataset {
             Dataset::Moons(set) => Samples::Points(set),
             Dataset::Circles(set) => Samples::Points(set),
             Dataset::Checkerboard(set) => Samples::Points(set),
+            Dataset::ImageFolder(set) => Samples::Images(set),
             Dataset::PaintedFlowers(set) => Samples::Images(set),
             Dataset::Own { label, shape } => Samples::Own { label, shape },
         }

@@ -2,11 +2,13 @@
 
 mod fnn;
 mod time_embedding;
+mod unet;
 
 use tch::{Tensor, nn};
 
 pub use fnn::Fnn;
 pub use time_embedding::TimeEmbedding;
+pub use unet::{Inside, Unet, UnetSummary};
 
 use crate::config::{BaseConfig, NetworkConfig};
 use crate::error::{Error, Result};
@@ -42,6 +44,14 @@ pub trait Denoiser {
     /// `x_t`: `[N, D]` or `[N, C, H, W]`, f32; `t`: `[N]` int64 in `1..=T`. Returns a tensor shaped like `x_t`.
     fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor;
 
+    /// As [`predict_noise`](Denoiser::predict_noise), while training: the place for dropout.
+    ///
+    /// # Shapes
+    /// As there.
+    fn predict_noise_in_training(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
+        self.predict_noise(x_t, t)
+    }
+
     /// The shape of one sample: `[D]` or `[C, H, W]`.
     fn sample_shape(&self) -> Vec<i64>;
 
@@ -59,11 +69,10 @@ pub fn get_model(base: &BaseConfig, config: &NetworkConfig) -> Result<Box<dyn De
     config.validate()?;
     let device = base.device.resolve()?;
     random::seed_libtorch(random::derive(base.seed, Stream::Weights, 0));
+    config.check_fits(&base.dataset)?;
     match config {
-        NetworkConfig::Fnn(config) => {
-            config.check_fits(&base.dataset)?;
-            Ok(Box::new(Fnn::new(config, device)?))
-        }
+        NetworkConfig::Fnn(config) => Ok(Box::new(Fnn::new(config, device)?)),
+        NetworkConfig::Unet(config) => Ok(Box::new(Unet::new(config, base.precision, device)?)),
         NetworkConfig::Own(name) => Err(Error::Unsupported(format!(
             "{name:?} is a network of your own: build it in a notebook, then load its weights with load_checkpoint; \
              the command line trains the built-in ones"
@@ -90,9 +99,8 @@ pub(crate) fn check_fits(model: &dyn Denoiser, what: &'static str, samples: &Ten
     Ok(())
 }
 
-/// The network's prediction, which has to be shaped like `x_t`: another shape would be broadcast without a word.
-pub(crate) fn predict_checked(model: &dyn Denoiser, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
-    let eps_theta = model.predict_noise(x_t, t);
+/// The prediction, which has to be shaped like `x_t`: another shape would be broadcast without a word.
+pub(crate) fn check_prediction(eps_theta: Tensor, x_t: &Tensor) -> Result<Tensor> {
     if eps_theta.size() == x_t.size() {
         return Ok(eps_theta);
     }
@@ -103,6 +111,10 @@ pub(crate) fn predict_checked(model: &dyn Denoiser, x_t: &Tensor, t: &Tensor) ->
 impl<D: Denoiser + ?Sized> Denoiser for Box<D> {
     fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
         (**self).predict_noise(x_t, t)
+    }
+
+    fn predict_noise_in_training(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
+        (**self).predict_noise_in_training(x_t, t)
     }
 
     fn sample_shape(&self) -> Vec<i64> {

@@ -18,9 +18,9 @@ impl TimeEmbedding {
     /// An embedding of `width` `E`, even and at least 4.
     pub fn new(width: i64, device: Device) -> Self {
         let half = width / 2;
-        let exponent = |i: i64| -(10_000.0_f64).ln() * i as f64 / (half - 1) as f64;
-        let frequencies: Vec<f64> = (0..half).map(|i| exponent(i).exp()).collect();
-        Self { frequencies: Tensor::from_slice(&frequencies).to_kind(Kind::Float).to_device(device) }
+        // In f32, and in this order, as PyTorch code does it: at t = 1000 the last bit of a frequency is seen.
+        let exponents = Tensor::arange(half, (Kind::Float, Device::Cpu)) * (-(10_000.0_f64).ln() / (half - 1) as f64);
+        Self { frequencies: exponents.exp().to_device(device) }
     }
 
     /// # Shapes

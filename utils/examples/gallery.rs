@@ -8,7 +8,7 @@ use std::time::Instant;
 use ddpm_utils::animation::ScatterAnimation;
 use ddpm_utils::display::Picture;
 use ddpm_utils::highlight::highlight_rust;
-use ddpm_utils::images::{ImageAnimation, ImageGrid, ImagePanel};
+use ddpm_utils::image_grids::{ImageAnimation, ImageGrid, ImagePanel};
 use ddpm_utils::painted_flowers::{Flower, paint_flower};
 use ddpm_utils::plots::{
     AxisScale, Limits, LineChart, LineStyle, Panel, ScatterPanels, ScatterPlot, Series, VectorField, line_charts,

@@ -1,10 +1,51 @@
-//! Pictures of images: grids of them, and films of grids.
+//! Image files of any common kind as bytes of one size and one number of channels, and folders full of them.
 //!
-//! Small images are enlarged pixel by pixel, so that each is seen as it is; large ones are averaged down.
+//! Whatever a file holds (grey, palette, alpha, CMYK, 16 bits a channel, a camera that was held sideways), what comes
+//! out is upright RGB or grey, 8 bits a channel, and scaled as PIL scales with `Image.BICUBIC`.
 
-mod animation;
-mod block;
-mod grid;
+mod color;
+mod decode;
+mod error;
+mod folder;
+mod jpeg;
+mod load;
+mod memory;
+mod resize;
 
-pub use animation::{ImageAnimation, ImagePanel};
-pub use grid::ImageGrid;
+pub use error::{FileError, ImagesError};
+pub use folder::{Folder, ImageFile};
+pub use load::{Loaded, load_files};
+pub use memory::check_memory;
+pub use resize::Fit;
+
+use std::path::Path;
+
+/// What every image is made into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageFormat {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// 3 for RGB, 1 for grey.
+    pub channels: usize,
+    /// What becomes of images of another aspect ratio.
+    pub fit: Fit,
+}
+
+impl ImageFormat {
+    /// The bytes of one image.
+    pub fn bytes(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+}
+
+/// Reads one image file: `format.bytes()` bytes in the order channel, row, column.
+///
+/// # Errors
+/// [`FileError`] with what keeps the file from being read.
+pub fn read_image(path: &Path, format: ImageFormat) -> Result<Vec<u8>, FileError> {
+    let mut pixels = vec![0; format.bytes()];
+    resize::Scaler::new(format).read(path, &mut pixels)?;
+    Ok(pixels)
+}

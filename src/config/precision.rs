@@ -1,0 +1,29 @@
+//! `Precision`: in which numbers a network computes.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind};
+
+/// In which numbers the convolutions and matrix products of a U-Net are computed. Weights, norms, loss and optimizer are
+/// f32 either way. There is no f16: its range is too small to train in without scaling the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// bf16 on a CUDA GPU, f32 elsewhere.
+    #[default]
+    Auto,
+    /// 32 bits: 24 of precision.
+    F32,
+    /// 16 bits, with the range of f32 and 8 bits of precision: faster on a GPU, and on a CPU that has instructions for it
+    /// (AMX, AVX-512 BF16).
+    Bf16,
+}
+
+impl Precision {
+    pub(crate) fn kind(self, device: Device) -> Kind {
+        match self {
+            Precision::Auto if device.is_cuda() => Kind::BFloat16,
+            Precision::Bf16 => Kind::BFloat16,
+            Precision::Auto | Precision::F32 => Kind::Float,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Self-attention over the pixels: where a pixel looks at all others, not only at its neighbours.
+
+use tch::nn::Path;
+use tch::{Device, Kind, Tensor};
+
+use super::layers::{Linear, Norm, Start};
+use crate::config::HEADS;
+
+/// Multi-head self-attention with a residual connection.
+///
+/// ```text
+/// q, k, v = split( W_in norm(x) + b_in )
+/// out     = x + W_out softmax( q k^T / sqrt(d) ) v + b_out,   d = C / heads
+/// ```
+/// Vaswani et al. 2017, equation 1; in a U-Net: Ho et al. 2020, appendix B.
+#[derive(Debug)]
+pub(super) struct Attention {
+    group_norm: Norm,
+    in_projection: Linear,
+    out_projection: Linear,
+}
+
+impl Attention {
+    pub fn new(vs: Path, channels: i64) -> Self {
+        let mhsa = &vs / "mhsa";
+        Self {
+            group_norm: Norm::new(&vs / "group_norm", channels),
+            in_projection: Linear::in_projection(&mhsa, channels, 3 * channels),
+            out_projection: Linear::new(&mhsa / "out_proj", channels, channels, Start::Zero),
+        }
+    }
+
+    /// `[N, C, H, W]` to the same.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let [q, k, v] = self.queries_keys_values(x);
+        let heads = Tensor::scaled_dot_product_attention(&q, &k, &v, None::<&Tensor>, 0.0, false, None::<f64>, false);
+        // [N, heads, H W, d] back to [N, H W, C] and [N, C, H, W]
+        let seen = self.out_projection.forward(&heads.transpose(1, 2).flatten(2, 3));
+        x + seen.transpose(1, 2).reshape(x.size())
+    }
+
+    /// How much each pixel looks at each other: `softmax( q k^T / sqrt(d) )`, `[N, heads, H W, H W]` f32, every row
+    /// sums to 1.
+    pub fn map(&self, x: &Tensor) -> Tensor {
+        let [q, k, _] = self.queries_keys_values(x);
+        let d = q.size()[3] as f64;
+        (q.matmul(&k.transpose(2, 3)) / d.sqrt()).softmax(-1, Kind::Float)
+    }
+
+    /// Each `[N, heads, H W, d]`.
+    fn queries_keys_values(&self, x: &Tensor) -> [Tensor; 3] {
+        let pixels = self.group_norm.forward(x).flatten(2, 3).transpose(1, 2);
+        let projected = self.in_projection.forward(&pixels);
+        let (n, hw, width) = (projected.size()[0], projected.size()[1], projected.size()[2] / 3);
+        [0, 1, 2]
+            .map(|part| projected.narrow(2, part * width, width).view([n, hw, HEADS, width / HEADS]).transpose(1, 2))
+    }
+}

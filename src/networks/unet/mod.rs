@@ -1,0 +1,228 @@
+//! `Unet`: the network that predicts the noise in images. It looks at them at several sizes, halving on the way down and
+//! doubling on the way up, and carries what each level saw across.
+
+mod attention;
+mod inside;
+mod layers;
+mod residual;
+
+use tch::nn::{self, Path};
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+pub use inside::{Inside, UnetSummary};
+use layers::{Conv, Linear, Norm, Start};
+use residual::ResidualBlock;
+
+use crate::config::{Precision, UnetConfig};
+use crate::error::Result;
+use crate::networks::{Denoiser, TimeEmbedding, check_fits};
+
+/// The U-Net `eps_theta(x_t, t)` of the original tutorial, parameter for parameter. Ronneberger et al. 2015; Ho et al. 2020,
+/// appendix B.
+///
+/// ```text
+/// x_t ─ first ─ level 0 ──────────── skips ──────────── level 0 ─ final ─ eps_theta
+///                  └ level 1 ──────── skips ──────── level 1 ┘
+///                       └ …  ──────── bottleneck ──────  … ┘
+/// ```
+#[derive(Debug)]
+pub struct Unet {
+    vs: nn::VarStore,
+    config: UnetConfig,
+    kind: Kind,
+    time_embedding: TimeEmbedding,
+    time_1: Linear,
+    time_2: Linear,
+    first: Conv,
+    encoder: Vec<Block>,
+    bottleneck: [ResidualBlock; 2],
+    decoder: Vec<Block>,
+    final_norm: Norm,
+    final_conv: Conv,
+}
+
+/// A block of the encoder or the decoder.
+#[derive(Debug)]
+enum Block {
+    Residual(ResidualBlock),
+    /// In the encoder a convolution of stride 2, which halves height and width; in the decoder they are doubled first.
+    Resample(Conv),
+}
+
+impl Unet {
+    /// A network with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]).
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) for sizes that cannot work.
+    pub fn new(config: &UnetConfig, precision: Precision, device: Device) -> Result<Self> {
+        config.validate()?;
+        let vs = nn::VarStore::new(device);
+        let root = vs.root();
+        let (base, time) = (config.base_channels, &root / "time_embeddings" / "time_blocks");
+        let channels = config.image_shape[0];
+        let (encoder, mut skips) = encoder(&root / "encoder_blocks", config);
+        let deepest = config.width(config.levels() - 1);
+        let bottleneck = [true, false].map(|attention| {
+            let index = if attention { "0" } else { "1" };
+            ResidualBlock::new(&root / "bottleneck_blocks" / index, deepest, deepest, attention, config)
+        });
+        let decoder = decoder(&root / "decoder_blocks", config, &mut skips);
+        Ok(Self {
+            kind: precision.kind(device),
+            time_embedding: TimeEmbedding::new(base, device),
+            time_1: Linear::new(&time / "1", base, config.time_width(), Start::Random),
+            time_2: Linear::new(&time / "3", config.time_width(), config.time_width(), Start::Random),
+            first: Conv::new(&root / "first", channels, base, 3, 1, Start::Random),
+            encoder,
+            bottleneck,
+            decoder,
+            final_norm: Norm::new(&root / "final" / "0", config.width(0)),
+            final_conv: Conv::new(&root / "final" / "2", config.width(0), channels, 3, 1, Start::Zero),
+            config: config.clone(),
+            vs,
+        })
+    }
+
+    /// Its sizes.
+    pub fn config(&self) -> &UnetConfig {
+        &self.config
+    }
+
+    /// Runs the network once and returns what is otherwise gone: the output of every block, and who looks at whom.
+    ///
+    /// # Shapes
+    /// `x_t`: `[N, C, H, W]` f32; `t`: `[N]` int64.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) where `x_t` does not fit the network.
+    pub fn look_inside(&self, x_t: &Tensor, t: &Tensor) -> Result<Inside> {
+        check_fits(self, "images for this network", x_t)?;
+        let _no_grad = no_grad_guard();
+        let mut inside = Inside::default();
+        let _eps_theta = self.forward(x_t, t, false, Some(&mut inside));
+        Ok(inside)
+    }
+
+    fn forward(&self, x_t: &Tensor, t: &Tensor, training: bool, inside: Option<&mut Inside>) -> Tensor {
+        let time = self.time_1.forward(&self.time_embedding.forward(t).to_kind(self.kind)).silu();
+        let time = self.time_2.forward(&time).silu();
+        let mut pass = Pass { time, training, inside };
+
+        let mut h = pass.seen("first", self.first.forward(&x_t.to_kind(self.kind)));
+        let mut skips = vec![h.shallow_clone()];
+        for (i, block) in self.encoder.iter().enumerate() {
+            let name = format!("encoder_blocks.{i}");
+            h = match block {
+                Block::Residual(block) => pass.residual(&name, block, &h),
+                Block::Resample(conv) => pass.seen(&name, conv.forward(&h)),
+            };
+            skips.push(h.shallow_clone());
+        }
+        for (i, block) in self.bottleneck.iter().enumerate() {
+            h = pass.residual(&format!("bottleneck_blocks.{i}"), block, &h);
+        }
+        for (i, block) in self.decoder.iter().enumerate() {
+            let name = format!("decoder_blocks.{i}");
+            h = match block {
+                Block::Residual(block) => {
+                    let x = skips.pop().map_or(h.shallow_clone(), |skip| Tensor::cat(&[&h, &skip], 1));
+                    pass.residual(&name, block, &x)
+                }
+                Block::Resample(conv) => pass.seen(&name, conv.forward(&doubled(&h))),
+            };
+        }
+        let eps_theta = self.final_conv.forward(&self.final_norm.forward(&h).silu());
+        pass.seen("final", eps_theta.to_kind(Kind::Float))
+    }
+}
+
+/// One pass through the network: what all blocks are told, and what is kept of them for a reader.
+struct Pass<'a> {
+    time: Tensor,
+    training: bool,
+    inside: Option<&'a mut Inside>,
+}
+
+impl Pass<'_> {
+    fn residual(&mut self, name: &str, block: &ResidualBlock, x: &Tensor) -> Tensor {
+        let mut h = block.before_attention(x, &self.time, self.training);
+        if let Some(attention) = &block.attention {
+            if let Some(inside) = &mut self.inside {
+                inside.attention.push((name.to_owned(), attention.map(&h)));
+            }
+            h = attention.forward(&h);
+        }
+        self.seen(name, h)
+    }
+
+    fn seen(&mut self, name: &str, h: Tensor) -> Tensor {
+        if let Some(inside) = &mut self.inside {
+            inside.features.push((name.to_owned(), h.to_kind(Kind::Float)));
+        }
+        h
+    }
+}
+
+/// The way down, and the channels of each skip that it leaves.
+fn encoder(vs: Path, config: &UnetConfig) -> (Vec<Block>, Vec<i64>) {
+    let mut blocks = Vec::new();
+    let mut skips = vec![config.base_channels];
+    let mut width = config.base_channels;
+    for level in 0..config.levels() {
+        for _ in 0..config.residual_blocks {
+            let (outputs, attention) = (config.width(level), config.attention[level]);
+            let block = ResidualBlock::new(&vs / blocks.len(), width, outputs, attention, config);
+            blocks.push(Block::Residual(block));
+            width = outputs;
+            skips.push(width);
+        }
+        if level + 1 < config.levels() {
+            let path = &vs / blocks.len() / "downsample";
+            blocks.push(Block::Resample(Conv::new(path, width, width, 3, 2, Start::Random)));
+            skips.push(width);
+        }
+    }
+    (blocks, skips)
+}
+
+/// The way up: every residual block takes a skip, last first.
+fn decoder(vs: Path, config: &UnetConfig, skips: &mut Vec<i64>) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut width = config.width(config.levels() - 1);
+    for level in (0..config.levels()).rev() {
+        for _ in 0..=config.residual_blocks {
+            let (inputs, outputs) = (width + skips.pop().unwrap_or(0), config.width(level));
+            let block = ResidualBlock::new(&vs / blocks.len(), inputs, outputs, config.attention[level], config);
+            blocks.push(Block::Residual(block));
+            width = outputs;
+        }
+        if level > 0 {
+            let path = &vs / blocks.len() / "upsample" / "1";
+            blocks.push(Block::Resample(Conv::new(path, width, width, 3, 1, Start::Random)));
+        }
+    }
+    blocks
+}
+
+fn doubled(h: &Tensor) -> Tensor {
+    let size = h.size();
+    h.upsample_nearest2d([2 * size[2], 2 * size[3]], None, None)
+}
+
+impl Denoiser for Unet {
+    fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
+        self.forward(x_t, t, false, None)
+    }
+
+    fn predict_noise_in_training(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
+        self.forward(x_t, t, true, None)
+    }
+
+    fn sample_shape(&self) -> Vec<i64> {
+        self.config.image_shape.to_vec()
+    }
+
+    fn var_store(&self) -> &nn::VarStore {
+        &self.vs
+    }
+}

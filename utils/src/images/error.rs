@@ -1,0 +1,111 @@
+//! What can be wrong with a folder of images, and with one file of it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why there are no images.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImagesError {
+    /// The folder, or something in it, cannot be listed.
+    #[error("cannot read the folder {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// There is no folder of that name.
+    #[error("there is no folder {}: expected one with a sub-folder of images for each class, or with the images themselves", path.display())]
+    NoFolder {
+        /// What was looked for.
+        path: PathBuf,
+    },
+    /// The folder holds no image files.
+    #[error(
+        "{} holds no image files: expected PNG, JPEG, GIF, BMP, WebP or TIFF, in one sub-folder a class or all in the \
+         folder itself{}", path.display(), passed_over(.remarks)
+    )]
+    NoImages {
+        /// The folder.
+        path: PathBuf,
+        /// What was passed over.
+        remarks: Vec<String>,
+    },
+    /// None of the files could be read.
+    #[error("none of the {files} image files in {} can be read; the first is {first}", path.display())]
+    NothingReadable {
+        /// The folder.
+        path: PathBuf,
+        /// How many there are.
+        files: usize,
+        /// The first file, and what is wrong with it.
+        first: String,
+    },
+    /// The data would not fit in memory.
+    #[error(
+        "{images} images of {shape} take {} in memory, and at most {} can be spared here. Ask for fewer \
+         (dataset_size) or smaller ones (size)", size(*.bytes), size(*.limit)
+    )]
+    Memory {
+        /// How many images.
+        images: usize,
+        /// `C x H x W`.
+        shape: String,
+        /// What they take.
+        bytes: u64,
+        /// What there is.
+        limit: u64,
+    },
+}
+
+/// Why one file cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// Opening or reading failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The file holds nothing.
+    #[error("it is empty")]
+    Empty,
+    /// The bytes are those of no kind of image that is known here.
+    #[error("its content is no PNG, JPEG, GIF, BMP, WebP or TIFF")]
+    Unknown,
+    /// A JPEG file that is cut off or damaged.
+    #[error("damaged JPEG: {0}")]
+    Jpeg(String),
+    /// Another file that is cut off or damaged.
+    #[error("{0}")]
+    Decode(#[from] image::ImageError),
+    /// More pixels than any photograph has: what a small file made to fill the memory says of itself.
+    #[error("{width} x {height} pixels are more than the {} million that are read", super::decode::MAX_PIXELS / 1_000_000)]
+    TooLarge {
+        /// Columns.
+        width: u64,
+        /// Rows.
+        height: u64,
+    },
+    /// The file itself is larger than any photograph.
+    #[error("{} are more than the {} that are read", size(*.0), size(super::decode::MAX_FILE))]
+    TooLong(u64),
+    /// The picture could not be scaled.
+    #[error("{0}")]
+    Resize(String),
+    /// The decoder itself failed.
+    #[error("it makes the decoder fail")]
+    Panic,
+}
+
+/// Bytes as a reader says them: `13.3 MB`.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        100_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+fn passed_over(remarks: &[String]) -> String {
+    remarks.iter().map(|remark| format!("; {remark}")).collect()
+}

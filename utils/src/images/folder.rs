@@ -1,0 +1,173 @@
+//! What a folder of images holds: its classes, its files, and what is passed over.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::ImagesError;
+
+/// The endings of the kinds that are read.
+const READ: [&str; 11] = ["png", "apng", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "webp", "tif", "tiff"];
+/// Pictures of other kinds: worth a word, since somebody may miss them.
+const OTHER: [&str; 8] = ["heic", "heif", "avif", "jxl", "jp2", "svg", "psd", "ico"];
+/// How deep a class's folder is searched.
+const DEPTH: usize = 16;
+
+/// An image file and its class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its class, an index into the folder's classes.
+    pub class: usize,
+}
+
+/// A folder with one sub-folder a class, or with the images of one class.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// The folder, with all links resolved.
+    pub root: PathBuf,
+    /// The names of the classes.
+    pub classes: Vec<String>,
+    /// The files, by class and then by path.
+    pub files: Vec<ImageFile>,
+    /// What was passed over, a line each.
+    pub remarks: Vec<String>,
+}
+
+impl Folder {
+    /// Lists a folder: its sub-folders that hold images are the classes, sorted by name; where there are none, its images
+    /// are of one class, named after the folder. No file is opened.
+    ///
+    /// # Errors
+    /// [`ImagesError`] where the folder is not there, cannot be listed or holds no image files.
+    pub fn open(path: &Path) -> Result<Self, ImagesError> {
+        let mut folder = Self::empty(path)?;
+        let mut walk = Walk { root: folder.root.clone(), outside: 0, linked: 0, other: BTreeMap::new() };
+        let (loose, folders) = walk.entries(&folder.root)?;
+        for path in folders {
+            folder.add(walk.files(&path, DEPTH)?, name(&path));
+        }
+        if folder.files.is_empty() {
+            folder.add(loose, name(&folder.root));
+        } else if !loose.is_empty() {
+            let files = loose.len();
+            folder
+                .remarks
+                .push(format!("{files} images beside the class folders belong to no class and were left out"));
+        }
+        folder.finish(walk)
+    }
+
+    /// As [`Folder::open`], with classes that are known: each is the first of its possible sub-folders that is there.
+    ///
+    /// # Errors
+    /// [`ImagesError`] where the folder is not there, cannot be listed or holds no image files of these classes.
+    pub fn open_classes(path: &Path, classes: &[(&str, &[&str])]) -> Result<Self, ImagesError> {
+        let mut folder = Self::empty(path)?;
+        let mut walk = Walk { root: folder.root.clone(), outside: 0, linked: 0, other: BTreeMap::new() };
+        for (class, names) in classes {
+            match names.iter().map(|name| folder.root.join(name)).find(|path| path.is_dir()) {
+                Some(path) if path.is_symlink() => walk.linked += 1,
+                Some(path) => folder.add(walk.files(&path, DEPTH)?, (*class).to_owned()),
+                None => folder.remarks.push(format!("there is no folder {class}")),
+            }
+        }
+        folder.finish(walk)
+    }
+
+    fn empty(path: &Path) -> Result<Self, ImagesError> {
+        if !path.is_dir() {
+            return Err(ImagesError::NoFolder { path: path.to_owned() });
+        }
+        let root = path.canonicalize().map_err(|source| ImagesError::Folder { path: path.to_owned(), source })?;
+        Ok(Self { root, classes: Vec::new(), files: Vec::new(), remarks: Vec::new() })
+    }
+
+    fn add(&mut self, paths: Vec<PathBuf>, class: String) {
+        if !paths.is_empty() {
+            self.files.extend(paths.into_iter().map(|path| ImageFile { path, class: self.classes.len() }));
+            self.classes.push(class);
+        }
+    }
+
+    fn finish(mut self, walk: Walk) -> Result<Self, ImagesError> {
+        self.remarks.extend(walk.remarks());
+        if self.files.is_empty() {
+            return Err(ImagesError::NoImages { path: self.root, remarks: self.remarks });
+        }
+        Ok(self)
+    }
+}
+
+struct Walk {
+    root: PathBuf,
+    outside: usize,
+    linked: usize,
+    other: BTreeMap<String, usize>,
+}
+
+impl Walk {
+    /// The image files under a folder, sorted by path.
+    fn files(&mut self, folder: &Path, depth: usize) -> Result<Vec<PathBuf>, ImagesError> {
+        let (mut files, folders) = self.entries(folder)?;
+        for folder in folders.iter().filter(|_| depth > 0) {
+            files.extend(self.files(folder, depth - 1)?);
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// The image files and the folders in a folder, each sorted. What is hidden is passed over without a word.
+    fn entries(&mut self, folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), ImagesError> {
+        let failed = |source| ImagesError::Folder { path: folder.to_owned(), source };
+        let (mut files, mut folders) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type().map_err(failed)?;
+            let path = entry.path();
+            let name = name(&path);
+            if name.starts_with('.') || name == "__MACOSX" {
+                continue;
+            }
+            let ending =
+                path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+            let is_image = READ.contains(&ending.as_str());
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_symlink() {
+                match path.canonicalize() {
+                    Ok(target) if target.is_dir() => self.linked += 1,
+                    Ok(target) if is_image && target.is_file() && target.starts_with(&self.root) => files.push(path),
+                    _ if is_image => self.outside += 1,
+                    _ => (),
+                }
+            } else if kind.is_file() && is_image {
+                files.push(path);
+            } else if kind.is_file() && OTHER.contains(&ending.as_str()) {
+                *self.other.entry(ending).or_default() += 1;
+            }
+        }
+        files.sort();
+        folders.sort();
+        Ok((files, folders))
+    }
+
+    fn remarks(self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.outside > 0 {
+            remarks.push(format!("{} links to files outside the folder were not followed", self.outside));
+        }
+        if self.linked > 0 {
+            remarks.push(format!("{} links to folders were not followed", self.linked));
+        }
+        for (ending, files) in self.other {
+            remarks.push(format!("{files} files were passed over: .{ending} is a kind that is not read here"));
+        }
+        remarks
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
