@@ -92,7 +92,7 @@ fn own(label: &str) -> Error {
 impl Dataset {
     /// The names that [`Dataset::from_name`] knows.
     pub const NAMES: [&str; 7] =
-        ["swiss-roll", "spiral", "moons", "circles", "checkerboard", "image-folder", "painted-flowers"];
+        ["swiss-roll", "spiral", "moons", "circles", "checkerboard", "painted-flowers", "image-folder"];
 
     /// The set of that name with its default settings.
     ///
