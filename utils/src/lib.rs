@@ -12,6 +12,8 @@
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
 //! | [`atomic`] | files that appear whole or not at all |
+//! | [`npy`] | NumPy's arrays in files |
+//! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
 //!
 //! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between calls.
 
@@ -26,9 +28,11 @@ mod gif_of_photographs;
 pub mod highlight;
 pub mod image_grids;
 pub mod images;
+pub mod npy;
 pub mod painted_flowers;
 mod palette;
 pub mod plots;
 pub mod progress;
 mod progress_line;
 mod throttle;
+pub mod torch_file;

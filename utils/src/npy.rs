@@ -1,0 +1,188 @@
+//! NumPy's `.npy` files: arrays of any shape, in and out.
+
+use std::fs;
+use std::io::{self, Cursor};
+use std::path::Path;
+
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use ndarray_npy::{ReadNpyExt, ReadableElement, ViewElement, ViewNpyError, ViewNpyExt, WriteNpyError, WriteNpyExt};
+
+/// An array of one of the kinds that are read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NpyArray {
+    /// `<f4`
+    F32(ArrayD<f32>),
+    /// `<f8`
+    F64(ArrayD<f64>),
+    /// `<i4`
+    I32(ArrayD<i32>),
+    /// `<i8`
+    I64(ArrayD<i64>),
+}
+
+/// Why an array was not read or not put into bytes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NpyError {
+    /// Reading failed.
+    #[error("cannot be read: {0}")]
+    Io(#[source] io::Error),
+    /// The file is too large to be an input.
+    #[error("it has {0} bytes; at most {MAX_BYTES} are accepted")]
+    TooLarge(u64),
+    /// The array is of a kind that is not read, such as complex numbers or objects.
+    #[error("its numbers are {0}; expected '<f4', '<f8', '<i4' or '<i8': save it with astype(numpy.float32) or int64")]
+    Kind(String),
+    /// The file is cut short, has more than it says, or is none of NumPy's.
+    #[error("this is no complete .npy file: {0}")]
+    Damaged(String),
+    /// The array could not be put into bytes.
+    #[error("the array cannot be written: {0}")]
+    Write(#[source] WriteNpyError),
+}
+
+const MAX_BYTES: u64 = 4 << 30;
+
+/// Reads a `.npy` file (versions 1 to 3, C or Fortran order; nothing pickled) of one of the kinds in [`NpyArray`].
+///
+/// # Errors
+/// [`NpyError`]; the file's name is the caller's to add.
+pub fn read_npy(path: &Path) -> Result<NpyArray, NpyError> {
+    let size = fs::metadata(path).map_err(NpyError::Io)?.len();
+    if size > MAX_BYTES {
+        return Err(NpyError::TooLarge(size));
+    }
+    parse_npy(&fs::read(path).map_err(NpyError::Io)?)
+}
+
+/// As [`read_npy`], from the file's bytes.
+///
+/// # Errors
+/// As [`read_npy`].
+pub fn parse_npy(file: &[u8]) -> Result<NpyArray, NpyError> {
+    // From version 2 on the header may claim 4 GB, which would be taken before it was read.
+    if let [_, _, _, _, _, _, version, _, a, b, c, d, rest @ ..] = file
+        && *version > 1
+        && u32::from_le_bytes([*a, *b, *c, *d]) as usize > rest.len()
+    {
+        return Err(NpyError::Damaged("its header is longer than the file".to_owned()));
+    }
+    if let Some(array) = view(file)? {
+        return Ok(NpyArray::F32(array));
+    }
+    if let Some(array) = view(file)? {
+        return Ok(NpyArray::F64(array));
+    }
+    if let Some(array) = view(file)? {
+        return Ok(NpyArray::I32(array));
+    }
+    match ArrayViewD::<i64>::view_npy(file) {
+        Err(ViewNpyError::WrongDescriptor(kind)) => Err(NpyError::Kind(kind.to_string())),
+        _ => view(file)?.map(NpyArray::I64).ok_or_else(|| NpyError::Damaged("its header makes no sense".to_owned())),
+    }
+}
+
+/// The array, where its numbers are of this kind. A view comes first: it takes no memory, whatever the shape claims.
+fn view<A: ViewElement + ReadableElement + Clone>(file: &[u8]) -> Result<Option<ArrayD<A>>, NpyError> {
+    let damaged = |problem: &dyn ToString| NpyError::Damaged(problem.to_string());
+    match ArrayViewD::<A>::view_npy(file) {
+        Ok(view) => Ok(Some(view.to_owned())),
+        Err(ViewNpyError::WrongDescriptor(_)) => Ok(None),
+        Err(ViewNpyError::NonNativeEndian) => Err(NpyError::Kind("of the other byte order".to_owned())),
+        Err(ViewNpyError::MisalignedData) => {
+            ArrayD::<A>::read_npy(Cursor::new(file)).map(Some).map_err(|error| damaged(&error))
+        }
+        Err(error) => Err(damaged(&error)),
+    }
+}
+
+/// A `.npy` file of `values`, the last dimension of `shape` fastest, as its bytes.
+///
+/// # Errors
+/// [`NpyError::Damaged`] where the shape holds another number of values.
+pub fn npy_bytes(shape: &[usize], values: &[f32]) -> Result<Vec<u8>, NpyError> {
+    let view = ArrayViewD::from_shape(IxDyn(shape), values).map_err(|error| NpyError::Damaged(error.to_string()))?;
+    let mut file = Cursor::new(Vec::new());
+    view.write_npy(&mut file).map_err(NpyError::Write)?;
+    Ok(file.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file by hand, of any version.
+    fn file(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
+        let mut file = b"\x93NUMPY".to_vec();
+        file.extend([version, 0]);
+        let header = format!("{header}\n");
+        match version {
+            1 => file.extend((header.len() as u16).to_le_bytes()),
+            _ => file.extend((header.len() as u32).to_le_bytes()),
+        }
+        file.extend(header.bytes());
+        file.extend(data);
+        file
+    }
+
+    fn header(kind: &str, fortran: &str, shape: &str) -> String {
+        format!("{{'descr': '{kind}', 'fortran_order': {fortran}, 'shape': ({shape}), }}")
+    }
+
+    fn values(count: u8) -> Vec<u8> {
+        (0..count).flat_map(|i| f32::from(i).to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let bytes = npy_bytes(&[2, 1, 3], &[0.0, 1.0, 2.0, 3.0, f32::NAN, -0.0]).unwrap();
+        let NpyArray::F32(array) = parse_npy(&bytes).unwrap() else { panic!("another kind") };
+        assert_eq!(array.shape(), [2, 1, 3]);
+        let bits: Vec<u32> = array.iter().map(|x| x.to_bits()).collect();
+        assert_eq!(bits, [0.0, 1.0, 2.0, 3.0, f32::NAN, -0.0].map(f32::to_bits));
+        assert!(npy_bytes(&[2, 2], &[0.0]).is_err());
+    }
+
+    #[test]
+    fn versions_orders_and_kinds() {
+        // A space more or less in the header shifts the data: all alignments are to be read.
+        for version in 1..=3 {
+            for pad in 0..8 {
+                let pad = " ".repeat(pad);
+                let c = file(version, &(header("<f4", "False", "2, 3") + &pad), &values(6));
+                let NpyArray::F32(c) = parse_npy(&c).unwrap() else { panic!("another kind") };
+                assert_eq!(c, ndarray::array![[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]].into_dyn());
+                let f = file(version, &(header("<f4", "True", "2, 3") + &pad), &values(6));
+                let NpyArray::F32(f) = parse_npy(&f).unwrap() else { panic!("another kind") };
+                assert_eq!(f, ndarray::array![[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]].into_dyn());
+            }
+        }
+        let t = file(1, &header("<i8", "False", "2,"), &[7_i64.to_le_bytes(), (-1_i64).to_le_bytes()].concat());
+        assert_eq!(parse_npy(&t).unwrap(), NpyArray::I64(ndarray::array![7, -1].into_dyn()));
+        let t = file(1, &header("<i4", "False", ""), &5_i32.to_le_bytes());
+        assert_eq!(parse_npy(&t).unwrap(), NpyArray::I32(ndarray::arr0(5).into_dyn()));
+        let x = file(1, &header("<f8", "False", "1,"), &0.5_f64.to_le_bytes());
+        assert_eq!(parse_npy(&x).unwrap(), NpyArray::F64(ndarray::array![0.5].into_dyn()));
+    }
+
+    #[test]
+    fn other_kinds_and_damaged_files_are_refused() {
+        for kind in ["<f2", "<c8", "|b1", "|O", "<U4", ">f4", ">i8"] {
+            let error = parse_npy(&file(1, &header(kind, "False", "1,"), &[0; 16])).unwrap_err();
+            assert!(matches!(error, NpyError::Kind(_)), "{kind}: {error}");
+        }
+        let good = file(1, &header("<f4", "False", "2, 3"), &values(6));
+        for length in 0..good.len() {
+            assert!(parse_npy(&good[..length]).is_err(), "cut to {length}");
+        }
+        assert!(parse_npy(&[&good[..], b"x"].concat()).is_err());
+        for shape in ["1000000000000,", "4294967296, 4294967296, 4294967296", "-1,", "99999999999999999999,", "x"] {
+            assert!(parse_npy(&file(2, &header("<f4", "False", shape), &values(6))).is_err(), "{shape}");
+        }
+        let mut long = file(3, &header("<f4", "False", "6,"), &values(6));
+        long[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(parse_npy(&long).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(read_npy(&folder.path().join("none.npy")), Err(NpyError::Io(_))));
+    }
+}
