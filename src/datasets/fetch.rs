@@ -49,7 +49,8 @@ fn from_network(set: &Sources, target: &Path) -> Result<()> {
     for source in set.files {
         let file = source.url.rsplit('/').next().unwrap_or(source.url);
         let path = target.join(file);
-        if !path.is_file() {
+        let whole = path.metadata().is_ok_and(|file| file.is_file() && file.len() == source.bytes);
+        if !whole {
             let mut progress = Progress::new(file, source.bytes / 1_000_000).counting("MB");
             download(source, &path, &mut progress)?;
             progress.finish("size and SHA-256 are right");
@@ -82,7 +83,7 @@ fn install(set: &Sources, from: &Path, target: &Path, may_move: bool) -> Result<
     };
     let Some(inner) = set.inner else {
         return set.marks.iter().map(|file| (data.join(file), target.join(file))).try_for_each(|(file, to)| {
-            if file.is_file() && !to.is_file() { copy_file(&file, &to) } else { Ok(()) }
+            if file.is_file() && !same(&file, &to) { copy_file(&file, &to) } else { Ok(()) }
         });
     };
     let place = target.join(inner);
@@ -108,6 +109,10 @@ fn data_in(set: &Sources, folder: &Path) -> Option<PathBuf> {
     let inner = set.inner.map(|inner| folder.join(inner));
     let holds_data = |path: &PathBuf| set.marks.iter().any(|mark| path.join(mark).exists());
     [Some(folder.to_owned()), inner, only].into_iter().flatten().find(holds_data)
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn hidden(path: &Path) -> bool {
@@ -167,6 +172,8 @@ fn check(set: &Sources, target: &Path) -> Result<Vec<String>> {
         (Err(Error::NoData { problem, .. }), Ok(found)) | (Ok(found), Err(Error::NoData { problem, .. })) => {
             Ok(vec![found, format!("the other part is not there: {problem}")])
         }
-        (train, test) => Ok(vec![train?, test?]),
+        (Ok(train), Ok(test)) => Ok(vec![train, test]),
+        // What is damaged is worth more words than what is missing.
+        (Err(Error::NoData { .. }), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }

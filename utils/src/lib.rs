@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`plots`] | scatter plots, panels of them, vector fields, line charts; all in one look |
 //! | [`animation`] | crowds of points that move, as GIFs |
+//! | [`image_grids`] | grids of images, and films of grids |
 //! | [`gif`] | GIF files of any images of one size |
 //! | [`display`] | pictures and HTML in the output of a notebook's cell, or in a file |
 //! | [`highlight`] | Rust source as coloured HTML |
@@ -25,8 +26,10 @@ mod classify;
 pub mod display;
 pub mod download;
 pub mod gif;
+mod gif_of_photographs;
 pub mod hash;
 pub mod highlight;
+pub mod image_grids;
 pub mod images;
 pub mod npy;
 pub mod painted_flowers;

@@ -14,7 +14,7 @@ fn idx(magic: u32, sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
 }
 
 fn pack(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     packer.write_all(bytes).unwrap();
     packer.finish().unwrap()
 }
@@ -85,9 +85,9 @@ fn a_packed_file_gives_no_more_than_its_header_promises() {
     let files = Files::new();
     let labels = files.write("labels.gz", &pack(&labels()));
     let mut bomb = images();
-    bomb.resize(200_000_000, 0);
+    bomb.resize(20_000_000, 0);
     let bomb = pack(&bomb);
-    assert!(bomb.len() < 1_000_000);
+    assert!(bomb.len() < 200_000);
     let started = std::time::Instant::now();
     let bomb = files.write("images.gz", &bomb);
     let error = read_idx(&bomb, &labels, [2, 3], 3).unwrap_err();

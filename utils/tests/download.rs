@@ -72,7 +72,7 @@ fn serve(mut stream: TcpStream, content: &[u8], answer: Answer, seen: &Mutex<Vec
 }
 
 fn content() -> Vec<u8> {
-    (0..300_000_u32).map(|number| (number * number >> 7) as u8).collect()
+    (0..300_000_u32).map(|number| (number.wrapping_mul(number) >> 7) as u8).collect()
 }
 
 fn hash_of(bytes: &[u8]) -> String {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod clean;
+mod data;
 mod demo;
 mod doctor;
 mod hash;
@@ -53,6 +54,8 @@ enum Task {
     Bench(bench::Options),
     /// Make what is missing: Python packages, libtorch, the notebook kernel, its warm work folder
     Setup(SetupOptions),
+    /// Get a data set, as `ddpm data` does: flowers, mnist, fashion-mnist, cifar10 or cifar100
+    Data(data::Options),
     /// Show every part of the set-up: its version, whether it works, and what mends it
     Doctor,
     /// Remove what the set-up made in this checkout
@@ -104,6 +107,7 @@ fn run(project: &Project, task: Task) -> Result<()> {
             println!("{} ready: cargo xtask demo, or cargo xtask lab", ui::green("✓"));
             Ok(())
         }
+        Task::Data(options) => data::run(project, &options),
         Task::Doctor => doctor::run(project),
         Task::CleanSetup { yes } => clean::run(project, yes),
     }

@@ -1,5 +1,7 @@
 //! The command line: trains, samples, evaluates and exchanges models where there is no notebook.
 
+mod data;
+mod data_options;
 mod doctor;
 mod evaluate;
 mod export;
@@ -29,7 +31,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Train a model, or go on from its last checkpoint
-    Train(train::Train),
+    Train(Box<train::Train>),
     /// Draw samples from a trained model into a file
     Sample(sample::Sample),
     /// Measure how close a model's samples come to the data
@@ -40,6 +42,8 @@ enum Command {
     Export(export::Export),
     /// Run a model's network once on given inputs
     Predict(predict::Predict),
+    /// Get a data set: from the network, or from a folder or archive
+    Data(data::Data),
     /// Delete a model, after its name was typed once more
     Delete(model::Delete),
     /// Check that libtorch is found and computes, and on what
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         Command::Import(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Predict(command) => command.run(),
+        Command::Data(command) => command.run(),
         Command::Delete(command) => command.run(),
         Command::Doctor(command) => command.run(),
     };

@@ -9,6 +9,7 @@ use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
 use crate::Place;
+use crate::data_options::DataOptions;
 use crate::model::VarianceChoice;
 use crate::say::say;
 
@@ -21,9 +22,11 @@ pub struct Train {
     /// A configuration file (JSON), as models/NAME/config.json
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// swiss-roll, spiral, moons, circles or checkerboard
+    /// The data set's name, such as swiss-roll, painted-flowers or image-folder; a wrong one lists them all
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
+    #[command(flatten)]
+    images: DataOptions,
     /// Samples to train on
     #[arg(long, value_name = "N")]
     dataset_size: Option<usize>,
@@ -118,7 +121,8 @@ impl Train {
         }
         let from = manager.checkpoints().last().copied().unwrap_or(0);
         if !self.json {
-            say(opening(&manager, parameter_count(&model), from))?;
+            say(opening(&manager, parameter_count(&model), dataloader.samples(), from))?;
+            dataloader.remarks().iter().try_for_each(say)?;
         }
         let started = Instant::now();
         let state = train(&manager, &model, &dataloader, &constants, &mut show_progress())?;
@@ -161,6 +165,7 @@ impl Train {
                 base.dataset = dataset;
             }
         }
+        self.images.apply(&mut base.dataset)?;
         set(&mut base.dataset_size, self.dataset_size);
         set(&mut base.seed, self.seed);
 
@@ -192,13 +197,12 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
-fn opening(manager: &ModelManager, parameters: i64, from: usize) -> String {
+fn opening(manager: &ModelManager, parameters: i64, samples: i64, from: usize) -> String {
     let (base, training) = (&manager.config().base, &manager.config().training);
     let start = if from == 0 { "from the start".to_owned() } else { format!("on from epoch {from}") };
     format!(
-        "{}: {parameters} parameters, {} x {}, T = {}, {} epochs {start}, on {:?}",
+        "{}: {parameters} parameters, {samples} x {}, T = {}, {} epochs {start}, on {:?}",
         manager.name(),
-        base.dataset_size,
         base.dataset.name(),
         training.timesteps,
         training.epochs,

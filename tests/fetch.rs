@@ -1,0 +1,110 @@
+//! `fetch`: data sets out of folders and archives into their place, checked, and never half.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ddpm_tutor::datasets::{fetch, fetchable};
+use ddpm_tutor::prelude::*;
+
+const CLASSES: [&str; 5] = ["daisy", "dandelion", "roses", "sunflowers", "tulips"];
+
+/// `flower_photos/` as in the archive, with two photographs a class.
+fn flower_photos(folder: &Path) -> PathBuf {
+    let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images/photo.jpg");
+    let photos = folder.join("flower_photos");
+    for class in CLASSES {
+        fs::create_dir_all(photos.join(class)).unwrap();
+        (1..=2).for_each(|k| drop(fs::copy(&photo, photos.join(class).join(format!("{k}.jpg"))).unwrap()));
+    }
+    fs::write(photos.join("LICENSE.txt"), "CC-BY").unwrap();
+    photos
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn loads(data: &Path) -> usize {
+    Flowers { path: data.join("flowers"), size: [8, 8], ..Default::default() }.load(100, 0).unwrap().labels.len()
+}
+
+#[test]
+fn flowers_come_out_of_a_folder_at_any_depth_and_stay() {
+    let (from, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let photos = flower_photos(from.path());
+    // What an interrupted run leaves is not taken for the data.
+    fs::create_dir_all(data.path().join("flowers/.flower_photos.part/daisy")).unwrap();
+    for from in [from.path(), &photos] {
+        let found = fetch("flowers", data.path(), Some(from)).unwrap();
+        assert_eq!(found, ["10 photographs: daisy 2, dandelion 2, rose 2, sunflower 2, tulip 2"]);
+        assert_eq!(loads(data.path()), 10);
+        assert_eq!(names(&data.path().join("flowers")), ["flower_photos"]);
+    }
+    assert!(photos.join("daisy/1.jpg").is_file(), "what was copied is still there");
+    // It is in its place: nothing is downloaded.
+    fetch("flowers", data.path(), None).unwrap();
+    fetch("flowers", data.path(), Some(&data.path().join("flowers"))).unwrap();
+    let bare = tempfile::tempdir().unwrap();
+    fs::rename(photos, bare.path().join("flowers")).unwrap();
+    fetch("flowers", bare.path(), None).unwrap();
+    assert_eq!(loads(bare.path()), 10);
+}
+
+#[test]
+fn flowers_come_out_of_an_archive() {
+    let (from, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    flower_photos(from.path());
+    let archive = from.path().join("photos.tgz");
+    let mut tar = std::process::Command::new("tar");
+    tar.arg("-czf").arg(&archive).arg("-C").arg(from.path()).arg("flower_photos");
+    if !tar.status().is_ok_and(|status| status.success()) {
+        return;
+    }
+    fetch("flowers", data.path(), Some(&archive)).unwrap();
+    assert_eq!(loads(data.path()), 10);
+    assert_eq!(names(&data.path().join("flowers")), ["flower_photos"]);
+    assert!(archive.is_file());
+
+    let (cut, data) = (from.path().join("cut.tgz"), tempfile::tempdir().unwrap());
+    let bytes = fs::read(&archive).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let message = fetch("flowers", data.path(), Some(&cut)).unwrap_err().to_string();
+    assert!(message.contains("cut.tgz") && message.contains("cut off"), "{message}");
+    assert!(names(&data.path().join("flowers")).is_empty());
+}
+
+#[test]
+fn one_part_of_mnist_is_enough_and_a_broken_one_is_not() {
+    let (from, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let header = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<u8>>();
+    let images = [header(&[0x803, 1, 28, 28]), vec![7; 784]].concat();
+    fs::write(from.path().join("t10k-images-idx3-ubyte"), images).unwrap();
+    let labels = from.path().join("t10k-labels-idx1-ubyte");
+    fs::write(&labels, [header(&[0x801, 1]), vec![7]].concat()).unwrap();
+    let found = fetch("mnist", data.path(), Some(from.path())).unwrap();
+    assert_eq!(found[0], "test: 1 image of 1 x 28 x 28: 0.8 kB");
+    assert!(found[1].contains("train-images"), "{found:?}");
+
+    fs::write(&labels, [header(&[0x801, 1]), vec![70]].concat()).unwrap();
+    let fresh = tempfile::tempdir().unwrap();
+    let message = fetch("mnist", fresh.path(), Some(from.path())).unwrap_err().to_string();
+    assert!(message.contains("label 70"), "{message}");
+    fs::write(&labels, [header(&[0x801, 1]), vec![3]].concat()).unwrap();
+    fetch("mnist", fresh.path(), Some(from.path())).unwrap();
+    fetch("mnist", fresh.path(), Some(&fresh.path().join("mnist"))).unwrap();
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let said =
+        |name: &str, from: &str| fetch(name, folder.path(), Some(&folder.path().join(from))).unwrap_err().to_string();
+    assert!(said("flower", "x").contains("fashion-mnist"));
+    assert!(said("flowers", "nowhere").contains("no such folder or archive"));
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    assert!(said("cifar10", "empty").contains("data_batch_1.bin"));
+    assert!(fetchable().iter().all(|name| Dataset::from_name(name).is_ok()));
+}

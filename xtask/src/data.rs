@@ -1,0 +1,32 @@
+//! `cargo xtask data`: sets up what `ddpm` needs, and has it get a data set.
+
+use std::env;
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::process::run_in_view;
+use crate::project::Project;
+use crate::setup;
+use crate::trouble::Reported;
+
+#[derive(Args)]
+pub struct Options {
+    /// The data set, and the options of `ddpm data`: `flowers`, `flowers --from ~/Downloads/flower_photos.tgz`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "NAME")]
+    arguments: Vec<String>,
+}
+
+pub fn run(project: &Project, options: &Options) -> Result<()> {
+    setup::run_without_work_folder(project)?;
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["run", "--quiet", "--release", "--bin", "ddpm", "--manifest-path"]);
+    command.arg(project.root.join("Cargo.toml")).args(["--", "data"]).args(&options.arguments);
+    // `--from` may be relative to where the reader is: only the default folder is the checkout's.
+    if !options.arguments.iter().any(|argument| argument == "--dir" || argument.starts_with("--dir=")) {
+        command.arg("--dir").arg(project.root.join("data"));
+    }
+    if run_in_view(&mut command)?.success() { Ok(()) } else { Err(Reported.into()) }
+}
