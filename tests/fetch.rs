@@ -14,7 +14,9 @@ fn flower_photos(folder: &Path) -> PathBuf {
     let photos = folder.join("flower_photos");
     for class in CLASSES {
         fs::create_dir_all(photos.join(class)).unwrap();
-        (1..=2).for_each(|k| drop(fs::copy(&photo, photos.join(class).join(format!("{k}.jpg"))).unwrap()));
+        for name in ["1.jpg", "2.jpg"] {
+            fs::copy(&photo, photos.join(class).join(name)).unwrap();
+        }
     }
     fs::write(photos.join("LICENSE.txt"), "CC-BY").unwrap();
     photos
