@@ -65,8 +65,10 @@ pub mod validation;
 pub mod visualize;
 
 mod checkpoint;
+mod loss_by_timestep;
 mod model_folder;
 mod original;
+pub mod out_of_memory;
 mod parameters;
 mod points;
 mod random;
