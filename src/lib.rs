@@ -14,7 +14,7 @@
 //! | [`datasets`] | what to learn, and the loader that serves it |
 //! | [`networks`] | what learns it: `Denoiser`, `Fnn`, `Unet` |
 //! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
-//! | [`training`], [`training_state`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, and a bar for it |
+//! | [`training`], [`training_state`], [`validation`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, how good it is on data that it does not see, and a bar for it |
 //! | [`sampling`] | Algorithm 2: `generate_samples` |
 //! | [`inference_logger`] | what becomes of samples |
 //! | [`metrics`] | how good they are |
@@ -61,6 +61,7 @@ pub mod show_source;
 pub mod training;
 pub mod training_run;
 pub mod training_state;
+pub mod validation;
 pub mod visualize;
 
 mod checkpoint;
@@ -105,6 +106,7 @@ pub mod prelude {
     pub use crate::training::{EpochLoss, StepReport, train_one_epoch};
     pub use crate::training_run::train;
     pub use crate::training_state::TrainingState;
+    pub use crate::validation::validation_loss;
     pub use crate::visualize::{
         visualize_data, visualize_forward, visualize_score_field, visualize_training, visualize_variance_schedule,
     };
