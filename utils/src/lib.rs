@@ -4,12 +4,13 @@
 //! |---|---|
 //! | [`plots`] | scatter plots, panels of them, vector fields, line charts; all in one look |
 //! | [`animation`] | crowds of points that move, as GIFs |
+//! | [`image_grids`] | grids of images, and films of grids |
 //! | [`gif`] | GIF files of any images of one size |
 //! | [`display`] | pictures and HTML in the output of a notebook's cell, or in a file |
 //! | [`highlight`] | Rust source as coloured HTML |
+//! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
-//! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`atomic`] | files that appear whole or not at all |
 //! | [`npy`] | NumPy's arrays in files |
 //! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
@@ -23,7 +24,9 @@ pub mod atomic;
 mod classify;
 pub mod display;
 pub mod gif;
+mod gif_of_photographs;
 pub mod highlight;
+pub mod image_grids;
 pub mod images;
 pub mod npy;
 pub mod painted_flowers;

@@ -23,6 +23,7 @@ const CONSIDERED: usize = 8000;
 /// One palette for all frames.
 pub(crate) struct Palette {
     colors: Vec<[u8; 3]>,
+    search: Search,
     /// Indices of the colours met so far.
     index: HashMap<[u8; 3], u8>,
 }
@@ -44,7 +45,7 @@ impl Palette {
             colors
         };
         let index = colors.iter().enumerate().map(|(i, color)| (*color, i as u8)).rev().collect();
-        Self { colors, index }
+        Self { search: Search::new(&colors), colors, index }
     }
 
     /// The index of no colour: such a pixel stays as it was.
@@ -59,23 +60,51 @@ impl Palette {
 
     /// The image in indices of the palette.
     pub fn map(&mut self, raster: &Raster) -> Vec<u8> {
-        let Self { colors, index } = self;
+        let Self { search, index, .. } = self;
         let mut indices = Vec::with_capacity(raster.width() * raster.height());
         for run in raster.pixels().as_chunks::<3>().0.chunk_by(|a, b| a == b) {
-            let found = *index.entry(run[0]).or_insert_with(|| nearest(colors, run[0]));
+            let found = *index.entry(run[0]).or_insert_with(|| search.nearest(run[0]));
             indices.extend(std::iter::repeat_n(found, run.len()));
         }
         indices
     }
 }
 
-fn nearest(colors: &[[u8; 3]], wanted: [u8; 3]) -> u8 {
-    let distance = |color: &[u8; 3]| -> u32 {
-        // The eye sees differences of green best, of blue least.
-        let weights = [3, 6, 1];
-        (0..3).map(|i| weights[i] * u32::from(color[i].abs_diff(wanted[i])).pow(2)).sum()
-    };
-    (0..colors.len()).min_by_key(|i| distance(&colors[*i])).unwrap_or(0) as u8
+/// The eye sees differences of green best, of blue least.
+const WEIGHTS: [u32; 3] = [3, 6, 1];
+
+/// Finds the nearest of some colours: in the order of their green, which rules most of them out.
+struct Search(Vec<([u8; 3], u8)>);
+
+impl Search {
+    fn new(colors: &[[u8; 3]]) -> Self {
+        let mut sorted: Vec<_> = colors.iter().enumerate().map(|(i, color)| (*color, i as u8)).collect();
+        sorted.sort_unstable_by_key(|(color, index)| (color[1], *index));
+        Self(sorted)
+    }
+
+    /// Its index; the lowest where several are equally near.
+    fn nearest(&self, wanted: [u8; 3]) -> u8 {
+        let apart = |color: &[u8; 3], channel: usize| {
+            WEIGHTS[channel] * u32::from(color[channel].abs_diff(wanted[channel])).pow(2)
+        };
+        let mut best = (u32::MAX, 0);
+        let mut consider = |(color, index): &([u8; 3], u8)| {
+            let green = apart(color, 1);
+            if green <= best.0 {
+                best = best.min((green + apart(color, 0) + apart(color, 2), *index));
+            }
+            green <= best.0
+        };
+        let (below, above) = self.0.split_at(self.0.partition_point(|(color, _)| color[1] < wanted[1]));
+        let (mut below, mut above) = (below.iter().rev(), above.iter());
+        let (mut down, mut up) = (true, true);
+        while down || up {
+            down = down && below.next().is_some_and(&mut consider);
+            up = up && above.next().is_some_and(&mut consider);
+        }
+        best.1
+    }
 }
 
 /// `wanted` colours that stand for `counts`: a neural net is shown each colour the more often the more it occurs, but
@@ -102,9 +131,10 @@ fn quantised(counts: &[([u8; 3], u32)], wanted: usize) -> Vec<[u8; 3]> {
 
 /// One round of k-means: each colour moves to the mean of those that it stands for.
 fn refine(palette: &mut [[u8; 3]], counts: &[([u8; 3], u32)]) {
+    let search = Search::new(palette);
     let mut sums = vec![[0.0f64; 4]; palette.len()];
     for (color, n) in counts.iter().take(CONSIDERED) {
-        let sum = &mut sums[usize::from(nearest(palette, *color))];
+        let sum = &mut sums[usize::from(search.nearest(*color))];
         let weight = f64::from(*n).sqrt();
         for (channel, value) in color.iter().enumerate() {
             sum[channel] += weight * f64::from(*value);
@@ -114,6 +144,25 @@ fn refine(palette: &mut [[u8; 3]], counts: &[([u8; 3], u32)]) {
     for (entry, sum) in palette.iter_mut().zip(sums) {
         if sum[3] > 0.0 {
             *entry = [sum[0], sum[1], sum[2]].map(|total| (total / sum[3]).round() as u8);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_finds_the_nearest() {
+        let color = |i: u32| [11, 17, 23].map(|shift| (i.wrapping_mul(2_654_435_761) >> (shift % 24)) as u8);
+        let colors: Vec<[u8; 3]> = (0..200).map(color).collect();
+        let search = Search::new(&colors);
+        for wanted in (1_000..3_000).map(color) {
+            let distance = |i: &usize| -> u32 {
+                (0..3).map(|c| WEIGHTS[c] * u32::from(colors[*i][c].abs_diff(wanted[c])).pow(2)).sum()
+            };
+            let nearest = (0..colors.len()).min_by_key(distance).unwrap();
+            assert_eq!(usize::from(search.nearest(wanted)), nearest);
         }
     }
 }

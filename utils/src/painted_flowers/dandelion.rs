@@ -6,13 +6,8 @@ use super::canvas::{Canvas, curve, direction, disc, petal, turned};
 use super::dice::Dice;
 use super::paints::{along, around, flat, hue};
 
-/// Paints a head of radius 1 that lies as `at` says.
+/// Rings of thin rays, shorter and deeper in colour towards the middle: a head of radius 1 that lies as `at` says.
 pub(super) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
-    if dice.chance(0.3) { seeds(canvas, dice, at) } else { flower(canvas, dice, at) }
-}
-
-/// Rings of thin rays, shorter and deeper in colour towards the middle.
-fn flower(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
     let yellow = hue(dice.pick([0xffd91f, 0xf9cf12, 0xffe23d])).varied(dice, 0.03);
     let deep = hue(dice.pick([0xe59a06, 0xdf8e0a, 0xeaa512]));
     let rings = dice.count(4, 5);
@@ -36,8 +31,8 @@ fn flower(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
     }
 }
 
-/// A ball of umbrellas on thin stalks around a dark heart.
-fn seeds(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
+/// A ball of umbrellas on thin stalks around a dark heart, of radius 1.
+pub(super) fn seeds(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
     let white = hue(0xf7f7f2);
     if let Some(ball) = disc(0.0, 0.0, 1.0) {
         let haze = [(0.0, white.thin(0.25)), (0.6, white.thin(0.4)), (0.88, white.thin(0.55)), (1.0, white.thin(0.05))];

@@ -111,6 +111,11 @@ fn plant(canvas: &mut Canvas, dice: &mut Dice, flower: Flower, centre: (f32, f32
         greenery::leaves_behind(canvas, dice, centre, radius);
     }
     let (tilt, towards) = (dice.between(0.72, 1.0), dice.near(0.12));
+    if flower == Flower::Dandelion && dice.chance(0.3) {
+        // A ball looks the same from everywhere.
+        let at = Transform::from_row(radius, 0.0, 0.0, radius, centre.0, centre.1);
+        return dandelion::seeds(canvas, dice, at);
+    }
     let at = Transform::from_row(radius, 0.0, 0.0, tilt * radius, 0.0, 0.0);
     let at = at.post_concat(turned(towards)).post_translate(centre.0, centre.1);
     match flower {

@@ -12,6 +12,14 @@ pub enum PlotError {
         /// Its shape.
         shape: Vec<usize>,
     },
+    /// Images come as bytes, grey or in colour.
+    #[error("{what} have shape {shape:?}: expected [N, C, H, W] with at least one image, and C = 3 (RGB) or 1 (grey)")]
+    NotImages {
+        /// Which argument.
+        what: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
     /// A point has one colour.
     #[error("{what}: {points} points, but {colors} colours; give one colour per point, or none at all")]
     ColorCount {

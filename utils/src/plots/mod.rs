@@ -30,7 +30,7 @@ mod raster;
 mod raster_backend;
 mod scatter;
 pub(crate) mod style;
-mod text;
+pub(crate) mod text;
 mod ticks;
 mod vector_field;
 

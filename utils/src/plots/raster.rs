@@ -97,6 +97,13 @@ impl Raster {
         Ok(bytes)
     }
 
+    /// Colours a pixel; outside the image nothing happens.
+    pub(crate) fn set(&mut self, x: usize, y: usize, rgb: [u8; 3]) {
+        if x < self.width && y < self.height {
+            self.pixels[3 * (y * self.width + x)..][..3].copy_from_slice(&rgb);
+        }
+    }
+
     /// Lays `color` over a pixel with opacity `alpha` in `[0, 1]`; outside the image nothing happens.
     pub(crate) fn blend(&mut self, x: i64, y: i64, color: Rgb, alpha: f32) {
         if x < 0 || y < 0 || x >= self.width as i64 || y >= self.height as i64 {
