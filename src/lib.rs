@@ -63,8 +63,11 @@ pub mod training_state;
 pub mod visualize;
 
 mod checkpoint;
+mod inference_log;
 mod model_folder;
 mod parameters;
+mod pictures_of_samples;
+mod pixels;
 mod points;
 mod random;
 mod threads;
@@ -103,6 +106,7 @@ pub mod prelude {
     pub use crate::training_run::train;
     pub use crate::training_state::TrainingState;
     pub use crate::visualize::{
-        visualize_data, visualize_forward, visualize_score_field, visualize_training, visualize_variance_schedule,
+        visualize_data, visualize_forward, visualize_nearest, visualize_progress, visualize_score_field,
+        visualize_training, visualize_variance_schedule,
     };
 }

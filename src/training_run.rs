@@ -40,7 +40,7 @@ pub fn train(
         if state.epoch() % training.checkpoint_period == 0 || state.epoch() == training.epochs {
             manager.update_checkpoint(model, &state)?;
             if training.sample_amount > 0 && training.inference_type != InferType::None {
-                let mut logger = manager.inference_logger(training.inference_type).quiet();
+                let mut logger = manager.checkpoint_logger(training.inference_type, state.epoch()).quiet();
                 let n = training.sample_amount as i64;
                 let _samples =
                     state.with_averaged_weights(|| generate_samples(model, constants, n, base.seed, &mut logger))?;

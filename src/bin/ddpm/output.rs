@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use ddpm_utils::atomic::write_atomic;
+use ddpm_utils::npy::npy_bytes;
 
 /// A file to write samples to.
 #[derive(Clone)]
@@ -62,9 +63,10 @@ impl Output {
     }
 
     /// The picture that the logger has to make on the way.
-    pub fn infer_type(&self) -> InferType {
+    pub fn infer_type(&self, images: bool) -> InferType {
         match self.format {
             Format::Npy | Format::Json => InferType::None,
+            Format::Png if images => InferType::Image,
             Format::Png => InferType::Plot,
             Format::Gif => InferType::Gif,
         }
@@ -74,7 +76,7 @@ impl Output {
         match (self.format, picture) {
             (Format::Npy, _) => Ok(write_atomic(&self.path, &npy(samples)?)?),
             (Format::Json, _) => {
-                let values: Vec<Vec<f32>> = Vec::try_from(samples.to_device(Device::Cpu))?;
+                let values = nested(&samples.to_device(Device::Cpu))?;
                 let json = serde_json::json!({ "seed": seed, "timesteps": timesteps, "samples": values });
                 Ok(write_atomic(&self.path, format!("{json}\n").as_bytes())?)
             }
@@ -90,16 +92,19 @@ fn tempfile_in(folder: &Path) -> std::io::Result<()> {
     std::fs::remove_file(probe)
 }
 
-/// NumPy's format, version 1.0: a magic string, the length of a header padded to 64 bytes, the header, the values.
+/// The tensor as an `.npy` file, f32.
 fn npy(samples: &Tensor) -> Result<Vec<u8>> {
-    let shape: Vec<String> = samples.size().iter().map(|size| format!("{size},")).collect();
-    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", shape.join(" "));
-    let padded = (header.len() + 11).next_multiple_of(64) - 10;
-    let mut file = b"\x93NUMPY\x01\x00".to_vec();
-    file.extend((padded as u16).to_le_bytes());
-    file.extend(format!("{header:<width$}\n", width = padded - 1).as_bytes());
+    let shape: Vec<usize> = samples.size().iter().map(|size| *size as usize).collect();
     let flat = samples.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
     let values: Vec<f32> = Vec::try_from(flat)?;
-    file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-    Ok(file)
+    npy_bytes(&shape, &values).map_err(|error| Error::Unsupported(error.to_string()))
+}
+
+/// Lists in lists, as deep as the tensor has dimensions.
+fn nested(samples: &Tensor) -> Result<serde_json::Value> {
+    if samples.dim() <= 1 {
+        let values: Vec<f32> = Vec::try_from(samples)?;
+        return Ok(values.into());
+    }
+    (0..samples.size()[0]).map(|i| nested(&samples.select(0, i))).collect()
 }
