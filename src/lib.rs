@@ -65,11 +65,14 @@ pub mod validation;
 pub mod visualize;
 
 mod checkpoint;
+mod inference_log;
 mod loss_by_timestep;
 mod model_folder;
 mod original;
 pub mod out_of_memory;
 mod parameters;
+mod pictures_of_samples;
+mod pixels;
 mod points;
 mod random;
 mod tensor_file;
@@ -110,6 +113,7 @@ pub mod prelude {
     pub use crate::training_state::TrainingState;
     pub use crate::validation::validation_loss;
     pub use crate::visualize::{
-        visualize_data, visualize_forward, visualize_score_field, visualize_training, visualize_variance_schedule,
+        visualize_data, visualize_forward, visualize_nearest, visualize_progress, visualize_score_field,
+        visualize_training, visualize_variance_schedule,
     };
 }

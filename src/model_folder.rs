@@ -52,6 +52,10 @@ impl ModelFolder {
         self.path.join("inference_logs")
     }
 
+    pub fn checkpoint_log(&self, epoch: usize) -> PathBuf {
+        self.inference_logs_dir().join(format!("epoch_{epoch:04}"))
+    }
+
     pub fn checkpoint_file(&self, epoch: usize) -> PathBuf {
         self.checkpoints_dir().join(checkpoint_name(epoch))
     }

@@ -219,6 +219,18 @@ impl ModelManager {
         InferenceLogger::in_folder(infer_type, self.folder.inference_logs_dir())
     }
 
+    /// A logger for the samples that are drawn at the checkpoint of this epoch, into `inference_logs/epoch_…`, in place of
+    /// those that an interrupted training may have left there. [`visualize_progress`](crate::visualize::visualize_progress)
+    /// finds them.
+    pub fn checkpoint_logger(&self, infer_type: InferType, epoch: usize) -> InferenceLogger {
+        InferenceLogger::at_folder(infer_type, self.folder.checkpoint_log(epoch))
+    }
+
+    /// The folder of the samples that were drawn at the checkpoint of this epoch, whether it is there or not.
+    pub(crate) fn checkpoint_log(&self, epoch: usize) -> PathBuf {
+        self.folder.checkpoint_log(epoch)
+    }
+
     /// Deletes the model: configuration, checkpoints and logs. `typed_name` is its name, typed once more, so that no slip
     /// costs a trained model.
     ///

@@ -74,7 +74,7 @@ fn draw_samples(
     if training.sample_amount == 0 || training.inference_type == InferType::None {
         return Ok(());
     }
-    let mut logger = manager.inference_logger(training.inference_type).quiet();
+    let mut logger = manager.checkpoint_logger(training.inference_type, state.epoch()).quiet();
     let n = training.sample_amount as i64;
     let _samples = state.with_averaged_weights(|| generate_samples(model, constants, n, base.seed, &mut logger))?;
     Ok(())

@@ -33,11 +33,11 @@ impl ModelConfig {
         self.network.check_fits(&self.base.dataset)?;
         let (kind, points) = (self.training.inference_type, shape.len() == 1);
         let fits = match kind {
-            InferType::Image => false,
-            InferType::Plot | InferType::PlotProcess | InferType::Gif => points,
-            InferType::None => true,
+            InferType::Image => !points,
+            InferType::Plot | InferType::PlotProcess => points,
+            InferType::Gif | InferType::None => true,
         };
-        let expected = "plot, plot-process, gif or none for points; for images only none works yet";
+        let expected = "plot, plot-process, gif or none for points, image, gif or none for images";
         require(fits, "TrainingConfig.inference_type", expected, format!("{kind:?} for samples of shape {shape:?}"))
     }
 

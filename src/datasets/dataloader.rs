@@ -146,6 +146,23 @@ impl DataLoader {
         self.held_out.as_ref().map(to_unit_range)
     }
 
+    /// All samples in the order in which they came, f32, a thousand at a time.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = Tensor> + '_ {
+        const CHUNK: i64 = 1_000;
+        let starts = (0..self.samples()).step_by(CHUNK as usize);
+        starts.map(|start| to_unit_range(&self.data.narrow(0, start, CHUNK.min(self.samples() - start))))
+    }
+
+    /// The samples of these indices, `[n]` int64, f32.
+    pub(crate) fn select(&self, indices: &Tensor) -> Tensor {
+        to_unit_range(&self.data.index_select(0, indices))
+    }
+
+    /// Whether training mirrors half of the images.
+    pub(crate) fn flips(&self) -> bool {
+        self.flips
+    }
+
     /// The class of each sample, `[N]` int64, where the data set has classes.
     pub fn labels(&self) -> Option<&Tensor> {
         self.labels.as_ref()
