@@ -37,7 +37,7 @@ pub struct TrainingConfig {
     pub epochs: usize,
     /// Samples a step.
     pub batch_size: usize,
-    /// Samples held out of training, to measure the validation loss on; 0 for none.
+    /// Samples held out of training, to measure the validation loss on, but at most an eighth of all; 0 for none.
     pub validation_samples: usize,
     /// Epochs from one checkpoint to the next.
     pub checkpoint_period: usize,
@@ -90,7 +90,10 @@ impl TrainingConfig {
         Self {
             timesteps: 1000,
             clip_denoised: true,
+            epochs: 50,
             batch_size: 64,
+            validation_samples: 128,
+            checkpoint_period: 5,
             sample_amount: 16,
             inference_type: InferType::Image,
             learning_rate: 5e-4,

@@ -98,11 +98,8 @@ impl DataLoader {
         base: &BaseConfig,
         training: &TrainingConfig,
     ) -> Result<Self> {
-        let (samples, held_out) = (data.size()[0] as usize, training.validation_samples);
-        if held_out >= samples {
-            let expected = format!("fewer than the {samples} samples of the data");
-            return Err(Error::config("TrainingConfig.validation_samples", expected, held_out));
-        }
+        let samples = data.size()[0] as usize;
+        let held_out = training.validation_samples.min(samples / 8);
         let device = base.device.resolve()?;
         let (batch_size, seed) = (training.batch_size as i64, base.seed);
         let mut loader = Self { data, held_out: None, labels, classes, flips, batch_size, seed };
