@@ -185,10 +185,7 @@ impl ConstantsManager {
     }
 
     fn at(&self, constants: &Tensor, t: &Tensor) -> Result<Tensor> {
-        if t.dim() != 1 || t.kind() != Kind::Int64 {
-            let got = format!("a {:?} tensor of shape {:?}", t.kind(), t.size());
-            return Err(Error::Timestep { expected: "int64 timesteps of shape [N]".to_owned(), got });
-        }
+        check_kind(t)?;
         // On a GPU an index outside the array ends the process; on the CPU it is an error that costs nothing to have.
         if self.device != Device::Cpu {
             self.check(t)?;
@@ -201,6 +198,12 @@ impl ConstantsManager {
         let mut shape = vec![1; self.sample_dims + 1];
         shape[0] = -1;
         Ok(values.view(&shape[..]))
+    }
+
+    /// Refuses anything but int64 timesteps `[N]` in `1..=T`.
+    pub(crate) fn check_timesteps(&self, t: &Tensor) -> Result<()> {
+        check_kind(t)?;
+        self.check(t)
     }
 
     fn check(&self, t: &Tensor) -> Result<()> {
@@ -260,6 +263,14 @@ impl ConstantsManager {
             )
         })
     }
+}
+
+fn check_kind(t: &Tensor) -> Result<()> {
+    if t.dim() == 1 && t.kind() == Kind::Int64 {
+        return Ok(());
+    }
+    let got = format!("a {:?} tensor of shape {:?}", t.kind(), t.size());
+    Err(Error::Timestep { expected: "int64 timesteps of shape [N]".to_owned(), got })
 }
 
 fn posterior_variance(beta: f64, alpha_bar_prev: f64, alpha_bar: f64) -> f64 {

@@ -14,7 +14,7 @@
 //! | [`datasets`] | what to learn, and the loader that serves it |
 //! | [`networks`] | what learns it: `Denoiser`, `Fnn`, `Unet` |
 //! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
-//! | [`training`], [`training_state`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, and a bar for it |
+//! | [`training`], [`training_state`], [`validation`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, how good it is on data that it does not see, and a bar for it |
 //! | [`sampling`] | Algorithm 2: `generate_samples` |
 //! | [`inference_logger`] | what becomes of samples |
 //! | [`metrics`] | how good they are |
@@ -53,6 +53,7 @@ pub mod metrics;
 pub mod model_manager;
 pub mod networks;
 pub mod optim;
+pub mod prediction;
 pub mod progress;
 pub mod sampling;
 pub mod schedule;
@@ -60,16 +61,19 @@ pub mod show_source;
 pub mod training;
 pub mod training_run;
 pub mod training_state;
+pub mod validation;
 pub mod visualize;
 
 mod checkpoint;
 mod inference_log;
 mod model_folder;
+mod original;
 mod parameters;
 mod pictures_of_samples;
 mod pixels;
 mod points;
 mod random;
+mod tensor_file;
 mod threads;
 
 pub use error::{Error, Result};
@@ -94,10 +98,10 @@ pub mod prelude {
     pub use crate::forward::{forward_diffusion, forward_step};
     pub use crate::inference_logger::{InferType, InferenceLogger};
     pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
-    pub use crate::model_manager::ModelManager;
-    pub use crate::model_manager::Weights;
+    pub use crate::model_manager::{ImportOptions, ModelManager, StorageKind, Weights};
     pub use crate::networks::{Denoiser, Fnn, Inside, TimeEmbedding, Unet, UnetSummary, get_model, parameter_count};
     pub use crate::optim::AdamW;
+    pub use crate::prediction::predict;
     pub use crate::progress::show_progress;
     pub use crate::sampling::{ChainState, ReverseChain, generate_samples, reverse_step};
     pub use crate::schedule::NoiseSchedule;
@@ -105,6 +109,7 @@ pub mod prelude {
     pub use crate::training::{EpochLoss, StepReport, train_one_epoch};
     pub use crate::training_run::train;
     pub use crate::training_state::TrainingState;
+    pub use crate::validation::validation_loss;
     pub use crate::visualize::{
         visualize_data, visualize_forward, visualize_nearest, visualize_progress, visualize_score_field,
         visualize_training, visualize_variance_schedule,

@@ -24,6 +24,10 @@ pub(crate) enum Stream {
     Picture = 8,
     /// Which images of an epoch are mirrored.
     Flips = 9,
+    /// Which samples are held out of training.
+    HeldOut = 11,
+    /// The noise of the validation loss.
+    Validation = 12,
     /// The painted flowers, an item each.
     Painting = 10,
 }

@@ -24,6 +24,11 @@ pub enum NoiseSchedule {
     /// `alpha_bar_t` falls along a squared cosine, gently at both ends; `beta_t` is clipped at 0.999.
     /// Nichol & Dhariwal 2021, equation 17.
     Cosine,
+    /// The linear schedule as the original Python tutorial ran it. It had `beta = linspace(1e-4 s, 0.02 s, n)` for a number
+    /// `n` of its own, `s = 1000 / n`, counted from 0, and never used step 0. Here that is `T = n - 1` steps: the first does
+    /// what its steps 0 and 1 did together, `beta_1 = 1 - alpha_0 alpha_1`, and `beta_t` is its number `t` from there on.
+    /// So `alpha_bar_t` is the original's at every `t`, and a network from there is fed the timesteps it was trained with.
+    OriginalLinear,
 }
 
 /// The offset that keeps `beta_1` from vanishing. Nichol & Dhariwal 2021, section 3.2.
@@ -35,7 +40,8 @@ impl NoiseSchedule {
     /// `[beta_1, …, beta_T]`, each in `(0, 1)`.
     ///
     /// # Errors
-    /// [`Error::Config`] where `T` is 0, or where the linear schedule would need a `beta_T` of 1 or more (`T <= 20`).
+    /// [`Error::Config`] where `T` is 0, or where a linear schedule would need a `beta_T` of 1 or more (`T <= 20`; the
+    /// original's: `T <= 19`).
     pub fn betas(self, timesteps: usize) -> Result<Vec<f64>> {
         let field = "TrainingConfig.timesteps";
         if timesteps == 0 {
@@ -44,14 +50,23 @@ impl NoiseSchedule {
         let steps = timesteps as f64;
         match self {
             NoiseSchedule::Linear => {
-                let scale = 1000.0 / steps;
-                let (first, last) = (1e-4 * scale, 0.02 * scale);
-                if last >= 1.0 {
+                if timesteps <= 20 {
                     let expected = "more than 20 for the linear schedule (its beta_T is 20 / T and has to stay below 1); \
                                     the cosine schedule takes any number";
                     return Err(Error::config(field, expected, timesteps));
                 }
-                Ok((0..timesteps).map(|i| first + (last - first) * i as f64 / (steps - 1.0)).collect())
+                Ok(linspace(timesteps))
+            }
+            NoiseSchedule::OriginalLinear => {
+                if timesteps <= 19 {
+                    let expected = "more than 19 for the original's linear schedule (its last beta is 20 / (T + 1) and has \
+                                    to stay below 1)";
+                    return Err(Error::config(field, expected, timesteps));
+                }
+                let mut betas = linspace(timesteps + 1);
+                let unused = betas.remove(0);
+                betas[0] = 1.0 - (1.0 - unused) * (1.0 - betas[0]);
+                Ok(betas)
             }
             NoiseSchedule::Cosine => {
                 let f = |t: f64| ((t / steps + COSINE_OFFSET) / (1.0 + COSINE_OFFSET) * FRAC_PI_2).cos().powi(2);
@@ -60,6 +75,14 @@ impl NoiseSchedule {
             }
         }
     }
+}
+
+/// `n` values from `1e-4 s` to `0.02 s`, both included, `s = 1000 / n`.
+fn linspace(n: usize) -> Vec<f64> {
+    let steps = n as f64;
+    let scale = 1000.0 / steps;
+    let (first, last) = (1e-4 * scale, 0.02 * scale);
+    (0..n).map(|i| first + (last - first) * i as f64 / (steps - 1.0)).collect()
 }
 
 #[cfg(test)]
@@ -84,6 +107,24 @@ mod tests {
             assert!((alpha_bar - f(i as f64 + 1.0) / f(0.0)).abs() < 1e-12, "t = {}", i + 1);
         }
         assert_eq!(beta[39], MAX_BETA);
+    }
+
+    #[test]
+    fn the_originals_alpha_bar_at_every_step_that_it_used() {
+        for n in [21, 40, 1000] {
+            let ours = NoiseSchedule::OriginalLinear.betas(n - 1).unwrap();
+            assert_eq!(ours.len(), n - 1);
+            let theirs = |i: usize| (1e-4 + (0.02 - 1e-4) * i as f64 / (n as f64 - 1.0)) * 1000.0 / n as f64;
+            let mut alpha_bar = 1.0;
+            for t in 1..n {
+                alpha_bar *= 1.0 - ours[t - 1];
+                let expected: f64 = (0..=t).map(|i| 1.0 - theirs(i)).product();
+                assert!((alpha_bar - expected).abs() < 1e-13, "n = {n}, t = {t}: {alpha_bar} {expected}");
+                assert!(t == 1 || (ours[t - 1] - theirs(t)).abs() < 1e-15);
+            }
+        }
+        assert!(NoiseSchedule::OriginalLinear.betas(19).unwrap_err().to_string().contains("more than 19"));
+        assert_eq!(serde_json::to_string(&NoiseSchedule::OriginalLinear).unwrap(), "\"original-linear\"");
     }
 
     #[test]

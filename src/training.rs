@@ -13,6 +13,7 @@ use crate::forward::forward_diffusion;
 use crate::networks::{Denoiser, check_fits, check_prediction};
 use crate::threads::FewThreads;
 use crate::training_state::{Descent, TrainingState};
+use crate::validation::validation_loss;
 
 /// What one step of training shows of itself.
 #[derive(Debug, Clone)]
@@ -45,12 +46,16 @@ pub struct EpochLoss {
     /// Mean over each quarter of the timesteps, `t = 1 … T/4` first; NaN where no timestep fell into it.
     #[serde(with = "crate::training_state::nan_as_null")]
     pub quarters: [f64; 4],
+    /// The validation loss of the averaged weights after the epoch, where samples are held out for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
 }
 
 impl fmt::Display for EpochLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d] = self.quarters;
-        write!(f, "loss {:.4} (by quarter of the timesteps: {a:.4}, {b:.4}, {c:.4}, {d:.4})", self.mean)
+        write!(f, "loss {:.4} (by quarter of the timesteps: {a:.4}, {b:.4}, {c:.4}, {d:.4})", self.mean)?;
+        self.validation.map_or(Ok(()), |loss| write!(f, ", validation {loss:.4}"))
     }
 }
 
@@ -95,7 +100,11 @@ pub fn train_one_epoch(
         }
         observer(&report(state, dataloader, started, step, &descent));
     }
-    let loss = losses.epoch_loss(constants.timesteps());
+    let validation = match dataloader.held_out() {
+        Some(x0) => Some(state.with_averaged_weights(|| validation_loss(model, constants, &x0))?),
+        None => None,
+    };
+    let loss = losses.epoch_loss(constants.timesteps(), validation);
     state.end_epoch(loss);
     Ok(loss)
 }
@@ -137,7 +146,7 @@ impl LossByTimestep {
         }
     }
 
-    fn epoch_loss(&self, timesteps: usize) -> EpochLoss {
+    fn epoch_loss(&self, timesteps: usize, validation: Option<f64>) -> EpochLoss {
         // On the CPU: not every device counts in f64.
         let (t, loss) =
             (Tensor::cat(&self.t, 0).to_device(Device::Cpu), Tensor::cat(&self.loss, 0).to_device(Device::Cpu));
@@ -150,7 +159,8 @@ impl LossByTimestep {
             total(&sums) / total(&counts)
         };
         let bound = |quarter: i64| 1 + timesteps * quarter / 4;
-        EpochLoss { mean: mean(1, timesteps + 1), quarters: [0, 1, 2, 3].map(|q| mean(bound(q), bound(q + 1))) }
+        let quarters = [0, 1, 2, 3].map(|q| mean(bound(q), bound(q + 1)));
+        EpochLoss { mean: mean(1, timesteps + 1), quarters, validation }
     }
 }
 

@@ -89,13 +89,16 @@ impl TrainingState {
     }
 
     fn learning_rate(&self, steps_per_epoch: u64) -> f64 {
-        match self.config.learning_rate_schedule {
-            LearningRateSchedule::Constant => self.config.learning_rate,
+        let steps = self.optimizer.steps() as f64;
+        let warmup = ((steps + 1.0) / self.config.warmup_steps.max(1) as f64).min(1.0);
+        let schedule = match self.config.learning_rate_schedule {
+            LearningRateSchedule::Constant => 1.0,
             LearningRateSchedule::Cosine => {
-                let share = self.optimizer.steps() as f64 / (steps_per_epoch * self.config.epochs as u64) as f64;
-                self.config.learning_rate * (1.0 + (PI * share.min(1.0)).cos()) / 2.0
+                let share = steps / (steps_per_epoch * self.config.epochs as u64) as f64;
+                (1.0 + (PI * share.min(1.0)).cos()) / 2.0
             }
-        }
+        };
+        self.config.learning_rate * warmup * schedule
     }
 
     pub(crate) fn end_epoch(&mut self, loss: EpochLoss) {

@@ -32,14 +32,18 @@ pub struct TrainingConfig {
     pub epochs: usize,
     /// Samples a step.
     pub batch_size: usize,
+    /// Samples held out of training, to measure the validation loss on; 0 for none.
+    pub validation_samples: usize,
     /// Epochs from one checkpoint to the next.
     pub checkpoint_period: usize,
     /// Samples drawn at each checkpoint.
     pub sample_amount: usize,
     /// What becomes of the samples drawn at each checkpoint.
     pub inference_type: InferType,
-    /// The learning rate at the first step.
+    /// The largest learning rate: that of the first step, or of the last step of the warm-up.
     pub learning_rate: f64,
+    /// Steps over which the learning rate rises to it in equal parts; 0 for none. Deep networks need some hundred.
+    pub warmup_steps: usize,
     /// How it goes on from there.
     pub learning_rate_schedule: LearningRateSchedule,
     /// AdamW's decoupled weight decay.
@@ -58,10 +62,12 @@ impl Default for TrainingConfig {
             reverse_variance: ReverseVariance::Beta,
             epochs: 100,
             batch_size: 512,
+            validation_samples: 0,
             checkpoint_period: 20,
             sample_amount: 100,
             inference_type: InferType::Plot,
             learning_rate: 2e-3,
+            warmup_steps: 0,
             learning_rate_schedule: LearningRateSchedule::Cosine,
             weight_decay: 0.0,
             ema_decay: 0.999,
@@ -89,6 +95,8 @@ impl TrainingConfig {
         require(samples <= MANY, "TrainingConfig.sample_amount", "at most 1000000000", samples)?;
         let rate = self.learning_rate;
         require(rate > 0.0 && rate <= 1.0, "TrainingConfig.learning_rate", "in (0, 1]", rate)?;
+        let warmup = self.warmup_steps;
+        require(warmup <= MANY, "TrainingConfig.warmup_steps", "at most 1000000000", warmup)?;
         let decay = self.weight_decay;
         require((0.0..1.0).contains(&decay), "TrainingConfig.weight_decay", "in [0, 1)", decay)?;
         require((0.0..1.0).contains(&self.ema_decay), "TrainingConfig.ema_decay", "in [0, 1)", self.ema_decay)?;

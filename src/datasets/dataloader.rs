@@ -19,6 +19,7 @@ use crate::random::{self, Stream};
 pub struct DataLoader {
     /// `[N, D]` f32, or `[N, C, H, W]` f32 or, before [`to_unit_range`], u8.
     data: Tensor,
+    held_out: Option<Tensor>,
     labels: Option<Tensor>,
     classes: Vec<String>,
     flips: bool,
@@ -62,9 +63,7 @@ impl DataLoader {
             let first_row = broken.int64_value(&[0, 0]);
             return Err(Error::DataNotFinite { what: "data", count, total: data.numel() as i64, first_row });
         }
-        let data = data.to_kind(Kind::Float).to_device(base.device.resolve()?);
-        let (batch_size, seed) = (training.batch_size as i64, base.seed);
-        Ok(Self { data, labels: None, classes: Vec::new(), flips: false, batch_size, seed })
+        Self::split(data.to_kind(Kind::Float), None, Vec::new(), false, base, training)
     }
 
     /// A loader of images in memory; with `flips`, every other image of an epoch comes mirrored.
@@ -83,21 +82,46 @@ impl DataLoader {
             let expected = "[N, C, H, W], with at least one image".to_owned();
             return Err(Error::Shape { what: "images", expected, got: shape });
         }
-        let device = base.device.resolve()?;
         let pixels = images.pixels.as_standard_layout();
         let data = Tensor::f_from_data_size(pixels.as_slice().unwrap_or_default(), &shape, Kind::Uint8)?;
         let labels: Vec<i64> = images.labels.iter().map(|label| *label as i64).collect();
-        Ok(Self {
-            data: data.to_device(device),
-            labels: Some(Tensor::from_slice(&labels).to_device(device)),
-            classes: images.classes.clone(),
-            flips,
-            batch_size: training.batch_size as i64,
-            seed: base.seed,
-        })
+        let labels = Some(Tensor::from_slice(&labels));
+        Self::split(data, labels, images.classes.clone(), flips, base, training)
     }
 
-    /// How many samples an epoch holds.
+    /// Holds out the samples for the validation loss; which, follows from the seed.
+    fn split(
+        data: Tensor,
+        labels: Option<Tensor>,
+        classes: Vec<String>,
+        flips: bool,
+        base: &BaseConfig,
+        training: &TrainingConfig,
+    ) -> Result<Self> {
+        let (samples, held_out) = (data.size()[0] as usize, training.validation_samples);
+        if held_out >= samples {
+            let expected = format!("fewer than the {samples} samples of the data");
+            return Err(Error::config("TrainingConfig.validation_samples", expected, held_out));
+        }
+        let device = base.device.resolve()?;
+        let (batch_size, seed) = (training.batch_size as i64, base.seed);
+        let mut loader = Self { data, held_out: None, labels, classes, flips, batch_size, seed };
+        if held_out > 0 {
+            let mut order: Vec<i64> = (0..samples as i64).collect();
+            order.shuffle(&mut random::generator(random::derive(seed, Stream::HeldOut, 0)));
+            let (out, rest) = order.split_at_mut(held_out);
+            rest.sort_unstable();
+            let rest = Tensor::from_slice(rest);
+            loader.held_out = Some(loader.data.index_select(0, &Tensor::from_slice(out)).to_device(device));
+            loader.data = loader.data.index_select(0, &rest);
+            loader.labels = loader.labels.map(|labels| labels.index_select(0, &rest));
+        }
+        loader.data = loader.data.to_device(device);
+        loader.labels = loader.labels.map(|labels| labels.to_device(device));
+        Ok(loader)
+    }
+
+    /// How many samples an epoch holds: those that are not held out.
     pub fn samples(&self) -> i64 {
         self.data.size()[0]
     }
@@ -117,11 +141,9 @@ impl DataLoader {
         to_unit_range(&self.data.narrow(0, 0, n.clamp(1, self.samples())))
     }
 
-    /// All samples in the order in which they came, f32, a thousand at a time.
-    pub(crate) fn chunks(&self) -> impl Iterator<Item = Tensor> + '_ {
-        const CHUNK: i64 = 1_000;
-        let starts = (0..self.samples()).step_by(CHUNK as usize);
-        starts.map(|start| to_unit_range(&self.data.narrow(0, start, CHUNK.min(self.samples() - start))))
+    /// The samples that training does not see, `[V, …]` f32, where some are held out.
+    pub fn held_out(&self) -> Option<Tensor> {
+        self.held_out.as_ref().map(to_unit_range)
     }
 
     /// The samples of these indices, `[n]` int64, f32.

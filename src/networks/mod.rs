@@ -85,6 +85,13 @@ pub fn parameter_count(model: &dyn Denoiser) -> i64 {
     model.var_store().trainable_variables().iter().map(|parameter| parameter.numel() as i64).sum()
 }
 
+/// A network's parameters and buffers, in the order of their names.
+pub(crate) fn sorted_variables(model: &dyn Denoiser) -> Vec<(String, Tensor)> {
+    let mut variables: Vec<_> = model.var_store().variables().into_iter().collect();
+    variables.sort_by(|a, b| a.0.cmp(&b.0));
+    variables
+}
+
 /// Refuses samples that a network cannot take, before libtorch does so less clearly.
 pub(crate) fn check_fits(model: &dyn Denoiser, what: &'static str, samples: &Tensor) -> Result<()> {
     let (shape, got) = (model.sample_shape(), samples.size());

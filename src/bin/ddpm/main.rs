@@ -1,9 +1,12 @@
-//! The command line: trains, samples and evaluates models where there is no notebook.
+//! The command line: trains, samples, evaluates and exchanges models where there is no notebook.
 
 mod doctor;
 mod evaluate;
+mod export;
+mod import;
 mod model;
 mod output;
+mod predict;
 mod sample;
 mod say;
 mod train;
@@ -15,7 +18,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use ddpm_tutor::prelude::*;
 
-/// Diffusion models from the command line: train, sample, evaluate.
+/// Diffusion models from the command line: train, sample, evaluate, exchange.
 #[derive(Parser)]
 #[command(name = "ddpm", version, arg_required_else_help = true)]
 struct Cli {
@@ -31,6 +34,12 @@ enum Command {
     Sample(sample::Sample),
     /// Measure how close a model's samples come to the data
     Evaluate(evaluate::Evaluate),
+    /// Make a model of weights from elsewhere: the original Python tutorial's, or an exported file
+    Import(import::Import),
+    /// Write a model's weights to a file that the original Python tutorial loads
+    Export(export::Export),
+    /// Run a model's network once on given inputs
+    Predict(predict::Predict),
     /// Delete a model, after its name was typed once more
     Delete(model::Delete),
     /// Check that libtorch is found and computes, and on what
@@ -60,6 +69,9 @@ fn main() -> ExitCode {
         Command::Train(command) => command.run(),
         Command::Sample(command) => command.run(),
         Command::Evaluate(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Predict(command) => command.run(),
         Command::Delete(command) => command.run(),
         Command::Doctor(command) => command.run(),
     };

@@ -9,23 +9,30 @@ use ddpm_tutor::prelude::*;
 use crate::Place;
 use crate::say::say;
 
-/// A trained model, and how to sample from it.
+/// A trained model, and which of its weights.
 #[derive(Args)]
-pub struct Trained {
+pub struct Chosen {
     /// The model's name
     #[arg(long, value_name = "NAME")]
     pub model: String,
     /// The checkpoint of this epoch instead of the newest
     #[arg(long, value_name = "EPOCH")]
-    checkpoint: Option<usize>,
+    pub checkpoint: Option<usize>,
     /// The moving average of the weights, or the weights themselves
     #[arg(long, default_value = "ema")]
     weights: WeightsChoice,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A trained model, and how to sample from it.
+#[derive(Args)]
+pub struct Trained {
+    #[command(flatten)]
+    chosen: Chosen,
     /// The variance of the reverse steps; the model's own where it is left out
     #[arg(long)]
     variance: Option<VarianceChoice>,
-    #[command(flatten)]
-    place: Place,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -50,18 +57,33 @@ impl From<VarianceChoice> for ReverseVariance {
     }
 }
 
-impl Trained {
-    /// The model's manager, its network with the chosen weights, and its constants.
-    pub fn load(&self) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
-        let manager = ModelManager::open(&self.place.base(), &self.model)?;
-        let config = manager.config();
-        let model = get_model(&config.base, &config.network)?;
-        let weights = match self.weights {
+impl Chosen {
+    pub fn manager(&self) -> Result<ModelManager> {
+        ModelManager::open(&self.place.base(), &self.model)
+    }
+
+    pub fn weights(&self) -> Weights {
+        match self.weights {
             WeightsChoice::Ema => Weights::Ema,
             WeightsChoice::Raw => Weights::Raw,
-        };
-        manager.load_weights(&model, self.checkpoint, weights)?;
-        let mut constants = ConstantsManager::new(&config.base, &config.training)?;
+        }
+    }
+
+    /// The model's manager, its network with the chosen weights, and its constants.
+    pub fn load(&self) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
+        let manager = self.manager()?;
+        let config = manager.config();
+        let model = get_model(&config.base, &config.network)?;
+        manager.load_weights(&model, self.checkpoint, self.weights())?;
+        let constants = ConstantsManager::new(&config.base, &config.training)?;
+        Ok((manager, model, constants))
+    }
+}
+
+impl Trained {
+    /// As [`Chosen::load`], the constants with the chosen variance.
+    pub fn load(&self) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
+        let (manager, model, mut constants) = self.chosen.load()?;
         if let Some(variance) = self.variance {
             constants = constants.with_variance(variance.into());
         }

@@ -39,6 +39,12 @@ impl Output {
         Ok(Self { path, format })
     }
 
+    /// As [`Output::parse`], for an array alone.
+    pub fn parse_npy(text: &str) -> Result<Self, String> {
+        let output = Self::parse(text)?;
+        if output.format == Format::Npy { Ok(output) } else { Err("expected a name ending in .npy".to_owned()) }
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -74,7 +80,7 @@ impl Output {
 
     pub fn write(&self, samples: &Tensor, seed: u64, timesteps: usize, picture: Option<&Picture>) -> Result<()> {
         match (self.format, picture) {
-            (Format::Npy, _) => Ok(write_atomic(&self.path, &npy(samples)?)?),
+            (Format::Npy, _) => self.write_npy(samples),
             (Format::Json, _) => {
                 let values = nested(&samples.to_device(Device::Cpu))?;
                 let json = serde_json::json!({ "seed": seed, "timesteps": timesteps, "samples": values });
@@ -84,6 +90,11 @@ impl Output {
             (_, None) => Err(Error::Unsupported("no picture was made of these samples".to_owned())),
         }
     }
+
+    /// Writes a tensor of any shape as `.npy`, whatever the ending says.
+    pub fn write_npy(&self, values: &Tensor) -> Result<()> {
+        Ok(write_atomic(&self.path, &npy(values)?)?)
+    }
 }
 
 fn tempfile_in(folder: &Path) -> std::io::Result<()> {
@@ -92,7 +103,7 @@ fn tempfile_in(folder: &Path) -> std::io::Result<()> {
     std::fs::remove_file(probe)
 }
 
-/// The tensor as an `.npy` file, f32.
+/// The values as a `.npy` file.
 fn npy(samples: &Tensor) -> Result<Vec<u8>> {
     let shape: Vec<usize> = samples.size().iter().map(|size| *size as usize).collect();
     let flat = samples.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);

@@ -86,6 +86,7 @@ pub struct Train {
 enum ScheduleChoice {
     Linear,
     Cosine,
+    OriginalLinear,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -216,6 +217,6 @@ macro_rules! choice {
         }
     };
 }
-choice!(ScheduleChoice => NoiseSchedule: Linear, Cosine);
+choice!(ScheduleChoice => NoiseSchedule: Linear, Cosine, OriginalLinear);
 choice!(RateScheduleChoice => LearningRateSchedule: Constant, Cosine);
 choice!(InferTypeChoice => InferType: Image, Gif, Plot, PlotProcess, None);

@@ -1,0 +1,52 @@
+//! `ddpm export`: a model's weights in a file for elsewhere.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use ddpm_tutor::Result;
+use ddpm_tutor::prelude::*;
+use serde_json::json;
+
+use crate::model::Chosen;
+use crate::say::say;
+
+#[derive(Args)]
+pub struct Export {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// The file; it ends in .safetensors
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The kind of numbers to store; with 16 bits the file is half as large, and the weights are rounded
+    #[arg(long, default_value = "f32")]
+    dtype: DtypeChoice,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DtypeChoice {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl Export {
+    pub fn run(self) -> Result<()> {
+        let storage = match self.dtype {
+            DtypeChoice::F32 => StorageKind::F32,
+            DtypeChoice::F16 => StorageKind::F16,
+            DtypeChoice::Bf16 => StorageKind::Bf16,
+        };
+        let manager = self.chosen.manager()?;
+        let remarks = manager.export_weights(&self.out, self.chosen.checkpoint, self.chosen.weights(), storage)?;
+        if self.json {
+            return say(json!({ "model": manager.name(), "out": self.out, "remarks": remarks }));
+        }
+        for remark in &remarks {
+            eprintln!("ddpm: mind: {remark}");
+        }
+        say(format!("weights of {}: {}", manager.name(), self.out.display()))
+    }
+}

@@ -1,0 +1,86 @@
+//! `ddpm import`: from weights of elsewhere to a model.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ddpm_tutor::Result;
+use ddpm_tutor::prelude::*;
+use serde_json::json;
+
+use crate::Place;
+use crate::say::say;
+
+#[derive(Args)]
+pub struct Import {
+    /// The weights: a .tar or .pt of the original Python tutorial (torch.save), or .safetensors. Nothing in it is run
+    file: PathBuf,
+    /// The name of the new model
+    #[arg(long, value_name = "NAME")]
+    model: String,
+    /// Its configuration; config.json beside the weights where it is left out, and what the weights show where there is none
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// T as the original counts; 1000 for a U-Net and 40 for an FNN where it is left out
+    #[arg(long, value_name = "T")]
+    timesteps: Option<usize>,
+    /// The size of the images, such as 32 or 48x64 (height x width); 32 where nothing says
+    #[arg(long, value_name = "SIZE", value_parser = image_size)]
+    image_size: Option<[i64; 2]>,
+    /// The data that it was trained on, to evaluate it
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Import {
+    pub fn run(self) -> Result<()> {
+        let dataset = self.dataset.as_deref().map(Dataset::from_name).transpose()?;
+        let options =
+            ImportOptions { config: self.config, timesteps: self.timesteps, image_size: self.image_size, dataset };
+        let manager = ModelManager::import(&self.place.base(), &self.model, &self.file, &options)?;
+        let ModelConfig { network, training, .. } = manager.config();
+        if self.json {
+            let (model, timesteps) = (manager.name(), training.timesteps);
+            return say(
+                json!({ "model": model, "folder": manager.folder(), "network": network, "timesteps": timesteps }),
+            );
+        }
+        say(format!(
+            "{} from {}: {}, T = {}: {}",
+            manager.name(),
+            self.file.display(),
+            summary(network),
+            training.timesteps,
+            manager.folder().display()
+        ))
+    }
+}
+
+fn summary(network: &NetworkConfig) -> String {
+    match network {
+        NetworkConfig::Fnn(fnn) => {
+            format!("FNN, hidden widths {:?}, time embedding {}", fnn.hidden_widths, fnn.time_embedding)
+        }
+        NetworkConfig::Unet(unet) => {
+            let [channels, height, width] = unet.image_shape;
+            format!(
+                "U-Net, {channels} x {height} x {width}, base {}, multipliers {:?}, {} residual blocks a level",
+                unet.base_channels, unet.channel_multipliers, unet.residual_blocks
+            )
+        }
+        NetworkConfig::Own(name) => name.clone(),
+    }
+}
+
+fn image_size(text: &str) -> Result<[i64; 2], String> {
+    let (height, width) = text.split_once('x').unwrap_or((text, text));
+    let side = |side: &str| side.trim().parse().ok().filter(|side| (1..=4096).contains(side));
+    match (side(height), side(width)) {
+        (Some(height), Some(width)) => Ok([height, width]),
+        _ => Err("expected a side such as 32, or height x width such as 48x64, each 1 to 4096".to_owned()),
+    }
+}

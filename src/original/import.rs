@@ -1,0 +1,121 @@
+//! From a file of weights to a model's configuration and weights, all of it checked before anything is written.
+
+use std::path::{Path, PathBuf};
+
+use tch::Tensor;
+
+use crate::checkpoint::Progress;
+use crate::config::{BaseConfig, ModelConfig, NetworkConfig, TrainingConfig};
+use crate::datasets::Dataset;
+use crate::device::DeviceChoice;
+use crate::error::{Error, Result};
+use crate::inference_logger::InferType;
+use crate::networks::get_model;
+use crate::original::described::{self, Described, Ours};
+use crate::original::state_dict::StateDict;
+use crate::original::{fit, infer};
+use crate::schedule::NoiseSchedule;
+
+/// What the weights themselves do not say. A file that was exported here says all of it.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// A configuration: the original's `config.json`, or one of a model here. Where it is left out: the file's own, or
+    /// `config.json` beside it.
+    pub config: Option<PathBuf>,
+    /// The original's number of timesteps; the model here has one fewer: see [`NoiseSchedule::OriginalLinear`]. Where it is
+    /// left out: 1000 for a U-Net, 40 for an FNN.
+    pub timesteps: Option<usize>,
+    /// Height and width of the images of a U-Net; 32 x 32 where neither this nor a configuration says.
+    pub image_size: Option<[i64; 2]>,
+    /// The data that it was trained on, to compare its samples with; data of the reader's own where it is left out.
+    pub dataset: Option<Dataset>,
+}
+
+/// What a model's folder is made from.
+pub(crate) struct Imported {
+    pub config: ModelConfig,
+    pub weights: Vec<(String, Tensor)>,
+    pub progress: Progress,
+}
+
+/// Reads and checks everything, and writes nothing.
+pub(crate) fn import(base: &BaseConfig, path: &Path, options: &ImportOptions) -> Result<Imported> {
+    let state_dict = StateDict::read(path)?;
+    let described = described::find(path, options.config.as_deref(), &state_dict)?;
+    let (mut config, progress) = match described {
+        Some(Described::Ours(ours)) => {
+            options.refuse_beside_ours()?;
+            let Ours { config, progress } = *ours;
+            (config, progress)
+        }
+        described => {
+            let network = network(path, &state_dict, described, options)?;
+            (options.configuration(network)?, Progress::default())
+        }
+    };
+    config.base.models_dir = base.models_dir.clone();
+    config.validate()?;
+    fit::check_size(path, &state_dict, &config.network)?;
+    let on_cpu = BaseConfig { device: DeviceChoice::Cpu, ..config.base.clone() };
+    let model = get_model(&on_cpu, &config.network)?;
+    let weights = fit::weights(path, state_dict, &model)?;
+    Ok(Imported { config, weights, progress })
+}
+
+fn network(
+    path: &Path,
+    state_dict: &StateDict,
+    described: Option<Described>,
+    options: &ImportOptions,
+) -> Result<NetworkConfig> {
+    let Some(Described::Original(config, file)) = described else {
+        return infer::network(path, state_dict, options.image_size.unwrap_or([32, 32]));
+    };
+    let size = options.image_size.or(config.image_size()).unwrap_or([32, 32]);
+    let mut network = infer::network(path, state_dict, size)?;
+    config.complete(&mut network, &file)?;
+    Ok(network)
+}
+
+impl ImportOptions {
+    /// The diffusion of the original around this network.
+    fn configuration(&self, network: NetworkConfig) -> Result<ModelConfig> {
+        let (shape, default_timesteps) = match &network {
+            NetworkConfig::Unet(unet) => (unet.image_shape.to_vec(), 1000),
+            NetworkConfig::Fnn(fnn) => (vec![fnn.input_width], 40),
+            NetworkConfig::Own(_) => (Vec::new(), 40),
+        };
+        let timesteps = self.timesteps.unwrap_or(default_timesteps);
+        if timesteps < 21 {
+            let expected = "more than 20: the last beta of the original's schedule is 20 / T and has to stay below 1";
+            return Err(Error::config("timesteps of the original", expected, timesteps));
+        }
+        let own = || Dataset::Own { label: "imported".to_owned(), shape: shape.clone() };
+        let dataset = self.dataset.clone().unwrap_or_else(own);
+        let inference_type = if shape == [2] { InferType::Plot } else { InferType::None };
+        Ok(ModelConfig {
+            base: BaseConfig { dataset, ..Default::default() },
+            network,
+            training: TrainingConfig {
+                timesteps: timesteps - 1,
+                schedule: NoiseSchedule::OriginalLinear,
+                inference_type,
+                ..Default::default()
+            },
+        })
+    }
+
+    fn refuse_beside_ours(&self) -> Result<()> {
+        let given = [
+            ("timesteps", self.timesteps.is_some()),
+            ("image size", self.image_size.is_some()),
+            ("data set", self.dataset.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((what, _)) => Err(Error::Unsupported(format!(
+                "the {what} cannot be chosen: the configuration that comes with these weights says how they were trained"
+            ))),
+        }
+    }
+}
