@@ -9,9 +9,10 @@ use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
 use crate::pixels::to_pixels;
 
-/// Samples that are shown, and how many of them in a row.
+/// Samples that are shown, how many of them in a row, and training images that are compared at once.
 const SAMPLES: i64 = 16;
 const COLUMNS: usize = 8;
+const CHUNK: i64 = 1_000;
 
 /// Under each of the first 16 samples the training image that is nearest to it: the one with the least sum of squared
 /// differences between pixels, mirrored where that is nearer and the data set is mirrored in training.
@@ -45,11 +46,13 @@ fn nearest(samples: &Tensor, dataloader: &DataLoader) -> Tensor {
     // |s - x|² = |s|² - 2 s·x + |x|², of which |s|² does not matter.
     let (straight, mirrored) = (samples.flatten(1, -1), samples.flip([-1]).flatten(1, -1));
     let distances = |to: &Tensor| {
-        let chunk = |x: Tensor| {
-            let x = x.flatten(1, -1);
+        let chunk = |start: i64| {
+            let end = dataloader.samples().min(start + CHUNK);
+            let x = dataloader.select(&Tensor::arange_start(start, end, (Kind::Int64, to.device()))).flatten(1, -1);
             (&x * &x).sum_dim_intlist([1].as_slice(), false, Kind::Float) - 2.0 * to.matmul(&x.tr())
         };
-        Tensor::cat(&dataloader.chunks().map(chunk).collect::<Vec<_>>(), 1).min_dim(1, false)
+        Tensor::cat(&(0..dataloader.samples()).step_by(CHUNK as usize).map(chunk).collect::<Vec<_>>(), 1)
+            .min_dim(1, false)
     };
     let (distance, index) = distances(&straight);
     let found = dataloader.select(&index);
