@@ -187,6 +187,26 @@ pub enum Error {
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
 
+    /// A data set has not been downloaded, or is elsewhere.
+    #[error(
+        "no data set {name} in {}: {problem}. `cargo xtask data {name}` (or `ddpm data {name}`) downloads it, or takes \
+         it from where it is: `--from DIR`{instead}", path.display()
+    )]
+    NoData {
+        /// The data set.
+        name: &'static str,
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What is missing there.
+        problem: String,
+        /// What could be used instead.
+        instead: &'static str,
+    },
+
+    /// A file of images or labels is damaged, or another kind of file.
+    #[error(transparent)]
+    DataFile(#[from] ddpm_utils::images::DataFileError),
+
     /// A folder of images cannot be read, or holds none.
     #[error(transparent)]
     Images(#[from] ddpm_utils::images::ImagesError),

@@ -90,8 +90,8 @@ pub mod prelude {
     };
     pub use crate::constants::{ConstantsManager, ReverseVariance};
     pub use crate::datasets::{
-        Checkerboard, Circles, DataLoader, Dataset, Fit, ImageFolder, ImageSet, LabelledImages, Moons, PaintedFlowers,
-        PointSet, Spiral, SwissRoll, get_dataloader,
+        Checkerboard, Cifar10, Cifar100, Circles, DataLoader, Dataset, FashionMnist, Fit, Flowers, ImageFolder,
+        ImageSet, LabelledImages, Mnist, Moons, PaintedFlowers, PointSet, Spiral, Split, SwissRoll, get_dataloader,
     };
     pub use crate::device::DeviceChoice;
     pub use crate::ema::Ema;

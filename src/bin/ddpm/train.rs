@@ -159,8 +159,8 @@ impl Train {
         set(&mut base.dataset_size, self.dataset_size);
         set(&mut base.seed, self.seed);
         set(&mut base.precision, self.precision.map(Into::into));
-        if let (true, NetworkConfig::Unet(unet), [c, h, w]) = (is_new, &mut config.network, base.dataset.shape()[..]) {
-            unet.image_shape = [c, h, w];
+        if let (true, NetworkConfig::Unet(unet), [c, h, w]) = (is_new, &mut config.network, &base.dataset.shape()[..]) {
+            unet.image_shape = [*c, *h, *w];
         }
         self.training.apply(&mut config.training);
         if self.from.is_some() {
