@@ -100,6 +100,15 @@ pub enum Error {
         learning_rate: f64,
     },
 
+    /// The device has too little memory for the batch.
+    #[error("out of memory: a batch of {batch_size} does not fit; {}", fitting(*.fits))]
+    OutOfMemory {
+        /// The batch.
+        batch_size: i64,
+        /// A batch that fits, found by halving; none where not even one sample does.
+        fits: Option<i64>,
+    },
+
     /// A model name that is not one path component.
     #[error(
         "model name {0:?}: expected one folder name of letters, digits, '-', '_' and '.' (at most 64 characters, \
@@ -231,6 +240,13 @@ impl Error {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Error::Io { action, path, source }
+    }
+}
+
+fn fitting(batch_size: Option<i64>) -> String {
+    match batch_size {
+        Some(fits) => format!("{fits} does: set batch_size to that, or make the network or the images smaller"),
+        None => "not even one sample does: make the network or the images smaller".to_owned(),
     }
 }
 

@@ -15,10 +15,10 @@
 //! | [`networks`] | what learns it: `Denoiser`, `Fnn`, `Unet` |
 //! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
 //! | [`training`], [`training_state`], [`validation`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, how good it is on data that it does not see, and a bar for it |
-//! | [`sampling`] | Algorithm 2: `generate_samples` |
+//! | [`sampling`], [`prediction`] | Algorithm 2: `generate_samples`; and one look through a network |
 //! | [`inference_logger`] | what becomes of samples |
 //! | [`metrics`] | how good they are |
-//! | [`model_manager`], [`training_run`] | a model's folder, and a whole training |
+//! | [`model_manager`], [`training_run`] | a model's folder, weights from elsewhere and for elsewhere, and a whole training |
 //! | [`visualize`], [`show_source`](mod@show_source) | pictures of all this, and its source in a cell |
 //! | [`exercises`] | the checks behind the notebooks' exercises |
 //!
@@ -65,9 +65,14 @@ pub mod validation;
 pub mod visualize;
 
 mod checkpoint;
+mod inference_log;
+mod loss_by_timestep;
 mod model_folder;
 mod original;
+pub mod out_of_memory;
 mod parameters;
+mod pictures_of_samples;
+mod pixels;
 mod points;
 mod random;
 mod tensor_file;
@@ -108,6 +113,7 @@ pub mod prelude {
     pub use crate::training_state::TrainingState;
     pub use crate::validation::validation_loss;
     pub use crate::visualize::{
-        visualize_data, visualize_forward, visualize_score_field, visualize_training, visualize_variance_schedule,
+        visualize_data, visualize_forward, visualize_nearest, visualize_progress, visualize_score_field,
+        visualize_training, visualize_variance_schedule,
     };
 }

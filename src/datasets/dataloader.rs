@@ -100,11 +100,8 @@ impl DataLoader {
         base: &BaseConfig,
         training: &TrainingConfig,
     ) -> Result<Self> {
-        let (samples, held_out) = (data.size()[0] as usize, training.validation_samples);
-        if held_out >= samples {
-            let expected = format!("fewer than the {samples} samples of the data");
-            return Err(Error::config("TrainingConfig.validation_samples", expected, held_out));
-        }
+        let samples = data.size()[0] as usize;
+        let held_out = training.validation_samples.min(samples / 8);
         let device = base.device.resolve()?;
         let (batch_size, seed) = (training.batch_size as i64, base.seed);
         let mut loader = Self { data, held_out: None, labels, classes, remarks: Vec::new(), flips, batch_size, seed };
@@ -146,6 +143,16 @@ impl DataLoader {
     /// The samples that training does not see, `[V, …]` f32, where some are held out.
     pub fn held_out(&self) -> Option<Tensor> {
         self.held_out.as_ref().map(to_unit_range)
+    }
+
+    /// The samples of these indices, `[n]` int64, f32.
+    pub(crate) fn select(&self, indices: &Tensor) -> Tensor {
+        to_unit_range(&self.data.index_select(0, indices))
+    }
+
+    /// Whether training mirrors half of the images.
+    pub(crate) fn flips(&self) -> bool {
+        self.flips
     }
 
     /// The class of each sample, `[N]` int64, where the data set has classes.

@@ -8,9 +8,9 @@
 //! | [`gif`] | GIF files of any images of one size |
 //! | [`display`] | pictures and HTML in the output of a notebook's cell, or in a file |
 //! | [`highlight`] | Rust source as coloured HTML |
+//! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
-//! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`download`], [`hash`], [`unpack`] | archives from the network: resumed, checked, and unpacked within their folder |
 //! | [`atomic`] | files that appear whole or not at all |
 //! | [`npy`] | NumPy's arrays in files |
