@@ -15,10 +15,10 @@
 //! | [`networks`] | what learns it: `Denoiser`, `Fnn`, `Unet` |
 //! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
 //! | [`training`], [`training_state`], [`validation`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, how good it is on data that it does not see, and a bar for it |
-//! | [`sampling`] | Algorithm 2: `generate_samples` |
+//! | [`sampling`], [`prediction`] | Algorithm 2: `generate_samples`; and one look through a network |
 //! | [`inference_logger`] | what becomes of samples |
 //! | [`metrics`] | how good they are |
-//! | [`model_manager`], [`training_run`] | a model's folder, and a whole training |
+//! | [`model_manager`], [`training_run`] | a model's folder, weights from elsewhere and for elsewhere, and a whole training |
 //! | [`visualize`], [`show_source`](mod@show_source) | pictures of all this, and its source in a cell |
 //! | [`exercises`] | the checks behind the notebooks' exercises |
 //!
@@ -66,8 +66,10 @@ pub mod visualize;
 
 mod checkpoint;
 mod inference_log;
+mod loss_by_timestep;
 mod model_folder;
 mod original;
+pub mod out_of_memory;
 mod parameters;
 mod pictures_of_samples;
 mod pixels;
@@ -88,8 +90,8 @@ pub mod prelude {
     };
     pub use crate::constants::{ConstantsManager, ReverseVariance};
     pub use crate::datasets::{
-        Checkerboard, Circles, DataLoader, Dataset, Fit, ImageFolder, ImageSet, LabelledImages, Moons, PaintedFlowers,
-        PointSet, Spiral, SwissRoll, get_dataloader,
+        Checkerboard, Cifar10, Cifar100, Circles, DataLoader, Dataset, FashionMnist, Fit, Flowers, ImageFolder,
+        ImageSet, LabelledImages, Mnist, Moons, PaintedFlowers, PointSet, Spiral, Split, SwissRoll, get_dataloader,
     };
     pub use crate::device::DeviceChoice;
     pub use crate::ema::Ema;

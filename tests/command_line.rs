@@ -93,7 +93,7 @@ fn doctor_and_help_exit_well_and_a_slip_exits_with_2() {
     assert!(torch["ok"] == true && torch["version"].as_str().unwrap().starts_with("2."), "{parts}");
     assert!(succeeded(ddpm(folder.path(), &["doctor"])).stdout.contains("computes on"));
     assert!(succeeded(ddpm(folder.path(), &["--version"])).stdout.starts_with("ddpm "));
-    for command in ["train", "sample", "evaluate", "delete", "doctor"] {
+    for command in ["train", "sample", "evaluate", "import", "export", "predict", "delete", "doctor"] {
         let ran = succeeded(ddpm(folder.path(), &[command, "--help"]));
         assert!(ran.stdout.contains("Usage: ddpm") && ran.stderr.is_empty(), "{ran:?}");
     }

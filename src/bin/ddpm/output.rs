@@ -103,7 +103,7 @@ fn tempfile_in(folder: &Path) -> std::io::Result<()> {
     std::fs::remove_file(probe)
 }
 
-/// The values as a `.npy` file.
+/// The tensor as an `.npy` file, f32.
 fn npy(samples: &Tensor) -> Result<Vec<u8>> {
     let shape: Vec<usize> = samples.size().iter().map(|size| *size as usize).collect();
     let flat = samples.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
