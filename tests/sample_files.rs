@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{Ran, ddpm, json, succeeded, train_tiny};
+use ddpm_tutor::prelude::*;
 use serde_json::Value;
 
 fn trained() -> tempfile::TempDir {
@@ -115,4 +116,43 @@ fn pictures_are_whole() {
     assert!((200..4000).contains(&width) && (200..4000).contains(&height), "{width} x {height}");
     let frames = gif_frames(&fs::read(folder.path().join("a.gif")).unwrap());
     assert!(frames >= 11, "{frames} frames for the steps 10 to 0");
+}
+
+#[test]
+fn images_go_into_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = Dataset::PaintedFlowers(PaintedFlowers { size: [8, 16], flips: true });
+    let unet = UnetConfig {
+        image_shape: [3, 8, 16],
+        base_channels: 8,
+        channel_multipliers: vec![1, 1],
+        attention: vec![false, false],
+        ..UnetConfig::small()
+    };
+    let config = ModelConfig {
+        base: BaseConfig { dataset, device: DeviceChoice::Cpu, dataset_size: 10, ..Default::default() },
+        network: NetworkConfig::Unet(unet),
+        training: TrainingConfig {
+            epochs: 1,
+            batch_size: 5,
+            inference_type: InferType::Image,
+            ..common::quick_training()
+        },
+    };
+    fs::write(folder.path().join("config.json"), serde_json::to_string(&config).unwrap()).unwrap();
+    succeeded(ddpm(folder.path(), &["train", "--model", "tiny", "--config", "config.json"]));
+    assert!(folder.path().join("models/tiny/inference_logs/epoch_0001/samples.png").is_file());
+
+    let read = |name: &str| {
+        sample(folder.path(), name, &["--seed", "4"]);
+        fs::read(folder.path().join(name)).unwrap()
+    };
+    let (shape, values) = npy(&read("a.npy"));
+    assert_eq!((shape.replace(' ', "").trim_end_matches(','), values.len()), ("12,3,8,16", 12 * 3 * 8 * 16));
+    let json: Value = serde_json::from_slice(&read("a.json")).unwrap();
+    let last = json["samples"][11][2][7][15].as_f64().unwrap() as f32;
+    assert_eq!(last.to_bits(), values[values.len() - 1].to_bits());
+    let (width, height) = png(&read("a.png"));
+    assert!((200..1500).contains(&width) && (100..1500).contains(&height), "{width} x {height}");
+    assert_eq!(gif_frames(&read("a.gif")), 11);
 }

@@ -52,7 +52,8 @@ pub(super) fn forward(constants: &ConstantsManager, dataloader: &DataLoader) -> 
 /// Dhariwal & Nichol 2021, equation 11. Behind the arrows lies the data with the noise of `t` steps.
 ///
 /// # Errors
-/// [`Error::Timestep`] for a `t` outside `1..=T`; [`Error::Shape`] for a network that does not take points.
+/// [`Error::Timestep`](crate::Error::Timestep) for a `t` outside `1..=T`; [`Error::Shape`](crate::Error::Shape) for a
+/// network that does not take points.
 pub fn visualize_score_field(
     model: &dyn Denoiser,
     constants: &ConstantsManager,

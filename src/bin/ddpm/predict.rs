@@ -19,7 +19,7 @@ pub struct Predict {
     /// The noisy samples: a .npy of shape [N, D] or [N, C, H, W], float32 or float64
     #[arg(long, value_name = "FILE")]
     x: PathBuf,
-    /// The timestep of each: a .npy of shape [N], int32 or int64, in 1..=T
+    /// The timestep of each: a .npy of N numbers, int32 or int64, in 1..=T
     #[arg(long, value_name = "FILE")]
     t: PathBuf,
     /// Where the predicted noise goes: a .npy, float32

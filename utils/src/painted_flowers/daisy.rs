@@ -22,7 +22,8 @@ pub(super) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
             let length = dice.between(0.88, 1.0);
             let tip = if behind { white.mix(shade, 0.5) } else { white };
             let Some(shape) = petal(0.5 * disc_radius, length, half, round) else { continue };
-            let passage = along((disc_radius, 0.0), (length, 0.0), &[(0.0, shade), (0.45, tip), (1.0, tip)]);
+            let passage =
+                along((disc_radius, 0.0), (0.55 * disc_radius + 0.45 * length, 0.0), &[(0.0, shade), (1.0, tip)]);
             canvas.fill(&shape, &passage, turned(turns).post_concat(at));
         }
     }

@@ -22,7 +22,7 @@ pub(super) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
             let tip = yellow.mix(deep, 0.5 * share).lit(dice.between(0.86, 1.06));
             let Some(shape) = petal(0.15 * length, length, 0.075 + 0.01 * ring as f32, 0.55) else { continue };
             let root = tip.mix(deep.lit(0.85), 0.75);
-            let passage = along((0.35 * length, 0.0), (length, 0.0), &[(0.0, root), (0.8, tip), (1.0, tip)]);
+            let passage = along((0.35 * length, 0.0), (0.87 * length, 0.0), &[(0.0, root), (1.0, tip)]);
             canvas.fill(&shape, &passage, turned(turns).post_concat(at));
         }
     }

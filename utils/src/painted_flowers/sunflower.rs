@@ -20,7 +20,8 @@ pub(super) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
             let length = dice.between(0.85, 1.0) - 0.08 * layer as f32;
             let tip = if layer == 0 { gold.mix(shade, 0.45) } else { gold.lit(dice.between(0.93, 1.05)) };
             let Some(shape) = petal(0.6 * disc_radius, length, half, 0.1) else { continue };
-            let passage = along((disc_radius, 0.0), (length, 0.0), &[(0.0, shade), (0.4, tip), (1.0, tip)]);
+            let passage =
+                along((disc_radius, 0.0), (0.6 * disc_radius + 0.4 * length, 0.0), &[(0.0, shade), (1.0, tip)]);
             canvas.fill(&shape, &passage, turned(turns).post_concat(at));
         }
     }
