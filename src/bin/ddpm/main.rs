@@ -38,7 +38,7 @@ enum Command {
     Import(import::Import),
     /// Write a model's weights to a file that the original Python tutorial loads
     Export(export::Export),
-    /// Run a model's network once on given inputs
+    /// Run a model's network once on given inputs, in f32
     Predict(predict::Predict),
     /// Delete a model, after its name was typed once more
     Delete(model::Delete),
