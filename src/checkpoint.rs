@@ -11,9 +11,9 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::loss_by_timestep::{EpochLoss, LossByTimestep};
 use crate::networks::{Denoiser, sorted_variables};
 use crate::tensor_file::{self, StorageKind, Stored, all_finite};
-use crate::training::EpochLoss;
 use crate::training_state::TrainingState;
 
 /// `model.*`, `ema.*`, `m.*`, `v.*`.
@@ -37,6 +37,13 @@ pub(crate) struct Progress {
     pub steps: u64,
     pub seed: u64,
     pub history: Vec<EpochLoss>,
+    /// Steps of an epoch that was stopped in the middle; its losses are the tensors `losses.t` and `losses.loss`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub steps_into_epoch: u64,
+}
+
+fn is_zero(steps: &u64) -> bool {
+    *steps == 0
 }
 
 /// Writes the state of a training to `path`.
@@ -59,7 +66,12 @@ pub(crate) fn write(path: &Path, model: &dyn Denoiser, state: &TrainingState, se
     for (name, buffer) in sorted_variables(model).into_iter().filter(|(_, tensor)| !tensor.requires_grad()) {
         tensors.push(Stored::new(format!("model.{name}"), &buffer, StorageKind::F32)?);
     }
-    let progress = Progress { steps: optimizer.steps(), seed, history: state.history().to_vec() };
+    let names = ["losses.t", "losses.loss"];
+    for (name, tensor) in names.into_iter().zip(state.losses.to_tensors().into_iter().flatten()) {
+        tensors.push(Stored::new(name.to_owned(), &tensor, StorageKind::F32)?);
+    }
+    let (steps_into_epoch, history) = (state.steps_into_epoch(), state.history().to_vec());
+    let progress = Progress { steps: optimizer.steps(), seed, history, steps_into_epoch };
     tensor_file::write(path, &tensors, header(path, FORMAT, &progress)?)
 }
 
@@ -121,13 +133,26 @@ pub(crate) fn read_training(
         Ok(Tensor::cat(&all, 0).to_device(model.var_store().device()))
     };
     let (ema, m, v) = (trained("ema")?, trained("m")?, trained("v")?);
+    let losses = losses(path, &parts)?;
     // Nothing is changed before everything was found to fit.
     let mut state = TrainingState::new(model, &config.base, &config.training)?;
     copy_into(model, &weights);
     state.ema.average = ema;
     (state.optimizer.m, state.optimizer.v) = (m, v);
-    state.restore(progress.steps, progress.history.clone());
+    state.restore(progress.steps, progress.history.clone(), losses);
     Ok(state)
+}
+
+/// The losses of an epoch that was stopped in the middle.
+fn losses(path: &Path, parts: &Parts) -> Result<LossByTimestep> {
+    let steps = parts.progress.steps_into_epoch;
+    if steps == 0 {
+        return Ok(LossByTimestep::default());
+    }
+    let shape = |name| parts.tensors.tensor(name).map(|view| view.shape().iter().map(|size| *size as i64).collect());
+    let shape: Vec<i64> = shape("losses.t").unwrap_or_else(|_| vec![0]);
+    let read = |name| tensor(path, parts, name, &shape);
+    Ok(LossByTimestep::from_tensors(steps, &read("losses.t")?, read("losses.loss")?))
 }
 
 /// Reads a tensor for each of the network's, from the part of the file that `part` names for it.

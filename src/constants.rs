@@ -33,6 +33,7 @@ pub struct ConstantsManager {
     device: Device,
     sample_dims: usize,
     variance: ReverseVariance,
+    clip_denoised: bool,
     betas: Vec<f64>,
     alpha_bars: Vec<f64>,
     beta: Tensor,
@@ -78,7 +79,7 @@ impl ConstantsManager {
         training.validate()?;
         let betas = training.schedule.betas(training.timesteps)?;
         Self::from_betas(&betas, base.dataset.shape().len(), base.device.resolve()?)
-            .map(|constants| constants.with_variance(training.reverse_variance))
+            .map(|constants| constants.with_variance(training.reverse_variance).with_clip(training.clip_denoised))
     }
 
     /// The constants of a schedule of one's own: `betas` holds `beta_1 … beta_T`. `sample_dims` is the number of
@@ -106,6 +107,7 @@ impl ConstantsManager {
             device,
             sample_dims,
             variance: ReverseVariance::Beta,
+            clip_denoised: false,
             beta: tensor(&|i| betas[i]),
             alpha: tensor(&|i| alpha[i]),
             sqrt_alpha: tensor(&|i| alpha[i].sqrt()),
@@ -128,6 +130,17 @@ impl ConstantsManager {
     #[must_use]
     pub fn with_variance(self, variance: ReverseVariance) -> Self {
         Self { variance, ..self }
+    }
+
+    /// The same process, with the predicted `x_0` clipped to `[-1, 1]` in every reverse step, or not.
+    #[must_use]
+    pub fn with_clip(self, clip_denoised: bool) -> Self {
+        Self { clip_denoised, ..self }
+    }
+
+    /// Whether the reverse step clips the predicted `x_0`.
+    pub fn clips_denoised(&self) -> bool {
+        self.clip_denoised
     }
 
     /// `T`, the number of timesteps.

@@ -100,6 +100,15 @@ pub enum Error {
         learning_rate: f64,
     },
 
+    /// The device has too little memory for the batch.
+    #[error("out of memory: a batch of {batch_size} does not fit; {}", fitting(*.fits))]
+    OutOfMemory {
+        /// The batch.
+        batch_size: i64,
+        /// A batch that fits, found by halving; none where not even one sample does.
+        fits: Option<i64>,
+    },
+
     /// A model name that is not one path component.
     #[error(
         "model name {0:?}: expected one folder name of letters, digits, '-', '_' and '.' (at most 64 characters, \
@@ -178,6 +187,26 @@ pub enum Error {
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
 
+    /// A data set has not been downloaded, or is elsewhere.
+    #[error(
+        "no data set {name} in {}: {problem}. `cargo xtask data {name}` (or `ddpm data {name}`) downloads it, or takes \
+         it from where it is: `--from DIR`{instead}", path.display()
+    )]
+    NoData {
+        /// The data set.
+        name: &'static str,
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What is missing there.
+        problem: String,
+        /// What could be used instead.
+        instead: &'static str,
+    },
+
+    /// A file of images or labels is damaged, or another kind of file.
+    #[error(transparent)]
+    DataFile(#[from] ddpm_utils::images::DataFileError),
+
     /// A folder of images cannot be read, or holds none.
     #[error(transparent)]
     Images(#[from] ddpm_utils::images::ImagesError),
@@ -203,6 +232,13 @@ impl Error {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Error::Io { action, path, source }
+    }
+}
+
+fn fitting(batch_size: Option<i64>) -> String {
+    match batch_size {
+        Some(fits) => format!("{fits} does: set batch_size to that, or make the network or the images smaller"),
+        None => "not even one sample does: make the network or the images smaller".to_owned(),
     }
 }
 

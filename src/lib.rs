@@ -65,9 +65,14 @@ pub mod validation;
 pub mod visualize;
 
 mod checkpoint;
+mod inference_log;
+mod loss_by_timestep;
 mod model_folder;
 mod original;
+pub mod out_of_memory;
 mod parameters;
+mod pictures_of_samples;
+mod pixels;
 mod points;
 mod random;
 mod tensor_file;
@@ -85,8 +90,8 @@ pub mod prelude {
     };
     pub use crate::constants::{ConstantsManager, ReverseVariance};
     pub use crate::datasets::{
-        Checkerboard, Circles, DataLoader, Dataset, Fit, ImageFolder, ImageSet, LabelledImages, Moons, PaintedFlowers,
-        PointSet, Spiral, SwissRoll, get_dataloader,
+        Checkerboard, Cifar10, Cifar100, Circles, DataLoader, Dataset, FashionMnist, Fit, Flowers, ImageFolder,
+        ImageSet, LabelledImages, Mnist, Moons, PaintedFlowers, PointSet, Spiral, Split, SwissRoll, get_dataloader,
     };
     pub use crate::device::DeviceChoice;
     pub use crate::ema::Ema;
@@ -108,6 +113,7 @@ pub mod prelude {
     pub use crate::training_state::TrainingState;
     pub use crate::validation::validation_loss;
     pub use crate::visualize::{
-        visualize_data, visualize_forward, visualize_score_field, visualize_training, visualize_variance_schedule,
+        visualize_data, visualize_forward, visualize_nearest, visualize_progress, visualize_score_field,
+        visualize_training, visualize_variance_schedule,
     };
 }

@@ -52,8 +52,17 @@ impl ModelFolder {
         self.path.join("inference_logs")
     }
 
+    pub fn checkpoint_log(&self, epoch: usize) -> PathBuf {
+        self.inference_logs_dir().join(format!("epoch_{epoch:04}"))
+    }
+
     pub fn checkpoint_file(&self, epoch: usize) -> PathBuf {
         self.checkpoints_dir().join(checkpoint_name(epoch))
+    }
+
+    /// The checkpoint of a training that was stopped in the middle of an epoch. There is one only while it is the newest.
+    pub fn stopped_file(&self) -> PathBuf {
+        self.checkpoints_dir().join("stopped.safetensors")
     }
 
     /// The epochs that have a checkpoint, the newest last.
@@ -64,8 +73,11 @@ impl ModelFolder {
         epochs
     }
 
-    /// The checkpoint of that epoch, or the newest.
+    /// The checkpoint of that epoch, or the newest of all.
     pub fn find_checkpoint(&self, epoch: Option<usize>) -> Result<PathBuf> {
+        if epoch.is_none() && self.stopped_file().exists() {
+            return Ok(self.stopped_file());
+        }
         let epochs = self.checkpoints();
         match epoch.or(epochs.last().copied()) {
             Some(epoch) if epochs.contains(&epoch) => Ok(self.checkpoint_file(epoch)),

@@ -159,7 +159,7 @@ impl ModelManager {
     /// Those of [`get_model`](crate::networks::get_model()) and of [`ModelManager::load_weights`].
     pub fn get_model(&self) -> Result<Box<dyn Denoiser>> {
         let model = get_model(&self.config.base, &self.config.network)?;
-        if !self.checkpoints().is_empty() {
+        if self.has_checkpoint() {
             self.load_weights(&model, None, Weights::Ema)?;
         }
         Ok(model)
@@ -183,14 +183,25 @@ impl ModelManager {
         self.update_checkpoint(model, state)
     }
 
-    /// Writes a checkpoint of the epoch that `state` is at, in place of one that may be there.
+    /// Writes a checkpoint of the epoch that `state` is at, in place of one that may be there. A training that was stopped in
+    /// the middle of an epoch gets one of its own, which the next one replaces.
     ///
     /// # Errors
     /// [`Error::Write`] where it cannot be written; one that was there is unharmed.
     pub fn update_checkpoint(&self, model: &dyn Denoiser, state: &TrainingState) -> Result<PathBuf> {
-        let path = self.folder.checkpoint_file(state.epoch());
+        let stopped = self.folder.stopped_file();
+        let in_epoch = state.steps_into_epoch() > 0;
+        let path = if in_epoch { stopped.clone() } else { self.folder.checkpoint_file(state.epoch()) };
         checkpoint::write(&path, model, state, self.config.base.seed)?;
+        if !in_epoch && stopped.exists() {
+            fs::remove_file(&stopped).map_err(Error::io("delete", stopped))?;
+        }
         Ok(path)
+    }
+
+    /// Whether there is anything to go on from.
+    pub fn has_checkpoint(&self) -> bool {
+        self.folder.find_checkpoint(None).is_ok()
     }
 
     /// Loads a checkpoint into a network to train on: its weights, and the state to go on from.
@@ -213,6 +224,18 @@ impl ModelManager {
     /// A logger whose pictures and samples land in the model's numbered inference logs.
     pub fn inference_logger(&self, infer_type: InferType) -> InferenceLogger {
         InferenceLogger::in_folder(infer_type, self.folder.inference_logs_dir())
+    }
+
+    /// A logger for the samples that are drawn at the checkpoint of this epoch, into `inference_logs/epoch_…`, in place of
+    /// those that an interrupted training may have left there. [`visualize_progress`](crate::visualize::visualize_progress)
+    /// finds them.
+    pub fn checkpoint_logger(&self, infer_type: InferType, epoch: usize) -> InferenceLogger {
+        InferenceLogger::at_folder(infer_type, self.folder.checkpoint_log(epoch))
+    }
+
+    /// The folder of the samples that were drawn at the checkpoint of this epoch, whether it is there or not.
+    pub(crate) fn checkpoint_log(&self, epoch: usize) -> PathBuf {
+        self.folder.checkpoint_log(epoch)
     }
 
     /// Deletes the model: configuration, checkpoints and logs. `typed_name` is its name, typed once more, so that no slip

@@ -6,6 +6,7 @@ use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
 use crate::inference_logger::InferenceLogger;
 use crate::networks::{Denoiser, check_fits, check_prediction};
+use crate::out_of_memory::if_it_fits;
 use crate::random::{self, Stream};
 use crate::threads::FewThreads;
 
@@ -32,10 +33,17 @@ pub struct ReverseChain<'a> {
 /// One step back: draws `x_{t-1} ~ p_theta(x_{t-1} | x_t)`, and returns with it the `x_0` that the prediction implies.
 ///
 /// ```text
-/// x_{t-1}      = 1 / sqrt(alpha_t) ( x_t - beta_t / sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) + sigma_t z
+/// x_{t-1}       = 1 / sqrt(alpha_t) ( x_t - beta_t / sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) + sigma_t z
 /// predicted x_0 = ( x_t - sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) / sqrt(alpha_bar_t)
 /// ```
 /// Ho et al. 2020, Algorithm 2, lines 3 and 4, and equation 15. At `t = 1` no noise is added: `z = 0`.
+///
+/// Where the constants [clip](ConstantsManager::with_clip), the predicted `x_0` is brought to `[-1, 1]`, and the mean is that of
+/// `q(x_{t-1} | x_t, x_0)` for it (equation 7), which is the same where nothing is clipped:
+///
+/// ```text
+/// mean = sqrt(alpha_bar_{t-1}) beta_t / (1 - alpha_bar_t) x_0 + sqrt(alpha_t) (1 - alpha_bar_{t-1}) / (1 - alpha_bar_t) x_t
+/// ```
 ///
 /// # Shapes
 /// `x_t`: `[N, D]` or `[N, C, H, W]`; both results are shaped like it.
@@ -52,15 +60,44 @@ pub fn reverse_step(
     t: usize,
 ) -> Result<(Tensor, Tensor)> {
     let (beta, alpha_bar, sigma) = (constants.beta(t), constants.alpha_cumulative(t), constants.sigma(t));
-    let alpha = 1.0 - beta;
+    let (alpha, alpha_bar_prev) = (1.0 - beta, constants.alpha_cumulative(t - 1));
 
-    let t_of_each = constants.same_timestep(t, x_t.size()[0]);
-    let eps_theta = check_prediction(model.predict_noise(x_t, &t_of_each), x_t)?;
-    let mean = (x_t - beta / (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha.sqrt();
+    let eps_theta = predict_in_parts(model, x_t, &constants.same_timestep(t, x_t.size()[0]))?;
+    let mut predicted_x0 = (x_t - (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha_bar.sqrt();
+    let mean = if constants.clips_denoised() {
+        predicted_x0 = predicted_x0.clamp(-1.0, 1.0);
+        let (of_x0, of_x_t) = (alpha_bar_prev.sqrt() * beta, alpha.sqrt() * (1.0 - alpha_bar_prev));
+        (of_x0 * &predicted_x0 + of_x_t * x_t) / (1.0 - alpha_bar)
+    } else {
+        (x_t - beta / (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha.sqrt()
+    };
     let x_prev = if t > 1 { mean + sigma * x_t.randn_like() } else { mean };
-
-    let predicted_x0 = (x_t - (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha_bar.sqrt();
     Ok((x_prev, predicted_x0))
+}
+
+/// Pixels that go through a network at a time, which bounds its memory: 256 images of 32 x 32.
+const PIXELS: i64 = 256 * 32 * 32;
+
+/// The network's prediction for all of `x_t`, images in as many parts as memory asks for.
+fn predict_in_parts(model: &dyn Denoiser, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
+    let shape = x_t.size();
+    let Some(pixels) = shape.get(2..4).map(|sides| sides.iter().product::<i64>()) else {
+        return check_prediction(model.predict_noise(x_t, t), x_t);
+    };
+    let n = shape[0];
+    let mut part = (PIXELS / pixels).clamp(1, n);
+    loop {
+        let predict = |start: i64| {
+            let of = |all: &Tensor| all.narrow(0, start, part.min(n - start));
+            check_prediction(model.predict_noise(&of(x_t), &of(t)), &of(x_t))
+        };
+        let all = || (0..n).step_by(part as usize).map(predict).collect::<Result<Vec<_>>>();
+        match if_it_fits(all)? {
+            Some(parts) => return Ok(Tensor::cat(&parts, 0)),
+            None if part == 1 => return Err(Error::OutOfMemory { batch_size: 1, fits: None }),
+            None => part = (part + 1) / 2,
+        }
+    }
 }
 
 /// Draws `n` samples and hands every state on the way to `logger`.

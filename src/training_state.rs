@@ -7,10 +7,10 @@ use tch::Tensor;
 use crate::config::{BaseConfig, LearningRateSchedule, TrainingConfig};
 use crate::ema::Ema;
 use crate::error::Result;
+use crate::loss_by_timestep::{EpochLoss, LossByTimestep};
 use crate::networks::Denoiser;
 use crate::optim::AdamW;
 use crate::random::{self, Stream};
-use crate::training::EpochLoss;
 
 /// The optimizer, the moving average, how far the training is, and the loss of each epoch so far.
 ///
@@ -25,6 +25,9 @@ pub struct TrainingState {
     seed: u64,
     config: TrainingConfig,
     history: Vec<EpochLoss>,
+    /// Of the epoch that is under way.
+    pub(crate) losses: LossByTimestep,
+    pub(crate) stopped: bool,
 }
 
 impl TrainingState {
@@ -37,12 +40,30 @@ impl TrainingState {
         training.validate()?;
         let optimizer = AdamW::new(model, training.weight_decay, training.gradient_clipping)?;
         let ema = Ema::new(&optimizer, training.ema_decay);
-        Ok(Self { optimizer, ema, seed: base.seed, config: training.clone(), history: Vec::new() })
+        Ok(Self {
+            optimizer,
+            ema,
+            seed: base.seed,
+            config: training.clone(),
+            history: Vec::new(),
+            losses: LossByTimestep::default(),
+            stopped: false,
+        })
     }
 
     /// Epochs that are done.
     pub fn epoch(&self) -> usize {
         self.history.len()
+    }
+
+    /// Steps that are done of the epoch after those; 0 between two epochs.
+    pub fn steps_into_epoch(&self) -> u64 {
+        self.losses.steps
+    }
+
+    /// Whether an observer stopped the training at the last step.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// The loss of each epoch that is done.
@@ -103,11 +124,13 @@ impl TrainingState {
 
     pub(crate) fn end_epoch(&mut self, loss: EpochLoss) {
         self.history.push(loss);
+        self.losses = LossByTimestep::default();
     }
 
-    pub(crate) fn restore(&mut self, steps: u64, history: Vec<EpochLoss>) {
+    pub(crate) fn restore(&mut self, steps: u64, history: Vec<EpochLoss>, losses: LossByTimestep) {
         self.optimizer.steps = steps;
         self.history = history;
+        self.losses = losses;
     }
 }
 
@@ -126,18 +149,5 @@ impl Descent {
     /// Whether the step was taken.
     pub fn is_finite(&self) -> bool {
         self.grad_norm.is_some_and(f64::is_finite)
-    }
-}
-
-/// JSON has no NaN: a quarter without timesteps is written as null.
-pub(crate) mod nan_as_null {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub fn serialize<S: Serializer>(values: &[f64; 4], serializer: S) -> Result<S::Ok, S::Error> {
-        values.map(|value| value.is_finite().then_some(value)).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 4], D::Error> {
-        Ok(<[Option<f64>; 4]>::deserialize(deserializer)?.map(|value| value.unwrap_or(f64::NAN)))
     }
 }

@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tch::Device;
 
-use crate::config::{BaseConfig, NetworkConfig, TrainingConfig, require};
+use crate::config::{BaseConfig, NetworkConfig, TrainingConfig, UnetConfig, require};
+use crate::datasets::Dataset;
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::inference_logger::InferType;
 
@@ -21,6 +24,25 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
+    /// What to start from for a data set: the FNN for points; for images the U-Net, on a CPU the
+    /// [small one](UnetConfig::small).
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a device that is not there.
+    pub fn for_dataset(dataset: Dataset, device: DeviceChoice) -> Result<Self> {
+        let [channels, height, width] = dataset.shape()[..] else {
+            return Ok(Self { base: BaseConfig { dataset, device, ..Default::default() }, ..Default::default() });
+        };
+        let unet = if device.resolve()? == Device::Cpu { UnetConfig::small() } else { UnetConfig::default() };
+        // All that there are; of a set that is made on demand, about as many as there are photographs of flowers.
+        let dataset_size = if matches!(dataset, Dataset::PaintedFlowers(_)) { 4_096 } else { 100_000 };
+        Ok(Self {
+            base: BaseConfig { dataset, dataset_size, device, ..Default::default() },
+            network: unet.for_images([channels, height, width]).into(),
+            training: TrainingConfig::for_images(),
+        })
+    }
+
     /// Refuses values that cannot work.
     ///
     /// # Errors
@@ -33,11 +55,11 @@ impl ModelConfig {
         self.network.check_fits(&self.base.dataset)?;
         let (kind, points) = (self.training.inference_type, shape.len() == 1);
         let fits = match kind {
-            InferType::Image => false,
-            InferType::Plot | InferType::PlotProcess | InferType::Gif => points,
-            InferType::None => true,
+            InferType::Image => !points,
+            InferType::Plot | InferType::PlotProcess => points,
+            InferType::Gif | InferType::None => true,
         };
-        let expected = "plot, plot-process, gif or none for points; for images only none works yet";
+        let expected = "plot, plot-process, gif or none for points, image, gif or none for images";
         require(fits, "TrainingConfig.inference_type", expected, format!("{kind:?} for samples of shape {shape:?}"))
     }
 

@@ -28,11 +28,16 @@ pub struct TrainingConfig {
     pub schedule: NoiseSchedule,
     /// The variance of the reverse steps when sampling.
     pub reverse_variance: ReverseVariance,
+    /// Whether sampling clips the predicted `x_0` to `[-1, 1]`, the range of images, at every step.
+    pub clip_denoised: bool,
+    /// The model whose averaged weights the training starts from, in place of random ones. It trains on under a name of
+    /// its own.
+    pub start_from: Option<String>,
     /// How often to go through the data.
     pub epochs: usize,
     /// Samples a step.
     pub batch_size: usize,
-    /// Samples held out of training, to measure the validation loss on; 0 for none.
+    /// Samples held out of training, to measure the validation loss on, but at most an eighth of all; 0 for none.
     pub validation_samples: usize,
     /// Epochs from one checkpoint to the next.
     pub checkpoint_period: usize,
@@ -60,6 +65,8 @@ impl Default for TrainingConfig {
             timesteps: 40,
             schedule: NoiseSchedule::Cosine,
             reverse_variance: ReverseVariance::Beta,
+            clip_denoised: false,
+            start_from: None,
             epochs: 100,
             batch_size: 512,
             validation_samples: 0,
@@ -77,6 +84,24 @@ impl Default for TrainingConfig {
 }
 
 impl TrainingConfig {
+    /// What images need: `T = 1000`, a smaller learning rate that rises at first, predictions clipped to their range, and
+    /// samples shown as images. Ho et al. 2020, section 4 and appendix B, with the cosine schedule.
+    pub fn for_images() -> Self {
+        Self {
+            timesteps: 1000,
+            clip_denoised: true,
+            epochs: 50,
+            batch_size: 64,
+            validation_samples: 128,
+            checkpoint_period: 5,
+            sample_amount: 16,
+            inference_type: InferType::Image,
+            learning_rate: 5e-4,
+            warmup_steps: 500,
+            ..Default::default()
+        }
+    }
+
     /// Refuses values that cannot work.
     ///
     /// # Errors

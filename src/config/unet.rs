@@ -60,6 +60,17 @@ impl UnetConfig {
         }
     }
 
+    /// This network for images of another shape, with fewer levels where they cannot be halved often enough.
+    #[must_use]
+    pub fn for_images(self, image_shape: [i64; 3]) -> Self {
+        let halves = |levels: &usize| image_shape[1..].iter().all(|side| side % (1 << (levels - 1)) == 0);
+        let levels = (1..=self.levels()).rev().find(halves).unwrap_or(1);
+        let (mut channel_multipliers, mut attention) = (self.channel_multipliers, self.attention);
+        channel_multipliers.truncate(levels);
+        attention.truncate(levels);
+        Self { image_shape, channel_multipliers, attention, ..self }
+    }
+
     /// The number of levels.
     pub fn levels(&self) -> usize {
         self.channel_multipliers.len()

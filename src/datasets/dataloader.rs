@@ -22,6 +22,7 @@ pub struct DataLoader {
     held_out: Option<Tensor>,
     labels: Option<Tensor>,
     classes: Vec<String>,
+    remarks: Vec<String>,
     flips: bool,
     batch_size: i64,
     seed: u64,
@@ -86,7 +87,8 @@ impl DataLoader {
         let data = Tensor::f_from_data_size(pixels.as_slice().unwrap_or_default(), &shape, Kind::Uint8)?;
         let labels: Vec<i64> = images.labels.iter().map(|label| *label as i64).collect();
         let labels = Some(Tensor::from_slice(&labels));
-        Self::split(data, labels, images.classes.clone(), flips, base, training)
+        let loader = Self::split(data, labels, images.classes.clone(), flips, base, training)?;
+        Ok(Self { remarks: images.remarks.clone(), ..loader })
     }
 
     /// Holds out the samples for the validation loss; which, follows from the seed.
@@ -98,14 +100,11 @@ impl DataLoader {
         base: &BaseConfig,
         training: &TrainingConfig,
     ) -> Result<Self> {
-        let (samples, held_out) = (data.size()[0] as usize, training.validation_samples);
-        if held_out >= samples {
-            let expected = format!("fewer than the {samples} samples of the data");
-            return Err(Error::config("TrainingConfig.validation_samples", expected, held_out));
-        }
+        let samples = data.size()[0] as usize;
+        let held_out = training.validation_samples.min(samples / 8);
         let device = base.device.resolve()?;
         let (batch_size, seed) = (training.batch_size as i64, base.seed);
-        let mut loader = Self { data, held_out: None, labels, classes, flips, batch_size, seed };
+        let mut loader = Self { data, held_out: None, labels, classes, remarks: Vec::new(), flips, batch_size, seed };
         if held_out > 0 {
             let mut order: Vec<i64> = (0..samples as i64).collect();
             order.shuffle(&mut random::generator(random::derive(seed, Stream::HeldOut, 0)));
@@ -146,6 +145,16 @@ impl DataLoader {
         self.held_out.as_ref().map(to_unit_range)
     }
 
+    /// The samples of these indices, `[n]` int64, f32.
+    pub(crate) fn select(&self, indices: &Tensor) -> Tensor {
+        to_unit_range(&self.data.index_select(0, indices))
+    }
+
+    /// Whether training mirrors half of the images.
+    pub(crate) fn flips(&self) -> bool {
+        self.flips
+    }
+
     /// The class of each sample, `[N]` int64, where the data set has classes.
     pub fn labels(&self) -> Option<&Tensor> {
         self.labels.as_ref()
@@ -154,6 +163,11 @@ impl DataLoader {
     /// The names of the classes, in the order of their labels; empty where there are none.
     pub fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    /// What a user should know of the loading, a line each: how much memory, which files were skipped.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// Where the data lives.

@@ -1,7 +1,9 @@
 //! What an image data set is: `ImageSet`, and the images that it loads.
 
+use ddpm_utils::images::{Fit, ImageFormat, Labelled, check_memory, choose_and_scale};
 use ndarray::Array4;
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::random::{self, Stream};
@@ -38,6 +40,34 @@ pub struct LabelledImages {
     pub classes: Vec<String>,
     /// What a user should know of the loading, a line each: how much memory, which files were skipped.
     pub remarks: Vec<String>,
+}
+
+/// The part of a data set that comes divided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// What a network learns from.
+    #[default]
+    Train,
+    /// What it is tested with.
+    Test,
+}
+
+/// At most `n` of the images that a data set stores with their labels, in an order that follows from the seed.
+pub(super) fn labelled(
+    stored: &Labelled,
+    classes: &[&str],
+    size: [i64; 2],
+    n: usize,
+    seed: u64,
+) -> Result<LabelledImages> {
+    let [height, width] = size.map(|side| side as usize);
+    let chosen = chosen(stored.labels.len(), n, seed);
+    let format = ImageFormat { height, width, channels: stored.pixels.dim().1, fit: Fit::Squash };
+    let remarks = vec![check_memory(chosen.len(), format)?];
+    let pixels = choose_and_scale(&stored.pixels, &chosen, [height, width]);
+    let labels = chosen.iter().map(|index| usize::from(stored.labels[*index])).collect();
+    Ok(LabelledImages { pixels, labels, classes: classes.iter().map(|name| (*name).to_owned()).collect(), remarks })
 }
 
 /// Which `n` of `len` images to take, and in which order: both follow from the seed, and fewer are the first of more.

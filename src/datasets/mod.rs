@@ -1,10 +1,15 @@
 //! The data sets, and the loader that serves them in batches. Each set is a file of its own here.
 
 mod checkerboard;
+mod cifar10;
+mod cifar100;
 mod circles;
 mod dataloader;
+mod fashion_mnist;
+mod flowers;
 mod image_folder;
 mod images;
+mod mnist;
 mod moons;
 mod painted_flowers;
 mod spiral;
@@ -16,11 +21,16 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 pub use checkerboard::Checkerboard;
+pub use cifar10::Cifar10;
+pub use cifar100::Cifar100;
 pub use circles::Circles;
 pub use dataloader::{DataLoader, get_dataloader};
 pub use ddpm_utils::images::Fit;
+pub use fashion_mnist::FashionMnist;
+pub use flowers::Flowers;
 pub use image_folder::ImageFolder;
-pub use images::{ImageSet, LabelledImages};
+pub use images::{ImageSet, LabelledImages, Split};
+pub use mnist::Mnist;
 pub use moons::Moons;
 pub use painted_flowers::PaintedFlowers;
 pub use spiral::Spiral;
@@ -58,6 +68,16 @@ pub enum Dataset {
     Checkerboard(Checkerboard),
     /// A folder of images.
     ImageFolder(ImageFolder),
+    /// Photographs of five kinds of flowers.
+    Flowers(Flowers),
+    /// Handwritten digits.
+    Mnist(Mnist),
+    /// Clothes in the form of MNIST.
+    FashionMnist(FashionMnist),
+    /// Small photographs of ten kinds of things.
+    Cifar10(Cifar10),
+    /// Small photographs of a hundred kinds of things.
+    Cifar100(Cifar100),
     /// Flowers of five kinds, painted by the project itself.
     PaintedFlowers(PaintedFlowers),
     /// The reader's own data, which reaches the loader as a tensor: [`DataLoader::new`].
@@ -91,8 +111,20 @@ fn own(label: &str) -> Error {
 
 impl Dataset {
     /// The names that [`Dataset::from_name`] knows.
-    pub const NAMES: [&str; 7] =
-        ["swiss-roll", "spiral", "moons", "circles", "checkerboard", "painted-flowers", "image-folder"];
+    pub const NAMES: [&str; 12] = [
+        "swiss-roll",
+        "spiral",
+        "moons",
+        "circles",
+        "checkerboard",
+        "painted-flowers",
+        "image-folder",
+        "flowers",
+        "mnist",
+        "fashion-mnist",
+        "cifar10",
+        "cifar100",
+    ];
 
     /// The set of that name with its default settings.
     ///
@@ -106,6 +138,11 @@ impl Dataset {
             "circles" => Ok(Dataset::Circles(Circles::default())),
             "checkerboard" => Ok(Dataset::Checkerboard(Checkerboard::default())),
             "image-folder" => Ok(Dataset::ImageFolder(ImageFolder::default())),
+            "flowers" => Ok(Dataset::Flowers(Flowers::default())),
+            "mnist" => Ok(Dataset::Mnist(Mnist::default())),
+            "fashion-mnist" => Ok(Dataset::FashionMnist(FashionMnist::default())),
+            "cifar10" => Ok(Dataset::Cifar10(Cifar10::default())),
+            "cifar100" => Ok(Dataset::Cifar100(Cifar100::default())),
             "painted-flowers" => Ok(Dataset::PaintedFlowers(PaintedFlowers::default())),
             _ => Err(Error::config("BaseConfig.dataset", format!("one of {}", Self::NAMES.join(", ")), name)),
         }
@@ -120,6 +157,11 @@ impl Dataset {
             Dataset::Circles(_) => "circles",
             Dataset::Checkerboard(_) => "checkerboard",
             Dataset::ImageFolder(_) => "image-folder",
+            Dataset::Flowers(_) => "flowers",
+            Dataset::Mnist(_) => "mnist",
+            Dataset::FashionMnist(_) => "fashion-mnist",
+            Dataset::Cifar10(_) => "cifar10",
+            Dataset::Cifar100(_) => "cifar100",
             Dataset::PaintedFlowers(_) => "painted-flowers",
             Dataset::Own { label, .. } => label,
         }
@@ -142,6 +184,11 @@ impl Dataset {
             Dataset::Circles(set) => Samples::Points(set),
             Dataset::Checkerboard(set) => Samples::Points(set),
             Dataset::ImageFolder(set) => Samples::Images(set),
+            Dataset::Flowers(set) => Samples::Images(set),
+            Dataset::Mnist(set) => Samples::Images(set),
+            Dataset::FashionMnist(set) => Samples::Images(set),
+            Dataset::Cifar10(set) => Samples::Images(set),
+            Dataset::Cifar100(set) => Samples::Images(set),
             Dataset::PaintedFlowers(set) => Samples::Images(set),
             Dataset::Own { label, shape } => Samples::Own { label, shape },
         }

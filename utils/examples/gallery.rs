@@ -8,14 +8,10 @@ use std::time::Instant;
 use ddpm_utils::animation::ScatterAnimation;
 use ddpm_utils::display::Picture;
 use ddpm_utils::highlight::highlight_rust;
-use ddpm_utils::image_grids::{ImageAnimation, ImageGrid, ImagePanel};
-use ddpm_utils::painted_flowers::{Flower, paint_flower};
 use ddpm_utils::plots::{
     AxisScale, Limits, LineChart, LineStyle, Panel, ScatterPanels, ScatterPlot, Series, VectorField, line_charts,
 };
-use ndarray::{Array2, Array4};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use ndarray::Array2;
 
 /// Just enough randomness for pictures: a linear congruential generator, and a sum of twelve for a normal.
 struct Noise(u64);
@@ -62,47 +58,6 @@ fn linear_alpha_bar(steps: usize) -> Vec<f64> {
 fn cosine_alpha_bar(steps: usize) -> Vec<f64> {
     let f = |t: usize| ((t as f64 / steps as f64 + 0.008) / 1.008 * PI / 2.0).cos().powi(2);
     (1..=steps).map(|t| (f(t) / f(0)).max(1e-9)).collect()
-}
-
-type Keep<'a> = dyn Fn(&str, Instant, Picture) -> Result<(), Box<dyn Error>> + 'a;
-
-/// Painted flowers, and how they would form out of noise.
-fn images(keep: &Keep) -> Result<(), Box<dyn Error>> {
-    for (name, size, columns) in
-        [("flowers.png", [32, 32], 12), ("flowers_128.png", [128, 128], 5), ("flowers_wide.png", [32, 96], 4)]
-    {
-        let start = Instant::now();
-        let mut images = Array4::zeros((5 * columns, 3, size[0], size[1]));
-        for (i, image) in images.outer_iter_mut().enumerate() {
-            paint_flower(Flower::ALL[i / columns], &mut ChaCha8Rng::seed_from_u64(i as u64), image)?;
-        }
-        let row_labels = Flower::ALL.map(|flower| flower.name().to_owned()).to_vec();
-        let grid = ImageGrid { columns: Some(columns), row_labels, ..ImageGrid::new(images).titled("Painted flowers") };
-        keep(name, start, grid.picture()?)?;
-    }
-    let mut x0 = Array4::zeros((16, 3, 32, 32));
-    for (i, image) in x0.outer_iter_mut().enumerate() {
-        paint_flower(Flower::ALL[i % 5], &mut ChaCha8Rng::seed_from_u64(i as u64), image)?;
-    }
-    let labels = (0..16).map(|i| Flower::ALL[i % 5].name().to_owned()).collect();
-    keep("flowers_16.png", Instant::now(), ImageGrid { labels, ..ImageGrid::new(x0.clone()) }.picture()?)?;
-    let start = Instant::now();
-    let mut noise = Noise(3);
-    let alpha_bar = linear_alpha_bar(1000);
-    let mut at = |t: usize| {
-        let alpha_bar = if t == 0 { 1.0 } else { alpha_bar[t - 1] };
-        x0.mapv(|x| {
-            let x = alpha_bar.sqrt() * (f64::from(x) / 127.5 - 1.0) + (1.0 - alpha_bar).sqrt() * noise.normal();
-            ((x + 1.0) * 127.5).clamp(0.0, 255.0).round() as u8
-        })
-    };
-    let mut frame = |k: usize| {
-        let t = 1000 * k * k / (59 * 59);
-        let x_t = ImagePanel { title: format!("x_t, t = {t}"), images: at(t) };
-        vec![x_t, ImagePanel { title: "predicted x_0".into(), images: at(t / 4) }]
-    };
-    let frames = (0..60).rev().map(&mut frame).collect();
-    keep("flowers.gif", start, ImageAnimation { frames, ..Default::default() }.picture()?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -241,8 +196,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         let animation = ScatterAnimation { frames, limits: Limits::Square(3.6), ..Default::default() };
         keep(name, start, animation.picture()?)?;
     }
-
-    images(&keep)?;
 
     let html = highlight_rust(include_str!("../src/throttle.rs"));
     let page = |back: &str, text: &str| format!("<div style=\"background:{back};color:{text}\">{html}</div>");

@@ -11,6 +11,7 @@
 //! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
+//! | [`download`], [`hash`], [`unpack`] | archives from the network: resumed, checked, and unpacked within their folder |
 //! | [`atomic`] | files that appear whole or not at all |
 //! | [`npy`] | NumPy's arrays in files |
 //! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
@@ -23,8 +24,10 @@ pub mod animation;
 pub mod atomic;
 mod classify;
 pub mod display;
+pub mod download;
 pub mod gif;
 mod gif_of_photographs;
+pub mod hash;
 pub mod highlight;
 pub mod image_grids;
 pub mod images;
@@ -36,3 +39,4 @@ pub mod progress;
 mod progress_line;
 mod throttle;
 pub mod torch_file;
+pub mod unpack;

@@ -24,6 +24,7 @@ use crate::throttle::{Pace, Throttle};
 #[derive(Debug)]
 pub struct Progress {
     label: String,
+    unit: &'static str,
     total: u64,
     first: u64,
     done: u64,
@@ -66,7 +67,7 @@ impl Progress {
     fn with_sink(label: String, total: u64, sink: Sink) -> Self {
         let pace = if matches!(sink, Sink::Bar(_)) { Pace::Bar } else { Pace::Lines };
         let (start, throttle) = (Instant::now(), Throttle::new(pace));
-        Self { label, total, first: 0, done: 0, start, throttle, sink, finished: false }
+        Self { label, unit: "steps", total, first: 0, done: 0, start, throttle, sink, finished: false }
     }
 
     /// The same, for work of which `done` steps were done before: they do not count as speed.
@@ -74,6 +75,14 @@ impl Progress {
     pub fn resumed_at(self, done: u64) -> Self {
         let mut progress = self;
         (progress.first, progress.done) = (done, done);
+        progress
+    }
+
+    /// The same, counted in something else than `steps`, such as `MB` or `files`.
+    #[must_use]
+    pub fn counting(self, unit: &'static str) -> Self {
+        let mut progress = self;
+        progress.unit = unit;
         progress
     }
 
@@ -101,7 +110,7 @@ impl Progress {
 
     fn end(&mut self, message: &str) {
         self.finished = true;
-        let line = last_line(&self.label, (self.first, self.done), self.start.elapsed(), message);
+        let line = last_line(&self.label, self.unit, (self.first, self.done), self.start.elapsed(), message);
         match &self.sink {
             Sink::Bar(bar) => {
                 bar.finish_and_clear();
@@ -116,11 +125,11 @@ impl Progress {
         match &self.sink {
             Sink::Bar(bar) => {
                 bar.set_position(self.done);
-                let tail = tail(self.done, self.total, speed);
+                let tail = tail(self.unit, self.done, self.total, speed);
                 bar.set_message(format!("{message}  {}", tail.trim_start()));
                 bar.tick();
             }
-            sink => print(sink, &line(&self.label, self.done, self.total, speed, message)),
+            sink => print(sink, &line(&self.label, self.unit, self.done, self.total, speed, message)),
         }
     }
 }

@@ -1,21 +1,26 @@
 //! The command line: trains, samples, evaluates and exchanges models where there is no notebook.
 
+mod data_options;
 mod doctor;
 mod evaluate;
 mod export;
 mod import;
 mod model;
+mod network_options;
 mod output;
 mod predict;
 mod sample;
 mod say;
+mod stop;
 mod train;
+mod training_options;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use ddpm_tutor::out_of_memory::says_out_of_memory;
 use ddpm_tutor::prelude::*;
 
 /// Diffusion models from the command line: train, sample, evaluate, exchange.
@@ -64,19 +69,34 @@ impl Place {
     }
 }
 
+/// Gives a setting the value of an option, where the option was given.
+fn set<T>(setting: &mut T, option: Option<T>) {
+    if let Some(value) = option {
+        *setting = value;
+    }
+}
+
 fn main() -> ExitCode {
+    // A panic of libtorch's for want of memory is caught and told as an error: its pages of C++ need not be seen.
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.payload_as_str().is_some_and(says_out_of_memory) {
+            default(panic);
+        }
+    }));
+    let done = |()| ExitCode::SUCCESS;
     let result = match Cli::parse().command {
         Command::Train(command) => command.run(),
-        Command::Sample(command) => command.run(),
-        Command::Evaluate(command) => command.run(),
-        Command::Import(command) => command.run(),
-        Command::Export(command) => command.run(),
-        Command::Predict(command) => command.run(),
-        Command::Delete(command) => command.run(),
-        Command::Doctor(command) => command.run(),
+        Command::Sample(command) => command.run().map(done),
+        Command::Evaluate(command) => command.run().map(done),
+        Command::Import(command) => command.run().map(done),
+        Command::Export(command) => command.run().map(done),
+        Command::Predict(command) => command.run().map(done),
+        Command::Delete(command) => command.run().map(done),
+        Command::Doctor(command) => command.run().map(done),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // A stderr that is closed leaves the exit status to tell.
             let _ = writeln!(std::io::stderr(), "ddpm: {error}");

@@ -69,9 +69,10 @@ impl Output {
     }
 
     /// The picture that the logger has to make on the way.
-    pub fn infer_type(&self) -> InferType {
+    pub fn infer_type(&self, images: bool) -> InferType {
         match self.format {
             Format::Npy | Format::Json => InferType::None,
+            Format::Png if images => InferType::Image,
             Format::Png => InferType::Plot,
             Format::Gif => InferType::Gif,
         }
@@ -81,7 +82,7 @@ impl Output {
         match (self.format, picture) {
             (Format::Npy, _) => self.write_npy(samples),
             (Format::Json, _) => {
-                let values: Vec<Vec<f32>> = Vec::try_from(samples.to_device(Device::Cpu))?;
+                let values = nested(&samples.to_device(Device::Cpu))?;
                 let json = serde_json::json!({ "seed": seed, "timesteps": timesteps, "samples": values });
                 Ok(write_atomic(&self.path, format!("{json}\n").as_bytes())?)
             }
@@ -102,10 +103,19 @@ fn tempfile_in(folder: &Path) -> std::io::Result<()> {
     std::fs::remove_file(probe)
 }
 
-/// The values as a `.npy` file.
+/// The tensor as an `.npy` file, f32.
 fn npy(samples: &Tensor) -> Result<Vec<u8>> {
     let shape: Vec<usize> = samples.size().iter().map(|size| *size as usize).collect();
     let flat = samples.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
     let values: Vec<f32> = Vec::try_from(flat)?;
     npy_bytes(&shape, &values).map_err(|error| Error::Unsupported(error.to_string()))
+}
+
+/// Lists in lists, as deep as the tensor has dimensions.
+fn nested(samples: &Tensor) -> Result<serde_json::Value> {
+    if samples.dim() <= 1 {
+        let values: Vec<f32> = Vec::try_from(samples)?;
+        return Ok(values.into());
+    }
+    (0..samples.size()[0]).map(|i| nested(&samples.select(0, i))).collect()
 }

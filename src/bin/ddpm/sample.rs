@@ -34,7 +34,7 @@ impl Sample {
         let (manager, model, constants) = self.trained.load()?;
         self.out.check()?;
         let seed = self.seed.unwrap_or(manager.config().base.seed);
-        let mut logger = InferenceLogger::new(self.out.infer_type()).quiet();
+        let mut logger = InferenceLogger::new(self.out.infer_type(model.sample_shape().len() == 3)).quiet();
         let started = Instant::now();
         let samples = generate_samples(&model, &constants, self.n, seed, &mut logger)?;
         let seconds = started.elapsed().as_secs_f64();

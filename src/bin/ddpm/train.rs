@@ -1,6 +1,7 @@
 //! `ddpm train`: from a configuration and options to a trained model.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -8,11 +9,15 @@ use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
-use crate::Place;
-use crate::model::VarianceChoice;
+use crate::data_options::DataOptions;
+use crate::network_options::NetworkOptions;
 use crate::say::say;
+use crate::stop::{STOPPED, Stop};
+use crate::training_options::TrainingOptions;
+use crate::{Place, set};
 
-/// Every option left out keeps the value of the configuration file, of the model that is there, or the default.
+/// Every option left out keeps the value of the configuration file, of the model that is there, or the default. Ctrl-C, or a
+/// file named `stop` in the model's folder, ends the training after a step and saves it; the same command goes on.
 #[derive(Args)]
 pub struct Train {
     /// The model's name: a new one, or one to train on
@@ -21,60 +26,27 @@ pub struct Train {
     /// A configuration file (JSON), as models/NAME/config.json
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// swiss-roll, spiral, moons, circles or checkerboard
+    /// Start a new model from the weights of this one, on other data
+    #[arg(long, value_name = "NAME")]
+    from: Option<String>,
+    /// swiss-roll, painted-flowers, image-folder, …; `--dataset help` lists them
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
-    /// Samples to train on
+    #[command(flatten)]
+    data: DataOptions,
+    /// Samples to train on, at most
     #[arg(long, value_name = "N")]
     dataset_size: Option<usize>,
     /// The seed of data, weights, noise and order
     #[arg(long)]
     seed: Option<u64>,
-    /// T, the number of diffusion steps
-    #[arg(long, value_name = "T")]
-    timesteps: Option<usize>,
-    /// How beta_t grows
+    /// The numbers that a U-Net computes in; auto is bf16 on a CUDA GPU, f32 elsewhere
     #[arg(long)]
-    schedule: Option<ScheduleChoice>,
-    /// The variance of the reverse steps when sampling
-    #[arg(long)]
-    variance: Option<VarianceChoice>,
-    /// How often to go through the data
-    #[arg(long, value_name = "N")]
-    epochs: Option<usize>,
-    /// Samples a step
-    #[arg(long, value_name = "N")]
-    batch_size: Option<usize>,
-    /// Epochs from one checkpoint to the next
-    #[arg(long, value_name = "N")]
-    checkpoint_period: Option<usize>,
-    /// Samples drawn at each checkpoint; 0 for none
-    #[arg(long, value_name = "N")]
-    sample_amount: Option<usize>,
-    /// What is made of them
-    #[arg(long)]
-    inference_type: Option<InferTypeChoice>,
-    /// The learning rate at the first step
-    #[arg(long, value_name = "RATE")]
-    learning_rate: Option<f64>,
-    /// How the learning rate goes on from there
-    #[arg(long)]
-    learning_rate_schedule: Option<RateScheduleChoice>,
-    /// AdamW's decoupled weight decay
-    #[arg(long, value_name = "DECAY")]
-    weight_decay: Option<f64>,
-    /// Decay of the moving average of the weights
-    #[arg(long, value_name = "DECAY")]
-    ema_decay: Option<f64>,
-    /// The largest gradient norm; 0 for no limit
-    #[arg(long, value_name = "NORM")]
-    gradient_clipping: Option<f64>,
-    /// Widths of the hidden layers, such as 128,128,128
-    #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
-    hidden_widths: Option<Vec<i64>>,
-    /// Width of the time embedding
-    #[arg(long, value_name = "WIDTH")]
-    time_embedding: Option<i64>,
+    precision: Option<PrecisionChoice>,
+    #[command(flatten)]
+    training: TrainingOptions,
+    #[command(flatten)]
+    network: NetworkOptions,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -83,29 +55,24 @@ pub struct Train {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum ScheduleChoice {
-    Linear,
-    Cosine,
-    OriginalLinear,
+enum PrecisionChoice {
+    Auto,
+    F32,
+    Bf16,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum RateScheduleChoice {
-    Constant,
-    Cosine,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum InferTypeChoice {
-    Image,
-    Gif,
-    Plot,
-    PlotProcess,
-    None,
+impl From<PrecisionChoice> for Precision {
+    fn from(choice: PrecisionChoice) -> Self {
+        match choice {
+            PrecisionChoice::Auto => Precision::Auto,
+            PrecisionChoice::F32 => Precision::F32,
+            PrecisionChoice::Bf16 => Precision::Bf16,
+        }
+    }
 }
 
 impl Train {
-    pub fn run(self) -> Result<()> {
+    pub fn run(self) -> Result<ExitCode> {
         let config = self.configuration()?;
         config.validate()?;
         // What can be refused is refused before the model's folder is made.
@@ -118,37 +85,64 @@ impl Train {
         }
         let from = manager.checkpoints().last().copied().unwrap_or(0);
         if !self.json {
-            say(opening(&manager, parameter_count(&model), from))?;
+            for remark in dataloader.remarks() {
+                say(remark)?;
+            }
+            say(opening(&manager, parameter_count(&model), &dataloader, from))?;
         }
+        let stop = Stop::listen(manager.folder())?;
+        let mut show = show_progress();
+        let mut observer = |report: &StepReport| {
+            show(report);
+            if stop.is_asked_for() {
+                report.stop();
+            }
+        };
         let started = Instant::now();
-        let state = train(&manager, &model, &dataloader, &constants, &mut show_progress())?;
-        let seconds = started.elapsed().as_secs_f64();
-        let loss = state.history().last().map(|loss| loss.mean);
-        let checkpoint = manager.folder().join(format!("checkpoints/epoch_{:04}.safetensors", state.epoch()));
-        let (epochs, trained) = (state.epoch(), state.epoch() - from);
-        if self.json {
-            return say(json!({
-                "model": self.model, "epochs": epochs, "from_epoch": from, "loss": loss, "seconds": seconds,
-                "checkpoint": checkpoint,
-            }));
-        }
-        if trained == 0 {
-            return say(format!(
-                "{} has had its {epochs} epochs already; --epochs with a larger number trains on",
-                self.model
-            ));
-        }
-        let (s, loss) = (if trained == 1 { "" } else { "s" }, loss.unwrap_or(f64::NAN));
-        say(format!("trained {trained} epoch{s} in {seconds:.1} s, loss {loss:.4}: {}", checkpoint.display()))
+        let state = train(&manager, &model, &dataloader, &constants, &mut observer)?;
+        stop.clear()?;
+        self.closing(&manager, &state, from, started.elapsed().as_secs_f64())
     }
 
-    /// The configuration file, or the model that is there, or the defaults; and over it the options.
+    fn closing(&self, manager: &ModelManager, state: &TrainingState, from: usize, seconds: f64) -> Result<ExitCode> {
+        let (model, epochs, trained) = (&self.model, state.epoch(), state.epoch() - from);
+        let loss = state.history().last().map(|loss| loss.mean);
+        let in_epoch = state.steps_into_epoch();
+        let file = if in_epoch > 0 { "stopped".to_owned() } else { format!("epoch_{epochs:04}") };
+        let checkpoint = manager.folder().join(format!("checkpoints/{file}.safetensors"));
+        let stopped = state.is_stopped() && epochs < state.config().epochs;
+        let status = if stopped { ExitCode::from(STOPPED) } else { ExitCode::SUCCESS };
+        if self.json {
+            say(json!({
+                "model": model, "epochs": epochs, "steps_into_epoch": in_epoch, "from_epoch": from, "loss": loss,
+                "stopped": stopped, "seconds": seconds, "checkpoint": checkpoint,
+            }))?;
+        } else if stopped {
+            say(format!(
+                "stopped after {seconds:.1} s, {in_epoch} steps into epoch {} of {}, and saved: {}\n\
+                 `ddpm train --model {model}` goes on from there",
+                epochs + 1,
+                state.config().epochs,
+                checkpoint.display()
+            ))?;
+        } else if trained == 0 {
+            say(format!("{model} has had its {epochs} epochs already; --epochs with a larger number trains on"))?;
+        } else {
+            let s = if trained == 1 { "" } else { "s" };
+            let losses = state.history().last().map(EpochLoss::to_string).unwrap_or_default();
+            say(format!("trained {trained} epoch{s} in {seconds:.1} s, {losses}: {}", checkpoint.display()))?;
+        }
+        Ok(status)
+    }
+
+    /// The configuration file, or the model that is there, or the one to start from, or the defaults for the data; and over
+    /// it the options.
     fn configuration(&self) -> Result<ModelConfig> {
         let place = self.place.base();
-        let mut config = match (&self.config, ModelManager::open(&place, &self.model)) {
-            (Some(file), _) => ModelConfig::read(file)?,
-            (None, Ok(manager)) => manager.config().clone(),
-            (None, Err(Error::NoModel { .. })) => ModelConfig::default(),
+        let (mut config, is_new) = match (&self.config, ModelManager::open(&place, &self.model)) {
+            (Some(file), _) => (ModelConfig::read(file)?, false),
+            (None, Ok(manager)) => (manager.config().clone(), false),
+            (None, Err(Error::NoModel { .. })) => (self.new_configuration(&place)?, true),
             (None, Err(error)) => return Err(error),
         };
         let base = &mut config.base;
@@ -161,62 +155,45 @@ impl Train {
                 base.dataset = dataset;
             }
         }
+        self.data.apply(&mut base.dataset)?;
         set(&mut base.dataset_size, self.dataset_size);
         set(&mut base.seed, self.seed);
-
-        let training = &mut config.training;
-        set(&mut training.timesteps, self.timesteps);
-        set(&mut training.schedule, self.schedule.map(Into::into));
-        set(&mut training.reverse_variance, self.variance.map(Into::into));
-        set(&mut training.epochs, self.epochs);
-        set(&mut training.batch_size, self.batch_size);
-        set(&mut training.checkpoint_period, self.checkpoint_period);
-        set(&mut training.sample_amount, self.sample_amount);
-        set(&mut training.inference_type, self.inference_type.map(Into::into));
-        set(&mut training.learning_rate, self.learning_rate);
-        set(&mut training.learning_rate_schedule, self.learning_rate_schedule.map(Into::into));
-        set(&mut training.weight_decay, self.weight_decay);
-        set(&mut training.ema_decay, self.ema_decay);
-        set(&mut training.gradient_clipping, self.gradient_clipping.map(|norm| (norm != 0.0).then_some(norm)));
-        if let NetworkConfig::Fnn(fnn) = &mut config.network {
-            set(&mut fnn.hidden_widths, self.hidden_widths.clone());
-            set(&mut fnn.time_embedding, self.time_embedding);
+        set(&mut base.precision, self.precision.map(Into::into));
+        if let (true, NetworkConfig::Unet(unet), [c, h, w]) = (is_new, &mut config.network, &base.dataset.shape()[..]) {
+            unet.image_shape = [*c, *h, *w];
         }
+        self.training.apply(&mut config.training);
+        if self.from.is_some() {
+            config.training.start_from = self.from.clone();
+        }
+        self.network.apply(&mut config.network)?;
         Ok(config)
     }
-}
 
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
+    fn new_configuration(&self, place: &BaseConfig) -> Result<ModelConfig> {
+        if let Some(other) = &self.from {
+            return Ok(ModelManager::open(place, other)?.config().clone());
+        }
+        let mut dataset = self.dataset.as_deref().map_or_else(|| Ok(Dataset::default()), Dataset::from_name)?;
+        self.data.apply(&mut dataset)?;
+        ModelConfig::for_dataset(dataset, place.device)
     }
 }
 
-fn opening(manager: &ModelManager, parameters: i64, from: usize) -> String {
+fn opening(manager: &ModelManager, parameters: i64, dataloader: &DataLoader, from: usize) -> String {
     let (base, training) = (&manager.config().base, &manager.config().training);
-    let start = if from == 0 { "from the start".to_owned() } else { format!("on from epoch {from}") };
+    let start = match &training.start_from {
+        _ if from > 0 => format!("on from epoch {from}"),
+        Some(model) => format!("from the weights of {model}"),
+        None => "from the start".to_owned(),
+    };
     format!(
         "{}: {parameters} parameters, {} x {}, T = {}, {} epochs {start}, on {:?}",
         manager.name(),
-        base.dataset_size,
+        dataloader.samples(),
         base.dataset.name(),
         training.timesteps,
         training.epochs,
-        base.device.resolve().unwrap_or(Device::Cpu),
+        dataloader.device(),
     )
 }
-
-macro_rules! choice {
-    ($choice:ident => $kind:ident: $($variant:ident),*) => {
-        impl From<$choice> for $kind {
-            fn from(choice: $choice) -> Self {
-                match choice {
-                    $($choice::$variant => $kind::$variant),*
-                }
-            }
-        }
-    };
-}
-choice!(ScheduleChoice => NoiseSchedule: Linear, Cosine, OriginalLinear);
-choice!(RateScheduleChoice => LearningRateSchedule: Constant, Cosine);
-choice!(InferTypeChoice => InferType: Image, Gif, Plot, PlotProcess, None);

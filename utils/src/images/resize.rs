@@ -41,7 +41,8 @@ impl Scaler {
         self.scale(image, pixels)
     }
 
-    fn scale(&mut self, image: DynamicImage, pixels: &mut [u8]) -> Result<(), FileError> {
+    /// Fills `pixels` from a picture in RGB or grey.
+    pub fn scale(&mut self, image: DynamicImage, pixels: &mut [u8]) -> Result<(), FileError> {
         let image = match image {
             DynamicImage::ImageRgb8(rgb) if self.format.channels == 1 => luma(&rgb).into(),
             other => other,

@@ -1,0 +1,33 @@
+//! `ddpm data`: brings a data set to its folder.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ddpm_tutor::Result;
+use ddpm_tutor::datasets::{fetch, fetchable};
+
+use crate::say::say;
+
+/// Downloads resume where they broke off, and count only when their size and SHA-256 are right.
+#[derive(Args)]
+pub struct Data {
+    /// flowers, mnist, fashion-mnist, cifar10 or cifar100; all are listed if left out
+    name: Option<String>,
+    /// A folder or archive (.tgz, .tar.gz, .zip) that is there already, instead of the network
+    #[arg(long, value_name = "PATH", requires = "name")]
+    from: Option<PathBuf>,
+    /// The folder that holds the data sets
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    dir: PathBuf,
+}
+
+impl Data {
+    pub fn run(self) -> Result<()> {
+        let Some(name) = &self.name else {
+            return say(format!("ddpm data NAME gets one of: {}", fetchable().join(", ")));
+        };
+        let found = fetch(name, &self.dir, self.from.as_deref())?;
+        say(format!("{name} is in {}", self.dir.join(name).display()))?;
+        found.iter().try_for_each(|line| say(format!("  {line}")))
+    }
+}

@@ -1,0 +1,118 @@
+//! The options of `ddpm train` for the diffusion and the training.
+
+use clap::{Args, ValueEnum};
+use ddpm_tutor::prelude::*;
+
+use crate::model::VarianceChoice;
+use crate::set;
+
+#[derive(Args)]
+pub struct TrainingOptions {
+    /// T, the number of diffusion steps
+    #[arg(long, value_name = "T")]
+    timesteps: Option<usize>,
+    /// How beta_t grows
+    #[arg(long)]
+    schedule: Option<ScheduleChoice>,
+    /// The variance of the reverse steps when sampling
+    #[arg(long)]
+    variance: Option<VarianceChoice>,
+    /// Whether sampling clips the predicted x_0 to [-1, 1], the range of images
+    #[arg(long, value_name = "BOOL")]
+    clip_denoised: Option<bool>,
+    /// How often to go through the data
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Samples a step
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Samples held out of training, for the validation loss; 0 for none
+    #[arg(long, value_name = "N")]
+    validation_samples: Option<usize>,
+    /// Epochs from one checkpoint to the next
+    #[arg(long, value_name = "N")]
+    checkpoint_period: Option<usize>,
+    /// Samples drawn at each checkpoint; 0 for none
+    #[arg(long, value_name = "N")]
+    sample_amount: Option<usize>,
+    /// What is made of them
+    #[arg(long)]
+    inference_type: Option<InferTypeChoice>,
+    /// The largest learning rate
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+    /// Steps over which the learning rate rises to it
+    #[arg(long, value_name = "N")]
+    warmup_steps: Option<usize>,
+    /// How the learning rate goes on from there
+    #[arg(long)]
+    learning_rate_schedule: Option<RateScheduleChoice>,
+    /// AdamW's decoupled weight decay
+    #[arg(long, value_name = "DECAY")]
+    weight_decay: Option<f64>,
+    /// Decay of the moving average of the weights
+    #[arg(long, value_name = "DECAY")]
+    ema_decay: Option<f64>,
+    /// The largest gradient norm; 0 for no limit
+    #[arg(long, value_name = "NORM")]
+    gradient_clipping: Option<f64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ScheduleChoice {
+    Linear,
+    Cosine,
+    OriginalLinear,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RateScheduleChoice {
+    Constant,
+    Cosine,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum InferTypeChoice {
+    Image,
+    Gif,
+    Plot,
+    PlotProcess,
+    None,
+}
+
+impl TrainingOptions {
+    /// Every option that was given takes the place of the setting.
+    pub fn apply(&self, training: &mut TrainingConfig) {
+        set(&mut training.timesteps, self.timesteps);
+        set(&mut training.schedule, self.schedule.map(Into::into));
+        set(&mut training.reverse_variance, self.variance.map(Into::into));
+        set(&mut training.clip_denoised, self.clip_denoised);
+        set(&mut training.epochs, self.epochs);
+        set(&mut training.batch_size, self.batch_size);
+        set(&mut training.validation_samples, self.validation_samples);
+        set(&mut training.checkpoint_period, self.checkpoint_period);
+        set(&mut training.sample_amount, self.sample_amount);
+        set(&mut training.inference_type, self.inference_type.map(Into::into));
+        set(&mut training.learning_rate, self.learning_rate);
+        set(&mut training.warmup_steps, self.warmup_steps);
+        set(&mut training.learning_rate_schedule, self.learning_rate_schedule.map(Into::into));
+        set(&mut training.weight_decay, self.weight_decay);
+        set(&mut training.ema_decay, self.ema_decay);
+        set(&mut training.gradient_clipping, self.gradient_clipping.map(|norm| (norm != 0.0).then_some(norm)));
+    }
+}
+
+macro_rules! choice {
+    ($choice:ident => $kind:ident: $($variant:ident),*) => {
+        impl From<$choice> for $kind {
+            fn from(choice: $choice) -> Self {
+                match choice {
+                    $($choice::$variant => $kind::$variant),*
+                }
+            }
+        }
+    };
+}
+choice!(ScheduleChoice => NoiseSchedule: Linear, Cosine, OriginalLinear);
+choice!(RateScheduleChoice => LearningRateSchedule: Constant, Cosine);
+choice!(InferTypeChoice => InferType: Image, Gif, Plot, PlotProcess, None);

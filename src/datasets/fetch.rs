@@ -1,0 +1,172 @@
+//! Brings a data set to its folder, from the network or from where it is, and checks that it can be read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ddpm_utils::atomic::write_atomic_with;
+use ddpm_utils::download::download;
+use ddpm_utils::progress::Progress;
+use ddpm_utils::unpack::{Limits, unpack};
+
+use super::sources::{SOURCES, Sources};
+use super::{Cifar10, Cifar100, FashionMnist, Flowers, ImageSet, Mnist, Split};
+use crate::error::{Error, Result};
+
+/// The data sets that [`fetch`] knows.
+pub fn fetchable() -> Vec<&'static str> {
+    SOURCES.iter().map(|set| set.name).collect()
+}
+
+/// Brings the data set `name` to `dir/name` and returns what is there, a line each. With `from` it is copied out of a
+/// folder, or unpacked out of an archive, that is there already; without it is downloaded. What is in its place already
+/// is only checked, and a run that was interrupted goes on.
+///
+/// # Errors
+/// [`Error::Config`] for a name that is not known, [`Error::Download`], [`Error::Unpack`], and what [`ImageSet::load`]
+/// says of data that cannot be read.
+pub fn fetch(name: &str, dir: &Path, from: Option<&Path>) -> Result<Vec<String>> {
+    let Some(set) = SOURCES.iter().find(|set| set.name == name) else {
+        return Err(Error::config("data set to fetch", format!("one of {}", fetchable().join(", ")), name));
+    };
+    let target = dir.join(set.name);
+    fs::create_dir_all(&target).map_err(Error::io("create", &target))?;
+    match from {
+        Some(from) if from.is_dir() => install(set, from, &target, false)?,
+        Some(from) if from.is_file() => install_archive(set, from, &target)?,
+        Some(from) => {
+            let problem = "there is no such folder or archive".to_owned();
+            return Err(Error::Path { path: from.to_owned(), problem });
+        }
+        None => from_network(set, &target)?,
+    }
+    check(set, &target)
+}
+
+fn from_network(set: &Sources, target: &Path) -> Result<()> {
+    if set.inner.is_some() && data_in(set, target).is_some() {
+        return Ok(());
+    }
+    for source in set.files {
+        let file = source.url.rsplit('/').next().unwrap_or(source.url);
+        let path = target.join(file);
+        if !path.is_file() {
+            let mut progress = Progress::new(file, source.bytes / 1_000_000).counting("MB");
+            download(source, &path, &mut progress)?;
+            progress.finish("size and SHA-256 are right");
+        }
+        if set.inner.is_some() {
+            install_archive(set, &path, target)?;
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+fn install_archive(set: &Sources, archive: &Path, target: &Path) -> Result<()> {
+    let unpacked = target.join(".unpacked");
+    remove(&unpacked)?;
+    unpack(archive, &unpacked, Limits::default())?;
+    let installed = install(set, &unpacked, target, true);
+    remove(&unpacked)?;
+    installed
+}
+
+/// Puts the data that is somewhere in `from` into its place in `target`: all at once, or file by file where each stands
+/// for itself.
+fn install(set: &Sources, from: &Path, target: &Path, may_move: bool) -> Result<()> {
+    let Some(data) = data_in(set, from) else {
+        return Err(Error::Path {
+            path: from.to_owned(),
+            problem: format!("this holds no {}: expected one of {}", set.name, set.marks.join(", ")),
+        });
+    };
+    let Some(inner) = set.inner else {
+        return set.marks.iter().map(|file| (data.join(file), target.join(file))).try_for_each(|(file, to)| {
+            if file.is_file() && !to.is_file() { copy_file(&file, &to) } else { Ok(()) }
+        });
+    };
+    let place = target.join(inner);
+    if data_in(set, target).is_some() {
+        return Ok(());
+    }
+    // What is there under that name is not the data: an empty folder, at best.
+    let part = target.join(format!(".{inner}.part"));
+    remove(&part)?;
+    if may_move {
+        fs::rename(&data, &part).map_err(Error::io("move", &data))?;
+    } else {
+        copy_folder(&data, &part)?;
+    }
+    fs::rename(&part, &place).map_err(Error::io("create", &place))
+}
+
+/// The folder with the data: `folder`, the archive's own in it, or the only one in it.
+fn data_in(set: &Sources, folder: &Path) -> Option<PathBuf> {
+    let folders = || fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut visible = folders().filter(|path| !hidden(path) && path.is_dir());
+    let only = visible.next().filter(|_| visible.next().is_none());
+    let inner = set.inner.map(|inner| folder.join(inner));
+    let holds_data = |path: &PathBuf| set.marks.iter().any(|mark| path.join(mark).exists());
+    [Some(folder.to_owned()), inner, only].into_iter().flatten().find(holds_data)
+}
+
+fn hidden(path: &Path) -> bool {
+    path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'))
+}
+
+/// Copies files and folders, and passes over hidden ones and links.
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(Error::io("create", to))?;
+    for entry in fs::read_dir(from).map_err(Error::io("read", from))? {
+        let entry = entry.map_err(Error::io("read", from))?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().map_err(Error::io("read", &path))?;
+        if kind.is_dir() && !hidden(&path) {
+            copy_folder(&path, &to)?;
+        } else if kind.is_file() && !hidden(&path) {
+            fs::copy(&path, &to).map_err(Error::io("copy", &path))?;
+        }
+    }
+    Ok(())
+}
+
+fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    let mut content = fs::File::open(from).map_err(Error::io("read", from))?;
+    write_atomic_with(to, |file| std::io::copy(&mut content, file).map(drop))?;
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() { fs::remove_dir_all(folder).map_err(Error::io("remove", folder)) } else { Ok(()) }
+}
+
+/// What is there: photographs are counted, everything else is read.
+fn check(set: &Sources, target: &Path) -> Result<Vec<String>> {
+    let path = target.to_owned();
+    if set.name == "flowers" {
+        let folder = Flowers { path, ..Default::default() }.files()?;
+        let count = |class| folder.files.iter().filter(|file| file.class == class).count();
+        let classes: Vec<String> =
+            folder.classes.iter().enumerate().map(|(class, name)| format!("{name} {}", count(class))).collect();
+        let found = format!("{} photographs: {}", folder.files.len(), classes.join(", "));
+        return Ok([vec![found], folder.remarks].concat());
+    }
+    let part = |split: Split| -> Result<String> {
+        let path = path.clone();
+        let set: Box<dyn ImageSet> = match set.name {
+            "mnist" => Box::new(Mnist { path, split, ..Default::default() }),
+            "fashion-mnist" => Box::new(FashionMnist { path, split, ..Default::default() }),
+            "cifar10" => Box::new(Cifar10 { path, split, ..Default::default() }),
+            _ => Box::new(Cifar100 { path, split, ..Default::default() }),
+        };
+        let images = set.load(usize::MAX, 0)?;
+        let word = if split == Split::Train { "train" } else { "test" };
+        Ok(format!("{word}: {}", images.remarks.join("; ")))
+    };
+    match (part(Split::Train), part(Split::Test)) {
+        (Err(Error::NoData { problem, .. }), Ok(found)) | (Ok(found), Err(Error::NoData { problem, .. })) => {
+            Ok(vec![found, format!("the other part is not there: {problem}")])
+        }
+        (train, test) => Ok(vec![train?, test?]),
+    }
+}

@@ -1,0 +1,133 @@
+//! The files of an inference log: a picture, and the samples in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ddpm_utils::atomic::write_atomic;
+use ddpm_utils::display::Picture;
+use ddpm_utils::npy::{NpyArray, npy_bytes, read_npy};
+use serde_json::json;
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+use crate::points::to_points;
+
+/// Where a log goes.
+#[derive(Debug, Clone)]
+pub(crate) enum LogFolder {
+    /// Into the next numbered folder under this one.
+    Numbered(PathBuf),
+    /// Into this one, in place of what is there.
+    This(PathBuf),
+}
+
+/// Samples, and how to draw them again.
+#[derive(Debug)]
+pub(crate) struct Samples {
+    /// `[N, …]`, f32.
+    pub samples: Tensor,
+    pub seed: u64,
+    pub timesteps: usize,
+}
+
+impl LogFolder {
+    /// Writes the picture under its name, and the samples. Returns the files.
+    pub fn write(&self, (name, picture): (&str, &Picture), samples: &Samples) -> Result<Vec<PathBuf>> {
+        let folder = match self {
+            LogFolder::Numbered(logs) => next_folder(logs)?,
+            LogFolder::This(folder) => {
+                fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+                folder.clone()
+            }
+        };
+        let picture_file = folder.join(name).with_extension(picture.mime.ending());
+        picture.save(&picture_file)?;
+        Ok([vec![picture_file], samples.write(&folder)?].concat())
+    }
+}
+
+impl Samples {
+    /// Points fit into JSON as they are; images are better off in an array, beside a note on them.
+    fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let (json_file, npy_file) = (folder.join("samples.json"), folder.join("samples.npy"));
+        let mut files = vec![json_file.clone()];
+        let samples = if self.samples.dim() == 2 {
+            let points: Vec<[f32; 2]> = to_points(&self.samples)?.rows().into_iter().map(|p| [p[0], p[1]]).collect();
+            json!(points)
+        } else {
+            write_atomic(&npy_file, &npy(&self.samples)?)?;
+            files.push(npy_file);
+            json!("samples.npy")
+        };
+        let note = json!({ "seed": self.seed, "timesteps": self.timesteps, "samples": samples });
+        write_atomic(&json_file, format!("{note}\n").as_bytes())?;
+        Ok(files)
+    }
+}
+
+/// The tensor as a `.npy` file, f32.
+pub(crate) fn npy(tensor: &Tensor) -> Result<Vec<u8>> {
+    let shape: Vec<usize> = tensor.size().iter().map(|size| *size as usize).collect();
+    let values: Vec<f32> =
+        Vec::try_from(tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]))?;
+    npy_bytes(&shape, &values).map_err(|error| Error::Unsupported(error.to_string()))
+}
+
+/// The images that a log holds, `[N, C, H, W]`.
+///
+/// # Errors
+/// [`Error::Path`] where there are none, or they are damaged.
+pub(crate) fn read_images(folder: &Path) -> Result<Tensor> {
+    let path = folder.join("samples.npy");
+    match read_npy(&path) {
+        Ok(NpyArray::F32(array)) if array.ndim() == 4 && !array.is_empty() => {
+            let shape: Vec<i64> = array.shape().iter().map(|size| *size as i64).collect();
+            let values: Vec<f32> = array.iter().copied().collect();
+            Ok(Tensor::from_slice(&values).view(&shape[..]))
+        }
+        Ok(_) => Err(Error::Path { path, problem: "expected images, [N, C, H, W] in f32".to_owned() }),
+        Err(error) => Err(Error::Path { path, problem: error.to_string() }),
+    }
+}
+
+/// Makes the folder with the next free number: `0001`, `0002`, …
+fn next_folder(logs: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(logs).map_err(Error::io("create", logs))?;
+    let entries = fs::read_dir(logs).map_err(Error::io("read", logs))?;
+    let number = |name: std::ffi::OsString| name.to_str().and_then(|name| name.parse::<u32>().ok());
+    let mut next = entries.flatten().filter_map(|entry| number(entry.file_name())).max().unwrap_or(0) + 1;
+    loop {
+        let folder = logs.join(format!("{next:04}"));
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            // Somebody else took this number a moment ago.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => next += 1,
+            Err(error) => return Err(Error::io("create", folder)(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_folders_are_numbered_on() {
+        let logs = tempfile::tempdir().unwrap();
+        assert!(next_folder(logs.path()).unwrap().ends_with("0001"));
+        fs::create_dir(logs.path().join("0041")).unwrap();
+        fs::create_dir(logs.path().join("epoch_0099")).unwrap();
+        assert!(next_folder(logs.path()).unwrap().ends_with("0042"));
+    }
+
+    #[test]
+    fn images_come_back_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let samples = Tensor::randn([3, 1, 4, 5], tch::kind::FLOAT_CPU);
+        let log = Samples { samples: samples.shallow_clone(), seed: 7, timesteps: 10 };
+        assert_eq!(log.write(folder.path()).unwrap().len(), 2);
+        assert_eq!(read_images(folder.path()).unwrap(), samples);
+        fs::write(folder.path().join("samples.npy"), b"half a fi").unwrap();
+        assert!(read_images(folder.path()).unwrap_err().to_string().contains("samples.npy"));
+    }
+}

@@ -1,0 +1,46 @@
+//! Images between libtorch and ndarray: `[-1, 1]` becomes bytes to look at.
+
+use ndarray::Array4;
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+
+/// Images in about `[-1, 1]` as bytes: `clamp((x + 1) * 127.5, 0, 255)`, rounded; what is no number is black.
+///
+/// # Errors
+/// [`Error::Shape`] for anything but `[N, C, H, W]`.
+pub(crate) fn to_pixels(images: &Tensor) -> Result<Array4<u8>> {
+    let wrong = || Error::Shape { what: "images to show", expected: "[N, C, H, W]".to_owned(), got: images.size() };
+    let (n, c, h, w) = images.size4().map_err(|_| wrong())?;
+    // On the device first: bytes are a quarter of what has to be fetched.
+    let bytes = ((images.detach().to_kind(Kind::Float) + 1.0) * 127.5).nan_to_num(0.0, 255.0, 0.0);
+    let bytes = bytes.clamp(0.0, 255.0).round().to_kind(Kind::Uint8).to_device(Device::Cpu).contiguous();
+    let mut values = vec![0_u8; bytes.numel()];
+    bytes.f_copy_data(&mut values, bytes.numel())?;
+    let shape = [n, c, h, w].map(|size| size as usize);
+    Array4::from_shape_vec(shape, values).map_err(|_| wrong())
+}
+
+/// The first `most` images, as bytes.
+///
+/// # Errors
+/// As [`to_pixels`].
+pub(crate) fn first_pixels(images: &Tensor, most: i64) -> Result<Array4<u8>> {
+    let count = images.size().first().copied().unwrap_or(0).min(most);
+    to_pixels(&if images.dim() == 4 { images.narrow(0, 0, count) } else { images.shallow_clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_clamped_and_rounded() {
+        let values = [-1.0_f32, 1.0, 0.0, 7.0, -7.0, f32::NAN, 0.5, f32::INFINITY];
+        let images = Tensor::from_slice(&values).view([2, 1, 2, 2]);
+        let pixels = to_pixels(&images).unwrap();
+        assert_eq!(pixels.iter().copied().collect::<Vec<_>>(), [0, 255, 128, 255, 0, 0, 191, 255]);
+        assert_eq!(first_pixels(&images, 1).unwrap().dim(), (1, 1, 2, 2));
+        assert!(to_pixels(&images.view([8])).is_err() && first_pixels(&images.view([8]), 1).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! Curves: the schedule over `t`, the loss over the epochs.
+
+use ddpm_utils::display::Picture;
+use ddpm_utils::plots::{AxisScale, LineChart, LineStyle, Series, line_charts};
+
+use crate::constants::ConstantsManager;
+use crate::error::{Error, Result};
+use crate::training::EpochLoss;
+
+/// `beta_t`, `alpha_bar_t` and the signal-to-noise ratio over `t`.
+///
+/// # Errors
+/// Those of drawing.
+pub fn visualize_variance_schedule(constants: &ConstantsManager) -> Result<Picture> {
+    let chart = |label: &str, y_scale, value: &dyn Fn(usize) -> f64| {
+        let steps = 1..=constants.timesteps();
+        LineChart {
+            title: label.to_owned(),
+            x_label: "t".to_owned(),
+            y_scale,
+            series: vec![Series {
+                label: String::new(),
+                xs: steps.clone().map(|t| t as f64).collect(),
+                ys: steps.map(value).collect(),
+                style: LineStyle::Solid,
+            }],
+            ..Default::default()
+        }
+    };
+    let charts = [
+        chart("β_t: noise added at step t", AxisScale::Linear, &|t| constants.beta(t)),
+        chart("ᾱ_t: signal left after t steps", AxisScale::Linear, &|t| constants.alpha_cumulative(t)),
+        chart("signal-to-noise ratio", AxisScale::Log, &|t| constants.signal_to_noise(t)),
+    ];
+    let title = constants.warning().map_or_else(String::new, |warning| format!("Mind: {warning}"));
+    Ok(line_charts(&title, &charts)?)
+}
+
+/// The loss of each epoch, as it is and smoothed, and by quarter of the timesteps.
+///
+/// # Errors
+/// [`Error::Unsupported`] before the first epoch.
+pub fn visualize_training(history: &[EpochLoss]) -> Result<Picture> {
+    if history.is_empty() {
+        return Err(Error::Unsupported("there is no loss to show before the first epoch".to_owned()));
+    }
+    let epochs: Vec<f64> = (1..=history.len()).map(|epoch| epoch as f64).collect();
+    let series = |label: &str, style, ys| Series { label: label.to_owned(), xs: epochs.clone(), ys, style };
+    let means: Vec<f64> = history.iter().map(|loss| loss.mean).collect();
+    let mean = LineChart {
+        title: "Loss".to_owned(),
+        x_label: "epoch".to_owned(),
+        series: vec![
+            series("each epoch", LineStyle::Faint, means.clone()),
+            series("smoothed", LineStyle::Solid, smoothed(&means)),
+        ],
+        ..Default::default()
+    };
+    let quarter = |q: usize| smoothed(&history.iter().map(|loss| loss.quarters[q]).collect::<Vec<_>>());
+    let labels = ["first quarter of t", "second", "third", "last"];
+    let quarters = LineChart {
+        title: "By timestep, smoothed: little noise is the hardest to see".to_owned(),
+        x_label: "epoch".to_owned(),
+        series: labels.iter().enumerate().map(|(q, label)| series(label, LineStyle::Solid, quarter(q))).collect(),
+        ..Default::default()
+    };
+    Ok(line_charts("", &[mean, quarters])?)
+}
+
+/// The mean over two epochs before and after, fewer at the ends.
+fn smoothed(values: &[f64]) -> Vec<f64> {
+    let around = |i: usize| &values[i.saturating_sub(2)..(i + 3).min(values.len())];
+    (0..values.len()).map(|i| around(i).iter().sum::<f64>() / around(i).len() as f64).collect()
+}

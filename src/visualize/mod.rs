@@ -1,0 +1,62 @@
+//! Pictures of what the other rooms compute: the data, the schedule, the forward process, the training, the score field.
+//! Each returns a picture, which a notebook shows when it is the last thing in a cell, and which can be saved.
+
+mod curves;
+mod images;
+mod nearest;
+mod points;
+mod progress;
+
+use ddpm_utils::display::Picture;
+use tch::Tensor;
+
+use crate::config::BaseConfig;
+use crate::constants::ConstantsManager;
+use crate::datasets::DataLoader;
+use crate::error::Result;
+use crate::forward::forward_diffusion;
+use crate::random::{self, Stream};
+
+pub use curves::{visualize_training, visualize_variance_schedule};
+pub use nearest::visualize_nearest;
+pub use points::visualize_score_field;
+pub use progress::visualize_progress;
+
+/// The data set of `base`: points coloured by angle, or images with the names of their classes.
+///
+/// # Errors
+/// [`Error::Unsupported`](crate::Error::Unsupported) for data of the reader's own; those of loading.
+pub fn visualize_data(base: &BaseConfig) -> Result<Picture> {
+    base.validate()?;
+    if base.dataset.is_images() { images::data(base) } else { points::data(base) }
+}
+
+/// The forward process: data at `t = 0`, noise at `t = T`. Points keep the colour of where they started; of images there
+/// is a row each.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) for points that are not in the plane.
+pub fn visualize_forward(constants: &ConstantsManager, dataloader: &DataLoader) -> Result<Picture> {
+    match dataloader.sample_shape().len() {
+        3 => images::forward(constants, dataloader),
+        _ => points::forward(constants, dataloader),
+    }
+}
+
+/// `count` steps from 0 to `timesteps`, close together at first: that is where the shape goes.
+fn early_steps(timesteps: usize, count: usize) -> Vec<usize> {
+    let gaps = count - 1;
+    let mut steps: Vec<usize> = (0..count).map(|i| i * i * timesteps / (gaps * gaps)).collect();
+    steps.dedup();
+    steps
+}
+
+/// `x_t`, also for `t = 0`. The noise is the same for every `t`, so that panels differ in `t` alone.
+fn noised(constants: &ConstantsManager, x0: &Tensor, t: usize) -> Result<Tensor> {
+    if t == 0 {
+        return Ok(x0.shallow_clone());
+    }
+    random::seed_libtorch(random::derive(0, Stream::Picture, 0));
+    let timesteps = constants.same_timestep(t, x0.size()[0]);
+    Ok(forward_diffusion(constants, x0, &timesteps)?.0)
+}

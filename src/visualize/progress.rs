@@ -1,0 +1,73 @@
+//! How a model's samples became what they are: those of its checkpoints, side by side.
+
+use ddpm_utils::display::Picture;
+use ddpm_utils::image_grids::ImageGrid;
+use ndarray::Array4;
+
+use super::images::side_by_side;
+use crate::error::{Error, Result};
+use crate::inference_log::read_images;
+use crate::model_manager::ModelManager;
+use crate::pixels::first_pixels;
+
+/// Checkpoints and samples of each, at the most.
+const CHECKPOINTS: usize = 8;
+const SAMPLES: i64 = 6;
+
+/// The samples that were drawn at the checkpoints of a training, a column a checkpoint. All were drawn from the same
+/// noise: along a row one sees the same picture grow.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a model of points, or one without samples of images at its checkpoints; [`Error::Path`] where
+/// they cannot be read.
+pub fn visualize_progress(manager: &ModelManager) -> Result<Picture> {
+    if manager.config().base.dataset.shape().len() != 3 {
+        let advice = "visualize_progress shows how images grew; of points, see the plots in the inference_logs";
+        return Err(Error::Unsupported(advice.to_owned()));
+    }
+    let drawn = |epoch: &usize| manager.checkpoint_log(*epoch).join("samples.npy").is_file();
+    let epochs: Vec<usize> = manager.checkpoints().into_iter().filter(drawn).collect();
+    if epochs.is_empty() {
+        return Err(Error::Unsupported(format!(
+            "no samples were drawn at the checkpoints of {}: train it with an inference_type of image or gif, and a \
+             sample_amount of at least 1",
+            manager.name()
+        )));
+    }
+    let epochs = spread(&epochs);
+    let mut columns: Vec<Array4<u8>> = Vec::new();
+    for epoch in &epochs {
+        columns.push(first_pixels(&read_images(&manager.checkpoint_log(*epoch))?, SAMPLES)?);
+    }
+    // A training that was continued may have drawn another number of samples.
+    let rows = columns.iter().map(|column| column.dim().0).min().unwrap_or(0);
+    for column in &mut columns {
+        column.slice_collapse(ndarray::s![..rows, .., .., ..]);
+    }
+    let grid = ImageGrid {
+        columns: Some(epochs.len()),
+        column_labels: epochs.iter().map(|epoch| format!("epoch {epoch}")).collect(),
+        ..ImageGrid::new(side_by_side(&columns)?)
+    };
+    Ok(grid.titled(format!("{}: samples from the same noise", manager.name())).picture()?)
+}
+
+/// Few enough of them, the first and the last among them.
+fn spread(epochs: &[usize]) -> Vec<usize> {
+    let columns = epochs.len().min(CHECKPOINTS);
+    (0..columns).map(|i| epochs[i * (epochs.len() - 1) / (columns - 1).max(1)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_are_spread_from_the_first_to_the_last() {
+        assert_eq!(spread(&[20]), [20]);
+        assert_eq!(spread(&[20, 40]), [20, 40]);
+        let many: Vec<usize> = (1..=100).collect();
+        let chosen = spread(&many);
+        assert_eq!((chosen.len(), chosen[0], chosen[7]), (8, 1, 100));
+    }
+}

@@ -1,0 +1,49 @@
+//! The binary format of CIFAR: for each image one or two labels, then 32 x 32 red, green and blue values.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ndarray::Array4;
+
+use super::labelled::{DataFile, DataFileError, Labelled, check_labels};
+
+const SIDE: usize = 32;
+const PIXELS: usize = 3 * SIDE * SIDE;
+/// The longest of the original files is 154 MB.
+const MOST_BYTES: u64 = 1_000_000_000;
+
+/// Reads files of images with `labels` labels each, of which the last one counts.
+///
+/// # Errors
+/// [`DataFileError`]: a file that is empty or ends within an image, or a label that is no class.
+pub fn read_cifar(files: &[PathBuf], labels: usize, classes: usize) -> Result<Labelled, DataFileError> {
+    let mut all = Labelled { pixels: Array4::zeros((0, 3, SIDE, SIDE)), labels: Vec::new() };
+    let mut pixels = Vec::new();
+    for path in files {
+        let start = all.labels.len();
+        for record in records(path, labels + PIXELS)?.chunks_exact(labels + PIXELS) {
+            all.labels.push(record[labels - 1]);
+            pixels.extend_from_slice(&record[labels..]);
+        }
+        check_labels(path, &all.labels[start..], classes)?;
+    }
+    if let Ok(images) = Array4::from_shape_vec((all.labels.len(), 3, SIDE, SIDE), pixels) {
+        all.pixels = images;
+    }
+    Ok(all)
+}
+
+fn records(path: &Path, record: usize) -> Result<Vec<u8>, DataFileError> {
+    let length = fs::metadata(path).map_err(|source| DataFileError::Io { path: path.to_owned(), source })?.len();
+    let whole = length.max(1).next_multiple_of(record as u64);
+    if length != whole {
+        return Err(DataFileError::Truncated { path: path.to_owned(), expected: whole, got: length });
+    }
+    if length > MOST_BYTES {
+        return Err(DataFileError::TooLong { path: path.to_owned(), expected: MOST_BYTES });
+    }
+    let mut file = DataFile::open(path)?;
+    let bytes = file.take(length, length)?;
+    file.end()?;
+    Ok(bytes)
+}

@@ -1,0 +1,220 @@
+//! Archives, unpacked so that nothing lands outside the folder and nothing fills the disk.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::{Component, Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use tar::EntryType;
+
+/// How much may come out of an archive.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of all files together.
+    pub bytes: u64,
+    /// Files and folders.
+    pub entries: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 4_000_000_000, entries: 1_000_000 }
+    }
+}
+
+/// Why an archive was not unpacked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnpackError {
+    /// The name says of no archive that is known here.
+    #[error("{}: expected an archive that ends in .tar.gz, .tgz, .zip or .gz", .0.display())]
+    Kind(PathBuf),
+    /// The archive is cut off, damaged, or no archive.
+    #[error("{} is cut off or damaged: {source}. Get it again", path.display())]
+    Damaged {
+        /// The archive.
+        path: PathBuf,
+        /// What the reader says.
+        source: io::Error,
+    },
+    /// An entry that is no file and no folder, or whose name leads elsewhere.
+    #[error("{}: the entry {entry:?} is {problem}; nothing was unpacked", path.display())]
+    Unsafe {
+        /// The archive.
+        path: PathBuf,
+        /// The name of the entry.
+        entry: String,
+        /// What it is.
+        problem: &'static str,
+    },
+    /// More comes out than any data set holds.
+    #[error("{} holds more than {what}; nothing was unpacked", path.display())]
+    TooMuch {
+        /// The archive.
+        path: PathBuf,
+        /// The limit.
+        what: String,
+    },
+    /// Writing failed.
+    #[error("cannot write {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// Unpacks an archive (`.tar.gz`, `.tgz`, `.zip`; or a single file, `.gz`) into a new folder. The folder appears when
+/// everything is in it: it is filled under another name.
+///
+/// # Errors
+/// [`UnpackError`]; nothing stays behind.
+pub fn unpack(archive: &Path, into: &Path, limits: Limits) -> Result<(), UnpackError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| UnpackError::Io { path, source }
+    };
+    let parent = into.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(failed(parent))?;
+    // Dropped, it is removed with all that is in it.
+    let temporary = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(parent).map_err(failed(parent))?;
+    let folder = temporary.path().join("whole");
+    fs::create_dir(&folder).map_err(failed(&folder))?;
+    let name = archive.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let mut sink = Sink { archive, folder: &folder, limits, written: 0, entries: 0 };
+    if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
+        sink.tar()?;
+    } else if name.ends_with(".zip") {
+        sink.zip()?;
+    } else if let Some(name) = name.strip_suffix(".gz") {
+        sink.gz(Path::new(name))?;
+    } else {
+        return Err(UnpackError::Kind(archive.to_owned()));
+    }
+    fs::rename(&folder, into).map_err(failed(into))
+}
+
+/// What entries go into, one by one.
+struct Sink<'a> {
+    archive: &'a Path,
+    folder: &'a Path,
+    limits: Limits,
+    written: u64,
+    entries: usize,
+}
+
+impl Sink<'_> {
+    fn tar(&mut self) -> Result<(), UnpackError> {
+        let mut archive = tar::Archive::new(MultiGzDecoder::new(self.open()?));
+        for entry in archive.entries().map_err(|e| self.damaged(e))? {
+            let mut entry = entry.map_err(|e| self.damaged(e))?;
+            let path = entry.path().map_err(|e| self.damaged(e))?.into_owned();
+            match entry.header().entry_type() {
+                EntryType::Regular | EntryType::Continuous => self.file(&path, &mut entry)?,
+                EntryType::Directory => self.directory(&path)?,
+                EntryType::Symlink | EntryType::Link => return Err(self.refused(&path, "a link")),
+                EntryType::XGlobalHeader => (),
+                _ => return Err(self.refused(&path, "neither a file nor a folder")),
+            }
+        }
+        // A gzip stream that was cut off after the last entry is still cut off.
+        io::copy(&mut archive.into_inner().take(self.limits.bytes), &mut io::sink()).map_err(|e| self.damaged(e))?;
+        Ok(())
+    }
+
+    fn zip(&mut self) -> Result<(), UnpackError> {
+        let damaged = |path: &Path, error: zip::result::ZipError| UnpackError::Damaged {
+            path: path.to_owned(),
+            source: io::Error::other(error),
+        };
+        let mut archive = zip::ZipArchive::new(self.open()?).map_err(|e| damaged(self.archive, e))?;
+        for index in 0..archive.len() {
+            let mut entry = archive.by_index(index).map_err(|e| damaged(self.archive, e))?;
+            let path = PathBuf::from(entry.name().map_err(|e| damaged(self.archive, e))?.as_ref());
+            if entry.is_symlink() {
+                return Err(self.refused(&path, "a link"));
+            } else if entry.is_dir() {
+                self.directory(&path)?;
+            } else {
+                self.file(&path, &mut entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gz(&mut self, name: &Path) -> Result<(), UnpackError> {
+        let mut content = MultiGzDecoder::new(self.open()?);
+        self.file(name, &mut content)
+    }
+
+    fn open(&self) -> Result<BufReader<File>, UnpackError> {
+        let file =
+            File::open(self.archive).map_err(|e| UnpackError::Io { path: self.archive.to_owned(), source: e })?;
+        Ok(BufReader::with_capacity(1 << 16, file))
+    }
+
+    fn file(&mut self, path: &Path, content: &mut impl Read) -> Result<(), UnpackError> {
+        let to = self.place(path)?;
+        let failed = |source| UnpackError::Io { path: to.clone(), source };
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
+        let mut file = File::create_new(&to).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => self.refused(path, "there twice"),
+            _ => failed(error),
+        })?;
+        let left = self.limits.bytes - self.written;
+        // An error of the disk and one of the archive look alike in `copy`; which it is, the buffer tells.
+        let mut content = content.take(left + 1);
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let read = content.read(&mut buffer).map_err(|e| self.damaged(e))?;
+            if read == 0 {
+                return Ok(());
+            }
+            self.written += read as u64;
+            if self.written > self.limits.bytes {
+                return Err(self.too_much(format!("{} MB", self.limits.bytes / 1_000_000)));
+            }
+            io::Write::write_all(&mut file, &buffer[..read]).map_err(failed)?;
+        }
+    }
+
+    fn directory(&mut self, path: &Path) -> Result<(), UnpackError> {
+        if path.components().all(|part| part == Component::CurDir) {
+            return Ok(());
+        }
+        let to = self.place(path)?;
+        fs::create_dir_all(&to).map_err(|source| UnpackError::Io { path: to, source })
+    }
+
+    /// Where an entry goes: only downwards from the folder.
+    fn place(&mut self, path: &Path) -> Result<PathBuf, UnpackError> {
+        self.entries += 1;
+        if self.entries > self.limits.entries {
+            return Err(self.too_much(format!("{} entries", self.limits.entries)));
+        }
+        let mut to = self.folder.to_owned();
+        for part in path.components() {
+            match part {
+                Component::Normal(name) if !name.to_string_lossy().contains(['\\', ':', '\0']) => to.push(name),
+                Component::CurDir => (),
+                _ => return Err(self.refused(path, "outside the folder that it is unpacked into")),
+            }
+        }
+        if to == self.folder { Err(self.refused(path, "without a name")) } else { Ok(to) }
+    }
+
+    fn refused(&self, entry: &Path, problem: &'static str) -> UnpackError {
+        UnpackError::Unsafe { path: self.archive.to_owned(), entry: entry.display().to_string(), problem }
+    }
+
+    fn too_much(&self, what: String) -> UnpackError {
+        UnpackError::TooMuch { path: self.archive.to_owned(), what }
+    }
+
+    fn damaged(&self, source: io::Error) -> UnpackError {
+        UnpackError::Damaged { path: self.archive.to_owned(), source }
+    }
+}
