@@ -98,10 +98,17 @@ impl ModelManager {
         }
         let Imported { mut config, weights, progress } = original::import(base, file, options)?;
         config.base.device = base.device;
-        folder.make()?;
-        checkpoint::write_weights(&folder.checkpoint_file(progress.history.len()), &weights, &progress)?;
-        // Last: a folder with a configuration is a model.
-        write_atomic(folder.config_file(), config.to_json()?.as_bytes())?;
+        let file = folder.checkpoint_file(progress.history.len());
+        let written =
+            folder.make().and_then(|()| checkpoint::write_weights(&file, &weights, &progress)).and_then(|()| {
+                // Last: a folder with a configuration is a model.
+                Ok(write_atomic(folder.config_file(), config.to_json()?.as_bytes())?)
+            });
+        if let Err(error) = written {
+            // Half a model would be in the way of the next attempt; it was not there before.
+            let _ = fs::remove_dir_all(&folder.path);
+            return Err(error);
+        }
         Ok(Self { folder, config })
     }
 

@@ -44,7 +44,7 @@ enum Command {
     Import(import::Import),
     /// Write a model's weights to a file that the original Python tutorial loads
     Export(export::Export),
-    /// Run a model's network once on given inputs
+    /// Run a model's network once on given inputs, in f32
     Predict(predict::Predict),
     /// Get a data set: from the network, or from a folder or archive
     Data(data::Data),

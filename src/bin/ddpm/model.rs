@@ -71,9 +71,15 @@ impl Chosen {
 
     /// The model's manager, its network with the chosen weights, and its constants.
     pub fn load(&self) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
+        self.load_in(None)
+    }
+
+    /// As [`Chosen::load`], the network computing in the given numbers.
+    pub fn load_in(&self, precision: Option<Precision>) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
         let manager = self.manager()?;
         let config = manager.config();
-        let model = get_model(&config.base, &config.network)?;
+        let base = BaseConfig { precision: precision.unwrap_or(config.base.precision), ..config.base.clone() };
+        let model = get_model(&base, &config.network)?;
         manager.load_weights(&model, self.checkpoint, self.weights())?;
         let constants = ConstantsManager::new(&config.base, &config.training)?;
         Ok((manager, model, constants))

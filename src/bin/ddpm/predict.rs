@@ -33,7 +33,8 @@ pub struct Predict {
 impl Predict {
     pub fn run(self) -> Result<()> {
         let (x_t, t) = (samples(&self.x)?, timesteps(&self.t)?);
-        let (manager, model, constants) = self.chosen.load()?;
+        // To be compared: in f32, whatever the model samples in.
+        let (manager, model, constants) = self.chosen.load_in(Some(Precision::F32))?;
         self.out.check()?;
         let device = constants.device();
         let eps_theta = predict(&model, &constants, &x_t.to_device(device), &t.to_device(device))?;

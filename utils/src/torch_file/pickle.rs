@@ -11,7 +11,9 @@ use super::values::{Id, Storage, TensorView, Value, Values};
 const MAX_OPCODES: u64 = 2_000_000;
 const MAX_DEPTH: u64 = 100_000;
 const MAX_MARKS: u64 = 1_000;
-const MAX_DIMENSIONS: usize = 16;
+/// A tensor may be made again and again from what is noted: it is kept small.
+const MAX_DIMENSIONS: usize = 8;
+const MAX_KEY: usize = 32;
 
 /// Runs a pickle to its end: all values that it made, and the place of its result.
 pub(super) fn run(pickle: &[u8]) -> Result<(Values, Id), TorchFileError> {
@@ -147,8 +149,8 @@ impl Machine<'_> {
         else {
             return None;
         };
-        let (key, elements) = (self.values.text(key)?.to_owned(), self.values.count(elements)?);
-        Some(Storage { key, dtype: *dtype, elements })
+        let (key, elements) = (self.values.text(key)?, self.values.count(elements)?);
+        (key.len() <= MAX_KEY).then(|| Storage { key: key.to_owned(), dtype: *dtype, elements })
     }
 
     /// `(storage, offset, size, stride, requires_grad, hooks[, metadata])`
