@@ -83,7 +83,7 @@ fn main() -> ExitCode {
     // A panic of libtorch's for want of memory is caught and told as an error: its pages of C++ need not be seen.
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !panic.payload_as_str().is_some_and(says_out_of_memory) {
+        if !says_out_of_memory(&panic.to_string()) {
             default(panic);
         }
     }));
