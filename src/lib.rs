@@ -96,7 +96,10 @@ pub mod prelude {
     pub use crate::device::DeviceChoice;
     pub use crate::ema::Ema;
     pub use crate::error::Error;
-    pub use crate::exercises::{Verdict, check_forward, check_posterior_variance, check_predicted_x0};
+    pub use crate::exercises::{
+        Verdict, check_clipped_mean, check_ema_decay, check_forward, check_posterior_variance, check_predicted_x0,
+        check_unit_range,
+    };
     pub use crate::forward::{forward_diffusion, forward_step};
     pub use crate::inference_logger::{InferType, InferenceLogger};
     pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
@@ -113,7 +116,7 @@ pub mod prelude {
     pub use crate::training_state::TrainingState;
     pub use crate::validation::validation_loss;
     pub use crate::visualize::{
-        visualize_data, visualize_forward, visualize_nearest, visualize_progress, visualize_score_field,
-        visualize_training, visualize_variance_schedule,
+        visualize_attention, visualize_data, visualize_features, visualize_forward, visualize_nearest,
+        visualize_progress, visualize_score_field, visualize_training, visualize_variance_schedule,
     };
 }

@@ -237,3 +237,48 @@ fn samples_drawn_on_the_way_change_nothing() {
     }
     assert!(ends[0] == ends[1]);
 }
+
+/// Starts the training, and asks it to stop once it has `after` checkpoints more.
+fn stopped(folder: &Path, after: usize, ask: impl Fn(u32)) -> std::process::Output {
+    let before = checkpoints(folder).len();
+    let child = command(folder, &TRAIN).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while checkpoints(folder).len() < before + after && started.elapsed() < Duration::from_secs(60) {}
+    ask(child.id());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn stopped_by_a_signal_or_a_file_it_saves_and_goes_on_as_if_nothing_had_been() {
+    let (whole, torn) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (whole, torn) = (whole.path(), torn.path());
+    assert_eq!(ddpm(whole, &TRAIN).code, Some(0));
+
+    let signal = |name: &str, pid: u32| {
+        assert!(
+            std::process::Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap().success()
+        );
+    };
+    let stop_file = torn.join("models/m/stop");
+    let asks: [&dyn Fn(u32); 3] =
+        [&|pid| signal("INT", pid), &|_| fs::write(&stop_file, "").unwrap(), &|pid| signal("TERM", pid)];
+    for ask in asks {
+        let output = stopped(torn, 2, ask);
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
+        let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(result["stopped"], true, "{result}");
+        let saved = torn.join(result["checkpoint"].as_str().unwrap());
+        assert!(!tensors(&saved).is_empty(), "{result}");
+        assert!(!stop_file.exists(), "it stops one training, not the next");
+        let ran = ddpm(torn, &["sample", "--model", "m", "--n", "5", "--out", "s.npy"]);
+        assert_eq!(ran.code, Some(0), "what was saved can be sampled from: {}", ran.stderr);
+    }
+    // A file from before the training stops nothing.
+    fs::write(&stop_file, "").unwrap();
+    assert_eq!(ddpm(torn, &TRAIN).code, Some(0));
+    let (expected, found) = (checkpoints(whole), checkpoints(torn));
+    assert_eq!((expected.len(), found.len()), (EPOCHS, EPOCHS));
+    for (expected, found) in expected.iter().zip(&found) {
+        assert!(tensors(expected) == tensors(found), "{} differs from that of the whole run", found.display());
+    }
+}

@@ -25,7 +25,7 @@ pub struct ModelConfig {
 
 impl ModelConfig {
     /// What to start from for a data set: the FNN for points; for images the U-Net, on a CPU the
-    /// [small one](UnetConfig::small).
+    /// [small one](UnetConfig::small) with fewer timesteps.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a device that is not there.
@@ -33,13 +33,15 @@ impl ModelConfig {
         let [channels, height, width] = dataset.shape()[..] else {
             return Ok(Self { base: BaseConfig { dataset, device, ..Default::default() }, ..Default::default() });
         };
-        let unet = if device.resolve()? == Device::Cpu { UnetConfig::small() } else { UnetConfig::default() };
+        // On a CPU also fewer steps: a thousand for every picture would take longer than the training.
+        let (unet, timesteps) =
+            if device.resolve()? == Device::Cpu { (UnetConfig::small(), 200) } else { (UnetConfig::default(), 1000) };
         // All that there are; of a set that is made on demand, about as many as there are photographs of flowers.
         let dataset_size = if matches!(dataset, Dataset::PaintedFlowers(_)) { 4_096 } else { 100_000 };
         Ok(Self {
             base: BaseConfig { dataset, dataset_size, device, ..Default::default() },
             network: unet.for_images([channels, height, width]).into(),
-            training: TrainingConfig::for_images(),
+            training: TrainingConfig { timesteps, ..TrainingConfig::for_images() },
         })
     }
 

@@ -36,7 +36,7 @@ pub fn visualize_variance_schedule(constants: &ConstantsManager) -> Result<Pictu
     Ok(line_charts(&title, &charts)?)
 }
 
-/// The loss of each epoch, as it is and smoothed, and by quarter of the timesteps.
+/// The loss of each epoch, as it is and smoothed, with the validation loss where there is one, and by quarter of the timesteps.
 ///
 /// # Errors
 /// [`Error::Unsupported`] before the first epoch.
@@ -47,15 +47,14 @@ pub fn visualize_training(history: &[EpochLoss]) -> Result<Picture> {
     let epochs: Vec<f64> = (1..=history.len()).map(|epoch| epoch as f64).collect();
     let series = |label: &str, style, ys| Series { label: label.to_owned(), xs: epochs.clone(), ys, style };
     let means: Vec<f64> = history.iter().map(|loss| loss.mean).collect();
-    let mean = LineChart {
-        title: "Loss".to_owned(),
-        x_label: "epoch".to_owned(),
-        series: vec![
-            series("each epoch", LineStyle::Faint, means.clone()),
-            series("smoothed", LineStyle::Solid, smoothed(&means)),
-        ],
-        ..Default::default()
-    };
+    let mut curves = vec![
+        series("each epoch", LineStyle::Faint, means.clone()),
+        series("smoothed", LineStyle::Solid, smoothed(&means)),
+    ];
+    let validation: Option<Vec<f64>> = history.iter().map(|loss| loss.validation).collect();
+    curves.extend(validation.map(|losses| series("validation", LineStyle::Solid, losses)));
+    let mean =
+        LineChart { title: "Loss".to_owned(), x_label: "epoch".to_owned(), series: curves, ..Default::default() };
     let quarter = |q: usize| smoothed(&history.iter().map(|loss| loss.quarters[q]).collect::<Vec<_>>());
     let labels = ["first quarter of t", "second", "third", "last"];
     let quarters = LineChart {

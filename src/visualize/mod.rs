@@ -3,6 +3,7 @@
 
 mod curves;
 mod images;
+mod inside;
 mod nearest;
 mod points;
 mod progress;
@@ -18,6 +19,7 @@ use crate::forward::forward_diffusion;
 use crate::random::{self, Stream};
 
 pub use curves::{visualize_training, visualize_variance_schedule};
+pub use inside::{visualize_attention, visualize_features};
 pub use nearest::visualize_nearest;
 pub use points::visualize_score_field;
 pub use progress::visualize_progress;

@@ -1,47 +1,12 @@
-//! The checks behind the exercises of the notebooks: each says right, or not yet and where to look.
+//! The exercises of notebook 01.
 
 use std::cmp::Ordering;
-use std::fmt;
 
-use ddpm_utils::display::{Html, escape};
 use tch::{Kind, Tensor};
 
+use super::{Verdict, judge};
 use crate::constants::ConstantsManager;
 use crate::error::Result;
-
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// The answer is right; why it works.
-    Right(&'static str),
-    /// Not yet; a hint.
-    NotYet(String),
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Verdict::Right(why) => write!(f, "✓ Right. {why}"),
-            Verdict::NotYet(hint) => write!(f, "✗ Not yet. Hint: {hint}"),
-        }
-    }
-}
-
-impl Verdict {
-    /// Shows the verdict as a cell's output, or prints it where there is no notebook.
-    pub fn show(&self) {
-        if ddpm_utils::display::in_notebook() {
-            let color = if matches!(self, Verdict::Right(_)) { "#2e7d32" } else { "#b26a00" };
-            Html(format!(
-                "<p style=\"border-left:4px solid {color};padding:4px 12px\">{}</p>",
-                escape(&self.to_string())
-            ))
-            .show();
-        } else {
-            println!("{self}");
-        }
-    }
-}
 
 /// Notebook 01, exercise 1: `x_t` from `x_0` and the noise `eps`, at timesteps `t`.
 ///
@@ -130,20 +95,6 @@ fn question(constants: &ConstantsManager) -> (Tensor, Tensor, Tensor) {
     let half = (constants.timesteps() as i64 / 2).max(1);
     let t = Tensor::randint_low(1, half + 1, [256], (Kind::Int64, constants.device()));
     (points(), t, points())
-}
-
-fn judge(given: &Tensor, right: &Tensor, slips: &[(Tensor, &str)], why: &'static str) -> Verdict {
-    if given.size() != right.size() {
-        return Verdict::NotYet(format!("expected shape {:?}, got {:?}", right.size(), given.size()));
-    }
-    let close = |other: &Tensor| given.to_kind(Kind::Float).allclose(other, 1e-3, 1e-4, false);
-    if close(right) {
-        return Verdict::Right(why);
-    }
-    let known = slips.iter().find(|(slip, _)| close(slip)).map(|(_, hint)| (*hint).to_owned());
-    Verdict::NotYet(
-        known.unwrap_or_else(|| "compare each factor with the equation above, signs and roots included".to_owned()),
-    )
 }
 
 #[cfg(test)]

@@ -1,0 +1,115 @@
+//! The exercises of notebook 02.
+
+use tch::{Device, Kind, Tensor};
+
+use super::{Verdict, judge};
+use crate::constants::ConstantsManager;
+use crate::error::Result;
+
+/// Notebook 02, exercise 1: bytes, 0 to 255, as f32 in `[-1, 1]`.
+pub fn check_unit_range(answer: impl Fn(&Tensor) -> Tensor) -> Verdict {
+    let bytes = Tensor::arange(256, (Kind::Uint8, Device::Cpu)).view([4, 1, 8, 8]);
+    let numbers = bytes.to_kind(Kind::Float);
+    let right = &numbers / 127.5 - 1.0;
+    let slips = [
+        (numbers.shallow_clone(), "these are the bytes as they came, up to 255; the noise has standard deviation 1"),
+        (
+            &numbers / 255.0,
+            "this is [0, 1]: as far from the noise's mean of 0 as the data could be. Stretch and shift it",
+        ),
+        (&numbers / 255.0 - 0.5, "this is [-1/2, 1/2]: centred, but half as wide"),
+        (&numbers / 128.0 - 1.0, "nearly: 255 has to become 1 exactly"),
+    ];
+    judge(
+        &answer(&bytes),
+        &right,
+        &slips,
+        "Centred on 0 and about as large as the noise: that is what the schedule assumes.",
+    )
+}
+
+/// Notebook 02, exercise 2: the decay of the average of the weights at step `k`, where at most `decay` is wanted.
+pub fn check_ema_decay(answer: impl Fn(f64, u64) -> f64) -> Verdict {
+    let right = |decay: f64, k: u64| decay.min((1.0 + k as f64) / (10.0 + k as f64));
+    let questions = [(0.999, 1), (0.999, 100), (0.999, 5_000), (0.999, 1_000_000), (0.9, 50), (0.9, 500)];
+    let off = |expected: &dyn Fn(f64, u64) -> f64| {
+        questions
+            .iter()
+            .find(|(decay, k)| (answer(*decay, *k) - expected(*decay, *k)).abs() > 1e-9 || answer(*decay, *k).is_nan())
+    };
+    let Some((decay, k)) = off(&right) else {
+        return Verdict::Right(
+            "After ten steps half of the average is recent; after thousands it is as slow as asked for.",
+        );
+    };
+    if off(&|decay, _| decay).is_none() {
+        return Verdict::NotYet(
+            "this holds on to the random weights of the start for 1 / (1 - decay) steps".to_owned(),
+        );
+    }
+    if off(&|_, k| (1.0 + k as f64) / (10.0 + k as f64)).is_none() {
+        return Verdict::NotYet("this goes on to 1, and then nothing new is taken in: `decay` is the most".to_owned());
+    }
+    let (got, expected) = (answer(*decay, *k), right(*decay, *k));
+    Verdict::NotYet(format!("at step {k} with decay {decay} it is {got:.4}, expected {expected:.4}"))
+}
+
+/// Notebook 02, exercise 3: the mean of the reverse step from a predicted `x_0` that is to be clipped to `[-1, 1]` first.
+///
+/// # Errors
+/// Those of the constants.
+pub fn check_clipped_mean(
+    constants: &ConstantsManager,
+    answer: impl Fn(&ConstantsManager, &Tensor, &Tensor, &Tensor) -> Tensor,
+) -> Result<Verdict> {
+    crate::random::seed_libtorch(0);
+    let images = || Tensor::randn([64, 3, 4, 4], (Kind::Float, constants.device()));
+    let (x_t, x0, t) = (images(), images() * 1.5, constants.sample_timesteps(64));
+    let (of_x0, of_x_t) = (constants.posterior_mean_x0_at(&t)?, constants.posterior_mean_x_t_at(&t)?);
+    let clipped = x0.clamp(-1.0, 1.0);
+    let right = &of_x0 * &clipped + &of_x_t * &x_t;
+    let slips = [
+        (
+            &of_x0 * &x0 + &of_x_t * &x_t,
+            "the mean is right, but of an x_0 that no image can have: clamp it to [-1, 1] first",
+        ),
+        (clipped.shallow_clone(), "this is the end of the way; one step goes only a part of it, from x_t"),
+        (&right.clamp(-1.0, 1.0) + 0.0, "clamp the predicted x_0, not the result: x_{t-1} still has noise in it"),
+        (&of_x_t * &clipped + &of_x0 * &x_t, "the two weights have changed places"),
+    ];
+    let why = "Where nothing is clipped this is the mean of Algorithm 2, written in another way.";
+    Ok(judge(&answer(constants, &x_t, &t, &x0), &right, &slips, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::NoiseSchedule;
+
+    fn constants() -> ConstantsManager {
+        ConstantsManager::from_betas(&NoiseSchedule::Cosine.betas(50).unwrap(), 3, Device::Cpu).unwrap()
+    }
+
+    fn mean(c: &ConstantsManager, x_t: &Tensor, t: &Tensor, x0: &Tensor) -> Tensor {
+        c.posterior_mean_x0_at(t).unwrap() * x0 + c.posterior_mean_x_t_at(t).unwrap() * x_t
+    }
+
+    #[test]
+    fn the_right_answers_are_right() {
+        let right = |verdict| assert!(matches!(verdict, Verdict::Right(_)), "{verdict}");
+        right(check_unit_range(|bytes| bytes.to_kind(Kind::Float) / 127.5 - 1.0));
+        right(check_ema_decay(|decay, k| decay.min((1.0 + k as f64) / (10.0 + k as f64))));
+        right(check_clipped_mean(&constants(), |c, x_t, t, x0| mean(c, x_t, t, &x0.clamp(-1.0, 1.0))).unwrap());
+    }
+
+    #[test]
+    fn wrong_answers_get_the_hint_that_fits() {
+        let hint = |verdict: Verdict, part: &str| assert!(verdict.to_string().contains(part), "{verdict}");
+        hint(check_unit_range(|bytes| bytes.to_kind(Kind::Float)), "as they came");
+        hint(check_unit_range(|bytes| bytes.to_kind(Kind::Float) / 255.0), "[0, 1]");
+        hint(check_ema_decay(|decay, _| decay), "random weights");
+        hint(check_ema_decay(|_, _| f64::NAN), "expected");
+        hint(check_clipped_mean(&constants(), mean).unwrap(), "no image can have");
+        hint(check_clipped_mean(&constants(), |_, x_t, _, _| x_t.shallow_clone()).unwrap(), "Not yet");
+    }
+}

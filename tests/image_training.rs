@@ -1,0 +1,236 @@
+//! Training on images: it learns, it stops and goes on, it starts from another model, it runs out of memory with advice,
+//! and its samples stay in range.
+
+mod common;
+
+use std::cell::Cell;
+use std::path::Path;
+use std::rc::Rc;
+
+use common::{ClosedForm, libtorch, weights};
+use ddpm_tutor::prelude::*;
+
+fn config(models_dir: &Path, channels: i64) -> (BaseConfig, UnetConfig, TrainingConfig) {
+    let dataset = Dataset::PaintedFlowers(PaintedFlowers { size: [8, 8], ..Default::default() });
+    let device = DeviceChoice::Cpu;
+    let base =
+        BaseConfig { dataset, device, dataset_size: 96, models_dir: models_dir.to_owned(), ..Default::default() };
+    let unet = UnetConfig {
+        image_shape: [3, 8, 8],
+        base_channels: channels,
+        channel_multipliers: vec![1, 2],
+        attention: vec![false, true],
+        residual_blocks: 1,
+        dropout: 0.1,
+        ..Default::default()
+    };
+    let training = TrainingConfig {
+        timesteps: 50,
+        epochs: 2,
+        batch_size: 16,
+        validation_samples: 12,
+        checkpoint_period: 1,
+        sample_amount: 0,
+        learning_rate: 2e-3,
+        warmup_steps: 4,
+        ..TrainingConfig::for_images()
+    };
+    (base, unet, training)
+}
+
+struct Run {
+    manager: ModelManager,
+    model: Box<dyn Denoiser>,
+    dataloader: DataLoader,
+    constants: ConstantsManager,
+}
+
+impl Run {
+    fn new(name: &str, (base, unet, training): &(BaseConfig, UnetConfig, TrainingConfig)) -> Self {
+        let manager = ModelManager::new(base, name, unet.clone(), training).unwrap();
+        let model = get_model(base, &unet.clone().into()).unwrap();
+        let dataloader = get_dataloader(base, training).unwrap();
+        let constants = ConstantsManager::new(base, training).unwrap();
+        Self { manager, model, dataloader, constants }
+    }
+
+    fn train(&self, observer: &mut dyn FnMut(&StepReport)) -> Result<TrainingState, Error> {
+        train(&self.manager, &self.model, &self.dataloader, &self.constants, observer)
+    }
+}
+
+#[test]
+fn a_unet_learns_on_painted_flowers_and_the_validation_loss_says_so() {
+    let _libtorch = libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path(), 16);
+    config.2.epochs = 8;
+    let run = Run::new("learns", &config);
+    assert_eq!(run.dataloader.samples() + run.dataloader.held_out().unwrap().size()[0], 96);
+    let state = run.train(&mut |_| ()).unwrap();
+    let validation: Vec<f64> = state.history().iter().map(|loss| loss.validation.unwrap()).collect();
+    assert!(validation[7] < 0.9 * validation[0], "{validation:?}");
+    assert!(state.history()[7].mean < state.history()[0].mean, "{:?}", state.history());
+    // The validation loss is of the averaged weights, and the same whenever it is measured.
+    let again = || validation_loss(&run.model, &run.constants, &run.dataloader.held_out().unwrap());
+    let averaged = state.with_averaged_weights(again).unwrap();
+    assert!((averaged - validation[7]).abs() < 1e-6, "{averaged} and {}", validation[7]);
+}
+
+#[test]
+fn a_training_that_is_stopped_in_an_epoch_ends_where_one_that_is_not_does() {
+    let _libtorch = libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 8);
+    let whole = Run::new("whole", &config);
+    let expected = whole.train(&mut |_| ()).unwrap();
+
+    let stopped = Run::new("stopped", &config);
+    let mut steps = Vec::new();
+    for stop_at in [2, 3, 6, 8] {
+        let run = Run::new("stopped", &config);
+        let state = run
+            .train(&mut |report| {
+                steps.push((report.epoch, report.step));
+                if steps.len() == stop_at {
+                    report.stop();
+                }
+            })
+            .unwrap();
+        assert!(state.is_stopped());
+        assert_eq!(state.steps_into_epoch() as usize, stop_at % 6, "{stop_at}");
+        let file = stopped.manager.folder().join("checkpoints/stopped.safetensors");
+        assert_eq!(file.exists(), stop_at % 6 > 0, "only in the middle of an epoch");
+    }
+    let run = Run::new("stopped", &config);
+    let state = run.train(&mut |report| steps.push((report.epoch, report.step))).unwrap();
+    let each: Vec<(usize, u64)> = (1..=2).flat_map(|epoch| (1..=6).map(move |step| (epoch, step))).collect();
+    assert_eq!(steps, each, "every step once");
+    assert_eq!(weights(&run.model), weights(&whole.model));
+    assert_eq!(state.history(), expected.history());
+    assert!(!state.is_stopped());
+    assert_eq!(run.manager.checkpoints(), [1, 2]);
+    assert!(!run.manager.folder().join("checkpoints/stopped.safetensors").exists());
+}
+
+#[test]
+fn a_new_model_starts_from_another_ones_weights_on_other_data() {
+    let _libtorch = libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path(), 8);
+    config.2.epochs = 1;
+    let first = Run::new("first", &config);
+    let state = first.train(&mut |_| ()).unwrap();
+    let averaged = state.with_averaged_weights(|| Ok(weights(&first.model))).unwrap();
+
+    config.0.dataset = Dataset::PaintedFlowers(PaintedFlowers { size: [16, 8], ..Default::default() });
+    config.1.image_shape = [3, 16, 8];
+    config.2.start_from = Some("first".to_owned());
+    let second = Run::new("second", &config);
+    let mut start = None;
+    second
+        .train(&mut |report| {
+            start.get_or_insert(report.loss);
+            report.stop();
+        })
+        .unwrap();
+    assert_ne!(weights(&second.model), averaged, "one step further");
+    assert!(start.unwrap() < 0.99, "it starts from what the first has learned: {start:?}");
+
+    // A network of another width does not fit, and the first tensor that does not is named.
+    config.1.base_channels = 16;
+    let message = Run::new("third", &config).train(&mut |_| ()).unwrap_err().to_string();
+    assert!(message.contains("tensor \"model.") && message.contains("[16"), "{message}");
+    assert!(!folder.path().join("third/checkpoints/epoch_0001.safetensors").exists());
+    config.2.start_from = Some("nobody".to_owned());
+    let message = Run::new("fourth", &config).train(&mut |_| ()).unwrap_err().to_string();
+    assert!(message.contains("no model \"nobody\"") && message.contains("first"), "{message}");
+}
+
+/// A network for which memory runs out above a batch of five.
+fn hungry() -> ClosedForm {
+    ClosedForm::with_weight(&[3, 8, 8], &[0.5], |x_t, _, weight| {
+        assert!(x_t.size()[0] <= 5, "CUDA out of memory. Tried to allocate 20.00 MiB.");
+        x_t * weight
+    })
+}
+
+#[test]
+fn out_of_memory_names_a_batch_that_fits_and_sampling_splits() {
+    let _libtorch = libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let (base, _, training) = config(folder.path(), 8);
+    let dataloader = get_dataloader(&base, &training).unwrap();
+    let constants = ConstantsManager::new(&base, &training).unwrap();
+    let model = hungry();
+    let mut state = TrainingState::new(&model, &base, &training).unwrap();
+    let before = weights(&model);
+    let error = train_one_epoch(&model, &dataloader, &constants, &mut state, &mut |_| ()).unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { batch_size: 16, fits: Some(4) }), "{error}");
+    assert!(error.to_string().contains("batch of 16 does not fit; 4 does"), "{error}");
+    assert_eq!(weights(&model), before);
+
+    let mut none = InferenceLogger::new(InferType::None);
+    let samples = generate_samples(&model, &constants, 12, 0, &mut none).unwrap();
+    let roomy = ClosedForm::with_weight(&[3, 8, 8], &[0.5], |x_t, _, weight| x_t * weight);
+    let whole = generate_samples(&roomy, &constants, 12, 0, &mut none).unwrap();
+    assert_eq!(samples, whole, "the parts do not show");
+}
+
+#[test]
+fn other_panics_go_on() {
+    let _libtorch = libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let (base, _, training) = config(folder.path(), 8);
+    let constants = ConstantsManager::new(&base, &training).unwrap();
+    let model = ClosedForm::new(&[3, 8, 8], |_, _| panic!("another mistake"));
+    let draw = || generate_samples(&model, &constants, 1, 0, &mut InferenceLogger::new(InferType::None));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(draw)).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"another mistake"));
+}
+
+#[test]
+fn the_memory_of_sampling_is_bounded_by_parts() {
+    let _libtorch = libtorch();
+    let largest = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&largest);
+    let model = ClosedForm::new(&[3, 64, 64], move |x_t, _| {
+        seen.set(seen.get().max(x_t.size()[0]));
+        x_t.shallow_clone()
+    });
+    let constants = ConstantsManager::from_betas(&[0.1, 0.2], 3, Device::Cpu).unwrap();
+    let _samples = generate_samples(&model, &constants, 100, 0, &mut InferenceLogger::new(InferType::None)).unwrap();
+    assert_eq!(largest.get(), 64, "of 64 x 64 pixels as many as 256 of 32 x 32");
+}
+
+#[test]
+fn clipping_changes_nothing_in_range_and_keeps_predictions_in_it() {
+    let _libtorch = libtorch();
+    let betas = NoiseSchedule::Cosine.betas(20).unwrap();
+    let constants = || ConstantsManager::from_betas(&betas, 3, Device::Cpu).unwrap();
+    let x0 = Tensor::rand([4, 3, 8, 8], (Kind::Float, Device::Cpu)) * 1.8 - 0.9;
+    let truth = x0.shallow_clone();
+    // Knows x_0, so its predictions are in range; and one whose predictions never are.
+    let knowing = |scale: f64| {
+        let (truth, constants) = (truth.shallow_clone(), constants());
+        ClosedForm::new(&[3, 8, 8], move |x_t, t| {
+            let signal = constants.sqrt_alpha_cumulative_at(t).unwrap();
+            let noise = constants.sqrt_one_minus_alpha_cumulative_at(t).unwrap();
+            (x_t - signal * (&truth * scale)) / noise
+        })
+    };
+    for t in [1, 7, 20] {
+        let timesteps = constants().same_timestep(t, 4);
+        let (x_t, _) = forward_diffusion(&constants(), &x0, &timesteps).unwrap();
+        let step = |scale, clip| {
+            tch::manual_seed(4);
+            reverse_step(&knowing(scale), &constants().with_clip(clip), &x_t, t).unwrap()
+        };
+        let (clipped, free) = (step(1.0, true), step(1.0, false));
+        assert!((clipped.0 - free.0).abs().max().double_value(&[]) < 2e-4, "t = {t}: the same mean");
+        let (_, predicted) = step(5.0, true);
+        assert!(predicted.abs().max().double_value(&[]) <= 1.0);
+        let (_, predicted) = step(5.0, false);
+        assert!(predicted.abs().max().double_value(&[]) > 2.0, "t = {t}: without clipping it goes beyond");
+    }
+}
