@@ -2,8 +2,10 @@
 //! writes it to files.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use ddpm_utils::display::Picture;
+use ddpm_utils::display::{Picture, in_notebook};
+use ddpm_utils::progress::Progress;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -36,6 +38,7 @@ pub struct InferenceLogger {
     shows: bool,
     timesteps: usize,
     course: Option<Course>,
+    progress: Option<(Instant, Option<Progress>)>,
     samples: Option<Tensor>,
     picture: Option<Picture>,
     written: Vec<PathBuf>,
@@ -50,6 +53,7 @@ impl InferenceLogger {
             shows: true,
             timesteps: 0,
             course: None,
+            progress: None,
             samples: None,
             picture: None,
             written: Vec::new(),
@@ -73,6 +77,21 @@ impl InferenceLogger {
         Self { shows: false, ..self }
     }
 
+    /// Says how far the chain is, where it takes longer than some seconds.
+    fn show_progress(&mut self, t: usize) {
+        const PATIENCE: Duration = Duration::from_secs(4);
+        if !self.shows && in_notebook() {
+            return;
+        }
+        let (started, progress) = self.progress.get_or_insert_with(|| (Instant::now(), None));
+        if started.elapsed() < PATIENCE {
+            return;
+        }
+        let (total, done) = (self.timesteps as u64, (self.timesteps - t) as u64);
+        let progress = progress.get_or_insert_with(|| Progress::new("sampling", total).resumed_at(done));
+        progress.tick(done, String::new);
+    }
+
     /// The picture of the samples that were drawn last.
     pub fn picture(&self) -> Option<&Picture> {
         self.picture.as_ref()
@@ -91,8 +110,9 @@ impl InferenceLogger {
         // A chain that broke off leaves states behind: a new one begins at its largest t.
         if self.timesteps <= state.t {
             self.timesteps = state.t;
-            self.course = None;
+            (self.course, self.progress) = (None, None);
         }
+        self.show_progress(state.t);
         let course = self.course.get_or_insert_with(|| Course::of(state));
         course.record(self.infer_type, state, self.timesteps)?;
         if state.t == 0 && self.logs.is_some() {
@@ -108,6 +128,9 @@ impl InferenceLogger {
     pub fn finish(&mut self, seed: u64) -> Result<()> {
         let (course, timesteps) = (self.course.take(), std::mem::take(&mut self.timesteps));
         let samples = self.samples.take();
+        if let Some((_, Some(progress))) = self.progress.take() {
+            progress.finish("");
+        }
         let Some(picture) = course.map(|course| course.draw(self.infer_type)).transpose()?.flatten() else {
             return Ok(());
         };

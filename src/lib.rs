@@ -116,7 +116,7 @@ pub mod prelude {
     pub use crate::training_state::TrainingState;
     pub use crate::validation::validation_loss;
     pub use crate::visualize::{
-        visualize_attention, visualize_data, visualize_features, visualize_forward, visualize_nearest,
-        visualize_progress, visualize_score_field, visualize_training, visualize_variance_schedule,
+        visualize_attention, visualize_data, visualize_features, visualize_forward, visualize_images,
+        visualize_nearest, visualize_progress, visualize_score_field, visualize_training, visualize_variance_schedule,
     };
 }

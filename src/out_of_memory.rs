@@ -25,14 +25,23 @@ pub(crate) fn if_it_fits<T>(f: impl FnOnce() -> Result<T>) -> Result<Option<T>> 
     }
 }
 
+/// Runs a training step on a batch of `batch_size`. Where memory is too small for it, the error says which batch would fit.
+pub(crate) fn within_memory<T>(
+    model: &dyn Denoiser,
+    constants: &ConstantsManager,
+    batch_size: i64,
+    step: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    if_it_fits(step)?.ok_or_else(|| batch_too_large(model, constants, batch_size))
+}
+
 fn message_of(panic: &(dyn Any + Send)) -> &str {
     let owned = || panic.downcast_ref::<String>().map(String::as_str);
     panic.downcast_ref::<&str>().copied().or_else(owned).unwrap_or_default()
 }
 
-/// The error for a batch of `batch_size` that did not fit into memory. Tries smaller ones for it, each half as large, with a
-/// gradient as training takes it.
-pub(crate) fn batch_too_large(model: &dyn Denoiser, constants: &ConstantsManager, batch_size: i64) -> Error {
+/// Tries smaller batches, each half as large, with a gradient as training takes it.
+fn batch_too_large(model: &dyn Denoiser, constants: &ConstantsManager, batch_size: i64) -> Error {
     let device = model.var_store().device();
     let fits = |n: &i64| {
         let mut shape = vec![*n];

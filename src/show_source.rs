@@ -6,13 +6,15 @@ use ddpm_utils::highlight::highlight_rust;
 use crate::error::{Error, Result};
 
 /// The rooms that a reader may want to look into.
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
     include_str!("forward.rs"),
     include_str!("training.rs"),
     include_str!("sampling.rs"),
     include_str!("schedule.rs"),
     include_str!("networks/fnn.rs"),
     include_str!("networks/time_embedding.rs"),
+    include_str!("networks/unet/residual.rs"),
+    include_str!("networks/unet/attention.rs"),
     include_str!("optim.rs"),
     include_str!("ema.rs"),
     include_str!("metrics.rs"),
@@ -77,9 +79,17 @@ mod tests {
 
     #[test]
     fn every_name_in_a_notebook_s_reach_is_found() {
-        for name in
-            ["train_one_epoch", "generate_samples", "betas", "Fnn", "TimeEmbedding", "AdamW", "sliced_wasserstein"]
-        {
+        for name in [
+            "train_one_epoch",
+            "generate_samples",
+            "betas",
+            "Fnn",
+            "TimeEmbedding",
+            "AdamW",
+            "sliced_wasserstein",
+            "before_attention",
+            "Attention",
+        ] {
             assert!(show_source(name).is_ok(), "{name}");
         }
         let message = show_source("no_such_thing").err().unwrap().to_string();

@@ -12,7 +12,7 @@ use crate::forward::forward_diffusion;
 pub use crate::loss_by_timestep::EpochLoss;
 use crate::loss_by_timestep::LossByTimestep;
 use crate::networks::{Denoiser, check_fits, check_prediction};
-use crate::out_of_memory::{batch_too_large, if_it_fits};
+use crate::out_of_memory::within_memory;
 use crate::threads::FewThreads;
 use crate::training_state::{Descent, TrainingState};
 use crate::validation::validation_loss;
@@ -82,15 +82,11 @@ pub fn train_one_epoch(
         state.seed_step();
         let t = constants.sample_timesteps(x0.size()[0]);
         let (x_t, eps) = forward_diffusion(constants, &x0, &t)?;
-        let Some((eps_theta, descent)) = if_it_fits(|| {
+        let (eps_theta, descent) = within_memory(model, constants, x0.size()[0], || {
             let eps_theta = check_prediction(model.predict_noise_in_training(&x_t, &t), &x_t)?;
             let loss = eps_theta.mse_loss(&eps, Reduction::Mean);
-            let descent = state.descend(&loss, dataloader.batches())?;
-            Ok((eps_theta, descent))
-        })?
-        else {
-            return Err(batch_too_large(model, constants, x0.size()[0]));
-        };
+            Ok((eps_theta, state.descend(&loss, dataloader.batches())?))
+        })?;
 
         let by_sample = state.losses.add(&t, &eps, &eps_theta);
         if !descent.is_finite() {

@@ -20,6 +20,14 @@ const IMAGES: usize = 60;
 const ROWS: i64 = 5;
 const STEPS: usize = 8;
 
+/// A grid of images in about `[-1, 1]`, such as samples.
+///
+/// # Errors
+/// [`Error::Shape`] for anything but `[N, C, H, W]`.
+pub fn visualize_images(images: &Tensor, columns: usize) -> Result<Picture> {
+    Ok(ImageGrid { columns: Some(columns), ..ImageGrid::new(to_pixels(images)?) }.picture()?)
+}
+
 /// A row a class; without classes, or with very many, the first images as they come.
 pub(super) fn data(base: &BaseConfig) -> Result<Picture> {
     let set = base.dataset.images()?;

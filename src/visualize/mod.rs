@@ -19,6 +19,7 @@ use crate::forward::forward_diffusion;
 use crate::random::{self, Stream};
 
 pub use curves::{visualize_training, visualize_variance_schedule};
+pub use images::visualize_images;
 pub use inside::{visualize_attention, visualize_features};
 pub use nearest::visualize_nearest;
 pub use points::visualize_score_field;

@@ -1,12 +1,17 @@
 //! `cargo xtask bench`: how fast and how good, beside PyTorch doing the same in the same minutes.
 
 mod environment;
+mod kept;
 mod pairs;
+mod photographs;
 mod report;
 mod row;
 mod singles;
+mod turns;
+mod worker;
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::stderr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -28,6 +33,12 @@ pub struct Options {
     /// Only the rows whose name contains this; the file is left as it is
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// With --only: put these rows into the file, and leave its others as they are
+    #[arg(long, requires = "only")]
+    update: bool,
+    /// A folder of JPEG photographs, with a folder a class, to measure reading with
+    #[arg(long, value_name = "DIR")]
+    photographs: Option<PathBuf>,
     /// Print a list of {name, ours, theirs, ratio, target, ok}
     #[arg(long)]
     json: bool,
@@ -36,15 +47,26 @@ pub struct Options {
 /// A group of rows that are measured together.
 struct Group {
     rows: &'static [&'static str],
-    measure: fn(&Project) -> Result<Vec<Row>>,
+    measure: fn(&Project, &Options) -> Result<Vec<Row>>,
 }
 
-const GROUPS: [Group; 5] = [
-    Group { rows: &[pairs::TRAINING], measure: |project| pairs::measure(project, pairs::TRAINING) },
-    Group { rows: &[pairs::SAMPLING], measure: |project| pairs::measure(project, pairs::SAMPLING) },
-    Group { rows: &[singles::QUALITY, singles::DISTANCE], measure: singles::quality },
-    Group { rows: &[singles::CELL, singles::SLOWEST_CELL, singles::PICTURE], measure: singles::notebook },
-    Group { rows: &[singles::SET_UP], measure: singles::set_up },
+/// In the order in which they stand in the file.
+const GROUPS: [Group; 9] = [
+    Group { rows: &[pairs::FNN_TRAINING], measure: |project, _| pairs::fnn_training(project) },
+    Group { rows: &[pairs::FNN_SAMPLING], measure: |project, _| pairs::fnn_sampling(project) },
+    Group { rows: &[pairs::UNET_TRAINING, pairs::UNET_MEMORY], measure: |project, _| pairs::unet_training(project) },
+    Group { rows: &[pairs::UNET_CUDA], measure: |project, _| pairs::unet_cuda(project) },
+    Group { rows: &[pairs::UNET_SAMPLING], measure: |project, _| pairs::unet_sampling(project) },
+    Group {
+        rows: &[photographs::READING],
+        measure: |project, options| photographs::measure(project, options.photographs.as_deref()),
+    },
+    Group { rows: &[singles::QUALITY, singles::DISTANCE], measure: |project, _| singles::quality(project) },
+    Group {
+        rows: &[singles::CELL, singles::SLOWEST_CELL, singles::PICTURE],
+        measure: |project, _| singles::notebook(project),
+    },
+    Group { rows: &[singles::SET_UP], measure: |project, _| singles::set_up(project) },
 ];
 
 pub fn run(project: &Project, options: &Options) -> Result<()> {
@@ -67,12 +89,17 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     }
     let mut rows = Vec::new();
     for group in groups {
-        rows.extend((group.measure)(project)?.into_iter().filter(|row| wanted(&row.name)));
+        rows.extend((group.measure)(project, options)?.into_iter().filter(|row| wanted(&row.name)));
     }
     println!("\n{}", report::table(&rows));
     stamp::save(&results(project), &rows.iter().map(Row::as_json).collect::<Vec<Value>>())?;
-    if options.only.is_none() {
+    if options.update {
+        let order: Vec<&str> = GROUPS.iter().flat_map(|group| group.rows).copied().collect();
+        report::update(project, &rows, &conditions, &order)?;
+    } else if options.only.is_none() {
         report::write(project, &rows, &conditions)?;
+    }
+    if options.update || options.only.is_none() {
         println!("written to benches/README.md");
     }
     verdict(&rows)
@@ -97,6 +124,8 @@ fn results(project: &Project) -> PathBuf {
 fn as_json(project: &Project, options: &Options) -> Result<()> {
     let mut command = Command::new(env::current_exe().context("this program cannot find itself")?);
     command.arg("bench").args(options.only.iter().flat_map(|name| ["--only", name])).stdout(stderr());
+    command.args(options.update.then_some("--update"));
+    command.args(options.photographs.iter().flat_map(|folder| [OsStr::new("--photographs"), folder.as_os_str()]));
     let _ = std::fs::remove_file(results(project));
     let status = run_in_view(&mut command)?;
     if let Some(rows) = stamp::load::<Value>(&results(project)) {

@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 
+use super::kept::{self, Line};
 use super::row::Row;
 use crate::process::output_of;
 use crate::project::Project;
@@ -33,6 +34,13 @@ impl Conditions {
         let load = fs::read_to_string("/proc/loadavg").ok();
         let load = load.and_then(|text| text.split_whitespace().next()?.parse().ok());
         Self { machine: format!("{}, {cores} cores", processor()), system: system(), load }
+    }
+
+    /// The day, the machine, and how busy it was.
+    fn told(&self) -> String {
+        let date = output_of(Command::new("date").args(["-u", "+%Y-%m-%d"])).unwrap_or_default();
+        let load = self.load.map(|load| format!(", load {load:.2} before")).unwrap_or_default();
+        format!("{date}: {}, {}{load}", self.machine, self.system)
     }
 
     pub fn warning(&self) -> Option<String> {
@@ -86,42 +94,49 @@ pub fn table(rows: &[Row]) -> String {
     text
 }
 
+/// Writes all rows anew.
 pub fn write(project: &Project, rows: &[Row], conditions: &Conditions) -> Result<()> {
+    let torch = Requirements::read(project)?.version_of("torch")?.to_owned();
+    let rustc = output_of(Command::new("rustc").arg("--version")).unwrap_or_default();
+    let rustc = rustc.split(" (").next().unwrap_or_default();
+    let head = format!("Measured on {}; libtorch {torch}, {rustc}.", conditions.told());
+    replace(project, |_| section(&head, &rows.iter().map(Line::of).collect::<Vec<_>>()))
+}
+
+/// Writes these rows, with the conditions in their notes, and keeps the others; `order` has the names in the file's order.
+pub fn update(project: &Project, rows: &[Row], conditions: &Conditions, order: &[&str]) -> Result<()> {
+    let new = rows.iter().map(|row| (Line::of(row).with_remark(&format!("on {}", conditions.told())), row.skipped));
+    let new: Vec<(Line, bool)> = new.collect();
+    replace(project, |old| {
+        let (head, kept) = kept::parse(old);
+        section(&head, &kept::merge(kept, new, order))
+    })
+}
+
+/// Puts what `new` makes of the text between the two marks in its place.
+fn replace(project: &Project, new: impl FnOnce(&str) -> String) -> Result<()> {
     let path = project.root.join("benches/README.md");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let torch = Requirements::read(project)?.version_of("torch")?.to_owned();
-    let new = between(&text, &section(rows, conditions, &torch)).ok_or_else(|| {
+    let new = between(&text, new).ok_or_else(|| {
         let what = format!("{} lacks one of the lines {BEGIN} and {END}", project.shown(&path));
         Trouble::new(what, "put both into it, where the table is to stand")
     })?;
     stamp::write_atomically(&path, new.as_bytes())
 }
 
-fn section(rows: &[Row], conditions: &Conditions, torch: &str) -> String {
-    let date = output_of(Command::new("date").args(["-u", "+%Y-%m-%d"])).unwrap_or_default();
-    let rustc = output_of(Command::new("rustc").arg("--version")).unwrap_or_default();
-    let rustc = rustc.split(" (").next().unwrap_or_default().to_owned();
-    let load = conditions.load.map(|load| format!(", load {load:.2} before")).unwrap_or_default();
-    let mut text = format!(
-        "Measured on {date}: {}, {}{load}; libtorch {torch}, {rustc}.\n\n",
-        conditions.machine, conditions.system
-    );
-    text += &format!("| {} |\n|---|---:|---:|---:|---|---|\n", HEADS.join(" | "));
-    let mut notes = String::new();
-    for row in rows {
-        text += &format!("| {} |\n", row.shown().join(" | "));
-        if !row.note.is_empty() {
-            notes += &format!("- {}: {}.\n", row.name, row.note.trim_end_matches('.'));
-        }
-    }
-    format!("{text}\n{notes}")
+fn section(head: &str, lines: &[Line]) -> String {
+    let mut text = format!("{head}\n\n| {} |\n|---|---:|---:|---:|---|---|\n", HEADS.join(" | "));
+    lines.iter().for_each(|line| text += &format!("{}\n", line.cells));
+    text += "\n";
+    lines.iter().flat_map(|line| &line.note).for_each(|note| text += &format!("{note}\n"));
+    text
 }
 
 /// `text` with what stands between the two marks replaced; what stands around them is the writer's.
-fn between(text: &str, new: &str) -> Option<String> {
+fn between(text: &str, new: impl FnOnce(&str) -> String) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", new.trim()))
+    let (old, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", new(old).trim()))
 }
 
 #[cfg(test)]
@@ -132,10 +147,10 @@ mod tests {
     #[test]
     fn what_stands_around_the_table_stays() {
         let text = format!("# Title\n\n{BEGIN}\nold\n{END}\n\nProse.\n");
-        let new = between(&text, "new\n").unwrap();
+        let new = between(&text, |_| "new\n".to_owned()).unwrap();
         assert_eq!(new, format!("# Title\n\n{BEGIN}\n\nnew\n\n{END}\n\nProse.\n"));
-        assert_eq!(between(&new, "new\n").unwrap(), new);
-        assert_eq!(between("# Title\n", "new"), None);
+        assert_eq!(between(&new, |old| old.to_owned()).unwrap(), new);
+        assert_eq!(between("# Title\n", str::to_owned), None);
     }
 
     #[test]

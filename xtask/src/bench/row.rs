@@ -13,6 +13,8 @@ pub struct Row {
     pub target: Option<Target>,
     /// How it was measured, or why it was not.
     pub note: String,
+    /// Not measured because this machine lacks what it takes: neither met nor missed.
+    pub skipped: bool,
 }
 
 /// The most that a number may be.
@@ -25,17 +27,23 @@ pub enum Target {
 impl Row {
     /// Something that could not be measured: it has missed its target as long as that is so.
     pub fn absent(name: &str, unit: &'static str, target: Option<Target>, why: &str) -> Self {
-        Self { name: name.to_owned(), unit, ours: None, theirs: None, ratio: None, target, note: why.to_owned() }
+        let (name, note) = (name.to_owned(), why.to_owned());
+        Self { name, unit, ours: None, theirs: None, ratio: None, target, note, skipped: false }
+    }
+
+    /// Something that cannot be measured on this machine.
+    pub fn skipped(name: &str, unit: &'static str, target: Option<Target>, why: &str) -> Self {
+        Self { skipped: true, ..Self::absent(name, unit, target, why) }
     }
 
     pub fn alone(name: &str, unit: &'static str, ours: f64, target: Option<Target>, note: String) -> Self {
-        Self { name: name.to_owned(), unit, ours: Some(ours), theirs: None, ratio: None, target, note }
+        Self { ours: Some(ours), ..Self::absent(name, unit, target, &note) }
     }
 
-    /// None where there is no target.
+    /// None where there is no target, and where the row was skipped.
     pub fn ok(&self) -> Option<bool> {
         let within = |value: Option<f64>, most: f64| value.is_some_and(|value| value <= most);
-        self.target.map(|target| match target {
+        self.target.filter(|_| !self.skipped).map(|target| match target {
             Target::Ratio(most) => within(self.ratio, most),
             Target::Ours(most) => within(self.ours, most),
         })
@@ -66,6 +74,7 @@ impl Row {
         };
         let ratio = self.ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
         let ok = match (self.ok(), self.ours) {
+            (None, _) if self.skipped => "skipped",
             (None, _) => "",
             (Some(true), _) => "yes",
             (Some(false), Some(_)) => "no",
@@ -76,7 +85,7 @@ impl Row {
 }
 
 /// Three digits that count, and no tail of zeros from rounding.
-fn significant(value: f64) -> String {
+pub fn significant(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
     }
@@ -108,6 +117,8 @@ mod tests {
         let absent = Row::absent("a", "", Some(Target::Ratio(0.5)), "why");
         assert_eq!((absent.ok(), absent.shown()[5].as_str()), (Some(false), "not measured"));
         assert_eq!(absent.as_json()["ours"], Value::Null);
+        let skipped = Row::skipped("a", "", Some(Target::Ratio(0.5)), "why");
+        assert_eq!((skipped.ok(), skipped.shown()[5].as_str()), (None, "skipped"));
     }
 
     #[test]

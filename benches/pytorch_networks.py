@@ -1,0 +1,143 @@
+"""The networks of `cargo xtask bench` in PyTorch. The U-Net has the names of the original tutorial's, layer for layer."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def sinusoids(t, width):
+    half = width // 2
+    frequencies = torch.exp(-math.log(10000) / (half - 1) * torch.arange(half))
+    angles = t.unsqueeze(1) * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class Fnn(nn.Module):
+    sample_shape = (2,)
+
+    def __init__(self, width=2, time_embedding=16, hidden=128):
+        super().__init__()
+        half = time_embedding // 2
+        exponent = -math.log(10000) / (half - 1) * torch.arange(half)
+        self.register_buffer("frequencies", exponent.exp())
+        self.layers = nn.Sequential(
+            nn.Linear(width + time_embedding, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, width),
+        )
+
+    def forward(self, x_t, t):
+        angle = t.unsqueeze(1) * self.frequencies
+        return self.layers(torch.cat([x_t, angle.sin(), angle.cos()], dim=1))
+
+
+class TimeEmbeddings(nn.Module):
+    def __init__(self, base, width, timesteps=1000):
+        super().__init__()
+        table = nn.Embedding.from_pretrained(sinusoids(torch.arange(timesteps), base))
+        self.time_blocks = nn.Sequential(table, nn.Linear(base, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, t):
+        return self.time_blocks(t - 1)
+
+
+class Attention(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.group_norm = nn.GroupNorm(8, channels)
+        self.mhsa = nn.MultiheadAttention(channels, num_heads=4, batch_first=True)
+
+    def forward(self, x):
+        pixels = self.group_norm(x).flatten(2).transpose(1, 2)
+        seen, _ = self.mhsa(pixels, pixels, pixels, need_weights=False)
+        return x + seen.transpose(1, 2).reshape(x.shape)
+
+
+class Residual(nn.Module):
+    def __init__(self, inputs, outputs, time, attention, dropout):
+        super().__init__()
+        self.normlize_1 = nn.GroupNorm(8, inputs)
+        self.conv_1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.dense_1 = nn.Linear(time, outputs)
+        self.normlize_2 = nn.GroupNorm(8, outputs)
+        self.dropout = nn.Dropout2d(dropout)
+        self.conv_2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.match_input = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+        self.attention = Attention(outputs) if attention else nn.Identity()
+
+    def forward(self, x, time):
+        h = self.conv_1(F.silu(self.normlize_1(x)))
+        h = h + self.dense_1(time)[:, :, None, None]
+        h = self.conv_2(self.dropout(F.silu(self.normlize_2(h))))
+        return self.attention(h + self.match_input(x))
+
+
+class Downsample(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.downsample = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x, _):
+        return self.downsample(x)
+
+
+class Upsample(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.upsample = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(channels, channels, 3, padding=1))
+
+    def forward(self, x, _):
+        return self.upsample(x)
+
+
+class Unet(nn.Module):
+    sample_shape = (3, 32, 32)
+
+    def __init__(self, base, multipliers=(1, 2, 4, 4), attention=(False, True, True, False), blocks=2, dropout=0.1):
+        super().__init__()
+        time, width, skips, encoder, decoder = 2 * base, base, [base], [], []
+        levels = [(base * multiplier, attends) for multiplier, attends in zip(multipliers, attention)]
+        self.time_embeddings = TimeEmbeddings(base, time)
+        self.first = nn.Conv2d(3, base, 3, padding=1)
+        for i, (channels, attends) in enumerate(levels):
+            for _ in range(blocks):
+                encoder.append(Residual(width, channels, time, attends, dropout))
+                width = channels
+                skips.append(width)
+            if i < len(levels) - 1:
+                encoder.append(Downsample(width))
+                skips.append(width)
+        self.encoder_blocks = nn.ModuleList(encoder)
+        self.bottleneck_blocks = nn.ModuleList(
+            [Residual(width, width, time, attends, dropout) for attends in (True, False)]
+        )
+        for i, (channels, attends) in reversed(list(enumerate(levels))):
+            for _ in range(blocks + 1):
+                decoder.append(Residual(width + skips.pop(), channels, time, attends, dropout))
+                width = channels
+            if i > 0:
+                decoder.append(Upsample(width))
+        self.decoder_blocks = nn.ModuleList(decoder)
+        self.final = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, 3, 3, padding=1))
+
+    def forward(self, x_t, t):
+        # Every block starts with the SiLU of the time: it is taken once.
+        time = F.silu(self.time_embeddings(t))
+        h = self.first(x_t)
+        skips = [h]
+        for block in self.encoder_blocks:
+            h = block(h, time)
+            skips.append(h)
+        for block in self.bottleneck_blocks:
+            h = block(h, time)
+        for block in self.decoder_blocks:
+            if isinstance(block, Residual):
+                h = torch.cat([h, skips.pop()], dim=1)
+            h = block(h, time)
+        return self.final(h)

@@ -1,0 +1,21 @@
+//! Drawing samples from a network that has learned nothing: it takes as long.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use ddpm_tutor::prelude::*;
+
+use crate::Outcome;
+use crate::case::Case;
+
+pub fn seconds(case: Case, n: i64, timesteps: usize, times: u64) -> Outcome<f64> {
+    let base = case.base(1);
+    let model = get_model(&base, &case.network())?;
+    let constants = ConstantsManager::new(&base, &TrainingConfig { timesteps, ..case.training() })?;
+    let started = Instant::now();
+    for seed in 0..times {
+        let logger = &mut InferenceLogger::new(InferType::None);
+        let _samples = black_box(generate_samples(&model, &constants, n, seed, logger)?);
+    }
+    Ok(started.elapsed().as_secs_f64())
+}

@@ -1,0 +1,94 @@
+//! Reading a folder of photographs into a training set, beside torchvision.
+
+use std::fs;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result};
+
+use super::row::{Row, Target};
+use super::turns::{Side, Turns, Unit};
+use super::worker::Worker;
+use crate::project::Project;
+use crate::trouble::Trouble;
+
+pub const READING: &str = "reading photographs into a 32 x 32 training set";
+
+/// Where they are looked for, seen from the project.
+const USUAL: [&str; 3] = ["data/flowers/flower_photos", "data/flowers", "../shared/data/flowers"];
+
+/// `given`: the folder that the user names. Without photographs the row is skipped.
+pub fn measure(project: &Project, given: Option<&Path>) -> Result<Vec<Row>> {
+    let target = Target::Ratio(0.6);
+    let Some(folder) = folder(project, given)? else {
+        let why =
+            "skipped: no photographs here; cargo xtask data flowers brings some, or --photographs DIR names a folder";
+        return Ok(vec![Row::skipped(READING, "s", Some(target), why)]);
+    };
+    let shown = folder.display();
+    let (mut ours, mut theirs, alone) =
+        (Worker::ours(project)?, Worker::theirs(project, None)?, Worker::theirs(project, None)?);
+    let (count, counted) = (ours.number(&format!("count {shown}"))?, theirs.number(&format!("count {shown}"))?);
+    if count != counted {
+        let what = format!("of the photographs in {shown} this project reads {count}, torchvision {counted}");
+        return Err(Trouble::new(what, "the times would not compare: name another folder by --photographs").into());
+    }
+    // The crate takes every core, and so does the other side.
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    let version = theirs.ask("about unet-cpu")?;
+    let version = version.split(',').next().unwrap_or_default();
+    let turns = &mut Turns {
+        name: READING,
+        unit: Unit::Seconds,
+        times: 1.0,
+        target,
+        ours: Side { worker: ours, command: format!("read {shown}"), about: String::new() },
+        theirs: Side {
+            worker: theirs,
+            command: format!("read {cores} {shown}"),
+            about: format!("{count} photographs; {version}, torchvision's ImageFolder with {cores} workers"),
+        },
+        beside: Some(Side {
+            worker: alone,
+            command: format!("read 0 {shown}"),
+            about: "the same without workers".to_owned(),
+        }),
+    };
+    Ok(vec![turns.take()?])
+}
+
+fn folder(project: &Project, given: Option<&Path>) -> Result<Option<PathBuf>> {
+    let Some(given) = given else {
+        let usual = USUAL.iter().map(|folder| project.root.join(folder)).find(|folder| has_photographs(folder));
+        return usual.map(fs::canonicalize).transpose().context("cannot find the folder of the photographs");
+    };
+    if !has_photographs(given) {
+        let what = format!("{} has no folders with JPEG photographs", given.display());
+        return Err(Trouble::new(what, "--photographs takes a folder that has a folder of JPEG files a class").into());
+    }
+    Ok(Some(fs::canonicalize(given).with_context(|| format!("cannot find {}", given.display()))?))
+}
+
+/// Whether it has a folder with a JPEG file in it, as torchvision wants them.
+fn has_photographs(folder: &Path) -> bool {
+    let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_jpeg = |file: PathBuf| file.extension().is_some_and(|end| end == "jpg" || end == "jpeg");
+    entries(folder).any(|class| entries(&class).any(is_jpeg))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_counts_when_a_class_has_a_photograph() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("daisy")).unwrap();
+        fs::write(folder.path().join("README.md"), "").unwrap();
+        assert!(!has_photographs(folder.path()));
+        fs::write(folder.path().join("daisy/1.jpg"), "").unwrap();
+        assert!(has_photographs(folder.path()));
+        assert!(!has_photographs(&folder.path().join("none")));
+    }
+}

@@ -1,0 +1,102 @@
+//! A program that waits for commands and answers each line with a line: one side of a comparison.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::environment;
+use crate::process::stop_if_interrupted;
+use crate::project::Project;
+use crate::trouble::Trouble;
+
+pub struct Worker {
+    name: &'static str,
+    child: Child,
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    /// The crate's side: `benches/worker`, built with optimisation.
+    pub fn ours(project: &Project) -> Result<Self> {
+        Self::start("the Rust worker", Command::new(super::build(project, "--bench", "worker")?))
+    }
+
+    /// PyTorch's side, with so many threads; without a number PyTorch chooses them.
+    pub fn theirs(project: &Project, threads: Option<usize>) -> Result<Self> {
+        let mut script = environment::make(project)?.command();
+        script.arg(project.root.join("benches/pytorch_worker.py")).args(threads.map(|threads| threads.to_string()));
+        script.env("PYTHONDONTWRITEBYTECODE", "1");
+        Self::start("benches/pytorch_worker.py", script)
+    }
+
+    fn start(name: &'static str, mut command: Command) -> Result<Self> {
+        // A group of its own: after Ctrl-C it is ended by Drop, without a traceback in between.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let (commands, answers) = (child.stdin.take(), child.stdout.take());
+        let commands = commands.context("no way to send commands")?;
+        let answers = BufReader::new(answers.context("no way to read answers")?);
+        Ok(Self { name, child, commands, answers })
+    }
+
+    pub fn ask(&mut self, command: &str) -> Result<String> {
+        let mut answer = String::new();
+        let sent = writeln!(self.commands, "{command}").and_then(|()| self.commands.flush());
+        if sent.is_err() || self.answers.read_line(&mut answer)? == 0 {
+            stop_if_interrupted()?;
+            return Err(Trouble::new(
+                format!("{} ended when it was asked to {command}", self.name),
+                "its error is above; rm -r .venv-bench, then cargo xtask bench makes a new PyTorch",
+            )
+            .into());
+        }
+        Ok(answer.trim().to_owned())
+    }
+
+    /// An answer that is a number: of seconds, mostly.
+    pub fn number(&mut self, command: &str) -> Result<f64> {
+        let answer = self.ask(command)?;
+        answer.parse().with_context(|| format!("{} answered {command} with {answer:?}", self.name))
+    }
+
+    /// The most memory that the program has had so far, in MiB. Linux alone tells.
+    pub fn peak_memory(&self) -> Option<f64> {
+        peak_of(&fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?)
+    }
+}
+
+fn peak_of(status: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok()? / 1024.0)
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_answers_line_by_line_and_its_end_is_told() {
+        let mut worker = Worker::start("cat", Command::new("cat")).unwrap();
+        assert_eq!(worker.number("0.25").unwrap(), 0.25);
+        assert_eq!(worker.ask("about").unwrap(), "about");
+        let mut gone = Worker::start("true", Command::new("true")).unwrap();
+        assert!(gone.ask("about").unwrap_err().to_string().contains("true ended"));
+    }
+
+    #[test]
+    fn peak_memory_is_read_in_mebibytes() {
+        assert_eq!(peak_of("Name:\tcat\nVmPeak:\t  9216 kB\nVmHWM:\t    2048 kB\n"), Some(2.0));
+        assert_eq!(peak_of("Name:\tcat\n"), None);
+    }
+}
