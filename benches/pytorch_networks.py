@@ -1,4 +1,4 @@
-"""The networks of `cargo xtask bench` in PyTorch. The U-Net has the names of the original tutorial's, layer for layer."""
+"""The networks of `cargo xtask bench` in PyTorch: those of src/networks, layer for layer."""
 
 import math
 
@@ -48,14 +48,19 @@ class TimeEmbeddings(nn.Module):
 
 
 class Attention(nn.Module):
-    def __init__(self, channels):
+    """With scaled_dot_product_attention: nn.MultiheadAttention makes the U-Net 7 % slower to train, and 14 % to sample."""
+
+    def __init__(self, channels, heads=4):
         super().__init__()
+        self.heads = heads
         self.group_norm = nn.GroupNorm(8, channels)
-        self.mhsa = nn.MultiheadAttention(channels, num_heads=4, batch_first=True)
+        self.in_proj = nn.Linear(channels, 3 * channels)
+        self.out_proj = nn.Linear(channels, channels)
 
     def forward(self, x):
         pixels = self.group_norm(x).flatten(2).transpose(1, 2)
-        seen, _ = self.mhsa(pixels, pixels, pixels, need_weights=False)
+        q, k, v = self.in_proj(pixels).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        seen = self.out_proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
         return x + seen.transpose(1, 2).reshape(x.shape)
 
 

@@ -165,7 +165,27 @@ fn read_part(
     let read = |(name, parameter): (String, Tensor)| {
         tensor(path, parts, &format!("{}.{name}", part(&parameter)), &parameter.size())
     };
-    sorted_variables(model).into_iter().map(read).collect()
+    let (mut fitting, mut problems) = (Vec::new(), Vec::new());
+    for result in sorted_variables(model).into_iter().map(read) {
+        match result {
+            Ok(tensor) => fitting.push(tensor),
+            Err(Error::Checkpoint { problem, .. }) => problems.push(problem),
+            Err(other) => return Err(other),
+        }
+    }
+    match &problems[..] {
+        [] => Ok(fitting),
+        [problem] => Err(damaged(path, problem.clone())),
+        _ => Err(damaged(path, several(&problems))),
+    }
+}
+
+/// The first few of several problems.
+fn several(problems: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let more = problems.len().saturating_sub(SHOWN);
+    let rest = if more > 0 { format!("; and {more} more like these") } else { String::new() };
+    format!("{}{rest}", problems[..problems.len() - more].join("; "))
 }
 
 fn copy_into(model: &dyn Denoiser, values: &[Tensor]) {

@@ -45,7 +45,8 @@ pub fn show_source(name: &str) -> Result<Html> {
 /// The name that a line declares, if it begins an item.
 fn declared(line: &str) -> Option<&str> {
     let line = line.trim_start();
-    let line = line.strip_prefix("pub(crate) ").or(line.strip_prefix("pub ")).unwrap_or(line);
+    let line =
+        ["pub(crate) ", "pub(super) ", "pub "].iter().find_map(|public| line.strip_prefix(public)).unwrap_or(line);
     let rest = ["fn ", "struct ", "enum ", "trait "].iter().find_map(|keyword| line.strip_prefix(keyword))?;
     rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.is_empty())
 }

@@ -74,7 +74,7 @@ pub fn train_one_epoch(
     state: &mut TrainingState,
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<EpochLoss> {
-    check_fits(model, "data for this network", &dataloader.first(1))?;
+    check_fits(model, "data for this network", dataloader.stored())?;
     let _threads = FewThreads::for_network(model);
     let started = Instant::now();
     let done = state.losses.steps;

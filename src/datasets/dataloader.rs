@@ -135,6 +135,11 @@ impl DataLoader {
         self.data.size()[1..].to_vec()
     }
 
+    /// All samples as they are in memory, `[N, …]`.
+    pub(crate) fn stored(&self) -> &Tensor {
+        &self.data
+    }
+
     /// The first `n` samples, or all where there are fewer, in the order in which they came: `[n, …]` f32.
     pub fn first(&self, n: i64) -> Tensor {
         to_unit_range(&self.data.narrow(0, 0, n.clamp(1, self.samples())))
