@@ -86,11 +86,12 @@ impl ModelConfig {
 
 /// What the weights depend on and the two do not agree in.
 pub(crate) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<Vec<String>> {
-    const FREE: [&str; 8] = [
+    const FREE: [&str; 9] = [
         "device",
         "precision",
         "path",
         "reverse_variance",
+        "clip_denoised",
         "epochs",
         "checkpoint_period",
         "sample_amount",

@@ -33,6 +33,9 @@ pub struct Trained {
     /// The variance of the reverse steps; the model's own where it is left out
     #[arg(long)]
     variance: Option<VarianceChoice>,
+    /// Whether the predicted x_0 is clipped to [-1, 1], the range of images; as the model says where it is left out
+    #[arg(long, value_name = "BOOL")]
+    clip_denoised: Option<bool>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -87,11 +90,14 @@ impl Chosen {
 }
 
 impl Trained {
-    /// As [`Chosen::load`], the constants with the chosen variance.
+    /// As [`Chosen::load`], the constants with the chosen variance and clipping.
     pub fn load(&self) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
         let (manager, model, mut constants) = self.chosen.load()?;
         if let Some(variance) = self.variance {
             constants = constants.with_variance(variance.into());
+        }
+        if let Some(clip) = self.clip_denoised {
+            constants = constants.with_clip(clip);
         }
         Ok((manager, model, constants))
     }
