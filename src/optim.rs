@@ -1,6 +1,6 @@
 //! AdamW, with a state that can be saved: gradient descent with a step size of its own for each parameter.
 
-use tch::{Tensor, no_grad_guard};
+use tch::{Device, Tensor, no_grad_guard};
 
 use crate::error::Result;
 use crate::networks::Denoiser;
@@ -10,6 +10,8 @@ const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPS: f64 = 1e-8;
 const FLOOR: f64 = 1e-16;
+/// How many parameters a CPU updates at a time: what the update reads and writes stays in its cache meanwhile.
+const AT_A_TIME: i64 = 1 << 17;
 
 /// Adam with decoupled weight decay, over all parameters at once.
 ///
@@ -56,38 +58,42 @@ impl AdamW {
     /// [`Error::Unsupported`](crate::Error::Unsupported) where the network has got another optimizer since.
     pub fn backward_step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<f64> {
         self.parameters.check_still_ours()?;
-        let mut gradient = self.parameters.gradient(loss)?;
+        let gradient = self.parameters.gradient(loss)?;
         let _no_grad = no_grad_guard();
         let norm = gradient.norm().double_value(&[]);
-        if !norm.is_finite() {
-            return Ok(norm);
+        if norm.is_finite() {
+            self.steps += 1;
+            let at_a_time = if gradient.device() == Device::Cpu { AT_A_TIME } else { gradient.numel() as i64 };
+            let parts = |all: &Tensor| all.split(at_a_time, 0);
+            let (theta, m, v) = (parts(&self.parameters.values), parts(&self.m), parts(&self.v));
+            for (((gradient, theta), m), v) in parts(&gradient).into_iter().zip(theta).zip(m).zip(v) {
+                self.update([theta, m, v], gradient, norm, learning_rate);
+            }
         }
+        Ok(norm)
+    }
+
+    /// Updates some of the parameters and their moments in place. `norm`: that of the whole gradient.
+    fn update(&self, [mut theta, mut m, mut v]: [Tensor; 3], mut gradient: Tensor, norm: f64, learning_rate: f64) {
         if let Some(longest) = self.gradient_clipping.filter(|longest| norm > *longest) {
             let _ = gradient.g_mul_scalar_(longest / norm);
         }
         // Where a ReLU went silent the gradient is 0, and m and v would sink into denormal numbers, on which a CPU is many
         // times slower. This keeps them above, and moves a weight by 1e-8 learning rates at the most.
         let _ = gradient.g_add_scalar_(FLOOR);
-        self.update(&gradient, learning_rate);
-        Ok(norm)
-    }
-
-    fn update(&mut self, gradient: &Tensor, learning_rate: f64) {
-        self.steps += 1;
         let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(self.steps).unwrap_or(i32::MAX));
-        let theta = &mut self.parameters.values;
-        let _ = self.m.lerp_(gradient, 1.0 - BETA_1);
-        let _ = self.v.lerp_(&gradient.square(), 1.0 - BETA_2);
+        let _ = m.lerp_(&gradient, 1.0 - BETA_1);
+        let _ = v.lerp_(&gradient.square(), 1.0 - BETA_2);
         if learning_rate == 0.0 {
             return;
         }
         let step_size = learning_rate / correction(BETA_1);
         // theta += m / denominator, with step size and sign inside the denominator: one operation that writes in place.
-        let root = self.v.sqrt().g_mul_scalar_(-1.0 / (step_size * correction(BETA_2).sqrt()));
+        let root = v.sqrt().g_mul_scalar_(-1.0 / (step_size * correction(BETA_2).sqrt()));
         let denominator = root - EPS / step_size;
         if self.weight_decay > 0.0 {
             let _ = theta.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
         }
-        let _ = theta.addcdiv_(&self.m, &denominator);
+        let _ = theta.addcdiv_(&m, &denominator);
     }
 }

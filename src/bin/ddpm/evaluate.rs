@@ -1,8 +1,10 @@
-//! `ddpm evaluate`: how close a model's samples come to the data.
+//! `ddpm evaluate`: how close a model's samples come to the data; of images, how well it sees noise in those held out.
+
+use std::path::PathBuf;
 
 use clap::Args;
-use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
+use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
 use crate::model::Trained;
@@ -21,6 +23,9 @@ pub struct Evaluate {
     /// The seed of samples, fresh data and directions
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// Also draw the losses of the training's epochs into this file (.svg)
+    #[arg(long, value_name = "FILE")]
+    curve: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -29,6 +34,13 @@ pub struct Evaluate {
 impl Evaluate {
     pub fn run(self) -> Result<()> {
         let (manager, model, constants) = self.trained.load()?;
+        if let Some(file) = &self.curve {
+            let history = self.trained.history(&manager, &model)?;
+            visualize_training(&history)?.save(file)?;
+        }
+        if manager.config().base.dataset.is_images() {
+            return self.evaluate_images(&manager, &model, &constants);
+        }
         let dataset = &manager.config().base.dataset;
         let mut runs = Vec::new();
         for seed in (self.seed..).take(self.repeats as usize) {
@@ -43,5 +55,26 @@ impl Evaluate {
         }
         let times = if self.repeats == 1 { String::new() } else { format!(", mean of {}", self.repeats) };
         say(format!("{}, {} samples against fresh {}{times}: {mean}", manager.name(), self.n, dataset.name()))
+    }
+
+    fn evaluate_images(
+        &self,
+        manager: &ModelManager,
+        model: &dyn Denoiser,
+        constants: &ConstantsManager,
+    ) -> Result<()> {
+        let config = manager.config();
+        let dataloader = get_dataloader(&config.base, &config.training)?;
+        let Some(held_out) = dataloader.held_out() else {
+            let problem =
+                format!("{} was trained on all of its images: none are held out to measure on", manager.name());
+            return Err(Error::Unsupported(problem));
+        };
+        let (loss, images) = (validation_loss(model, constants, &held_out)?, held_out.size()[0]);
+        if self.json {
+            return say(json!({ "model": manager.name(), "validation_loss": loss, "images": images }));
+        }
+        let dataset = config.base.dataset.name();
+        say(format!("{}, validation loss on {images} images of {dataset} held out: {loss:.4}", manager.name()))
     }
 }

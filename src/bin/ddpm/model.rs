@@ -90,6 +90,11 @@ impl Chosen {
 }
 
 impl Trained {
+    /// The loss of each epoch up to the chosen checkpoint, whose weights `model` then has.
+    pub fn history(&self, manager: &ModelManager, model: &dyn Denoiser) -> Result<Vec<EpochLoss>> {
+        manager.load_weights(model, self.chosen.checkpoint, self.chosen.weights())
+    }
+
     /// As [`Chosen::load`], the constants with the chosen variance and clipping.
     pub fn load(&self) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
         let (manager, model, mut constants) = self.chosen.load()?;

@@ -15,15 +15,18 @@ use crate::say::say;
 pub struct Sample {
     #[command(flatten)]
     trained: Trained,
-    /// How many samples
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(i64).range(1..))]
-    n: i64,
+    /// How many samples; 1000 points or 16 images where it is left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    n: Option<i64>,
     /// The same seed draws the same samples; the model's own where it is left out
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// The file: .npy and .json hold the samples, .png shows them, .gif shows them form
     #[arg(long, value_name = "FILE", value_parser = Output::parse)]
     out: Output,
+    /// Images: also show, in this file (.png), the nearest training image under each of the first 16 samples
+    #[arg(long, value_name = "FILE", value_parser = Output::parse)]
+    nearest: Option<Output>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -32,17 +35,31 @@ pub struct Sample {
 impl Sample {
     pub fn run(self) -> Result<()> {
         let (manager, model, constants) = self.trained.load()?;
+        let config = manager.config();
         self.out.check()?;
-        let seed = self.seed.unwrap_or(manager.config().base.seed);
-        let mut logger = InferenceLogger::new(self.out.infer_type(model.sample_shape().len() == 3)).quiet();
+        // What it is compared with is read first: a folder that is not there is found out before the sampling.
+        let compare = match &self.nearest {
+            Some(file) => {
+                file.check()?;
+                Some((file.path(), get_dataloader(&config.base, &config.training)?))
+            }
+            None => None,
+        };
+        let are_images = model.sample_shape().len() == 3;
+        let n = self.n.unwrap_or(if are_images { 16 } else { 1000 });
+        let seed = self.seed.unwrap_or(config.base.seed);
+        let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).quiet();
         let started = Instant::now();
-        let samples = generate_samples(&model, &constants, self.n, seed, &mut logger)?;
+        let samples = generate_samples(&model, &constants, n, seed, &mut logger)?;
         let seconds = started.elapsed().as_secs_f64();
         self.out.write(&samples, seed, constants.timesteps(), logger.picture())?;
+        if let Some((file, dataloader)) = compare {
+            visualize_nearest(&samples, &dataloader)?.save(file)?;
+        }
         let out = self.out.path();
         if self.json {
-            return say(json!({ "out": out, "n": self.n, "seed": seed, "seconds": seconds }));
+            return say(json!({ "out": out, "n": n, "seed": seed, "seconds": seconds }));
         }
-        say(format!("{} samples of {} (seed {seed}) in {seconds:.2} s: {}", self.n, manager.name(), out.display()))
+        say(format!("{} samples of {} (seed {seed}) in {seconds:.2} s: {}", n, manager.name(), out.display()))
     }
 }
