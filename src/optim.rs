@@ -97,3 +97,35 @@ impl AdamW {
         let _ = theta.addcdiv_(&m, &denominator);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Kind;
+
+    use super::*;
+    use crate::config::FnnConfig;
+    use crate::networks::Fnn;
+
+    /// The first step from moments of 0 is `lr g / ( |g| + eps )`, for a parameter in any part.
+    #[test]
+    fn a_network_of_several_parts_is_updated_as_a_whole() {
+        let config = FnnConfig { hidden_widths: vec![512, 512], ..Default::default() };
+        let model = Fnn::new(&config, Device::Cpu).unwrap();
+        let mut optimizer = AdamW::new(&model, 0.0, Some(0.5)).unwrap();
+        let before = optimizer.parameters.values.copy();
+        assert!(before.numel() as i64 > 2 * AT_A_TIME && before.numel() as i64 % AT_A_TIME != 0);
+
+        let (x_t, t) = (Tensor::randn([32, 2], tch::kind::FLOAT_CPU), Tensor::ones([32], (Kind::Int64, Device::Cpu)));
+        let loss = || 100.0 * model.predict_noise(&x_t, &t).square().mean(Kind::Float);
+        let gradient = optimizer.parameters.gradient(&loss()).unwrap();
+        let norm = optimizer.backward_step(&loss(), 1e-2).unwrap();
+        assert!((norm - gradient.norm().double_value(&[])).abs() < 1e-3 && norm > 0.5, "{norm}");
+
+        let gradient = gradient * (0.5 / norm) + FLOOR;
+        let expected: Tensor = before - 1e-2 * &gradient / (gradient.abs() + EPS);
+        let difference = (&optimizer.parameters.values - expected).abs().max().double_value(&[]);
+        assert!(difference < 1e-5, "{difference}");
+        let expected: Tensor = 0.1 * gradient;
+        assert!((&optimizer.m - expected).abs().max().double_value(&[]) < 1e-6);
+    }
+}
