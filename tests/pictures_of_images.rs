@@ -106,7 +106,7 @@ fn what_cannot_show_images_says_so() {
 fn the_growth_over_a_training_is_laid_side_by_side() {
     let _generator = libtorch();
     let folder = gallery("progress");
-    let dataset = Dataset::PaintedFlowers(PaintedFlowers { size: [16, 24], flips: true });
+    let dataset = Dataset::PaintedFlowers(PaintedFlowers { size: [16, 24], ..Default::default() });
     let base = BaseConfig { dataset, ..base(&folder, 10) };
     let training = TrainingConfig { sample_amount: 4, batch_size: 10, ..training(6) };
     let unet = UnetConfig {

@@ -121,7 +121,7 @@ fn pictures_are_whole() {
 #[test]
 fn images_go_into_every_format() {
     let folder = tempfile::tempdir().unwrap();
-    let dataset = Dataset::PaintedFlowers(PaintedFlowers { size: [8, 16], flips: true });
+    let dataset = Dataset::PaintedFlowers(PaintedFlowers { size: [8, 16], ..Default::default() });
     let unet = UnetConfig {
         image_shape: [3, 8, 16],
         base_channels: 8,

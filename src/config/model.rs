@@ -36,10 +36,8 @@ impl ModelConfig {
         // On a CPU also fewer steps: a thousand for every picture would take longer than the training.
         let (unet, timesteps) =
             if device.resolve()? == Device::Cpu { (UnetConfig::small(), 200) } else { (UnetConfig::default(), 1000) };
-        // All that there are; of a set that is made on demand, about as many as there are photographs of flowers.
-        let dataset_size = if matches!(dataset, Dataset::PaintedFlowers(_)) { 4_096 } else { 100_000 };
         Ok(Self {
-            base: BaseConfig { dataset, dataset_size, device, ..Default::default() },
+            base: BaseConfig { dataset, device, ..Default::default() },
             network: unet.for_images([channels, height, width]).into(),
             training: TrainingConfig { timesteps, ..TrainingConfig::for_images() },
         })

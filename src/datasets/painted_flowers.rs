@@ -18,13 +18,15 @@ use crate::random::{self, Stream};
 pub struct PaintedFlowers {
     /// Height and width of an image, in pixels: 8 to 1024.
     pub size: [i64; 2],
+    /// How many images there are; `BaseConfig.dataset_size` may ask for fewer.
+    pub count: usize,
     /// Whether training mirrors every other image.
     pub flips: bool,
 }
 
 impl Default for PaintedFlowers {
     fn default() -> Self {
-        Self { size: [32, 32], flips: true }
+        Self { size: [32, 32], count: 4_096, flips: true }
     }
 }
 
@@ -42,12 +44,13 @@ impl ImageSet for PaintedFlowers {
 
     fn load(&self, n: usize, seed: u64) -> Result<LabelledImages> {
         self.validate()?;
+        let n = n.min(self.count);
         let [height, width] = self.size.map(|side| side as usize);
         let image_bytes = 3 * height * width;
         let fitting = MOST_BYTES / image_bytes;
         if n > fitting {
             let expected = format!("at most {fitting} images of {height} x {width} pixels, which take 16 GiB");
-            return Err(Error::config("BaseConfig.dataset_size", expected, n));
+            return Err(Error::config("PaintedFlowers.count", expected, n));
         }
         let kind = |k: usize| k % Flower::ALL.len();
         let mut bytes = vec![0; n * image_bytes];
@@ -68,6 +71,7 @@ impl ImageSet for PaintedFlowers {
     }
 
     fn validate(&self) -> Result<()> {
+        require(self.count >= 1, "PaintedFlowers.count", "at least 1", self.count)?;
         let possible = self.size.iter().all(|side| (8..=1024).contains(side));
         require(possible, "PaintedFlowers.size", "a height and a width of 8 to 1024 pixels", format!("{:?}", self.size))
     }
@@ -85,7 +89,7 @@ mod tests {
 
     #[test]
     fn an_image_follows_from_the_seed_and_its_index() {
-        let set = PaintedFlowers { size: [16, 24], flips: true };
+        let set = PaintedFlowers { size: [16, 24], flips: true, ..Default::default() };
         let images = set.load(23, 5).unwrap();
         assert_eq!(images.pixels.dim(), (23, 3, 16, 24));
         let fewer = set.load(7, 5).unwrap();
@@ -109,7 +113,7 @@ mod tests {
     /// The nearest of the kinds' mean images: far less than a network sees, and already far better than chance (0.2).
     #[test]
     fn the_kinds_differ() {
-        let set = PaintedFlowers { size: [16, 16], flips: true };
+        let set = PaintedFlowers { size: [16, 16], flips: true, ..Default::default() };
         let flat = |seed| {
             let images = set.load(500, seed).unwrap();
             let pixels = images.pixels.mapv(f32::from).into_shape_with_order((500, 768)).unwrap();
@@ -130,16 +134,19 @@ mod tests {
     #[test]
     fn any_size_within_the_limits_is_painted() {
         for size in [[8, 8], [8, 1024], [96, 32], [13, 57]] {
-            let images = PaintedFlowers { size, flips: false }.load(10, 0).unwrap();
+            let images = PaintedFlowers { size, flips: false, ..Default::default() }.load(10, 0).unwrap();
             for image in images.pixels.outer_iter() {
                 assert!(image.iter().max() > image.iter().min(), "{size:?}");
             }
         }
         for size in [[7, 32], [32, 1025], [0, 0], [-8, 8]] {
-            let error = PaintedFlowers { size, flips: false }.load(1, 0).unwrap_err().to_string();
+            let error = PaintedFlowers { size, flips: false, ..Default::default() }.load(1, 0).unwrap_err().to_string();
             assert!(error.contains("8 to 1024"), "{error}");
         }
-        let error = PaintedFlowers { size: [1024, 1024], flips: true }.load(10_000, 0).unwrap_err().to_string();
+        let error = PaintedFlowers { size: [1024, 1024], flips: true, ..Default::default() }
+            .load(10_000, 0)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("dataset_size") && error.contains("5461"), "{error}");
     }
 }
