@@ -34,11 +34,12 @@ impl Case {
             Case::Fnn | Case::UnetCpu => (DeviceChoice::Cpu, Precision::F32),
             Case::UnetCuda => (DeviceChoice::Cuda(0), Precision::Bf16),
         };
+        let dataset_size = steps * self.training().batch_size;
+        let painted = PaintedFlowers { count: dataset_size, ..Default::default() };
         let dataset = match self {
             Case::Fnn => Dataset::default(),
-            Case::UnetCpu | Case::UnetCuda => Dataset::PaintedFlowers(PaintedFlowers::default()),
+            Case::UnetCpu | Case::UnetCuda => Dataset::PaintedFlowers(painted),
         };
-        let dataset_size = steps * self.training().batch_size;
         BaseConfig { device, precision, dataset, dataset_size, ..Default::default() }
     }
 
