@@ -36,11 +36,18 @@ impl Conditions {
         Self { machine: format!("{}, {cores} cores", processor()), system: system(), load }
     }
 
-    /// The day, the machine, and how busy it was.
     fn told(&self) -> String {
+        format!("{}; {}", self.time(), self.place())
+    }
+
+    fn place(&self) -> String {
+        format!("{}, {}", self.machine, self.system)
+    }
+
+    /// The day, and how busy the machine was.
+    fn time(&self) -> String {
         let date = output_of(Command::new("date").args(["-u", "+%Y-%m-%d"])).unwrap_or_default();
-        let load = self.load.map(|load| format!(", load {load:.2} before")).unwrap_or_default();
-        format!("{date}: {}, {}{load}", self.machine, self.system)
+        date + &self.load.map(|load| format!(", load {load:.2} before")).unwrap_or_default()
     }
 
     pub fn warning(&self) -> Option<String> {
@@ -105,10 +112,12 @@ pub fn write(project: &Project, rows: &[Row], conditions: &Conditions) -> Result
 
 /// Writes these rows, with the conditions in their notes, and keeps the others; `order` has the names in the file's order.
 pub fn update(project: &Project, rows: &[Row], conditions: &Conditions, order: &[&str]) -> Result<()> {
-    let new = rows.iter().map(|row| (Line::of(row).with_remark(&format!("on {}", conditions.told())), row.skipped));
-    let new: Vec<(Line, bool)> = new.collect();
     replace(project, |old| {
         let (head, kept) = kept::parse(old);
+        let here = head.contains(&conditions.place());
+        let remark = if here { format!("measured on {}", conditions.time()) } else { conditions.told() };
+        let line = |row: &Row| if row.skipped { Line::of(row) } else { Line::of(row).with_remark(&remark) };
+        let new = rows.iter().map(|row| (line(row), row.skipped)).collect();
         section(&head, &kept::merge(kept, new, order))
     })
 }

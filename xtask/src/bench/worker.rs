@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -48,8 +50,11 @@ impl Worker {
         let sent = writeln!(self.commands, "{command}").and_then(|()| self.commands.flush());
         if sent.is_err() || self.answers.read_line(&mut answer)? == 0 {
             stop_if_interrupted()?;
+            // It has closed its output, and needs a moment more to be gone.
+            sleep(Duration::from_millis(100));
+            let status = self.child.try_wait()?.map(|status| format!(" ({status})")).unwrap_or_default();
             return Err(Trouble::new(
-                format!("{} ended when it was asked to {command}", self.name),
+                format!("{} ended{status} when it was asked to {command}", self.name),
                 "its error is above; rm -r .venv-bench, then cargo xtask bench makes a new PyTorch",
             )
             .into());
@@ -91,7 +96,7 @@ mod tests {
         assert_eq!(worker.number("0.25").unwrap(), 0.25);
         assert_eq!(worker.ask("about").unwrap(), "about");
         let mut gone = Worker::start("true", Command::new("true")).unwrap();
-        assert!(gone.ask("about").unwrap_err().to_string().contains("true ended"));
+        assert!(gone.ask("about").unwrap_err().to_string().contains("true ended (exit status: 0)"));
     }
 
     #[test]
