@@ -143,10 +143,8 @@ mod tests {
             let error = PaintedFlowers { size, flips: false, ..Default::default() }.load(1, 0).unwrap_err().to_string();
             assert!(error.contains("8 to 1024"), "{error}");
         }
-        let error = PaintedFlowers { size: [1024, 1024], count: 10_000, flips: true }
-            .load(10_000, 0)
-            .unwrap_err()
-            .to_string();
+        let error =
+            PaintedFlowers { size: [1024, 1024], count: 10_000, flips: true }.load(10_000, 0).unwrap_err().to_string();
         assert!(error.contains("PaintedFlowers.count") && error.contains("5461"), "{error}");
     }
 }

@@ -13,12 +13,12 @@ use crate::error::{Error, Result};
 use crate::pixels::to_pixels;
 
 /// Images in a row, classes that get a row of their own, and images where there are none.
-const COLUMNS: usize = 10;
+const COLUMNS: usize = 8;
 const CLASSES: usize = 10;
 const IMAGES: usize = 60;
 /// Images that dissolve, and steps at which they are shown.
-const ROWS: i64 = 5;
-const STEPS: usize = 8;
+const ROWS: i64 = 4;
+const STEPS: usize = 7;
 
 /// A grid of images in about `[-1, 1]`, such as samples.
 ///

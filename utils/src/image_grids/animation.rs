@@ -11,10 +11,11 @@ use crate::plots::{PlotError, Raster};
 
 /// Widths in pixels: of the whole film, and of one image at the most.
 const PAGE: usize = 640;
-const IMAGE: usize = 192;
+const IMAGE: usize = 96;
 const GAP: usize = 2;
-/// What the file may take, in bytes.
-const BUDGET: usize = 4_500_000;
+/// What the file may take, in bytes, for each image of a panel: a film of two fits into a notebook, and one of 16 is far below
+/// the 5 MB that a page bears.
+const BUDGET: usize = 140_000;
 
 /// A grid of images with a title.
 #[derive(Debug, Clone)]
@@ -47,8 +48,8 @@ impl Default for ImageAnimation {
 }
 
 impl ImageAnimation {
-    /// Draws the film as a GIF that repeats for ever, of under 5 MB where that can be had by giving fewer colours to the
-    /// frames that take the most.
+    /// Draws the film as a GIF that repeats for ever, of 140 kB an image where that can be had by giving fewer colours to
+    /// the frames that take the most.
     ///
     /// # Errors
     /// [`PlotError::Empty`] without frames; [`PlotError::NotImages`] for a panel that holds none;
@@ -64,7 +65,7 @@ impl ImageAnimation {
             _ => self.frame_delay_ms,
         };
         let delays: Vec<u32> = (0..rasters.len()).map(delay).collect();
-        let bytes = encode_within(BUDGET, &rasters, &delays)?;
+        let bytes = encode_within(BUDGET * block.images(), &rasters, &delays)?;
         let titles: Vec<&str> =
             [self.frames.first(), self.frames.last()].into_iter().flatten().map(|f| f[0].title.as_str()).collect();
         let alt = format!("Animation of {} frames of {panels} grids of images: {}", rasters.len(), titles.join(" to "));

@@ -54,6 +54,11 @@ pub(super) struct Block {
 }
 
 impl Block {
+    /// How many images there is room for.
+    pub fn images(&self) -> usize {
+        self.columns * self.rows
+    }
+
     /// Width and height of an image as it is shown.
     pub fn cell(&self) -> (usize, usize) {
         (self.zoom.of(self.image.1), self.zoom.of(self.image.0))
