@@ -3,6 +3,8 @@
 /// Frames of a film and panels of a strip, at the most.
 const FRAMES: usize = 60;
 const PANELS: usize = 8;
+/// Frames of a film of images: noise takes much room in a file.
+const IMAGE_FRAMES: usize = 42;
 
 /// Whether step `t` of `timesteps` is a frame of a film of points: evenly spread.
 pub(super) fn is_frame(t: usize, timesteps: usize) -> bool {
@@ -13,7 +15,7 @@ pub(super) fn is_frame(t: usize, timesteps: usize) -> bool {
 /// Whether step `t` of `timesteps` is a frame of a film of images. They are closer together towards the end: of 1000 steps
 /// the first 700 show little but noise, which takes the most room in a file.
 pub(super) fn is_image_frame(t: usize, timesteps: usize) -> bool {
-    if timesteps < FRAMES { is_frame(t, timesteps) } else { is_square_of(FRAMES - 1, t, timesteps) }
+    if timesteps < FRAMES { is_frame(t, timesteps) } else { is_square_of(IMAGE_FRAMES - 1, t, timesteps) }
 }
 
 /// Whether step `t` of `timesteps` is a panel of the strip: closer together towards the end, where the shape forms.
@@ -37,12 +39,12 @@ mod tests {
             let (frames, panels, images) = (chosen(is_frame), chosen(is_panel), chosen(is_image_frame));
             assert_eq!(frames.len(), FRAMES.min(timesteps + 1), "{timesteps} steps");
             assert!(panels.len() <= PANELS, "{panels:?}");
-            assert!(images.len() <= FRAMES && images.len() >= (timesteps + 1).min(FRAMES / 2), "{images:?}");
+            assert!(images.len() <= FRAMES && images.len() >= (timesteps + 1).min(IMAGE_FRAMES / 2), "{images:?}");
             for chosen in [frames, panels, images] {
                 assert_eq!((chosen[0], chosen[chosen.len() - 1]), (0, timesteps));
             }
         }
         let late = (0..=300).filter(|t| is_image_frame(*t, 1000)).count();
-        assert!(late > FRAMES / 2, "{late} of {FRAMES} frames in the last 300 of 1000 steps");
+        assert!(late > IMAGE_FRAMES / 2, "{late} of {IMAGE_FRAMES} frames in the last 300 of 1000 steps");
     }
 }

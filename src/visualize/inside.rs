@@ -13,14 +13,17 @@ use crate::pixels::to_pixels;
 /// Channels of a block that are shown.
 const CHANNELS: i64 = 8;
 
-/// The first channels of each block for the first image, a row a block: black is the channel's smallest value, white its
+/// The first channels of the last block at each size on the way down and up, for the first image, a row a block: black is the channel's smallest value, white its
 /// largest.
 ///
 /// # Errors
 /// [`Error::Unsupported`] where there are no features.
 pub fn visualize_features(inside: &Inside) -> Result<Picture> {
     let (height, width) = size(inside)?;
-    let shown: Vec<&(String, Tensor)> = inside.features.iter().filter(|(_, f)| f.size()[1] >= CHANNELS).collect();
+    let wide: Vec<&(String, Tensor)> = inside.features.iter().filter(|(_, f)| f.size()[1] >= CHANNELS).collect();
+    let size_of = |i: usize| wide.get(i).map(|(_, f)| f.size()[2..].to_vec());
+    let last_of_its_size = |i: &usize| size_of(*i) != size_of(i + 1);
+    let shown: Vec<&(String, Tensor)> = (0..wide.len()).filter(last_of_its_size).map(|i| wide[i]).collect();
     let row = |(_, features): &&(String, Tensor)| {
         let channels = features.narrow(0, 0, 1).narrow(1, 0, CHANNELS).transpose(0, 1);
         to_pixels(&enlarged(&stretched(&channels), height, width))
@@ -31,7 +34,7 @@ pub fn visualize_features(inside: &Inside) -> Result<Picture> {
         row_labels: shown.iter().map(|(name, f)| format!("{name}, {} x {}", f.size()[2], f.size()[3])).collect(),
         ..ImageGrid::new(stacked(&rows)?)
     };
-    Ok(grid.titled(format!("The first {CHANNELS} channels of each block")).picture()?)
+    Ok(grid.titled(format!("The first {CHANNELS} channels, at each size on the way down and up")).picture()?)
 }
 
 /// What the pixel in row `y` and column `x` of the first image looks at, a row a block with attention, a column a head:

@@ -11,7 +11,7 @@ use crate::plots::{PlotError, Raster};
 
 /// Widths in pixels: of the whole film, and of one image at the most.
 const PAGE: usize = 640;
-const IMAGE: usize = 96;
+const IMAGE: usize = 64;
 const GAP: usize = 2;
 /// What the file may take, in bytes, for each image of a panel: a film of two fits into a notebook, and one of 16 is far below
 /// the 5 MB that a page bears.
