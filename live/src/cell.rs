@@ -1,0 +1,83 @@
+//! The cell's side of the socket.
+
+use std::io::{Error, Result, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::{Answer, Bundle, FOLDER, INTERRUPT, Message, SOCKET, marker, read, write};
+
+/// How long the front may take to answer. It answers at once unless the machine is very busy.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection to the front.
+#[derive(Debug)]
+pub struct Front {
+    stream: UnixStream,
+}
+
+impl Front {
+    /// Connects, if this code runs in a cell behind the front.
+    pub fn connect() -> Option<Self> {
+        let stream = UnixStream::connect(folder()?.join(SOCKET)).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_write_timeout(Some(PATIENCE)).ok()?;
+        Some(Self { stream })
+    }
+
+    /// Tells the front something and waits for its answer.
+    ///
+    /// # Errors
+    /// Where the message is too large, is refused, or the front has gone.
+    pub fn tell(&mut self, message: &Message) -> Result<Answer> {
+        write(&mut self.stream, message)?;
+        match read(&mut self.stream)? {
+            Some(Answer::Refused { why }) => Err(Error::other(why)),
+            Some(answer) => Ok(answer),
+            None => Err(Error::other("the kernel's front has closed the connection")),
+        }
+    }
+
+    /// Shows `data` in order with what the cell prints, and returns the id under which it can be updated.
+    ///
+    /// # Errors
+    /// As [`Front::tell`].
+    pub fn display(&mut self, data: Bundle) -> Result<String> {
+        self.in_order(&Message::Display { data })
+    }
+
+    /// Shows `data` in place of what is shown under `id`.
+    ///
+    /// # Errors
+    /// As [`Front::tell`]; refused is the id of another cell.
+    pub fn update(&mut self, id: &str, data: Bundle) -> Result<()> {
+        self.tell(&Message::Update { id: id.to_owned(), data }).map(|_| ())
+    }
+
+    /// Removes all that the cell has shown so far; if `wait`, when the next output comes.
+    ///
+    /// # Errors
+    /// As [`Front::tell`].
+    pub fn clear(&mut self, wait: bool) -> Result<()> {
+        self.in_order(&Message::Clear { wait }).map(|_| ())
+    }
+
+    fn in_order(&mut self, message: &Message) -> Result<String> {
+        let Answer::Marked { id } = self.tell(message)? else {
+            return Err(Error::other("the kernel's front gave no id"));
+        };
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", marker(&id)).and_then(|()| out.flush())?;
+        Ok(id)
+    }
+}
+
+/// Whether the reader has interrupted the cell that this runs in. A look at the file system, about a microsecond;
+/// without the front it is never so.
+pub fn interrupted() -> bool {
+    folder().is_some_and(|folder| folder.join(INTERRUPT).exists())
+}
+
+fn folder() -> Option<PathBuf> {
+    std::env::var_os(FOLDER).map(PathBuf::from)
+}
