@@ -17,7 +17,7 @@ use crate::trouble::Trouble;
 
 const RUN_NOTEBOOK: &str = include_str!("run_notebook.py");
 /// How long the kernel may take to end when it is told to.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is to be run, and where the executed notebook goes.
 pub struct Job<'a> {
