@@ -192,7 +192,7 @@ impl Tell {
             tokio::spawn(self.clone().answers(shell_answers, Channel::Shell, key.clone()));
             tokio::spawn(self.clone().answers(control_answers, Channel::Control, key.clone()));
             tokio::spawn(self.clone().answers(questions, Channel::Stdin, key.clone()));
-            self.publications(iopub_socket, key).await;
+            tokio::spawn(self.publications(iopub_socket, key));
         }
         Ok(())
     }
