@@ -12,9 +12,18 @@ use crate::session::Session;
 const OF_AN_OUTER_BUILD: [&str; 4] =
     ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER"];
 
+/// What cargo tells a program that it runs, such as `cargo xtask`. Build scripts of some dependencies watch these, and
+/// would run again for every session that was started in another way than the one that built the work folder.
+fn is_said_by_cargo(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
+        .iter()
+        .any(|start| name.starts_with(start))
+}
+
 pub fn prepare(command: &mut Command, session: &Session) {
     command.env("EVCXR_TMPDIR", &session.work).env(FOLDER, &session.private);
-    for name in OF_AN_OUTER_BUILD {
+    let said = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| is_said_by_cargo(name));
+    for name in said.chain(OF_AN_OUTER_BUILD.map(str::to_owned)) {
         command.env_remove(name);
     }
     for name in ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
@@ -40,6 +49,12 @@ fn tidy(value: &OsString) -> Option<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cargo_says_is_told_from_what_the_user_set() {
+        assert!(["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"].into_iter().all(is_said_by_cargo));
+        assert!(!["CARGO_HOME", "CARGO_NET_OFFLINE", "PATH"].into_iter().any(is_said_by_cargo));
+    }
 
     #[test]
     fn a_path_is_tidied() {

@@ -152,51 +152,23 @@ impl Tell {
     }
 
     async fn connect(self, ports: [u16; 5], key: Key) {
-        match timeout(PATIENCE, self.clone().try_to_connect(ports, key)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                let _ = self.event(FromEvcxr::Failed(format!("{error:#}"))).await;
+        let connected = timeout(PATIENCE, connection(ports, &key)).await.unwrap_or_else(|_| {
+            bail!("evcxr_jupyter does not listen, {} s after its start", PATIENCE.as_secs());
+        });
+        let _ = match connected {
+            Ok((sockets, ears)) => {
+                if self.event(FromEvcxr::Connected(Box::new(sockets))).await.is_some() {
+                    let [shell, control, stdin] = ears.answers;
+                    tokio::spawn(self.clone().answers(shell, Channel::Shell, key.clone()));
+                    tokio::spawn(self.clone().answers(control, Channel::Control, key.clone()));
+                    tokio::spawn(self.clone().answers(stdin, Channel::Stdin, key.clone()));
+                    self.publications(ears.iopub, key).await;
+                }
+                None
             }
-            Err(_) => {
-                let text = format!("evcxr_jupyter does not listen, {} s after its start", PATIENCE.as_secs());
-                let _ = self.event(FromEvcxr::Failed(text)).await;
-            }
-        }
+            Err(error) => self.event(FromEvcxr::Failed(format!("{error:#}"))).await,
+        };
     }
-
-    async fn try_to_connect(self, [shell, iopub, stdin, control, _]: [u16; 5], key: Key) -> Result<()> {
-        for port in [shell, control, stdin, iopub] {
-            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                sleep(Duration::from_millis(10)).await;
-            }
-        }
-        let url = |port: u16| format!("tcp://127.0.0.1:{port}");
-        let mut iopub_socket = SubSocket::new();
-        iopub_socket.connect(&url(iopub)).await?;
-        iopub_socket.subscribe("").await?;
-        let (mut shell, shell_answers) = dealer(&url(shell)).await?;
-        let (control, control_answers) = dealer(&url(control)).await?;
-        let (stdin, questions) = dealer(&url(stdin)).await?;
-        // A subscription takes effect some time after it was asked for: ask until something is heard.
-        let question = Wire::request("kernel_info_request", OWN, &json!({}));
-        loop {
-            shell.send(question.write(&key)).await?;
-            match timeout(Duration::from_millis(100), iopub_socket.recv()).await {
-                Ok(Ok(_)) => break,
-                Ok(Err(error)) => bail!("evcxr_jupyter cannot be heard: {error}"),
-                Err(_) => {}
-            }
-        }
-        let sockets = Box::new(Sockets { shell, control, stdin });
-        if self.event(FromEvcxr::Connected(sockets)).await.is_some() {
-            tokio::spawn(self.clone().answers(shell_answers, Channel::Shell, key.clone()));
-            tokio::spawn(self.clone().answers(control_answers, Channel::Control, key.clone()));
-            tokio::spawn(self.clone().answers(questions, Channel::Stdin, key.clone()));
-            tokio::spawn(self.publications(iopub_socket, key));
-        }
-        Ok(())
-    }
-
     async fn answers(self, mut socket: DealerRecvHalf, channel: Channel, key: Key) {
         while let Ok(message) = socket.recv().await {
             if self.message(channel, message, &key).await.is_none() {
@@ -222,6 +194,40 @@ impl Tell {
             }
         }
     }
+}
+
+/// What is heard from evcxr.
+struct Ears {
+    iopub: SubSocket,
+    /// Shell, control and stdin.
+    answers: [DealerRecvHalf; 3],
+}
+
+async fn connection([shell, iopub, stdin, control, _]: [u16; 5], key: &Key) -> Result<(Sockets, Ears)> {
+    for port in [shell, control, stdin, iopub] {
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+    let url = |port: u16| format!("tcp://127.0.0.1:{port}");
+    let mut publications = SubSocket::new();
+    publications.connect(&url(iopub)).await?;
+    publications.subscribe("").await?;
+    let (mut shell, shell_answers) = dealer(&url(shell)).await?;
+    let (control, control_answers) = dealer(&url(control)).await?;
+    let (stdin, questions) = dealer(&url(stdin)).await?;
+    // A subscription takes effect some time after it was asked for: ask until something is heard.
+    let question = Wire::request("kernel_info_request", OWN, &json!({}));
+    loop {
+        shell.send(question.write(key)).await?;
+        match timeout(Duration::from_millis(100), publications.recv()).await {
+            Ok(Ok(_)) => break,
+            Ok(Err(error)) => bail!("evcxr_jupyter cannot be heard: {error}"),
+            Err(_) => {}
+        }
+    }
+    let ears = Ears { iopub: publications, answers: [shell_answers, control_answers, questions] };
+    Ok((Sockets { shell, control, stdin }, ears))
 }
 
 /// evcxr asks for input over the address that the request came from: all channels have the same.

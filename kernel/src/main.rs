@@ -10,6 +10,7 @@
 
 #[macro_use]
 mod log;
+mod build_copy;
 mod building;
 mod cells;
 mod client;

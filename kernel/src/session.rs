@@ -4,10 +4,11 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
+
+use crate::build_copy::copy_of_build;
 
 /// Where one session's things lie.
 pub struct Session {
@@ -59,18 +60,10 @@ impl Session {
                 // The first cell then compiles everything: slow, and right.
                 return Ok(());
             }
-            let guard = warm.with_extension("lock");
-            let guard = File::options().append(true).create(true).open(&guard);
+            let guard = File::options().append(true).create(true).open(warm.with_extension("lock"));
             let _guard =
                 guard.and_then(|file| file.lock_shared().map(|()| file)).context("cannot lock the work folder")?;
-            // Cargo tells from the times of files what is fresh: they have to stay as they are.
-            let copied =
-                Command::new("cp").arg("-a").arg(warm.join(".")).arg(&work).output().context("cannot run cp")?;
-            if !copied.status.success() {
-                let complaint = String::from_utf8_lossy(&copied.stderr).into_owned();
-                anyhow::bail!("cannot copy {} to {}: {complaint}", warm.display(), work.display());
-            }
-            Ok(())
+            copy_of_build(&warm, &work).with_context(|| format!("cannot copy {} to {}", warm.display(), work.display()))
         }
     }
 
