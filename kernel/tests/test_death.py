@@ -25,7 +25,7 @@ class Death(unittest.TestCase):
         self.goes_on()
 
     def test_a_segmentation_fault(self):
-        self.dies("unsafe { std::ptr::null_mut::<u8>().write_volatile(1) };", "sigsegv")
+        self.dies("unsafe { std::ptr::null_mut::<u8>().write_volatile(1) };", "segmentation fault")
 
     def test_an_exit(self):
         self.dies("std::process::exit(3);", "3")
