@@ -1,6 +1,7 @@
 //! The project's tasks: `cargo xtask TASK`. Each first makes what it needs, so that cargo is all one has to have.
 
 mod bench;
+mod browser;
 mod cargo;
 mod clean;
 mod data;
@@ -8,10 +9,12 @@ mod demo;
 mod doctor;
 mod hash;
 mod lab;
+mod live_kernel;
 mod notebooks;
 mod process;
 mod project;
 mod setup;
+mod side_environment;
 mod stamp;
 mod test;
 mod trouble;
@@ -48,7 +51,7 @@ enum Task {
         no_browser: bool,
     },
     /// Run everything that must hold, the cheapest check first
-    Test,
+    Test(test::Options),
     /// List the notebooks; run, check or refresh them
     Notebooks(notebooks::Options),
     /// Measure speed and quality beside PyTorch, and write them to benches/README.md
@@ -100,7 +103,7 @@ fn run(project: &Project, task: Task) -> Result<()> {
     match task {
         Task::Demo => demo::run(project),
         Task::Lab { no_browser } => lab::run(project, no_browser),
-        Task::Test => test::run(project),
+        Task::Test(options) => test::run(project, &options),
         Task::Notebooks(options) => notebooks::run(project, &options),
         Task::Bench(options) => bench::run(project, &options),
         Task::Setup(options) => {

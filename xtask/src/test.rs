@@ -4,8 +4,11 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use clap::Args;
 
+use crate::browser;
 use crate::cargo;
+use crate::live_kernel;
 use crate::notebooks::{self, document::Document};
 use crate::process::run_in_view;
 use crate::project::Project;
@@ -55,7 +58,36 @@ impl Check {
     }
 }
 
-pub fn run(project: &Project) -> Result<()> {
+#[derive(Args)]
+pub struct Options {
+    /// Only the live kernel's tests, with real clients
+    #[arg(long, conflicts_with = "browser")]
+    kernel: bool,
+    /// Only the check in JupyterLab, with a browser
+    #[arg(long)]
+    browser: bool,
+    /// With --browser: put the pictures and the recording that the documentation shows into docs/
+    #[arg(long, requires = "browser")]
+    record: bool,
+}
+
+pub fn run(project: &Project, options: &Options) -> Result<()> {
+    if options.kernel {
+        let parts = setup::run(project, Wish::None)?;
+        return passed(live_kernel::run(project, &parts)?);
+    }
+    if options.browser {
+        let parts = setup::run(project, Wish::None)?;
+        return passed(browser::run(project, &parts, options.record)?);
+    }
+    everything(project)
+}
+
+fn passed(passed: bool) -> Result<()> {
+    if passed { Ok(()) } else { Err(Reported.into()) }
+}
+
+fn everything(project: &Project) -> Result<()> {
     let parts = setup::run_without_own_crates(project)?;
     let mut tally = Tally::default();
     tally.step(FORMAT.name, &FORMAT.as_typed(), || FORMAT.run(project, &parts))?;
@@ -66,6 +98,7 @@ pub fn run(project: &Project) -> Result<()> {
     }
     // Only now: the work folder needs a crate that compiles.
     tally.step("notebook work folder", "cargo xtask setup", || setup::run(project, Wish::None).map(|_| true))?;
+    tally.step("live kernel", "cargo xtask test --kernel", || live_kernel::run(project, &parts))?;
     for notebook in notebooks::all(project)? {
         let name = Document::name(&notebook);
         let again = format!("cargo xtask notebooks --run {name} --quick");

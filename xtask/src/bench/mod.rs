@@ -1,6 +1,5 @@
 //! `cargo xtask bench`: how fast and how good, beside PyTorch doing the same in the same minutes.
 
-mod environment;
 mod kept;
 mod pairs;
 mod photographs;

@@ -9,10 +9,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::environment;
 use crate::process::stop_if_interrupted;
 use crate::project::Project;
+use crate::side_environment::{self, Side};
 use crate::trouble::Trouble;
+
+const PYTORCH: Side = Side {
+    folder: ".venv-bench",
+    requirements: "benches/requirements.txt",
+    what: "PyTorch",
+    package: "torch",
+    usually: "5 to 15 minutes: 3 GB to fetch, 6 GB on disk",
+    room: "6 GB",
+};
 
 pub struct Worker {
     name: &'static str,
@@ -29,7 +38,7 @@ impl Worker {
 
     /// PyTorch's side, with so many threads; without a number PyTorch chooses them.
     pub fn theirs(project: &Project, threads: Option<usize>) -> Result<Self> {
-        let mut script = environment::make(project)?.command();
+        let mut script = side_environment::make(project, &PYTORCH)?.command();
         script.arg(project.root.join("benches/pytorch_worker.py")).args(threads.map(|threads| threads.to_string()));
         script.env("PYTHONDONTWRITEBYTECODE", "1");
         Self::start("benches/pytorch_worker.py", script)

@@ -1,0 +1,52 @@
+//! `cargo xtask test --browser`: notebook 01 in JupyterLab, as a reader sees it, in a browser without a screen.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::process::run_in_view;
+use crate::project::Project;
+use crate::setup::Parts;
+use crate::side_environment::{self, Side};
+use crate::trouble::Trouble;
+
+const PLAYWRIGHT: Side = Side {
+    folder: ".venv-browser",
+    requirements: "kernel/tests/browser-requirements.txt",
+    what: "Playwright",
+    package: "playwright",
+    usually: "1 minute: 60 MB to fetch",
+    room: "200 MB",
+};
+/// What a browser that the script can drive is called, on Debian, on Ubuntu and by its makers.
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// Whether all that a reader should see was seen. The pictures are left under target/browser; with `record` those of the
+/// documentation are made anew.
+pub fn run(project: &Project, parts: &Parts, record: bool) -> Result<bool> {
+    let browser = browser()?;
+    let environment = side_environment::make(project, &PLAYWRIGHT)?;
+    let mut command = environment.command();
+    command.arg(project.root.join("kernel/tests/browser.py"));
+    command.arg("--browser").arg(browser).arg("--python").arg(&parts.environment.python);
+    command.arg("--notebooks").arg(project.notebooks()).arg("--pictures").arg(project.target().join("browser"));
+    if record {
+        command.arg("--record").arg(project.root.join("docs"));
+    }
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("DDPM_TUTOR_WORK").env_remove("EVCXR_TMPDIR");
+    Ok(run_in_view(&mut command)?.success())
+}
+
+fn browser() -> Result<PathBuf> {
+    if let Some(chosen) = env::var_os("CHROMIUM").map(PathBuf::from) {
+        return Ok(chosen);
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    let mut programs = BROWSERS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    programs.find(|program| program.is_file()).ok_or_else(|| {
+        let todo = "Debian: apt install chromium; or CHROMIUM=/path/of/a/chromium before the command";
+        Trouble::new("there is no Chromium to open JupyterLab in", todo).into()
+    })
+}
