@@ -12,6 +12,7 @@
 //! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
+//! | [`live_plot`](mod@live_plot) | line charts that grow while something is computed |
 //! | [`download`], [`hash`], [`unpack`] | archives from the network: resumed, checked, and unpacked within their folder |
 //! | [`atomic`] | files that appear whole or not at all |
 //! | [`npy`] | NumPy's arrays in files |
@@ -34,6 +35,7 @@ pub mod highlight;
 pub mod image_grids;
 pub mod images;
 mod interrupt;
+pub mod live_plot;
 pub mod npy;
 pub mod painted_flowers;
 mod palette;

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::atomic::{WriteError, write_atomic};
+use crate::plots::PlotError;
 pub use ddpm_live::Bundle;
 pub use live::LiveDisplay;
 pub use redraws::Redraws;
@@ -67,6 +68,9 @@ pub enum SaveError {
     /// The file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The picture could not be drawn.
+    #[error(transparent)]
+    Draw(#[from] PlotError),
 }
 
 /// A picture, encoded.
