@@ -24,7 +24,7 @@ const INTERVAL: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Interruptible {
     /// Open while the loop runs: that is how the front knows.
-    _connection: Option<Front>,
+    connection: Option<Front>,
     next: Instant,
     asked: bool,
 }
@@ -33,7 +33,12 @@ impl Interruptible {
     /// The loop begins. Without the front it is never interrupted.
     pub fn begin() -> Self {
         let loops = |mut front: Front| front.tell(&Message::Loop).is_ok().then_some(front);
-        Self { _connection: Front::connect().and_then(loops), next: Instant::now(), asked: false }
+        Self { connection: Front::connect().and_then(loops), next: Instant::now(), asked: false }
+    }
+
+    /// Whether this runs behind the front.
+    pub fn is_live(&self) -> bool {
+        self.connection.is_some()
     }
 
     /// Whether the loop is to end. Nearly free: it looks every few milliseconds.
