@@ -208,9 +208,9 @@ impl ModelManager {
             steps => format!(" and {steps} steps"),
         };
         ddpm_utils::tell_checkpoint(format!(
-            "the newest checkpoint of {name} is that of epoch {epoch}{steps}. Run the cells again that set up the model: train \
-             goes on from there. To load it yourself: let manager: ModelManager = ModelManager::open(&base, {name:?})?; \
-             let model: Box<dyn Denoiser> = manager.get_model()?;"
+            "{name}, epoch {epoch}{steps}. With `base` made again, these lines load it: let manager: ModelManager = \
+             ModelManager::open(&base, {name:?})?; let model: Box<dyn Denoiser> = manager.get_model()?; and `train` goes on \
+             from it by itself."
         ));
     }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,7 @@ pub fn behind_front(name: &str, manners: Manners, cell: impl FnOnce()) -> Seen {
 struct Front {
     manners: Manners,
     told: Mutex<Vec<(Instant, Message)>>,
+    asked: AtomicBool,
     open: AtomicUsize,
     most: AtomicUsize,
 }
@@ -90,7 +91,7 @@ impl Front {
                 loops = true;
                 let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
                 self.most.fetch_max(open, Ordering::SeqCst);
-                if let (1, Some(after)) = (open, self.manners.interrupt_after) {
+                if let (false, Some(after)) = (self.asked.swap(true, Ordering::SeqCst), self.manners.interrupt_after) {
                     let file = folder.join(INTERRUPT);
                     std::thread::spawn(move || {
                         std::thread::sleep(after);
