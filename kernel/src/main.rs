@@ -1,2 +1,86 @@
-//! The front.
-fn main() {}
+//! The kernel that Jupyter starts for `ddpm-rust`: a thin front before an unmodified `evcxr_jupyter`.
+//!
+//! ```text
+//! Jupyter ── five channels ── front ── five channels ── evcxr_jupyter ── stdin, stdout ── the cells' process
+//!                               └────────── a private socket (ddpm_live) ──────────────────────┘
+//! ```
+//!
+//! It answers at once while evcxr still starts, prepares the session, relays what it does not know, shows what a cell asks it
+//! to show while the cell runs, and asks a cell to stop before it has it ended.
+
+#[macro_use]
+mod log;
+mod build_copy;
+mod building;
+mod cells;
+mod client;
+mod displays;
+mod environment;
+mod evcxr;
+mod event;
+mod front;
+mod guard;
+mod interrupts;
+mod kernel_info;
+mod preparing;
+mod printed;
+mod quitting;
+mod requests;
+mod running;
+mod session;
+mod wire;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(version, about = "A live front for the Rust notebook kernel evcxr_jupyter")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve one session; Jupyter calls this
+    Run(front::Options),
+    /// Count the sessions and the room that they take, as JSON
+    Sessions {
+        /// Where the sessions' work folders are
+        #[arg(long)]
+        sessions: PathBuf,
+    },
+    /// Tidy up when the front has gone; the front calls this
+    #[command(hide = true)]
+    Guard,
+}
+
+fn main() -> ExitCode {
+    match execute(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<()> {
+    match command {
+        Command::Run(options) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            let result = runtime.block_on(front::run(options));
+            // Messages that are under way still go out; tasks that listen are not waited for.
+            runtime.shutdown_timeout(std::time::Duration::from_millis(50));
+            result
+        }
+        Command::Sessions { sessions } => {
+            println!("{}", serde_json::to_string(&session::summary(&sessions))?);
+            Ok(())
+        }
+        Command::Guard => guard::run(),
+    }
+}

@@ -19,7 +19,7 @@ pub struct Options {
 }
 
 pub fn run(project: &Project, options: &Options) -> Result<()> {
-    setup::run_without_work_folder(project)?;
+    setup::run_without_own_crates(project)?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["run", "--quiet", "--release", "--bin", "ddpm", "--manifest-path"]);

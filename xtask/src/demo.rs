@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::notebooks::{execute, fresh, show};
+use crate::notebooks::{execute, show};
 use crate::process::run_by_line;
 use crate::project::Project;
 use crate::setup::{self, Wish};
@@ -32,7 +32,7 @@ pub fn run(project: &Project) -> Result<()> {
     }
     fs::create_dir_all(&folder)?;
     let executed = folder.join(format!("{NOTEBOOK}.ipynb"));
-    let job = execute::Job { input: &input, output: Some(&executed), source_hash: None, kernel_env: &fresh() };
+    let job = execute::Job { input: &input, output: Some(&executed), source_hash: None, kernel_env: &[] };
     show::run(project, &parts, &job, NOTEBOOK)?;
 
     let script = project.evcxr().join("pictures.py");

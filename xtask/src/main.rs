@@ -1,6 +1,7 @@
 //! The project's tasks: `cargo xtask TASK`. Each first makes what it needs, so that cargo is all one has to have.
 
 mod bench;
+mod cargo;
 mod clean;
 mod data;
 mod demo;

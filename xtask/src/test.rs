@@ -1,11 +1,11 @@
 //! `cargo xtask test`: everything that must hold, the cheapest check first, until one fails.
 
 use std::env;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use crate::cargo;
 use crate::notebooks::{self, document::Document};
 use crate::process::run_in_view;
 use crate::project::Project;
@@ -42,15 +42,8 @@ impl Check {
     }
 
     fn run(&self, project: &Project, parts: &Parts) -> Result<bool> {
-        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.args(self.arguments).current_dir(&project.root).envs(self.environment);
-        // What cargo sets for this very program would confuse the crates that it now builds.
-        for (name, _) in env::vars_os() {
-            let shown = name.to_string_lossy();
-            if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") || shown == "CARGO_BIN_NAME" {
-                command.env_remove(&name);
-            }
-        }
+        let mut command = cargo::command(project);
+        command.args(self.arguments).envs(self.environment);
         // Doc tests are linked by rustdoc, which knows nothing of the search path in the other binaries.
         let loader = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
         let known = env::var_os(loader).unwrap_or_default();
@@ -63,7 +56,7 @@ impl Check {
 }
 
 pub fn run(project: &Project) -> Result<()> {
-    let parts = setup::run_without_work_folder(project)?;
+    let parts = setup::run_without_own_crates(project)?;
     let mut tally = Tally::default();
     tally.step(FORMAT.name, &FORMAT.as_typed(), || FORMAT.run(project, &parts))?;
     let check = "cargo xtask notebooks --check";

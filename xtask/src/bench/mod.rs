@@ -20,7 +20,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::Value;
 
-use crate::process::{run_by_line, run_in_view};
+use crate::cargo;
+use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup;
 use crate::stamp;
@@ -82,7 +83,7 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
         let what = format!("no row is called {}", options.only.as_deref().unwrap_or_default());
         return Err(Trouble::new(what, format!("there are: {}", names.join("; "))).into());
     }
-    setup::run_without_work_folder(project)?;
+    setup::run_without_own_crates(project)?;
     let conditions = report::Conditions::now();
     if let Some(warning) = conditions.warning() {
         println!("{} {warning}", ui::bold("note:"));
@@ -137,38 +138,5 @@ fn as_json(project: &Project, options: &Options) -> Result<()> {
 /// Builds one program of the crate with optimisation, and returns where it is.
 fn build(project: &Project, kind: &str, name: &str) -> Result<PathBuf> {
     let step = Step::start(&format!("build of {name}"), "4 minutes the first time");
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--release", "--package", "ddpm_tutor", kind, name]);
-    command.args(["--message-format", "json-render-diagnostics"]).current_dir(&project.root);
-    // What cargo sets for this very program would confuse the crates that it now builds.
-    for (variable, _) in env::vars_os() {
-        let shown = variable.to_string_lossy();
-        if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") || shown == "CARGO_BIN_NAME" {
-            command.env_remove(&variable);
-        }
-    }
-    let (mut program, mut tail) = (None, Vec::new());
-    let status = run_by_line(&mut command, |line| match serde_json::from_str::<Value>(line) {
-        Ok(message) => {
-            if message["target"]["name"] == name
-                && let Some(path) = message["executable"].as_str()
-            {
-                program = Some(PathBuf::from(path));
-            }
-        }
-        Err(_) => {
-            step.say(line.trim());
-            tail.push(line.to_owned());
-        }
-    })?;
-    drop(step);
-    program.filter(|_| status.success()).ok_or_else(|| {
-        let error = tail.iter().find(|line| line.starts_with("error")).or(tail.last());
-        let error = error.map_or("no message", String::as_str).to_owned();
-        Trouble::new(
-            format!("{name} does not build: {error}"),
-            format!("cargo build --release {kind} {name} shows the whole of it"),
-        )
-        .into()
-    })
+    cargo::build(project, "ddpm_tutor", [kind, name], |line| step.say(line))
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask doctor`: every part of the set-up with its version, whether it works, and the command that mends it.
 //! It changes nothing.
 
+mod front;
 mod loaded;
 mod part;
 
@@ -39,6 +40,7 @@ pub fn run(project: &Project) -> Result<()> {
     }
     let (kernel, part) = notebook_kernel(project);
     report(vec![part]);
+    report(front::check(project));
     if let (Some(environment), Some(libtorch), Some(kernel)) = (environment, libtorch, kernel) {
         let parts = Parts { environment, libtorch, kernel };
         report(vec![kernelspec_part(project, &parts), work_folder_part(project, &parts)]);

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -14,6 +16,8 @@ use crate::stamp;
 use crate::trouble::Trouble;
 
 const RUN_NOTEBOOK: &str = include_str!("run_notebook.py");
+/// How long the kernel may take to end when it is told to.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is to be run, and where the executed notebook goes.
 pub struct Job<'a> {
@@ -127,10 +131,21 @@ pub fn run(project: &Project, parts: &Parts, job: &Job, mut on_event: impl FnMut
     .into())
 }
 
+/// The front ends in good order when it is told to, with all that it has started; insisted upon is the end of its group.
 fn end_kernel(pid: u32) {
-    // Its whole group: what cargo compiles for a cell is in it.
-    for target in [format!("-{pid}"), pid.to_string()] {
-        let _ = Command::new("kill").args(["-s", "KILL", "--", &target]).stderr(Stdio::null()).status();
+    let kill = |signal: &str, target: String| {
+        let status = Command::new("kill").args(["-s", signal, "--", &target]).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    kill("TERM", pid.to_string());
+    let asked = Instant::now();
+    while kill("0", pid.to_string()) {
+        if asked.elapsed() > PATIENCE {
+            kill("KILL", format!("-{pid}"));
+            kill("KILL", pid.to_string());
+            return;
+        }
+        sleep(Duration::from_millis(50));
     }
 }
 

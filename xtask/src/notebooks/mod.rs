@@ -128,14 +128,9 @@ pub fn execute_one(project: &Project, parts: &Parts, notebook: &Document, quick:
         stamp::write_atomically(&input, notebook.quick()?.to_string().as_bytes())?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let job = execute::Job { input: &input, output: Some(&output), source_hash: None, kernel_env: &fresh() };
+    let job = execute::Job { input: &input, output: Some(&output), source_hash: None, kernel_env: &[] };
     let title = if quick { format!("{name} (quick)") } else { name };
     show::run(project, parts, &job, &title)
-}
-
-/// What an earlier notebook left in a work folder is no business of this run.
-pub fn fresh() -> [(String, String); 1] {
-    [("DDPM_TUTOR_FRESH".to_owned(), "1".to_owned())]
 }
 
 fn refresh(project: &Project, notebooks: &[Document], name: &str) -> Result<()> {
@@ -159,12 +154,8 @@ fn refresh(project: &Project, notebooks: &[Document], name: &str) -> Result<()> 
         let hash = source_hash::of(project, notebook)?;
         let output = project.target().join("notebooks").join(format!("{}.refreshed.ipynb", notebook.name()));
         fs::create_dir_all(project.target().join("notebooks"))?;
-        let job = execute::Job {
-            input: &notebook.path,
-            output: Some(&output),
-            source_hash: Some(&hash),
-            kernel_env: &fresh(),
-        };
+        let job =
+            execute::Job { input: &notebook.path, output: Some(&output), source_hash: Some(&hash), kernel_env: &[] };
         show::run(project, &parts, &job, &notebook.name())?;
         put_in_place(project, notebook, &output, &hash)?;
     }

@@ -8,10 +8,16 @@ use super::document::Document;
 use crate::hash::Fingerprint;
 use crate::project::Project;
 
-const FOLDERS: [&str; 2] = ["src", "utils/src"];
+const FOLDERS: [&str; 3] = ["src", "utils/src", "live/src"];
 /// The models that are committed: cells load them.
-const FILES: [&str; 5] =
-    ["Cargo.toml", "Cargo.lock", "utils/Cargo.toml", "models/SwissRoll/config.json", "models/Flowers/config.json"];
+const FILES: [&str; 6] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "utils/Cargo.toml",
+    "live/Cargo.toml",
+    "models/SwissRoll/config.json",
+    "models/Flowers/config.json",
+];
 
 /// Outputs and the stored hash itself do not count.
 pub fn of(project: &Project, notebook: &Document) -> Result<String> {

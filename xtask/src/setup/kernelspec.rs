@@ -1,4 +1,4 @@
-//! The kernelspec `ddpm-rust`: how Jupyter starts the kernel, with libtorch on its path and settings of our own.
+//! The kernelspec `ddpm-rust`: how Jupyter starts the kernel's front, with libtorch on its path and settings of our own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,15 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Log;
+use super::front;
 use super::kernel::Kernel;
 use super::libtorch::Libtorch;
 use super::python::Environment;
+use super::work_folder;
 use crate::project::Project;
 use crate::stamp::write_if_changed;
 
 pub const NAME: &str = "ddpm-rust";
-const START_KERNEL: &str = include_str!("start_kernel.py");
 
 pub fn path(environment: &Environment) -> PathBuf {
     environment.prefix.join("share/jupyter/kernels").join(NAME).join("kernel.json")
@@ -46,19 +47,19 @@ pub fn files(
     libtorch: &Libtorch,
     kernel: &Kernel,
 ) -> Result<Vec<(PathBuf, String)>> {
-    let mut spec = serde_json::to_string_pretty(&spec(project, environment, libtorch, kernel))?;
+    let mut spec = serde_json::to_string_pretty(&spec(project, libtorch, kernel))?;
     spec.push('\n');
-    Ok(vec![
-        (start_kernel(project), START_KERNEL.to_owned()),
-        (config(project).join("init.evcxr"), init(&project.root)),
-        (path(environment), spec),
-    ])
+    Ok(vec![(config(project).join("init.evcxr"), init(&project.root)), (path(environment), spec)])
 }
 
-fn spec(project: &Project, environment: &Environment, libtorch: &Libtorch, kernel: &Kernel) -> Value {
+fn spec(project: &Project, libtorch: &Libtorch, kernel: &Kernel) -> Value {
     let loader = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
     json!({
-        "argv": [environment.python, start_kernel(project), kernel.program, "{connection_file}"],
+        "argv": [
+            front::program(project), "run", "--connection-file", "{connection_file}",
+            "--evcxr", kernel.program, "--warm-folder", work_folder::folder(project),
+            "--sessions", front::sessions_folder(project), "--crate", project.root,
+        ],
         "display_name": "Rust (ddpm_tutor)",
         "language": "rust",
         "interrupt_mode": "message",
@@ -66,14 +67,9 @@ fn spec(project: &Project, environment: &Environment, libtorch: &Libtorch, kerne
             "LIBTORCH": libtorch.folder,
             // A GPU machine may have its driver's library on the path that Jupyter was started with.
             loader: format!("{}:${{{loader}}}", libtorch.run.display()),
-            "EVCXR_TMPDIR": project.evcxr().join("work"),
             "EVCXR_CONFIG_DIR": config(project),
         },
     })
-}
-
-fn start_kernel(project: &Project) -> PathBuf {
-    project.evcxr().join("start_kernel.py")
 }
 
 fn config(project: &Project) -> PathBuf {
@@ -94,19 +90,15 @@ mod tests {
     #[test]
     fn the_spec_names_libtorch_and_a_configuration_of_our_own() {
         let project = Project { root: "/p".into() };
-        let environment = Environment {
-            prefix: "/p/.venv".into(),
-            python: "/p/.venv/bin/python".into(),
-            site_packages: "/p/.venv/lib".into(),
-            conda: false,
-        };
         let libtorch =
             Libtorch { folder: "/p/.libtorch".into(), run: "/p/.libtorch/run".into(), version: "2".into(), own: false };
         let kernel = Kernel { program: "/bin/evcxr_jupyter".into(), version: "0.22.0".into() };
-        let spec = spec(&project, &environment, &libtorch, &kernel);
+        let spec = spec(&project, &libtorch, &kernel);
         assert_eq!(spec["env"]["LIBTORCH"], "/p/.libtorch");
         assert_eq!(spec["env"]["EVCXR_CONFIG_DIR"], "/p/.evcxr/config");
-        assert_eq!(spec["argv"][2], "/bin/evcxr_jupyter");
+        assert_eq!(spec["argv"][0], "/p/.evcxr/bin/ddpm_kernel");
+        assert_eq!(spec["argv"][5], "/bin/evcxr_jupyter");
+        assert_eq!(spec["argv"][7], "/p/.evcxr/work");
         if cfg!(target_os = "linux") {
             assert_eq!(spec["env"]["LD_LIBRARY_PATH"], "/p/.libtorch/run:${LD_LIBRARY_PATH}");
         }

@@ -1,5 +1,6 @@
 //! Makes what is missing, in order, and says what it does. Quick when nothing is: a few files are looked at.
 
+pub mod front;
 pub mod kernel;
 pub mod kernelspec;
 pub mod libtorch;
@@ -9,7 +10,6 @@ mod pip;
 mod pip_failure;
 pub mod python;
 pub mod requirements;
-mod work_copies;
 pub mod work_folder;
 
 use std::fs::{self, File, TryLockError};
@@ -43,19 +43,21 @@ pub struct Parts {
     pub kernel: Kernel,
 }
 
-/// Everything, the warm work folder of the notebooks included.
+/// Everything, the kernel's front and the warm work folder of the notebooks included.
 pub fn run(project: &Project, wish: Wish) -> Result<Parts> {
     let mut log = Log::default();
     let lock = lock(project)?;
     let parts = make_parts(project, wish, &mut log)?;
+    front::make(project, &mut log)?;
+    process::stop_if_interrupted()?;
     work_folder::make(project, &parts, &mut log)?;
     drop(lock);
     log.close(project)?;
     Ok(parts)
 }
 
-/// All but the work folder, which needs a crate that compiles: a check may well come before that.
-pub fn run_without_work_folder(project: &Project) -> Result<Parts> {
+/// All but the front and the work folder, which need crates that compile: a check may well come before that.
+pub fn run_without_own_crates(project: &Project) -> Result<Parts> {
     let mut log = Log::default();
     let lock = lock(project)?;
     let parts = make_parts(project, Wish::None, &mut log)?;

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Log, Parts, lock_file, work_copies};
+use super::{Log, Parts, lock_file};
 use crate::hash::Fingerprint;
 use crate::notebooks::execute::{self, Event};
 use crate::process::output_of;
@@ -42,7 +42,7 @@ pub fn folder(project: &Project) -> PathBuf {
 }
 
 fn stamp_path(project: &Project) -> PathBuf {
-    folder(project).join(work_copies::STAMP)
+    folder(project).join("ddpm-setup.json")
 }
 
 pub fn is_warm(project: &Project, parts: &Parts) -> Result<bool> {
@@ -75,7 +75,6 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
         let detail = warm(project, parts, step)?;
         remove_leftovers(&folder(project));
         stamp::save(&stamp_path(project), &wanted)?;
-        work_copies::forget_stale(project);
         Ok(((), detail))
     })
 }
@@ -101,11 +100,11 @@ fn base_of(stamp: &Stamp) -> String {
 
 fn current(project: &Project, parts: &Parts) -> Result<Stamp> {
     let mut manifests = Fingerprint::new();
-    for file in ["Cargo.toml", "Cargo.lock", "utils/Cargo.toml"] {
+    for file in ["Cargo.toml", "Cargo.lock", "utils/Cargo.toml", "live/Cargo.toml"] {
         manifests.add_file(&project.root, Path::new(file))?;
     }
     let mut sources = Fingerprint::new();
-    for folder in ["src", "utils/src"] {
+    for folder in ["src", "utils/src", "live/src"] {
         sources.add_folder(&project.root, Path::new(folder))?;
     }
     sources.add_file(&project.root, Path::new("build.rs"))?;

@@ -1,0 +1,51 @@
+//! What a running cell asks for over its socket.
+
+use ddpm_live::{Answer, Message};
+
+use crate::front::Front;
+use crate::running::Display;
+
+/// Displays whose markers have not come by. The cell prints each before it asks for the next: more are a mistake.
+const WAITING: usize = 64;
+
+impl Front {
+    pub fn cell_asks(&mut self, connection: u64, message: Message) -> Answer {
+        let refused = |why: &str| Answer::Refused { why: why.to_owned() };
+        if let Message::Checkpoint { how_to_load } = message {
+            self.checkpoint = Some(how_to_load);
+            return Answer::Done;
+        }
+        let Some(running) = &mut self.running else {
+            return refused("no cell is running");
+        };
+        let waiting = running.displays.values().filter(|display| !matches!(display, Display::Shown { .. })).count();
+        let mut mark = |display| {
+            if waiting >= WAITING {
+                return refused("too many displays wait for their markers");
+            }
+            let id = uuid::Uuid::new_v4().simple().to_string();
+            running.displays.insert(id.clone(), display);
+            Answer::Marked { id }
+        };
+        match message {
+            Message::Display { data } => mark(Display::Waiting(data)),
+            Message::Clear { wait } => mark(Display::Clearing { wait }),
+            Message::Update { id, data } => match running.displays.get_mut(&id) {
+                Some(Display::Waiting(waiting)) => {
+                    *waiting = data;
+                    Answer::Done
+                }
+                Some(Display::Shown { update, .. }) => {
+                    *update = Some(data);
+                    Answer::Done
+                }
+                _ => refused("the running cell has no display of this id"),
+            },
+            Message::Loop => {
+                self.loops.insert(connection);
+                Answer::Done
+            }
+            Message::Checkpoint { .. } => Answer::Done,
+        }
+    }
+}

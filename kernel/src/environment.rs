@@ -1,0 +1,64 @@
+//! The environment that evcxr, cargo and the cells see.
+
+use std::env;
+use std::ffi::OsString;
+
+use ddpm_live::FOLDER;
+use tokio::process::Command;
+
+use crate::session::Session;
+
+/// Settings of a build that runs this kernel would rebuild everything, or put it where evcxr does not look.
+const OF_AN_OUTER_BUILD: [&str; 4] =
+    ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER"];
+
+/// What cargo tells a program that it runs, such as `cargo xtask`. Build scripts of some dependencies watch these, and
+/// would run again for every session that was started in another way than the one that built the work folder.
+fn is_said_by_cargo(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
+        .iter()
+        .any(|start| name.starts_with(start))
+}
+
+pub fn prepare(command: &mut Command, session: &Session) {
+    command.env("EVCXR_TMPDIR", &session.work).env(FOLDER, &session.private);
+    let said = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| is_said_by_cargo(name));
+    for name in said.chain(OF_AN_OUTER_BUILD.map(str::to_owned)) {
+        command.env_remove(name);
+    }
+    for name in ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
+        match env::var_os(name).and_then(|value| tidy(&value)) {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+}
+
+/// Each folder once; a placeholder of the kernelspec that no client filled in means nothing.
+fn tidy(value: &OsString) -> Option<OsString> {
+    let mut folders = Vec::new();
+    for folder in env::split_paths(value) {
+        let unset = folder.as_os_str().is_empty() || folder.to_string_lossy().contains('$');
+        if !unset && !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    if folders.is_empty() { None } else { env::join_paths(folders).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_says_is_told_from_what_the_user_set() {
+        assert!(["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"].into_iter().all(is_said_by_cargo));
+        assert!(!["CARGO_HOME", "CARGO_NET_OFFLINE", "PATH"].into_iter().any(is_said_by_cargo));
+    }
+
+    #[test]
+    fn a_path_is_tidied() {
+        assert_eq!(tidy(&"/a:/b:/a::${LD_LIBRARY_PATH}".into()), Some("/a:/b".into()));
+        assert_eq!(tidy(&"${LD_LIBRARY_PATH}".into()), None);
+    }
+}

@@ -1,0 +1,247 @@
+//! The front itself: it stands between Jupyter's client and evcxr, and between the running cell and the client. One thing
+//! happens at a time, in the order of the [`Event`]s.
+
+use std::collections::{HashSet, VecDeque};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+use serde_json::json;
+use tokio::sync::mpsc::{self, Sender};
+use tokio::time::sleep_until;
+
+use crate::client::{self, Client};
+use crate::evcxr::Evcxr;
+use crate::event::{Channel, Event, FromEvcxr};
+use crate::guard::Guard;
+use crate::preparing::Preparation;
+use crate::running::Running;
+use crate::session::{self, Session};
+use crate::wire::Wire;
+use crate::{cells, kernel_info, quitting};
+
+/// What Jupyter's kernelspec says.
+#[derive(clap::Args, Debug)]
+pub struct Options {
+    /// Jupyter's connection file
+    #[arg(long)]
+    pub connection_file: PathBuf,
+    /// The evcxr_jupyter that runs the cells
+    #[arg(long)]
+    pub evcxr: PathBuf,
+    /// The work folder that the set-up has built: each session gets a copy
+    #[arg(long)]
+    pub warm_folder: PathBuf,
+    /// Where the sessions' copies are
+    #[arg(long)]
+    pub sessions: PathBuf,
+    /// The crate that cells use, loaded before the reader's first cell
+    #[arg(long = "crate")]
+    pub crate_folder: Option<PathBuf>,
+}
+
+/// The variable that names a work folder to use as it is: no copy, nothing loaded before the first cell.
+pub const WORK: &str = "DDPM_TUTOR_WORK";
+
+/// Events that may wait. Where the front cannot follow, evcxr has to wait.
+const EVENTS: usize = 1024;
+
+pub struct Front {
+    pub options: Options,
+    pub session: Session,
+    pub guard: Guard,
+    pub client: Client,
+    pub events: Sender<Event>,
+    pub evcxr: Option<Evcxr>,
+    pub preparation: Preparation,
+    /// Execution requests that wait for their turn.
+    pub waiting: VecDeque<Wire>,
+    /// Other requests that came before evcxr could be talked to.
+    pub early: Vec<(Channel, Wire)>,
+    pub running: Option<Running>,
+    /// Connections of loops that end by themselves when they are asked to.
+    pub loops: HashSet<u64>,
+    /// Cells run so far.
+    pub count: u32,
+    /// How to go on from the newest checkpoint.
+    pub checkpoint: Option<String>,
+    /// To be told above the next cell's output.
+    pub remark: Option<String>,
+    /// When evcxr died.
+    pub deaths: Vec<Instant>,
+}
+
+/// Serves until Jupyter says that it is over, or has gone.
+pub async fn run(options: Options) -> Result<()> {
+    let info = client::read_connection_file(&options.connection_file)?;
+    let (events, mut incoming) = mpsc::channel(EVENTS);
+    let client = Client::bind(&info, &events).await?;
+    let given = std::env::var_os(WORK).map(PathBuf::from);
+    let crate_folder = options.crate_folder.clone().filter(|_| given.is_none());
+    let session = Session::open(&options.sessions, &options.warm_folder, given)?;
+    let mut guard = Guard::start()?;
+    for path in session.all_paths() {
+        guard.remove(&path).await;
+    }
+    cells::listen(&session.private, &events)?;
+    quitting::watch(&events)?;
+    prepare_folder(&session, &options, &events);
+    let mut front = Front {
+        options,
+        session,
+        guard,
+        client,
+        events,
+        evcxr: None,
+        preparation: Preparation::new(crate_folder),
+        waiting: VecDeque::new(),
+        early: Vec::new(),
+        running: None,
+        loops: HashSet::new(),
+        count: 0,
+        checkpoint: None,
+        remark: None,
+        deaths: Vec::new(),
+    };
+    loop {
+        let deadline = front.deadline();
+        let event = tokio::select! {
+            event = incoming.recv() => event,
+            () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => None,
+        };
+        if let Some(event) = event
+            && front.handle(event).await.is_break()
+        {
+            break;
+        }
+        front.on_time(Instant::now()).await;
+    }
+    if let Some(evcxr) = &front.evcxr {
+        evcxr.kill();
+    }
+    front.session.remove();
+    Ok(())
+}
+
+fn prepare_folder(session: &Session, options: &Options, events: &Sender<Event>) {
+    let (fill, sessions, events) = (session.filling(), options.sessions.clone(), events.clone());
+    tokio::task::spawn_blocking(move || {
+        let filled = fill().map_err(|error| format!("{error:#}"));
+        let _ = events.blocking_send(Event::FolderReady(filled));
+        session::remove_crashed(&sessions);
+    });
+}
+
+impl Front {
+    async fn handle(&mut self, event: Event) -> ControlFlow<()> {
+        match event {
+            Event::FromClient(channel, message) => return self.client_says(channel, message).await,
+            Event::FromEvcxr(number, event) => {
+                if self.evcxr.as_ref().is_some_and(|evcxr| evcxr.number == number) {
+                    self.evcxr_says(event).await;
+                }
+            }
+            Event::FromCell(connection, message, reply) => {
+                let answer = self.cell_asks(connection, message);
+                let _ = reply.send(answer);
+            }
+            Event::CellLeft(connection) => {
+                self.loops.remove(&connection);
+            }
+            Event::FolderReady(Ok(())) => self.start_evcxr().await,
+            Event::FolderReady(Err(error)) => self.preparation.give_up(error),
+            Event::Quit(why) => {
+                log!("it ends: {why}");
+                return ControlFlow::Break(());
+            }
+        }
+        self.advance().await;
+        ControlFlow::Continue(())
+    }
+
+    async fn client_says(&mut self, channel: Channel, message: Wire) -> ControlFlow<()> {
+        match (channel, message.header.msg_type.as_str()) {
+            (Channel::Shell | Channel::Control, "kernel_info_request") => {
+                self.client.status(&message, "busy").await;
+                self.client.send(channel, &message.reply(&kernel_info::content())).await;
+                self.client.status(&message, "idle").await;
+            }
+            (Channel::Shell, "execute_request") => self.waiting.push_back(message),
+            (Channel::Control, "interrupt_request") => {
+                self.client.send(channel, &message.reply(&json!({"status": "ok"}))).await;
+                self.interrupt().await;
+            }
+            (Channel::Control, "shutdown_request") => {
+                let restart = message.content()["restart"].as_bool().unwrap_or(false);
+                self.client.send(channel, &message.reply(&json!({"status": "ok", "restart": restart}))).await;
+                return ControlFlow::Break(());
+            }
+            _ => match &mut self.evcxr {
+                Some(evcxr) if evcxr.is_connected() => evcxr.send(channel, &message).await,
+                _ => self.early.push((channel, message)),
+            },
+        }
+        self.advance().await;
+        ControlFlow::Continue(())
+    }
+
+    /// Starts what can be started now.
+    pub async fn advance(&mut self) {
+        while self.running.is_none() && self.preparation.is_over() {
+            let Some(request) = self.waiting.pop_front() else { return };
+            match self.preparation.broken() {
+                Some(why) => self.refuse(&request, &why).await,
+                None => self.begin(request).await,
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let running = self.running.as_ref().and_then(Running::deadline);
+        let preparing = self.waiting.front().and_then(|_| self.preparation.deadline());
+        running.into_iter().chain(preparing).chain(self.patience_ends()).min()
+    }
+
+    /// What is due now.
+    async fn on_time(&mut self, now: Instant) {
+        self.show_preparation(now).await;
+        self.lose_patience(now).await;
+        self.flush(now).await;
+        self.end_if_done(now).await;
+    }
+
+    /// Starts evcxr, the first or one in place of one that died.
+    pub async fn start_evcxr(&mut self) {
+        let number = self.deaths.len() as u32 + 1;
+        match Evcxr::start(number, &self.options.evcxr, &self.session, &self.events) {
+            Ok(evcxr) => {
+                self.guard.end(evcxr.group).await;
+                self.preparation.started();
+                self.evcxr = Some(evcxr);
+            }
+            Err(error) => self.preparation.give_up(format!("{error:#}")),
+        }
+    }
+
+    async fn evcxr_says(&mut self, event: FromEvcxr) {
+        match event {
+            FromEvcxr::Connected(sockets) => {
+                let Some(evcxr) = &mut self.evcxr else { return };
+                evcxr.connected(sockets);
+                for (channel, message) in self.early.drain(..) {
+                    evcxr.send(channel, &message).await;
+                }
+                self.next_preparation().await;
+            }
+            FromEvcxr::Message(Channel::Iopub, message) => self.published(message).await,
+            FromEvcxr::Message(channel, message) => self.answered(channel, message).await,
+            FromEvcxr::Line(line) => {
+                log!("evcxr: {line}");
+                self.preparation.heard(&line);
+            }
+            FromEvcxr::Ended(status) => self.evcxr_died(&format!("it ended with {status}")).await,
+            FromEvcxr::Failed(why) => self.evcxr_died(&why).await,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Interrupts, and ends that nobody asked for: what is lost, and how to go on.
+
+use std::time::{Duration, Instant};
+
+use ddpm_live::INTERRUPT;
+use serde_json::{Value, json};
+
+use crate::building;
+use crate::evcxr::OWN;
+use crate::event::Channel;
+use crate::front::Front;
+use crate::wire::Wire;
+
+/// A cell that is asked to stop has this long to do so.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// evcxr that dies this often in this time does not work here.
+const DEATHS: usize = 3;
+const DEATHS_WITHIN: Duration = Duration::from_secs(60);
+
+impl Front {
+    /// The first interrupt asks, the second one insists. What waits behind the cell is not run.
+    pub async fn interrupt(&mut self) {
+        let Some(running) = &mut self.running else {
+            for request in std::mem::take(&mut self.waiting) {
+                self.hide_preparation().await;
+                self.refuse(&request, "interrupted before it began; the kernel goes on preparing itself").await;
+            }
+            return;
+        };
+        if running.interrupted.is_some() {
+            self.end_process("it was interrupted a second time").await;
+            return self.abort_waiting().await;
+        }
+        running.interrupted = Some(Instant::now());
+        if let Err(error) = std::fs::write(self.session.private.join(INTERRUPT), "") {
+            log!("the cell cannot be asked to stop: {error}");
+        }
+        self.stop_building().await;
+        self.abort_waiting().await;
+    }
+
+    async fn stop_building(&mut self) -> bool {
+        let Some(group) = self.evcxr.as_ref().map(|evcxr| evcxr.group) else { return false };
+        let stopped = building::stop(group).await;
+        if stopped && let Some(running) = &mut self.running {
+            running.build_stopped = true;
+        }
+        stopped
+    }
+
+    pub fn patience_ends(&self) -> Option<Instant> {
+        let running = self.running.as_ref().filter(|running| running.ended_because.is_none())?;
+        let told = running.told_of_the_wait;
+        running.interrupted.filter(|_| !told).map(|asked| asked + PATIENCE)
+    }
+
+    /// A loop that has promised to stop is given the time that its step takes. All else is ended.
+    pub async fn lose_patience(&mut self, now: Instant) {
+        if self.patience_ends().is_none_or(|end| now < end) {
+            return;
+        }
+        if !self.loops.is_empty() {
+            if let Some(running) = &mut self.running {
+                running.told_of_the_wait = true;
+                let text = "[it stops when the step that runs is done; interrupt once more to end it at once and lose \
+                            the variables]\n";
+                self.client.publish(&running.request, "stream", json!({"name": "stdout", "text": text})).await;
+            }
+        } else if self.stop_building().await {
+            if let Some(running) = &mut self.running {
+                running.interrupted = Some(now);
+            }
+        } else {
+            self.end_process("it was interrupted and did not answer within 3 s").await;
+        }
+    }
+
+    /// As evcxr does it: the process of the cells is killed, and a new one takes its place.
+    async fn end_process(&mut self, because: &'static str) {
+        if let Some(running) = &mut self.running {
+            running.ended_because = Some(because);
+        }
+        if let Some(evcxr) = &mut self.evcxr {
+            let request = Wire::request("interrupt_request", OWN, &json!({}));
+            evcxr.send(Channel::Control, &request).await;
+        }
+    }
+
+    /// Adds to evcxr's error what the reader wants to know.
+    pub fn explain_end(&self, message: &mut Wire) {
+        let Some(running) = &self.running else { return };
+        let mut content = message.content();
+        let text = content["evalue"].as_str().unwrap_or_default();
+        let words = if text.contains("Subprocess terminated") {
+            let why = running.ended_because.unwrap_or("it ended by itself");
+            self.what_is_lost(&format!("The process that runs the cells has ended: {why}."))
+        } else if running.build_stopped {
+            "It was interrupted while it was compiled. The variables are as they were.".to_owned()
+        } else {
+            return;
+        };
+        if let Some(lines) = content["traceback"].as_array_mut() {
+            lines.extend(words.lines().map(Value::from));
+            message.set_content(&content);
+        }
+    }
+
+    fn what_is_lost(&self, what: &str) -> String {
+        let next = match &self.checkpoint {
+            Some(how_to_load) => format!("The newest checkpoint: {how_to_load}"),
+            None => "No checkpoint was written in this session.".to_owned(),
+        };
+        format!("{what}\nAll variables are lost; run the cells that make them again.\n{next}")
+    }
+
+    /// evcxr itself has gone: the running cell is told, and a new one is started.
+    pub async fn evcxr_died(&mut self, why: &str) {
+        log!("evcxr has gone: {why}");
+        let now = Instant::now();
+        if let Some(evcxr) = self.evcxr.take() {
+            // What it ran may go on without it.
+            evcxr.kill();
+            self.guard.forget(evcxr.group).await;
+        }
+        let words = self.what_is_lost(&format!("evcxr, which compiles and runs the cells, has gone: {why}."));
+        if self.running.is_some() {
+            self.close_output(now).await;
+        }
+        match self.running.take() {
+            Some(running) => {
+                self.refuse(&running.request, &words).await;
+                self.abort_waiting().await;
+            }
+            None => self.remark = Some(format!("{words}\n")),
+        }
+        self.loops.clear();
+        self.remove_interrupt();
+        self.deaths.push(now);
+        if self.deaths.iter().filter(|death| now - **death < DEATHS_WITHIN).count() >= DEATHS {
+            let advice = "Its log stands in the output of Jupyter's server; cargo xtask doctor checks the set-up.";
+            self.preparation.give_up(format!("evcxr does not stay alive: {why}. {advice}"));
+        } else {
+            self.start_evcxr().await;
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Before the reader's first cell: the work folder is copied, evcxr starts, and loads the crate and its own type inference.
+//! Cells that are run meanwhile wait in order, and the first of them shows what they wait for.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::evcxr::OWN;
+use crate::event::Channel;
+use crate::front::Front;
+use crate::wire::Wire;
+
+/// A wait that is shorter is not worth a word.
+const SILENCE: Duration = Duration::from_millis(300);
+const UPDATES: Duration = Duration::from_millis(500);
+
+pub struct Preparation {
+    stage: Stage,
+    since: Instant,
+    crate_folder: Option<PathBuf>,
+    steps: VecDeque<String>,
+    /// The request that is under way.
+    step: Option<Wire>,
+    errors: Vec<String>,
+    /// What is being done, in words.
+    detail: String,
+    shown: Option<Shown>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Stage {
+    Copying,
+    Starting,
+    Loading,
+    Ready,
+    Broken(String),
+}
+
+/// The line under the first cell that waits.
+struct Shown {
+    request: Wire,
+    id: String,
+    text: String,
+    last: Instant,
+}
+
+impl Preparation {
+    pub fn new(crate_folder: Option<PathBuf>) -> Self {
+        Self {
+            stage: Stage::Copying,
+            since: Instant::now(),
+            crate_folder,
+            steps: VecDeque::new(),
+            step: None,
+            errors: Vec::new(),
+            detail: "copying the work folder".to_owned(),
+            shown: None,
+        }
+    }
+
+    pub fn started(&mut self) {
+        self.stage = Stage::Starting;
+        self.since = Instant::now();
+        self.detail = "starting evcxr".to_owned();
+        self.steps = self.crate_folder.as_deref().map(loading).unwrap_or_default();
+        self.errors.clear();
+    }
+
+    pub fn give_up(&mut self, why: String) {
+        log!("cells cannot be run: {why}");
+        self.stage = Stage::Broken(why);
+    }
+
+    /// Whether cells can be run, or never will be.
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Ready | Stage::Broken(_))
+    }
+
+    pub fn broken(&self) -> Option<String> {
+        match &self.stage {
+            Stage::Broken(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    /// A line of evcxr's log, such as `   Compiling ddpm_tutor v0.1.0 (/home/…)`.
+    pub fn heard(&mut self, line: &str) {
+        if self.stage == Stage::Loading
+            && let Some(what) = line.trim_start().strip_prefix("Compiling ")
+        {
+            let name = what.split(' ').next().unwrap_or(what);
+            self.detail = format!("compiling {name}");
+        }
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.is_over() {
+            return None;
+        }
+        Some(self.shown.as_ref().map_or(self.since + SILENCE, |shown| shown.last + UPDATES))
+    }
+
+    fn text(&self) -> String {
+        format!("preparing: {} ({} s)", self.detail, self.since.elapsed().as_secs())
+    }
+}
+
+/// What is run before the first cell. The variable makes evcxr load its type inference; the block gives it no name.
+fn loading(crate_folder: &Path) -> VecDeque<String> {
+    let Some(name) = package_name(crate_folder) else { return VecDeque::new() };
+    let path = crate_folder.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
+    let has_prelude =
+        std::fs::read_to_string(crate_folder.join("src/lib.rs")).is_ok_and(|lib| lib.contains("mod prelude"));
+    let import = if has_prelude { format!("#[allow(unused_imports)] use {name}::prelude::*; ") } else { String::new() };
+    [format!(":dep {name} = {{ path = \"{path}\" }}"), format!("let _: i32 = {{ {import}0 }};")].into()
+}
+
+fn package_name(folder: &Path) -> Option<String> {
+    let manifest: toml::Table = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?.parse().ok()?;
+    Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())
+}
+
+impl Front {
+    /// The next request of the front's own, or the end of the preparation.
+    pub async fn next_preparation(&mut self) {
+        let Some(evcxr) = &mut self.evcxr else { return };
+        let preparation = &mut self.preparation;
+        let Some(code) = preparation.steps.pop_front() else {
+            preparation.stage = Stage::Ready;
+            preparation.step = None;
+            log!("ready after {:.1} s", preparation.since.elapsed().as_secs_f64());
+            return;
+        };
+        preparation.stage = Stage::Loading;
+        preparation.detail = "loading the crate".to_owned();
+        let request = Wire::request("execute_request", OWN, &json!({"code": code, "allow_stdin": false}));
+        evcxr.send(Channel::Shell, &request).await;
+        preparation.step = Some(request);
+    }
+
+    /// An answer or a publication of evcxr to a request of the front's own.
+    pub async fn own_answer(&mut self, message: &Wire) {
+        let preparation = &mut self.preparation;
+        let current = preparation.step.as_ref().is_some_and(|step| step.header.msg_id == message.parent().msg_id);
+        if !current {
+            return;
+        }
+        match message.header.msg_type.as_str() {
+            "error" => preparation.errors.push(error_text(&message.content())),
+            "execute_reply" if message.content()["status"] == "error" => {
+                // The crate does not compile: cells can be run all the same, and will say so themselves.
+                let errors = std::mem::take(&mut preparation.errors).join("\n");
+                log!("the crate could not be loaded: {errors}");
+                self.remark = Some(format!("The crate could not be compiled before the first cell:\n{errors}\n"));
+                self.preparation.steps.clear();
+            }
+            "status" if message.content()["execution_state"] == "idle" => self.next_preparation().await,
+            _ => {}
+        }
+    }
+
+    pub async fn show_preparation(&mut self, now: Instant) {
+        let over = self.preparation.is_over();
+        let due = self.preparation.deadline().is_some_and(|deadline| now >= deadline);
+        let Some(request) = self.waiting.front().filter(|_| due && !over) else { return };
+        let text = self.preparation.text();
+        let preparation = &mut self.preparation;
+        match &mut preparation.shown {
+            Some(shown) if shown.request.header.msg_id == request.header.msg_id => {
+                shown.last = now;
+                if shown.text != text {
+                    shown.text.clone_from(&text);
+                    let (request, content) = (shown.request.clone(), display(&shown.id, &text));
+                    self.client.publish(&request, "update_display_data", content).await;
+                }
+            }
+            _ => {
+                let (request, id) = (request.clone(), uuid::Uuid::new_v4().to_string());
+                self.client.status(&request, "busy").await;
+                self.client.publish(&request, "display_data", display(&id, &text)).await;
+                preparation.shown = Some(Shown { request, id, text, last: now });
+            }
+        }
+    }
+
+    /// The line has served its purpose when this request begins.
+    pub async fn hide_preparation(&mut self) {
+        if let Some(shown) = self.preparation.shown.take() {
+            self.client.publish(&shown.request, "clear_output", json!({"wait": false})).await;
+        }
+    }
+}
+
+fn display(id: &str, text: &str) -> Value {
+    json!({"data": {"text/plain": text}, "metadata": {}, "transient": {"display_id": id}})
+}
+
+fn error_text(content: &Value) -> String {
+    let lines = content["traceback"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let text = lines.collect::<Vec<_>>().join("\n");
+    if text.is_empty() { content["evalue"].as_str().unwrap_or("no message").to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_is_loaded_by_its_own_name() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(loading(folder.path()).is_empty());
+        std::fs::write(folder.path().join("Cargo.toml"), "[package]\nname = \"probe\"\n").unwrap();
+        let steps = loading(folder.path());
+        assert!(steps[0].starts_with(":dep probe = { path = \"/"), "{steps:?}");
+        assert_eq!(steps[1], "let _: i32 = { 0 };");
+        std::fs::create_dir(folder.path().join("src")).unwrap();
+        std::fs::write(folder.path().join("src/lib.rs"), "pub mod prelude {}").unwrap();
+        assert!(loading(folder.path())[1].contains("use probe::prelude::*;"));
+    }
+
+    #[test]
+    fn what_cargo_compiles_is_told() {
+        let mut preparation = Preparation::new(None);
+        preparation.stage = Stage::Loading;
+        preparation.heard("   Compiling ddpm_tutor v0.1.0 (/p)");
+        assert!(preparation.text().starts_with("preparing: compiling ddpm_tutor ("));
+    }
+}

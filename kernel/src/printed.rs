@@ -1,0 +1,138 @@
+//! What a cell prints, on its way to the client: evcxr sends every line as a message of its own; here they are gathered for
+//! some milliseconds, and a flood is cut.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Lines wait this long for others: short enough not to be felt.
+const GATHERING: Duration = Duration::from_millis(4);
+
+/// As much text as one message carries.
+const CHUNK: usize = 64 << 10;
+
+/// As much text as a cell shows while it runs. A browser that is given a hundred megabytes stops answering.
+const SHOWN: usize = 512 << 10;
+
+/// As much of the end of a flood as is kept.
+const TAIL: usize = 32 << 10;
+
+/// Text for one of the two streams.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// `stdout` or `stderr`.
+    pub stream: &'static str,
+    pub text: String,
+}
+
+#[derive(Default)]
+pub struct Printed {
+    gathered: Option<(Chunk, Instant)>,
+    last_sent: Option<Instant>,
+    shown: usize,
+    tail: VecDeque<Chunk>,
+    tail_size: usize,
+    left_out: usize,
+}
+
+impl Printed {
+    /// Takes a line, and returns what is to be sent before it can wait for others.
+    pub fn add(&mut self, stream: &'static str, text: &str, now: Instant) -> Vec<Chunk> {
+        if self.shown >= SHOWN {
+            return self.leave_out(stream, text);
+        }
+        self.shown += text.len();
+        let mut due = Vec::new();
+        if self.gathered.as_ref().is_some_and(|(chunk, _)| chunk.stream != stream) {
+            due.extend(self.take(now));
+        }
+        let (chunk, _) = self.gathered.get_or_insert_with(|| (Chunk { stream, text: String::new() }, now));
+        chunk.text.push_str(text);
+        // The first line after a pause does not wait at all.
+        let after_a_pause = self.last_sent.is_none_or(|sent| now - sent >= GATHERING);
+        if after_a_pause || chunk.text.len() >= CHUNK {
+            due.extend(self.take(now));
+        }
+        due
+    }
+
+    /// When what waits is to be sent.
+    pub fn due(&self) -> Option<Instant> {
+        self.gathered.as_ref().map(|(_, since)| *since + GATHERING)
+    }
+
+    /// What waits.
+    pub fn take(&mut self, now: Instant) -> Option<Chunk> {
+        let (chunk, _) = self.gathered.take()?;
+        self.last_sent = Some(now);
+        Some(chunk)
+    }
+
+    fn leave_out(&mut self, stream: &'static str, text: &str) -> Vec<Chunk> {
+        let first = self.left_out == 0 && self.tail.is_empty();
+        self.tail_size += text.len();
+        self.tail.push_back(Chunk { stream, text: text.to_owned() });
+        while self.tail_size > TAIL {
+            let Some(chunk) = self.tail.pop_front() else { break };
+            self.tail_size -= chunk.text.len();
+            self.left_out += chunk.text.len();
+        }
+        let notice = || Chunk {
+            stream: "stdout",
+            text: format!("[more than {} kB: the last lines follow when the cell ends]\n", SHOWN >> 10),
+        };
+        let waiting = self.gathered.take().map(|(chunk, _)| chunk);
+        waiting.into_iter().chain(first.then(notice)).collect()
+    }
+
+    /// What is left when the cell has ended.
+    pub fn close(&mut self, now: Instant) -> Vec<Chunk> {
+        let mut chunks: Vec<Chunk> = self.take(now).into_iter().collect();
+        if self.left_out > 0 {
+            let text = format!("[{:.1} MB left out]\n", self.left_out as f64 / 1e6);
+            chunks.push(Chunk { stream: "stdout", text });
+        }
+        for chunk in self.tail.drain(..) {
+            match chunks.last_mut() {
+                Some(last) if last.stream == chunk.stream => last.text.push_str(&chunk.text),
+                _ => chunks.push(chunk),
+            }
+        }
+        chunks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(stream: &'static str, text: &str) -> Chunk {
+        Chunk { stream, text: text.to_owned() }
+    }
+
+    #[test]
+    fn the_first_line_goes_at_once_and_the_next_ones_together() {
+        let (mut printed, start) = (Printed::default(), Instant::now());
+        assert_eq!(printed.add("stdout", "a\n", start), [chunk("stdout", "a\n")]);
+        assert_eq!(printed.add("stdout", "b\n", start), []);
+        assert_eq!(printed.add("stdout", "c\n", start), []);
+        assert_eq!(printed.due(), Some(start + GATHERING));
+        assert_eq!(printed.add("stderr", "!\n", start), [chunk("stdout", "b\nc\n")]);
+        assert_eq!(printed.close(start), [chunk("stderr", "!\n")]);
+    }
+
+    #[test]
+    fn a_flood_is_cut_and_ends_with_its_last_lines() {
+        let (mut printed, now) = (Printed::default(), Instant::now());
+        let mut sent = String::new();
+        for number in 0..1_000_000 {
+            printed.add("stdout", &format!("line {number}\n"), now).into_iter().for_each(|chunk| sent += &chunk.text);
+            assert!(printed.tail_size <= TAIL + 20);
+        }
+        printed.close(now).into_iter().for_each(|chunk| sent += &chunk.text);
+        assert!(sent.len() < SHOWN + TAIL + 200, "{}", sent.len());
+        assert!(sent.starts_with("line 0\nline 1\n") && sent.ends_with("line 999998\nline 999999\n"));
+        assert_eq!(sent.matches('[').count(), 2);
+        // Nothing is told twice, and nothing is lost without a word.
+        assert!(sent.contains("MB left out]\nline 99"));
+    }
+}

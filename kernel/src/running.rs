@@ -1,0 +1,116 @@
+//! The request that is running: what it shows, and how it ends.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use ddpm_live::Bundle;
+
+use crate::printed::Printed;
+use crate::wire::Wire;
+
+/// evcxr says that a cell is done a moment before it passes on the cell's last lines. They are waited for this long,
+/// and longer only while they come.
+const LAST_LINES: Duration = Duration::from_millis(3);
+const LAST_LINES_AT_MOST: Duration = Duration::from_secs(2);
+
+/// A display is updated at most this often.
+const UPDATES: Duration = Duration::from_millis(80);
+
+pub struct Running {
+    pub request: Wire,
+    /// The number that the cell has in the notebook.
+    pub count: u32,
+    pub printed: Printed,
+    pub displays: HashMap<String, Display>,
+    /// When the reader first asked it to stop.
+    pub interrupted: Option<Instant>,
+    /// Why its process was ended, once it was.
+    pub ended_because: Option<&'static str>,
+    /// Its compilation was interrupted.
+    pub build_stopped: bool,
+    /// The reader knows that the step under way is waited for.
+    pub told_of_the_wait: bool,
+    pub replied: bool,
+    idle: Option<Idle>,
+}
+
+/// evcxr's word that all is done, held back for the last lines.
+struct Idle {
+    message: Wire,
+    since: Instant,
+    last_line: Instant,
+}
+
+pub enum Display {
+    /// Until its marker comes by.
+    Waiting(Bundle),
+    /// Everything before is to go when the marker comes by.
+    Clearing { wait: bool },
+    /// It is there; perhaps with an update that is not due yet.
+    Shown { last: Instant, update: Option<Bundle> },
+}
+
+impl Running {
+    pub fn new(request: Wire, count: u32) -> Self {
+        Self {
+            request,
+            count,
+            printed: Printed::default(),
+            displays: HashMap::new(),
+            interrupted: None,
+            ended_because: None,
+            build_stopped: false,
+            told_of_the_wait: false,
+            replied: false,
+            idle: None,
+        }
+    }
+
+    pub fn idle(&mut self, message: Wire) {
+        let now = Instant::now();
+        self.idle = Some(Idle { message, since: now, last_line: now });
+    }
+
+    pub fn heard_a_line(&mut self) {
+        if let Some(idle) = &mut self.idle {
+            idle.last_line = Instant::now();
+        }
+    }
+
+    /// The message that ends the request, when it may go out.
+    pub fn end(&self, now: Instant) -> Option<&Wire> {
+        let idle = self.idle.as_ref()?;
+        (self.replied && now >= idle.due()).then_some(&idle.message)
+    }
+
+    /// Updates that may be shown now, each under its id.
+    pub fn due_updates(&mut self, now: Instant, all: bool) -> Vec<(String, Bundle)> {
+        let mut due = Vec::new();
+        for (id, display) in &mut self.displays {
+            if let Display::Shown { last, update } = display
+                && (all || now >= *last + UPDATES)
+                && let Some(data) = update.take()
+            {
+                *last = now;
+                due.push((id.clone(), data));
+            }
+        }
+        due
+    }
+
+    /// When something is to be done next.
+    pub fn deadline(&self) -> Option<Instant> {
+        let updates = self.displays.values().filter_map(|display| match display {
+            Display::Shown { last, update: Some(_) } => Some(*last + UPDATES),
+            _ => None,
+        });
+        let end = self.idle.as_ref().filter(|_| self.replied).map(Idle::due);
+        updates.chain(self.printed.due()).chain(end).min()
+    }
+}
+
+impl Idle {
+    fn due(&self) -> Instant {
+        (self.last_line + LAST_LINES).min(self.since + LAST_LINES_AT_MOST)
+    }
+}

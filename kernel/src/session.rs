@@ -1,0 +1,200 @@
+//! What a session has of its own on the disk: a copy of the warm work folder, and a private folder for sockets. Both go
+//! with it; what a crashed session left goes at the next start.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::build_copy::copy_of_build;
+
+/// Where one session's things lie.
+pub struct Session {
+    /// Socket, connection file of evcxr, flag of an interrupt. Only this user can look into it.
+    pub private: PathBuf,
+    /// Where cells are built.
+    pub work: PathBuf,
+    folders: Vec<PathBuf>,
+    /// Where `work` is to be copied from; nothing to copy where the user named a folder.
+    copy_of: Option<PathBuf>,
+    note: PathBuf,
+    /// Locked while the session lives.
+    _lock: File,
+}
+
+impl Session {
+    /// A new session in `sessions`, whose work folder is `given`, or is to become a copy of `warm`.
+    pub fn open(sessions: &Path, warm: &Path, given: Option<PathBuf>) -> Result<Self> {
+        fs::create_dir_all(sessions).with_context(|| format!("cannot make {}", sessions.display()))?;
+        let private =
+            TempDir::with_prefix(PRIVATE_PREFIX).context("cannot make a folder for the kernel's sockets")?.keep();
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let own = sessions.join(&id);
+        let mut folders = vec![private.clone()];
+        let (work, copy_of) = match given {
+            Some(work) => (work, None),
+            None => {
+                folders.push(own.clone());
+                (own, Some(warm.to_owned()))
+            }
+        };
+        // Locked before it has its name: whoever finds it unlocked may take it for that of a crashed session.
+        let note = sessions.join(format!("{id}.lock"));
+        let unnamed = sessions.join(format!("{id}.new"));
+        let mut lock = File::create(&unnamed).with_context(|| format!("cannot write to {}", sessions.display()))?;
+        lock.lock()?;
+        lock.write_all(private.as_os_str().as_encoded_bytes())?;
+        fs::rename(&unnamed, &note)?;
+        Ok(Self { private, work, folders, copy_of, note, _lock: lock })
+    }
+
+    /// What brings the work folder to its place; it may take a second, or longer while the set-up writes the warm one.
+    pub fn filling(&self) -> impl FnOnce() -> Result<()> + Send + 'static {
+        let (work, copy_of) = (self.work.clone(), self.copy_of.clone());
+        move || {
+            let Some(warm) = copy_of else { return Ok(()) };
+            fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
+            if !warm.is_dir() {
+                // The first cell then compiles everything: slow, and right.
+                return Ok(());
+            }
+            let guard = File::options().append(true).create(true).open(warm.with_extension("lock"));
+            let _guard =
+                guard.and_then(|file| file.lock_shared().map(|()| file)).context("cannot lock the work folder")?;
+            copy_of_build(&warm, &work).with_context(|| format!("cannot copy {} to {}", warm.display(), work.display()))
+        }
+    }
+
+    /// All that is to go at the end.
+    pub fn all_paths(&self) -> Vec<PathBuf> {
+        self.folders.iter().chain([&self.note]).cloned().collect()
+    }
+
+    pub fn remove(&self) {
+        for folder in &self.folders {
+            let _ = fs::remove_dir_all(folder);
+        }
+        let _ = fs::remove_file(&self.note);
+    }
+}
+
+const PRIVATE_PREFIX: &str = "ddpm-kernel-";
+
+/// The sessions that are there, and the room that they take.
+#[derive(Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    pub running: usize,
+    pub crashed: usize,
+    pub bytes: u64,
+}
+
+pub fn summary(sessions: &Path) -> Summary {
+    let mut summary = Summary { bytes: room(sessions), ..Summary::default() };
+    for note in notes(sessions) {
+        match abandoned(&note) {
+            Some(_) => summary.crashed += 1,
+            None => summary.running += 1,
+        }
+    }
+    summary
+}
+
+/// Removes what sessions left that did not end in good order: their lock went with them.
+pub fn remove_crashed(sessions: &Path) {
+    for note in notes(sessions) {
+        let Some(mut file) = abandoned(&note) else { continue };
+        let mut private = String::new();
+        let named = file.read_to_string(&mut private).is_ok() && is_private_folder(Path::new(&private));
+        if named {
+            let _ = fs::remove_dir_all(&private);
+        }
+        let _ = fs::remove_dir_all(note.with_extension(""));
+        let _ = fs::remove_file(&note);
+    }
+}
+
+/// A note may be a stranger's text: only what this program makes is removed.
+fn is_private_folder(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    path.is_absolute() && name.is_some_and(|name| name.starts_with(PRIVATE_PREFIX))
+}
+
+fn notes(sessions: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(sessions).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.extension().is_some_and(|extension| extension == "lock")).collect()
+}
+
+/// The session's note, locked, if nobody else holds it.
+fn abandoned(note: &Path) -> Option<File> {
+    let file = File::open(note).ok()?;
+    file.try_lock().is_ok().then_some(file)
+}
+
+fn room(path: &Path) -> u64 {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => 0,
+        Ok(metadata) if metadata.is_dir() => {
+            fs::read_dir(path).into_iter().flatten().flatten().map(|entry| room(&entry.path())).sum()
+        }
+        other => other.map_or(0, |metadata| metadata.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_a_copy_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sessions, warm) = (folder.path().join("sessions"), folder.path().join("work"));
+        fs::create_dir(&warm).unwrap();
+        fs::write(warm.join("built"), "x").unwrap();
+        let session = Session::open(&sessions, &warm, None).unwrap();
+        session.filling()().unwrap();
+        let modified = |folder: &Path| fs::metadata(folder.join("built")).unwrap().modified().unwrap();
+        assert_eq!(modified(&session.work), modified(&warm));
+        assert_eq!(summary(&sessions).running, 1);
+        session.remove();
+        assert_eq!((fs::read_dir(&sessions).unwrap().count(), session.private.exists()), (0, false));
+    }
+
+    #[test]
+    fn only_crashed_sessions_are_removed_by_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let warm = folder.path().join("work");
+        let open = || Session::open(folder.path(), &warm, None).unwrap();
+        let (running, crashed) = (open(), open());
+        crashed.filling()().unwrap();
+        let (work, private) = (crashed.work.clone(), crashed.private.clone());
+        drop(crashed);
+        assert_eq!((summary(folder.path()).running, summary(folder.path()).crashed), (1, 1));
+        remove_crashed(folder.path());
+        assert_eq!((work.exists(), private.exists(), running.private.exists()), (false, false, true));
+        running.remove();
+    }
+
+    #[test]
+    fn a_note_cannot_have_any_folder_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let precious = folder.path().join("precious");
+        fs::create_dir(&precious).unwrap();
+        fs::write(folder.path().join("1.lock"), precious.to_str().unwrap()).unwrap();
+        remove_crashed(folder.path());
+        assert!(precious.exists());
+        assert_eq!(summary(folder.path()), Summary { running: 0, crashed: 0, bytes: 0 });
+    }
+
+    #[test]
+    fn a_folder_that_the_user_names_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let given = folder.path().join("given");
+        fs::create_dir(&given).unwrap();
+        let session = Session::open(&folder.path().join("s"), Path::new("/nowhere"), Some(given.clone())).unwrap();
+        session.filling()().unwrap();
+        session.remove();
+        assert!(given.exists());
+    }
+}

@@ -1,0 +1,153 @@
+//! The notebook kernel's front `ddpm_kernel`: what Jupyter starts, built from this checkout.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Log;
+use crate::cargo;
+use crate::hash::Fingerprint;
+use crate::process::{answer_of, output_of};
+use crate::project::Project;
+use crate::stamp;
+
+const NAME: &str = "ddpm_kernel";
+
+/// What the program in place was built from.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stamp {
+    rust: String,
+    sources: String,
+}
+
+/// What the sessions of notebooks take on the disk.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct Sessions {
+    pub running: usize,
+    pub crashed: usize,
+    pub bytes: u64,
+}
+
+pub fn program(project: &Project) -> PathBuf {
+    project.evcxr().join("bin").join(NAME)
+}
+
+/// Where each session has a copy of the work folder while it runs.
+pub fn sessions_folder(project: &Project) -> PathBuf {
+    project.evcxr().join("sessions")
+}
+
+fn stamp_path(project: &Project) -> PathBuf {
+    program(project).with_extension("json")
+}
+
+pub fn is_current(project: &Project) -> Result<bool> {
+    Ok(program(project).is_file() && stamp::load(&stamp_path(project)) == Some(current(project)?))
+}
+
+pub fn make(project: &Project, log: &mut Log) -> Result<()> {
+    if is_current(project)? {
+        return Ok(());
+    }
+    let wanted = current(project)?;
+    let usually = match program(project).is_file() {
+        true => "5 to 30 s: its source has changed",
+        false => "1 to 2 minutes the first time: it is compiled",
+    };
+    log.step("notebook kernel's front", usually, |step| {
+        let built = cargo::build(project, NAME, ["--bin", NAME], |line| step.say(line))?;
+        put_in_place(&built, &program(project))?;
+        stamp::save(&stamp_path(project), &wanted)?;
+        Ok(((), project.shown(&program(project))))
+    })
+}
+
+/// Asks the program in place. None where it does not answer.
+pub fn sessions(project: &Project) -> Option<Sessions> {
+    let mut command = Command::new(program(project));
+    let (ended_well, answer) = answer_of(command.args(["sessions", "--sessions"]).arg(sessions_folder(project)))?;
+    serde_json::from_str(&answer).ok().filter(|_| ended_well)
+}
+
+impl Sessions {
+    pub fn told(&self) -> String {
+        let crashed = match self.crashed {
+            0 => String::new(),
+            n => format!(", {n} of crashed sessions, to be removed at the next start of a kernel"),
+        };
+        format!("{} running{crashed}; each has a copy of the work folder until it ends", self.running)
+    }
+}
+
+fn current(project: &Project) -> Result<Stamp> {
+    let mut sources = Fingerprint::new();
+    for file in ["Cargo.toml", "Cargo.lock", "kernel/Cargo.toml", "live/Cargo.toml"] {
+        sources.add_file(&project.root, Path::new(file))?;
+    }
+    for folder in ["kernel/src", "live/src"] {
+        sources.add_folder(&project.root, Path::new(folder))?;
+    }
+    Ok(Stamp { rust: output_of(Command::new("rustc").arg("-V")).unwrap_or_default(), sources: sources.hex() })
+}
+
+/// A kernel that runs keeps the old program: the file is replaced, not written to.
+fn put_in_place(built: &Path, program: &Path) -> Result<()> {
+    let folder = program.parent().context("a program needs a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let beside = folder.join(format!(".{NAME}.{}.part", std::process::id()));
+    let placed = fs::copy(built, &beside)
+        .and_then(|_| File::open(&beside)?.sync_all())
+        .and_then(|()| fs::rename(&beside, program));
+    if placed.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    placed.with_context(|| format!("cannot write {}", program.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_the_front_or_of_its_protocol_makes_it_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project { root: folder.path().into() };
+        let write =
+            |path: &str, text: &str| stamp::write_atomically(&project.root.join(path), text.as_bytes()).unwrap();
+        write("live/src/lib.rs", "a");
+        let first = current(&project).unwrap();
+        stamp::save(&stamp_path(&project), &first).unwrap();
+        assert!(!is_current(&project).unwrap(), "there is a stamp, but no program");
+        write(".evcxr/bin/ddpm_kernel", "");
+        assert!(is_current(&project).unwrap());
+        write("kernel/tests/a.py", "tests are not in the program");
+        assert!(is_current(&project).unwrap());
+        write("live/src/lib.rs", "b");
+        assert!(!is_current(&project).unwrap());
+    }
+
+    #[test]
+    fn a_running_program_is_replaced_and_not_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (built, program) = (folder.path().join("built"), folder.path().join("bin/front"));
+        fs::write(&built, "1").unwrap();
+        put_in_place(&built, &program).unwrap();
+        let mut running = File::open(&program).unwrap();
+        fs::write(&built, "2").unwrap();
+        put_in_place(&built, &program).unwrap();
+        let old = std::io::read_to_string(&mut running).unwrap();
+        assert_eq!((old.as_str(), fs::read_to_string(&program).unwrap().as_str()), ("1", "2"));
+        assert_eq!(fs::read_dir(folder.path().join("bin")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_sessions_take_is_told() {
+        let sessions: Sessions = serde_json::from_str(r#"{"running": 1, "crashed": 0, "bytes": 300000000}"#).unwrap();
+        assert_eq!(sessions.told(), "1 running; each has a copy of the work folder until it ends");
+        assert!(Sessions { crashed: 2, ..sessions }.told().contains("2 of crashed sessions"));
+    }
+}
