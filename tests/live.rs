@@ -103,6 +103,33 @@ fn an_interrupted_loop_over_epochs_goes_on_with_its_state() {
     assert!(remains[1].contains(": epoch 120/120, loss "), "{remains:?}");
 }
 
+#[test]
+fn samples_of_a_checkpoint_that_were_interrupted_are_drawn_when_it_goes_on() {
+    let name = "samples_of_a_checkpoint_that_were_interrupted_are_drawn_when_it_goes_on";
+    let seen = behind_front(name, interrupt_after(150), || {
+        let _generator = libtorch();
+        let folder = tempfile::tempdir().unwrap();
+        let base = base(folder.path(), 50);
+        let inference_type = InferType::Plot;
+        let training =
+            TrainingConfig { timesteps: 1000, epochs: 2, sample_amount: 3000, inference_type, ..quick_training() };
+        let manager = ModelManager::new(&base, "m", small_network(), &training).unwrap();
+        let model = manager.get_model().unwrap();
+        let (loader, constants) =
+            (get_dataloader(&base, &training).unwrap(), ConstantsManager::new(&base, &training).unwrap());
+        let run = || train(&manager, &model, &loader, &constants, &mut show_progress()).unwrap();
+        let logs = || fs::read_dir(manager.folder().join("inference_logs")).unwrap().count();
+        let state = run();
+        println!("{} {} {}", state.is_stopped(), state.epoch(), logs());
+        next_cell();
+        let state = run();
+        println!("{} {} {}", state.is_stopped(), state.epoch(), logs());
+    });
+    let remains = seen.remains();
+    assert!(remains[0].contains("stopped by you at epoch 1 of 2, step 1 of 1, loss "), "{remains:?}");
+    assert_eq!((&*remains[1], &*remains[3]), ("true 1 0", "false 2 2"), "{remains:?}");
+}
+
 /// A network that takes its time.
 fn slow_network(shape: &[i64], ms: u64) -> ClosedForm {
     ClosedForm::new(shape, move |x, _| {
