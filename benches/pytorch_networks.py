@@ -1,4 +1,7 @@
-"""The networks of `cargo xtask bench` in PyTorch: those of src/networks, layer for layer."""
+"""The networks of `cargo xtask bench` in PyTorch: those of src/networks, layer for layer.
+
+tests/fixtures/make_original.py has the same U-Net with the attention layer of the original tutorial.
+"""
 
 import math
 
@@ -65,6 +68,8 @@ class Attention(nn.Module):
 
 
 class Residual(nn.Module):
+    """`attention`: the layer behind it, made from a number of channels; or none."""
+
     def __init__(self, inputs, outputs, time, attention, dropout):
         super().__init__()
         self.normlize_1 = nn.GroupNorm(8, inputs)
@@ -74,7 +79,7 @@ class Residual(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
         self.conv_2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.match_input = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
-        self.attention = Attention(outputs) if attention else nn.Identity()
+        self.attention = attention(outputs) if attention else nn.Identity()
 
     def forward(self, x, time):
         h = self.conv_1(F.silu(self.normlize_1(x)))
@@ -104,32 +109,43 @@ class Upsample(nn.Module):
 class Unet(nn.Module):
     sample_shape = (3, 32, 32)
 
-    def __init__(self, base, multipliers=(1, 2, 4, 4), attention=(False, True, True, False), blocks=2, dropout=0.1):
+    def __init__(
+        self,
+        base,
+        multipliers=(1, 2, 4, 4),
+        attention=(False, True, True, False),
+        blocks=2,
+        dropout=0.1,
+        channels=3,
+        time_multiplier=2,
+        attention_layer=Attention,
+    ):
         super().__init__()
-        time, width, skips, encoder, decoder = 2 * base, base, [base], [], []
-        levels = [(base * multiplier, attends) for multiplier, attends in zip(multipliers, attention)]
+        time, width, skips, encoder, decoder = time_multiplier * base, base, [base], [], []
+        layers = [attention_layer if attends else None for attends in attention]
+        levels = list(zip([base * multiplier for multiplier in multipliers], layers))
         self.time_embeddings = TimeEmbeddings(base, time)
-        self.first = nn.Conv2d(3, base, 3, padding=1)
-        for i, (channels, attends) in enumerate(levels):
+        self.first = nn.Conv2d(channels, base, 3, padding=1)
+        for i, (outputs, layer) in enumerate(levels):
             for _ in range(blocks):
-                encoder.append(Residual(width, channels, time, attends, dropout))
-                width = channels
+                encoder.append(Residual(width, outputs, time, layer, dropout))
+                width = outputs
                 skips.append(width)
             if i < len(levels) - 1:
                 encoder.append(Downsample(width))
                 skips.append(width)
         self.encoder_blocks = nn.ModuleList(encoder)
         self.bottleneck_blocks = nn.ModuleList(
-            [Residual(width, width, time, attends, dropout) for attends in (True, False)]
+            [Residual(width, width, time, layer, dropout) for layer in (attention_layer, None)]
         )
-        for i, (channels, attends) in reversed(list(enumerate(levels))):
+        for i, (outputs, layer) in reversed(list(enumerate(levels))):
             for _ in range(blocks + 1):
-                decoder.append(Residual(width + skips.pop(), channels, time, attends, dropout))
-                width = channels
+                decoder.append(Residual(width + skips.pop(), outputs, time, layer, dropout))
+                width = outputs
             if i > 0:
                 decoder.append(Upsample(width))
         self.decoder_blocks = nn.ModuleList(decoder)
-        self.final = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, 3, 3, padding=1))
+        self.final = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, channels, 3, padding=1))
 
     def forward(self, x_t, t):
         # Every block starts with the SiLU of the time: it is taken once.

@@ -1,9 +1,17 @@
-//! Images between libtorch and ndarray: `[-1, 1]` becomes bytes to look at.
+//! Images as bytes, which are kept and looked at, and as numbers in `[-1, 1]`, which a network sees.
 
 use ndarray::Array4;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
+
+/// Bytes become f32: 0 is -1, 255 is 1. What is f32 already stays as it is.
+pub(crate) fn to_unit_range(data: &Tensor) -> Tensor {
+    match data.kind() {
+        Kind::Uint8 => data.to_kind(Kind::Float) / 127.5 - 1.0,
+        _ => data.shallow_clone(),
+    }
+}
 
 /// Images in about `[-1, 1]` as bytes: `clamp((x + 1) * 127.5, 0, 255)`, rounded; what is no number is black.
 ///

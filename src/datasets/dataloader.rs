@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor};
 use crate::config::{BaseConfig, TrainingConfig};
 use crate::datasets::LabelledImages;
 use crate::error::{Error, Result};
+use crate::pixels::to_unit_range;
 use crate::points::to_tensor;
 use crate::random::{self, Stream};
 
@@ -212,14 +213,6 @@ impl DataLoader {
         let mut rng = random::generator(random::derive(self.seed, Stream::Flips, epoch as u64));
         let coins: Vec<bool> = (0..self.samples()).map(|_| rng.random()).collect();
         Tensor::from_slice(&coins).view([-1, 1, 1, 1]).to_device(self.device())
-    }
-}
-
-/// Bytes become f32: 0 is -1, 255 is 1. What is f32 already stays as it is.
-pub(crate) fn to_unit_range(data: &Tensor) -> Tensor {
-    match data.kind() {
-        Kind::Uint8 => data.to_kind(Kind::Float) / 127.5 - 1.0,
-        _ => data.shallow_clone(),
     }
 }
 

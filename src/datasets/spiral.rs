@@ -42,6 +42,6 @@ impl PointSet for Spiral {
     }
 
     fn curve(&self, n: usize) -> Option<Vec<[f64; 2]>> {
-        Some((0..n).map(|i| self.at(i as f64 / (n - 1) as f64)).collect())
+        Some((0..n).map(|i| self.at(i as f64 / (n.max(2) - 1) as f64)).collect())
     }
 }

@@ -31,6 +31,6 @@ impl PointSet for SwissRoll {
     }
 
     fn curve(&self, n: usize) -> Option<Vec<[f64; 2]>> {
-        Some((0..n).map(|i| roll(i as f64 / (n - 1) as f64)).collect())
+        Some((0..n).map(|i| roll(i as f64 / (n.max(2) - 1) as f64)).collect())
     }
 }

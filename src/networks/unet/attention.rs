@@ -32,10 +32,7 @@ impl Attention {
 
     /// `[N, C, H, W]` to the same.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let [q, k, v] = self.queries_keys_values(x).map(|part| {
-            // A CPU's attention is up to three times slower in bf16, on the way back.
-            if x.device() == Device::Cpu { part.to_kind(Kind::Float) } else { part }
-        });
+        let [q, k, v] = self.queries_keys_values(x);
         let heads = Tensor::scaled_dot_product_attention(&q, &k, &v, None::<&Tensor>, 0.0, false, None::<f64>, false);
         let heads = heads.to_kind(x.kind());
         // [N, heads, H W, d] back to [N, H W, C] and [N, C, H, W]
@@ -56,7 +53,10 @@ impl Attention {
         let pixels = self.group_norm.forward(x).flatten(2, 3).transpose(1, 2);
         let projected = self.in_projection.forward(&pixels);
         let (n, hw, width) = (projected.size()[0], projected.size()[1], projected.size()[2] / 3);
-        [0, 1, 2]
-            .map(|part| projected.narrow(2, part * width, width).view([n, hw, HEADS, width / HEADS]).transpose(1, 2))
+        [0, 1, 2].map(|part| {
+            let heads = projected.narrow(2, part * width, width).view([n, hw, HEADS, width / HEADS]).transpose(1, 2);
+            // A CPU's attention is up to three times slower in bf16, on the way back.
+            if x.device() == Device::Cpu { heads.to_kind(Kind::Float) } else { heads }
+        })
     }
 }

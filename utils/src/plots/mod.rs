@@ -25,6 +25,7 @@ mod curves;
 mod error;
 mod limits;
 mod lines;
+mod packed_png;
 pub(crate) mod panels;
 mod raster;
 mod raster_backend;

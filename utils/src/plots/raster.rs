@@ -2,6 +2,7 @@
 
 use super::color::Rgb;
 use super::error::PlotError;
+use super::packed_png;
 use crate::palette::{MOST_COLORS, Palette};
 
 /// An image of three bytes (red, green, blue) per pixel, row by row from the top.
@@ -66,7 +67,7 @@ impl Raster {
     /// # Errors
     /// [`PlotError::Drawing`] where the encoder refuses.
     pub fn to_png(&self) -> Result<Vec<u8>, PlotError> {
-        self.encode(png::ColorType::Rgb, None, &self.pixels)
+        packed_png::rgb(self.size(), &self.pixels).map_err(failed)
     }
 
     /// The image as a PNG file of at most 256 colours, chosen from its own: a third of the size, and for the few hues
@@ -77,24 +78,11 @@ impl Raster {
     pub fn to_indexed_png(&self) -> Result<Vec<u8>, PlotError> {
         let mut palette = Palette::of(std::slice::from_ref(self), MOST_COLORS);
         let indices = palette.map(self);
-        self.encode(png::ColorType::Indexed, Some(palette.colors()), &indices)
+        packed_png::indexed(self.size(), palette.colors(), &indices).map_err(failed)
     }
 
-    fn encode(&self, color: png::ColorType, palette: Option<Vec<u8>>, data: &[u8]) -> Result<Vec<u8>, PlotError> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
-        encoder.set_color(color);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Balanced);
-        if let Some(palette) = palette {
-            encoder.set_palette(palette);
-            encoder.set_filter(png::Filter::NoFilter);
-        }
-        let failed = |e: png::EncodingError| PlotError::Drawing(e.to_string());
-        let mut writer = encoder.write_header().map_err(failed)?;
-        writer.write_image_data(data).map_err(failed)?;
-        writer.finish().map_err(failed)?;
-        Ok(bytes)
+    fn size(&self) -> (u32, u32) {
+        (self.width as u32, self.height as u32)
     }
 
     /// Colours a pixel; outside the image nothing happens.
@@ -166,6 +154,10 @@ impl Raster {
             }
         }
     }
+}
+
+fn failed(error: png::EncodingError) -> PlotError {
+    PlotError::Drawing(error.to_string())
 }
 
 #[cfg(test)]

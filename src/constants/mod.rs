@@ -1,5 +1,7 @@
 //! `ConstantsManager`: every constant of the diffusion, derived once from `beta_1 … beta_T`.
 
+mod numbers;
+
 use std::ops::Sub;
 
 use serde::{Deserialize, Serialize};
@@ -226,55 +228,6 @@ impl ConstantsManager {
         }
         let got = t.int64_value(&[outside.int64_value(&[0, 0])]).to_string();
         Err(Error::Timestep { expected: format!("1..={}", self.timesteps()), got })
-    }
-
-    /// `beta_t` in f64, for `t` in `1..=T`.
-    ///
-    /// # Panics
-    /// For another `t`, as all functions here that take `t` as a plain number.
-    pub fn beta(&self, t: usize) -> f64 {
-        self.betas[self.row(t)]
-    }
-
-    /// `alpha_bar_t` in f64, for `t` in `0..=T`; `alpha_bar_0` is 1.
-    pub fn alpha_cumulative(&self, t: usize) -> f64 {
-        if t == 0 { 1.0 } else { self.alpha_bars[self.row(t)] }
-    }
-
-    /// `sigma_t` in f64: the standard deviation of the noise that the reverse step from `x_t` to `x_{t-1}` adds. It is 0
-    /// at `t = 1`: Algorithm 2, line 3.
-    pub fn sigma(&self, t: usize) -> f64 {
-        if t == 1 {
-            return 0.0;
-        }
-        match self.variance {
-            ReverseVariance::Beta => self.beta(t).sqrt(),
-            ReverseVariance::Posterior => {
-                posterior_variance(self.beta(t), self.alpha_cumulative(t - 1), self.alpha_cumulative(t)).sqrt()
-            }
-        }
-    }
-
-    fn row(&self, t: usize) -> usize {
-        assert!((1..=self.timesteps()).contains(&t), "timestep t: expected 1..={}, got {t}", self.timesteps());
-        index(t as i64) as usize
-    }
-
-    /// The signal-to-noise ratio `alpha_bar_t / (1 - alpha_bar_t)`, for `t` in `1..=T`. Kingma et al. 2021, section 3.1.
-    pub fn signal_to_noise(&self, t: usize) -> f64 {
-        self.alpha_cumulative(t) / (1.0 - self.alpha_cumulative(t))
-    }
-
-    /// A sentence where `x_T` is not noise yet: the sampler starts from pure noise, which the network then never saw.
-    pub fn warning(&self) -> Option<String> {
-        let snr = self.signal_to_noise(self.timesteps());
-        (snr > 0.01).then(|| {
-            format!(
-                "the schedule ends with a signal-to-noise ratio of {snr:.2}: x_T still holds {:.0} % of x_0, but sampling \
-                 starts from pure noise. Use more timesteps or larger betas",
-                100.0 * self.alpha_cumulative(self.timesteps()).sqrt()
-            )
-        })
     }
 }
 
