@@ -22,6 +22,8 @@ fn is_said_by_cargo(name: &str) -> bool {
 
 pub fn prepare(command: &mut Command, session: &Session) {
     command.env("EVCXR_TMPDIR", &session.work).env(FOLDER, &session.private);
+    // A process that is killed leaves its temporary files behind: here they go with the session.
+    command.env("TMPDIR", session.temporary());
     let said = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| is_said_by_cargo(name));
     for name in said.chain(OF_AN_OUTER_BUILD.map(str::to_owned)) {
         command.env_remove(name);

@@ -149,14 +149,17 @@ impl Front {
         }
         match message.header.msg_type.as_str() {
             "error" => preparation.errors.push(error_text(&message.content())),
-            "execute_reply" if message.content()["status"] == "error" => {
-                // The crate does not compile: cells can be run all the same, and will say so themselves.
-                let errors = std::mem::take(&mut preparation.errors).join("\n");
-                log!("the crate could not be loaded: {errors}");
-                self.remark = Some(format!("The crate could not be compiled before the first cell:\n{errors}\n"));
-                self.preparation.steps.clear();
+            // Nothing comes after it; the reply, on another channel, may come before the errors.
+            "status" if message.content()["execution_state"] == "idle" => {
+                if !preparation.errors.is_empty() {
+                    // The crate does not compile: cells can be run all the same, and will say so themselves.
+                    let errors = std::mem::take(&mut preparation.errors).join("\n");
+                    log!("the crate could not be loaded: {errors}");
+                    self.remark = Some(format!("The crate could not be compiled before the first cell:\n{errors}\n"));
+                    self.preparation.steps.clear();
+                }
+                self.next_preparation().await;
             }
-            "status" if message.content()["execution_state"] == "idle" => self.next_preparation().await,
             _ => {}
         }
     }

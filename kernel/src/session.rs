@@ -32,6 +32,7 @@ impl Session {
             TempDir::with_prefix(PRIVATE_PREFIX).context("cannot make a folder for the kernel's sockets")?.keep();
         let id = uuid::Uuid::new_v4().simple().to_string();
         let own = sessions.join(&id);
+        fs::create_dir(private.join(TEMPORARY)).context("cannot make a folder for temporary files")?;
         let mut folders = vec![private.clone()];
         let (work, copy_of) = match given {
             Some(work) => (work, None),
@@ -48,6 +49,11 @@ impl Session {
         lock.write_all(private.as_os_str().as_encoded_bytes())?;
         fs::rename(&unnamed, &note)?;
         Ok(Self { private, work, folders, copy_of, note, _lock: lock })
+    }
+
+    /// Where evcxr and the cells have their temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.private.join(TEMPORARY)
     }
 
     /// What brings the work folder to its place; it may take a second, or longer while the set-up writes the warm one.
@@ -81,6 +87,7 @@ impl Session {
 }
 
 const PRIVATE_PREFIX: &str = "ddpm-kernel-";
+const TEMPORARY: &str = "tmp";
 
 /// The sessions that are there, and the room that they take.
 #[derive(Debug, Default, PartialEq, Eq, serde::Serialize)]

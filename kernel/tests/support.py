@@ -6,6 +6,7 @@ folder and for its sockets, and a mark in its environment by which its processes
 
 import atexit
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -61,15 +62,24 @@ class Suite:
             session.run("println!(\"warm\");")
 
 
-_suite = None
-
-
+@functools.cache
 def suite():
     """The one of this process; made when it is first needed, removed at the end."""
-    global _suite
-    if _suite is None:
-        _suite = Suite()
-    return _suite
+    return Suite()
+
+
+@functools.cache
+def _kernel():
+    kernel = Session(suite())
+    atexit.register(kernel.end)
+    kernel.start()
+    return kernel
+
+
+def kernel():
+    """The session for all tests that leave a kernel as they found it, with the probe's names brought in."""
+    _kernel().finish(_kernel().execute(PRELUDE))
+    return _kernel()
 
 
 def dependency(crate=PROBE):
@@ -117,11 +127,12 @@ class Done:
 class Session:
     """A running kernel with a client."""
 
-    def __init__(self, of, crate=PROBE, transport="tcp", signed=True, env=None, argv=None):
+    def __init__(self, of, crate=PROBE, transport="tcp", signed=True, env=None, argv=None, beside=None):
+        """`beside` names a session with which this one has the folder of sessions in common."""
         self.crate = crate if argv is None else None
         self.name = uuid.uuid4().hex[:8]
         self.home = of.home / self.name
-        self.sessions, self.temporary = self.home / "s", self.home / "t"
+        self.sessions, self.temporary = (beside or self).home / "s", self.home / "t"
         self.temporary.mkdir(parents=True)
         if argv is None:
             argv = [FRONT, "run", "--connection-file", "{connection_file}", "--evcxr", EVCXR]
@@ -145,7 +156,7 @@ class Session:
         if not signed:
             self.manager.session.key = b""
         self.log_path = self.home / "log"
-        self.client = None
+        self.client = self.log_file = None
         self.messages, self.replies = {}, {}
 
     def manager_options(self):
@@ -154,8 +165,8 @@ class Session:
     def start(self):
         """Returns the seconds until kernel_info was answered."""
         started = time.monotonic()
-        with open(self.log_path, "ab") as log:
-            self.manager.start_kernel(stderr=log, stdout=log)
+        self.log_file = open(self.log_path, "ab")
+        self.manager.start_kernel(stderr=self.log_file, stdout=self.log_file)
         self.connect()
         self.reply_to(self.send("kernel_info_request", {}))
         return time.monotonic() - started
@@ -189,6 +200,8 @@ class Session:
                 process.kill()
         with contextlib.suppress(Exception):
             self.manager.cleanup_resources()
+        if self.log_file:
+            self.log_file.close()
 
     # Requests.
 

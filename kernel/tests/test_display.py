@@ -1,17 +1,18 @@
 """What a running cell shows appears while it runs, under its request, in order with what it prints."""
 
+import subprocess
 import unittest
 
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from support import PRELUDE, Session, suite
+from support import PRELUDE, Session, kernel, suite
 
 
 class Display(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.kernel = cls.enterClassContext(Session(suite()))
+        cls.kernel = kernel()
 
     def test_displays_updates_and_clearing_are_in_order_with_printed_lines(self):
         done = self.kernel.run("""
@@ -39,14 +40,16 @@ class Display(unittest.TestCase):
         self.assertEqual(done.shown(), ["print old", "clear, wait", "print new", "clear"])
 
     def test_a_display_is_there_while_the_cell_runs_and_belongs_to_its_request(self):
-        flag = self.kernel.flag()
+        first, flag = self.kernel.flag(), self.kernel.flag()
         request = self.kernel.execute(f"""
             let mut live: Front = Front::connect().unwrap();
             let id: String = live.display(text("at once")).unwrap();
+            wait_for("{first}");
             live.update(&id, text("and then")).unwrap();
             wait_for("{flag}");
         """)
         self.kernel.until(request, "display_data", "at once")
+        first.touch()
         self.kernel.until(request, "update_display_data", "and then")
         self.assertFalse(self.kernel.is_idle(request))
         flag.touch()
@@ -140,8 +143,8 @@ class Display(unittest.TestCase):
 
 class Saved(unittest.TestCase):
     def test_a_saved_notebook_has_the_final_state_alone(self):
-        kernel = Session(suite())
-        self.addCleanup(kernel.end)
+        session = Session(suite())
+        self.addCleanup(session.end)
         cells = [
             PRELUDE,
             "let mut live: Front = Front::connect().unwrap();\nlet id: String = live.display(text(\"0 %\")).unwrap();\n"
@@ -150,12 +153,15 @@ class Saved(unittest.TestCase):
             "live.clear(false).unwrap();\nlive.display(text(\"curve\")).unwrap();",
         ]
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        manager = AsyncKernelManager(**kernel.manager_options())
-        NotebookClient(notebook, km=manager, timeout=60).execute(cwd=str(kernel.home))
+        manager = AsyncKernelManager(**session.manager_options())
+        client = NotebookClient(notebook, km=manager, timeout=60)
+        # The kernel is ended as nbclient ends one that it started itself.
+        client.owns_km = True
+        client.execute(stderr=subprocess.DEVNULL)
         self.assertEqual(self.outputs(notebook.cells[1]), ["300 steps", "trained"])
         self.assertEqual(self.outputs(notebook.cells[2]), ["curve"])
         self.assertNotIn("prepar", nbformat.writes(notebook).lower())
-        kernel.assert_gone()
+        session.assert_gone()
 
     def outputs(self, cell):
         return [(output.get("text") or output["data"]["text/plain"]).strip() for output in cell.outputs]

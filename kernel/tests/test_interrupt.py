@@ -3,13 +3,13 @@
 import time
 import unittest
 
-from support import Session, suite
+from support import kernel
 
 
 class Interrupt(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.kernel = cls.enterClassContext(Session(suite()))
+        cls.kernel = kernel()
 
     def running(self, code):
         """A cell that has begun what it is interrupted in."""

@@ -8,13 +8,13 @@ import unittest
 
 import psutil
 import zmq
-from support import EVCXR, FRONT, Session, suite, wait_until
+from support import EVCXR, FRONT, Session, kernel, suite, wait_until
 
 
 class Relay(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.kernel = cls.enterClassContext(Session(suite()))
+        cls.kernel = kernel()
 
     def ask(self, kind, content):
         return self.kernel.reply_to(self.kernel.send(kind, content))["content"]
@@ -28,9 +28,9 @@ class Relay(unittest.TestCase):
         self.kernel.run("let relayed_text: String = \"abc\".to_owned();")
         answer = self.ask("complete_request", {"code": "relayed_te", "cursor_pos": 10})
         self.assertIn("relayed_text", json.dumps(answer))
-        answer = self.ask("inspect_request", {"code": "relayed_text", "cursor_pos": 3, "detail_level": 0})
-        self.assertEqual(answer["status"], "ok")
-        self.assertIn("String", json.dumps(answer))
+        answer = self.ask("inspect_request", {"code": "relayed_text.len()", "cursor_pos": 15, "detail_level": 0})
+        self.assertTrue(answer["found"], answer)
+        self.assertIn("text/html", answer["data"])
 
     def test_a_cell_asks_for_input(self):
         code = 'println!("EVCXR_INPUT_REQUEST:Your name?"); let mut line = String::new();\n'
@@ -118,14 +118,14 @@ class Relay(unittest.TestCase):
 
 class Transports(unittest.TestCase):
     def check(self, transport, signed):
-        with Session(suite(), crate=None, transport=transport, signed=signed) as kernel:
-            info = json.loads((kernel.home / "c.json").read_text())
+        with Session(suite(), crate=None, transport=transport, signed=signed) as session:
+            info = json.loads((session.home / "c.json").read_text())
             self.assertEqual((info["transport"], bool(info["key"])), (transport, signed))
-            self.assertIn("forty-two 42", kernel.run('println!("forty-two {}", 6 * 7);').text)
-            self.assertEqual(kernel.interrupt()["content"]["status"], "ok")
-            kernel.manager.shutdown_kernel()
-            kernel.assert_gone()
-            sockets = list(kernel.home.glob("c-ipc*"))
+            self.assertIn("forty-two 42", session.run('println!("forty-two {}", 6 * 7);').text)
+            self.assertEqual(session.interrupt()["content"]["status"], "ok")
+            session.manager.shutdown_kernel()
+            session.assert_gone()
+            sockets = list(session.home.glob("c-ipc*"))
             self.assertEqual(sockets, [], "sockets of the ipc transport stay behind")
 
     def test_tcp_unsigned(self):
@@ -154,9 +154,9 @@ class Speed(unittest.TestCase):
             ):
                 times = {front: [], plain: []}
                 for _ in range(15):
-                    for kernel, list in times.items():
+                    for side, list in times.items():
                         started = time.perf_counter()
-                        kernel.reply_to(kernel.send(kind, content))
+                        side.reply_to(side.send(kind, content))
                         list.append(time.perf_counter() - started)
                 self.compare(kind, times[front], times[plain])
             delays = {front: [], plain: []}
@@ -164,8 +164,8 @@ class Speed(unittest.TestCase):
             code += ".duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64());"
             code += " std::thread::sleep(std::time::Duration::from_millis(12)); }"
             for _ in range(2):
-                for kernel, list in delays.items():
-                    for message in kernel.run(code).of("stream"):
+                for side, list in delays.items():
+                    for message in side.run(code).of("stream"):
                         lines = message["content"]["text"].split()
                         list += [message["received"] - float(line) for line in lines]
             self.compare("a printed line", delays[front], delays[plain])

@@ -1,6 +1,5 @@
 """Each session has its own copy of the warm folder, is prepared while the reader reads, and leaves nothing."""
 
-import asyncio
 import json
 import os
 import shutil
@@ -8,12 +7,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 import unittest
 
-import nbformat
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
 from support import FRONT, PRELUDE, PROBE, Session, dependency, kill, suite, wait_until
 
 
@@ -48,62 +43,43 @@ class Start(unittest.TestCase):
         kernel.run(dependency())
         kernel.run(PRELUDE)
 
-    def test_a_notebook_run_at_once_has_no_trace_of_the_preparation(self):
-        kernel = Session(suite())
-        self.addCleanup(kernel.end)
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('println!("first");')])
-        NotebookClient(notebook, km=AsyncKernelManager(**kernel.manager_options()), timeout=60).execute()
-        outputs = notebook.cells[0].outputs
-        self.assertEqual([output.get("text") for output in outputs], ["first\n"], outputs)
-
     def test_two_sessions_at_once_and_a_restart(self):
-        with Session(suite(), crate=None) as one, Session(suite(), crate=None) as two:
-            # Both in one folder of sessions, as two notebooks of a project are.
+        with Session(suite(), crate=None) as one, Session(suite(), crate=None, beside=one) as two:
             first = one.execute("let who: &str = \"one\"; println!(\"{who}\");")
             second = two.execute("let who: &str = \"two\"; println!(\"{who}\");")
             self.assertIn("one", one.finish(first).text)
             self.assertIn("two", two.finish(second).text)
             one.manager.restart_kernel()
-            one.client.stop_channels()
-            one.connect()
             one.reply_to(one.send("kernel_info_request", {}))
             self.assertIn("who", one.fail('println!("{who}");').error)
             self.assertIn("again", one.run('println!("again");').text)
-            self.assertEqual(len([path for path in one.sessions.iterdir() if path.is_dir()]), 1)
+            self.assertEqual(len([path for path in one.sessions.iterdir() if path.is_dir()]), 2)
             self.assertEqual(len(list(one.temporary.glob("ddpm-kernel-*"))), 1)
             self.assertIn("still two", two.run('println!("still {who}");').text)
             two.manager.shutdown_kernel()
-            two.assert_gone()
         one.assert_gone()
+        self.assertEqual(two.leftovers(), [])
 
-    def test_what_does_not_compile_is_told_in_the_notebook(self):
+    def test_what_does_not_compile_is_built_in_view_and_told_in_the_notebook(self):
         broken = suite().home / "broken/livecell_probe"
         shutil.copytree(PROBE, broken)
         (broken / "Cargo.toml").write_text((PROBE / "Cargo.toml").read_text().replace("../../../..", str(PROBE.parents[3])))
         source = broken / "src/lib.rs"
         whole = source.read_text()
         source.write_text(whole + "\npub fn broken() -> u32 { \"not a number\" }\n")
-        with Session(suite(), crate=broken) as kernel:
-            done = kernel.finish(kernel.execute('println!("{}", livecell_probe::text("x").len());'))
-            everything = done.error + json.dumps([message["content"] for message in done.messages])
-            self.assertIn("mismatched types", everything)
-            self.assertIn("E0308", everything)
-            # Mended, it works: by the notebook's own first cell, or by a restart.
-            source.write_text(whole)
-            kernel.run(dependency(broken))
-            kernel.run(PRELUDE)
-            self.assertIn("1", kernel.run('println!("{}", text("x").len());').text)
-
-    def test_a_changed_source_is_built_again_in_view(self):
-        changed = suite().home / "changed/livecell_probe"
-        shutil.copytree(PROBE, changed)
-        (changed / "Cargo.toml").write_text((PROBE / "Cargo.toml").read_text().replace("../../../..", str(PROBE.parents[3])))
-        with open(changed / "src/lib.rs", "a") as source:
-            source.write("\npub fn newly_written() -> u32 { 4711 }\n")
-        with Session(suite(), crate=changed) as kernel:
-            request = kernel.execute('println!("{}", livecell_probe::newly_written());')
-            kernel.until(request, "display_data", "repar")
-            self.assertIn("4711", kernel.finish(request).text)
+        kernel = Session(suite(), crate=broken)
+        self.addCleanup(kernel.end)
+        kernel.start()
+        request = kernel.execute('println!("{}", livecell_probe::text("x").len());')
+        kernel.until(request, "display_data", "preparing")
+        done = kernel.finish(request)
+        self.assertIn("Compiling livecell_probe", kernel.log())
+        everything = done.error + json.dumps([message["content"] for message in done.messages])
+        self.assertIn("mismatched types", everything)
+        # Mended, it works by the first cell that every notebook has.
+        source.write_text(whole + "\npub fn mended() -> u32 { 4711 }\n")
+        kernel.run(dependency(broken))
+        self.assertIn("4711", kernel.run('println!("{}", livecell_probe::mended());').text)
 
 
 class End(unittest.TestCase):
@@ -157,7 +133,7 @@ class End(unittest.TestCase):
             client = manager.client()
             client.start_channels()
             client.wait_for_ready(timeout=60)
-            client.execute_interactive("let x: u32 = 1;", timeout=60)
+            client.execute_interactive("let x: u32 = 1;", timeout=60, output_hook=lambda message: None)
             print("ready", flush=True)
             time.sleep(60)
         """)
@@ -181,14 +157,10 @@ class End(unittest.TestCase):
             kill(process)
         wait_until(lambda: not kernel.processes(), "all processes have ended")
         self.assertEqual(self.count(kernel)["crashed"], 1)
-        again = Session(suite(), crate=None)
+        again = Session(suite(), crate=None, beside=kernel)
         self.addCleanup(again.end)
-        again.sessions, argv = kernel.sessions, json.loads((kernel.home / "kernels/front/kernel.json").read_text())["argv"]
-        spec = again.home / "kernels/front/kernel.json"
-        spec.write_text(json.dumps({**json.loads(spec.read_text()), "argv": argv}))
         again.start()
-        counted = wait_until(lambda: self.count(kernel) if self.count(kernel)["crashed"] == 0 else None, "it is removed")
-        self.assertEqual(counted["running"], 1)
+        wait_until(lambda: (self.count(kernel)["running"], self.count(kernel)["crashed"]) == (1, 0), "it is removed")
         self.assertEqual(list(kernel.temporary.glob("ddpm-kernel-*")), [])
         again.manager.shutdown_kernel()
         again.assert_gone()
