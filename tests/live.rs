@@ -81,9 +81,11 @@ fn an_interrupted_loop_over_epochs_goes_on_with_its_state() {
         };
         let ((model, mut state), (whole, mut whole_state)) = (fresh(), fresh());
         for _ in 0..2 {
-            let mut progress = show_progress();
-            while state.epoch() < training.epochs && !interrupted() {
-                train_one_epoch(&model, &loader, &constants, &mut state, &mut progress).unwrap();
+            {
+                let mut progress = show_progress();
+                while state.epoch() < training.epochs && !interrupted() {
+                    train_one_epoch(&model, &loader, &constants, &mut state, &mut progress).unwrap();
+                }
             }
             if state.epoch() < training.epochs {
                 next_cell();
