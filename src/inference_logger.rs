@@ -1,9 +1,11 @@
 //! `InferenceLogger`: what becomes of samples. It watches the reverse process, shows a picture of it in the notebook, and
 //! writes it to files.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use ddpm_utils::Interruptible;
 use ddpm_utils::display::{Picture, in_notebook};
 use ddpm_utils::progress::Progress;
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,7 @@ use tch::Tensor;
 
 use crate::error::Result;
 use crate::inference_log::{LogFolder, Samples};
-use crate::pictures_of_samples::Course;
+use crate::pictures_of_samples::{Course, LiveView};
 use crate::sampling::ChainState;
 
 /// What is made of samples.
@@ -36,12 +38,23 @@ pub struct InferenceLogger {
     infer_type: InferType,
     logs: Option<LogFolder>,
     shows: bool,
+    live: bool,
     timesteps: usize,
     course: Option<Course>,
-    progress: Option<(Instant, Option<Progress>)>,
+    watch: Option<Watch>,
+    stopped_at: Option<usize>,
     samples: Option<Tensor>,
     picture: Option<Picture>,
     written: Vec<PathBuf>,
+}
+
+/// What is there while a chain runs.
+#[derive(Debug)]
+struct Watch {
+    started: Instant,
+    progress: Option<Progress>,
+    view: Option<LiveView>,
+    reader: Interruptible,
 }
 
 impl InferenceLogger {
@@ -51,9 +64,11 @@ impl InferenceLogger {
             infer_type,
             logs: None,
             shows: true,
+            live: false,
             timesteps: 0,
             course: None,
-            progress: None,
+            watch: None,
+            stopped_at: None,
             samples: None,
             picture: None,
             written: Vec::new(),
@@ -77,19 +92,11 @@ impl InferenceLogger {
         Self { shows: false, ..self }
     }
 
-    /// Says how far the chain is, where it takes longer than some seconds.
-    fn show_progress(&mut self, t: usize) {
-        const PATIENCE: Duration = Duration::from_secs(4);
-        if !self.shows && in_notebook() {
-            return;
-        }
-        let (started, progress) = self.progress.get_or_insert_with(|| (Instant::now(), None));
-        if started.elapsed() < PATIENCE {
-            return;
-        }
-        let (total, done) = (self.timesteps as u64, (self.timesteps - t) as u64);
-        let progress = progress.get_or_insert_with(|| Progress::new("sampling", total).resumed_at(done));
-        progress.tick(done, String::new);
+    /// The same logger, which also shows `x_t` while it is denoised, where the kernel can show what changes. In the end the
+    /// picture takes its place.
+    #[must_use]
+    pub fn live(self) -> Self {
+        Self { live: true, ..self }
     }
 
     /// The picture of the samples that were drawn last.
@@ -102,39 +109,60 @@ impl InferenceLogger {
         &self.written
     }
 
-    /// Takes note of one state of the chain, where the picture needs it. States come from `t = T` down to 0.
+    /// The step at which the reader stopped the chain that was drawn last; none where it came to its end.
+    pub fn stopped_at(&self) -> Option<usize> {
+        self.stopped_at
+    }
+
+    /// Takes note of one state of the chain, where the picture needs it. States come from `t = T` down to 0. The answer is
+    /// whether the chain is to go on: not where the reader interrupts the cell, and this state is the last one.
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) for samples that this kind of picture cannot show.
-    pub fn record(&mut self, state: &ChainState) -> Result<()> {
+    pub fn record(&mut self, state: &ChainState) -> Result<ControlFlow<()>> {
         // A chain that broke off leaves states behind: a new one begins at its largest t.
         if self.timesteps <= state.t {
             self.timesteps = state.t;
-            (self.course, self.progress) = (None, None);
+            (self.course, self.watch, self.stopped_at) = (None, None, None);
         }
-        self.show_progress(state.t);
+        let (shows, live) = (self.shows, self.live);
+        let watch = self.watch.get_or_insert_with(|| Watch::begin(shows && live));
+        let stops = state.t > 0 && watch.reader.interrupts();
         let course = self.course.get_or_insert_with(|| Course::of(state));
-        course.record(self.infer_type, state, self.timesteps)?;
+        course.record(self.infer_type, state, self.timesteps, stops || state.t == 0)?;
+        if stops {
+            self.stopped_at = Some(state.t);
+            return Ok(ControlFlow::Break(()));
+        }
+        if self.shows || !in_notebook() {
+            watch.show_progress(state.t, self.timesteps);
+        }
+        if let Some(view) = &mut watch.view {
+            view.show(state)?;
+        }
         if state.t == 0 && self.logs.is_some() {
             self.samples = Some(state.x_t.shallow_clone());
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
-    /// Draws the picture, shows it, and writes the files. `seed` is the one the samples were drawn with.
+    /// Draws the picture, shows it, and writes the files. `seed` is the one the samples were drawn with. Of samples that the
+    /// reader stopped on their way, it shows how far they came, and writes nothing.
     ///
     /// # Errors
     /// Those of drawing and of writing.
     pub fn finish(&mut self, seed: u64) -> Result<()> {
         let (course, timesteps) = (self.course.take(), std::mem::take(&mut self.timesteps));
         let samples = self.samples.take();
-        if let Some((_, Some(progress))) = self.progress.take() {
-            progress.finish("");
-        }
+        let view = match self.watch.take() {
+            Some(watch) => watch.end(self.shows, self.stopped_at, timesteps),
+            None => None,
+        };
+        self.written.clear();
         let Some(picture) = course.map(|course| course.draw(self.infer_type)).transpose()?.flatten() else {
             return Ok(());
         };
-        if self.shows {
+        if self.shows && !view.is_some_and(|view| view.end_with(&picture)) {
             picture.show();
         }
         if let (Some(logs), Some(samples)) = (&self.logs, samples) {
@@ -144,5 +172,39 @@ impl InferenceLogger {
         }
         self.picture = Some(picture);
         Ok(())
+    }
+}
+
+impl Watch {
+    fn begin(live: bool) -> Self {
+        let view = if live { LiveView::open() } else { None };
+        Self { started: Instant::now(), progress: None, view, reader: Interruptible::begin() }
+    }
+
+    /// Says how far the chain is, where it takes longer than some seconds; a bar, which leaves only one line, comes sooner.
+    fn show_progress(&mut self, t: usize, timesteps: usize) {
+        let patience = Duration::from_secs(if self.reader.is_live() { 1 } else { 4 });
+        if self.started.elapsed() >= patience {
+            let (total, done) = (timesteps as u64, (timesteps - t) as u64);
+            let progress = self.progress.get_or_insert_with(|| Progress::new("sampling", total).resumed_at(done));
+            progress.tick(done, String::new);
+        }
+    }
+
+    /// The last line, and what was shown on the way.
+    fn end(self, shows: bool, stopped_at: Option<usize>, timesteps: usize) -> Option<LiveView> {
+        match (stopped_at, self.progress) {
+            (Some(t), progress) if shows => {
+                let done = (timesteps - t) as u64;
+                let mut progress = progress.unwrap_or_else(|| Progress::new("sampling", timesteps as u64));
+                progress.tick(done, String::new);
+                progress.finish(format!(
+                    "stopped by you at t = {t} of {timesteps}: the samples are the x_t of that step, and in no file"
+                ));
+            }
+            (_, Some(progress)) => progress.finish(""),
+            (_, None) => {}
+        }
+        self.view
     }
 }

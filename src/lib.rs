@@ -83,6 +83,9 @@ pub use error::{Error, Result};
 /// Everything that a notebook needs, by one `use`.
 pub mod prelude {
     pub use ddpm_utils::display::{Html, Picture};
+    pub use ddpm_utils::interrupted;
+    pub use ddpm_utils::live_plot::{LivePlot, live_plot};
+    pub use ddpm_utils::progress::progress;
     pub use tch::{self, Device, Kind, Tensor, nn};
 
     pub use crate::config::{
@@ -107,7 +110,7 @@ pub mod prelude {
     pub use crate::networks::{Denoiser, Fnn, Inside, TimeEmbedding, Unet, UnetSummary, get_model, parameter_count};
     pub use crate::optim::AdamW;
     pub use crate::prediction::predict;
-    pub use crate::progress::show_progress;
+    pub use crate::progress::{show_progress, show_progress_and_curve};
     pub use crate::sampling::{ChainState, ReverseChain, generate_samples, reverse_step};
     pub use crate::schedule::NoiseSchedule;
     pub use crate::show_source::show_source;

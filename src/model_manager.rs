@@ -196,7 +196,22 @@ impl ModelManager {
         if !in_epoch && stopped.exists() {
             fs::remove_file(&stopped).map_err(Error::io("delete", stopped))?;
         }
+        self.tell_how_to_go_on(state);
         Ok(path)
+    }
+
+    /// For a reader whose cell's process has gone, and every variable with it.
+    fn tell_how_to_go_on(&self, state: &TrainingState) {
+        let (name, epoch) = (self.name(), state.epoch());
+        let steps = match state.steps_into_epoch() {
+            0 => String::new(),
+            steps => format!(" and {steps} steps"),
+        };
+        ddpm_utils::tell_checkpoint(format!(
+            "{name}, epoch {epoch}{steps}. With `base` made again, these lines load it: let manager: ModelManager = \
+             ModelManager::open(&base, {name:?})?; let model: Box<dyn Denoiser> = manager.get_model()?; and `train` goes on \
+             from it by itself."
+        ));
     }
 
     /// Whether there is anything to go on from.

@@ -109,7 +109,8 @@ fn predict_in_parts(model: &dyn Denoiser, x_t: &Tensor, t: &Tensor) -> Result<Te
 ///     x_{t-1} = 1 / sqrt(alpha_t) ( x_t - beta_t / sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) + sigma_t z
 /// return x_0
 /// ```
-/// Ho et al. 2020, Algorithm 2. The same seed draws the same samples.
+/// Ho et al. 2020, Algorithm 2. The same seed draws the same samples. Where the logger ends it early, at
+/// [`InferenceLogger::stopped_at`], the samples are the `x_t` of that step.
 ///
 /// # Shapes
 /// Returns `[n, D]` points or `[n, C, H, W]` images.
@@ -136,8 +137,11 @@ pub fn generate_samples(
     let mut samples = noise.shallow_clone();
     for state in ReverseChain::new(model, constants, noise)? {
         let state = state?;
-        logger.record(&state)?;
+        let goes_on = logger.record(&state)?;
         samples = state.x_t;
+        if goes_on.is_break() {
+            break;
+        }
     }
     logger.finish(seed)?;
     Ok(samples)

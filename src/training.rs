@@ -39,6 +39,7 @@ pub struct StepReport {
     /// Seconds until the last epoch ends, at this speed.
     pub seconds_left: f64,
     stop: Cell<bool>,
+    pub(crate) saved: Cell<bool>,
 }
 
 impl StepReport {
@@ -46,6 +47,12 @@ impl StepReport {
     /// [`train`](crate::training_run::train) saves it: the next call goes on from there.
     pub fn stop(&self) {
         self.stop.set(true);
+    }
+
+    /// Whether a training that is stopped here is saved: by [`train`](crate::training_run::train) it is. After
+    /// [`train_one_epoch`] alone, the network and the state hold what was learned.
+    pub fn is_saved_when_stopped(&self) -> bool {
+        self.saved.get()
     }
 }
 
@@ -61,7 +68,8 @@ impl StepReport {
 /// until converged
 /// ```
 /// Ho et al. 2020, Algorithm 1. `observer` is called after each step, and may [`stop`](StepReport::stop) the training: the
-/// next call then does the rest of the epoch. Samples that are held out ([`DataLoader::held_out`]) give the validation loss.
+/// next call then does the rest of the epoch. A loop over epochs that the reader may interrupt therefore asks for that, too:
+/// `while state.epoch() < epochs && !interrupted() { … }`. Samples that are held out ([`DataLoader::held_out`]) give the validation loss.
 ///
 /// # Errors
 /// [`Error::Shape`] where the data does not fit the network; [`Error::OutOfMemory`] with a batch size that fits;
@@ -152,5 +160,6 @@ fn report(
         steps_per_second,
         seconds_left: steps_left as f64 / steps_per_second,
         stop: Cell::new(false),
+        saved: Cell::new(false),
     }
 }

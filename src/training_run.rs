@@ -34,18 +34,25 @@ pub fn train(
         return Err(Error::config("timesteps of the constants", expected, constants.timesteps()));
     }
     let _alone = manager.lock()?;
+    let mut observer = |report: &StepReport| {
+        report.saved.set(true);
+        observer(report);
+    };
     let mut state = first_state(manager, model)?;
-    while state.epoch() < training.epochs {
-        train_one_epoch(model, dataloader, constants, &mut state, observer)?;
-        let due = state.epoch() % training.checkpoint_period == 0 || state.epoch() == training.epochs;
+    let is_due =
+        |epoch: usize| epoch > 0 && (epoch.is_multiple_of(training.checkpoint_period) || epoch == training.epochs);
+    // A training that ended while it drew them draws them now.
+    if is_due(state.epoch()) && state.steps_into_epoch() == 0 && !manager.checkpoint_log(state.epoch()).exists() {
+        state.stopped = !draw_samples(manager, model, constants, &state)?;
+    }
+    while state.epoch() < training.epochs && !state.is_stopped() {
+        train_one_epoch(model, dataloader, constants, &mut state, &mut observer)?;
+        let due = is_due(state.epoch()) && state.steps_into_epoch() == 0;
         if due || state.is_stopped() {
             manager.update_checkpoint(model, &state)?;
         }
-        if state.is_stopped() {
-            break;
-        }
-        if due {
-            draw_samples(manager, model, constants, &state)?;
+        if due && !state.is_stopped() {
+            state.stopped = !draw_samples(manager, model, constants, &state)?;
         }
     }
     Ok(state)
@@ -64,18 +71,19 @@ fn first_state(manager: &ModelManager, model: &dyn Denoiser) -> Result<TrainingS
     TrainingState::new(model, base, training)
 }
 
+/// Whether they were drawn to the end: the reader may interrupt it.
 fn draw_samples(
     manager: &ModelManager,
     model: &dyn Denoiser,
     constants: &ConstantsManager,
     state: &TrainingState,
-) -> Result<()> {
+) -> Result<bool> {
     let (base, training) = (&manager.config().base, &manager.config().training);
     if training.sample_amount == 0 || training.inference_type == InferType::None {
-        return Ok(());
+        return Ok(true);
     }
     let mut logger = manager.checkpoint_logger(training.inference_type, state.epoch()).quiet();
     let n = training.sample_amount as i64;
     let _samples = state.with_averaged_weights(|| generate_samples(model, constants, n, base.seed, &mut logger))?;
-    Ok(())
+    Ok(logger.stopped_at().is_none())
 }

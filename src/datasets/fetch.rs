@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ddpm_utils::atomic::write_atomic_with;
-use ddpm_utils::download::download;
+use ddpm_utils::download::{Source, download};
+use ddpm_utils::hash::sha256;
 use ddpm_utils::progress::Progress;
 use ddpm_utils::unpack::{Limits, unpack};
 
@@ -49,8 +50,7 @@ fn from_network(set: &Sources, target: &Path) -> Result<()> {
     for source in set.files {
         let file = source.url.rsplit('/').next().unwrap_or(source.url);
         let path = target.join(file);
-        let whole = path.metadata().is_ok_and(|file| file.is_file() && file.len() == source.bytes);
-        if !whole {
+        if !is_whole(&path, source) {
             let mut progress = Progress::new(file, source.bytes / 1_000_000).counting("MB");
             download(source, &path, &mut progress)?;
             progress.finish("size and SHA-256 are right");
@@ -61,6 +61,13 @@ fn from_network(set: &Sources, target: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the file is there, to the last bit.
+fn is_whole(path: &Path, source: &Source) -> bool {
+    let long_enough = path.metadata().is_ok_and(|file| file.is_file() && file.len() == source.bytes);
+    let hash = || fs::File::open(path).and_then(|mut file| sha256(&mut file));
+    long_enough && hash().is_ok_and(|hash| hash == source.sha256)
 }
 
 fn install_archive(set: &Sources, archive: &Path, target: &Path) -> Result<()> {

@@ -4,7 +4,7 @@ use ddpm_utils::display::Picture;
 use ddpm_utils::image_grids::{ImageAnimation, ImageGrid, ImagePanel};
 use ndarray::Array4;
 
-use super::moments::is_image_frame;
+use super::moments::{is_image_frame, stopped};
 use crate::error::Result;
 use crate::inference_logger::InferType;
 use crate::pixels::first_pixels;
@@ -18,12 +18,17 @@ const IN_FILM: i64 = 16;
 pub(super) type Moment = super::Moment<Array4<u8>>;
 
 /// The state, where the picture needs it.
-pub(super) fn moment(infer_type: InferType, state: &ChainState, timesteps: usize) -> Result<Option<Moment>> {
+pub(super) fn moment(
+    infer_type: InferType,
+    state: &ChainState,
+    timesteps: usize,
+    last: bool,
+) -> Result<Option<Moment>> {
     let (wanted, most) = match infer_type {
         InferType::Gif => (is_image_frame(state.t, timesteps), IN_FILM),
-        _ => (state.t == 0, IN_GRID),
+        _ => (false, IN_GRID),
     };
-    if !wanted {
+    if !(wanted || last) {
         return Ok(None);
     }
     let shown = |images| first_pixels(images, most);
@@ -37,7 +42,7 @@ pub(super) fn grid(mut moments: Vec<Moment>, samples: i64) -> Result<Option<Pict
     } else {
         format!("{samples} sample{}", if samples == 1 { "" } else { "s" })
     };
-    Ok(Some(ImageGrid::new(last.x_t).titled(title).picture()?))
+    Ok(Some(ImageGrid::new(last.x_t).titled(title + &stopped(last.t)).picture()?))
 }
 
 pub(super) fn film(moments: Vec<Moment>) -> Result<Option<Picture>> {

@@ -1,6 +1,7 @@
 //! What is kept of a reverse process to make a picture of it, and the picture: one way for points, one for images.
 
 mod images;
+mod live;
 mod moments;
 mod points;
 
@@ -9,6 +10,7 @@ use ddpm_utils::display::Picture;
 use crate::error::{Error, Result};
 use crate::inference_logger::InferType;
 use crate::sampling::ChainState;
+pub(crate) use live::LiveView;
 
 /// One moment of the process, ready to be drawn.
 #[derive(Debug)]
@@ -34,20 +36,20 @@ impl Course {
         }
     }
 
-    /// Keeps what the picture will need of this state, the `t`-th of `timesteps`.
+    /// Keeps what the picture will need of this state, the `t`-th of `timesteps`, and perhaps the last of all.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for samples that this kind of picture cannot show; [`Error::Shape`] for points that are not
     /// in the plane.
-    pub fn record(&mut self, infer_type: InferType, state: &ChainState, timesteps: usize) -> Result<()> {
+    pub fn record(&mut self, infer_type: InferType, state: &ChainState, timesteps: usize, last: bool) -> Result<()> {
         let refused = |advice: &str| Err(Error::Unsupported(format!("InferType::{infer_type:?} is for {advice}")));
         match (self, infer_type) {
             (_, InferType::None) => {}
             (Course::Points(moments), InferType::Plot | InferType::PlotProcess | InferType::Gif) => {
-                moments.extend(points::moment(infer_type, state, timesteps)?);
+                moments.extend(points::moment(infer_type, state, timesteps, last)?);
             }
             (Course::Images { moments, .. }, InferType::Image | InferType::Gif) => {
-                moments.extend(images::moment(infer_type, state, timesteps)?);
+                moments.extend(images::moment(infer_type, state, timesteps, last)?);
             }
             (Course::Points(_), InferType::Image) => {
                 return refused("images; show points with Plot, PlotProcess or Gif");
@@ -59,7 +61,7 @@ impl Course {
         Ok(())
     }
 
-    /// The picture of what was kept; none of nothing.
+    /// The picture of what was kept, whose last state may be one on the way; none of nothing.
     ///
     /// # Errors
     /// Those of drawing.

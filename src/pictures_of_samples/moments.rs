@@ -27,6 +27,11 @@ fn is_square_of(gaps: usize, t: usize, timesteps: usize) -> bool {
     (0..=gaps).any(|k| k * k * timesteps / (gaps * gaps) == t)
 }
 
+/// What a title says of a process whose last state is that of `t`: nothing, if it is done.
+pub(super) fn stopped(t: usize) -> String {
+    if t == 0 { String::new() } else { format!(", stopped at t = {t}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

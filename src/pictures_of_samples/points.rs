@@ -5,7 +5,7 @@ use ddpm_utils::display::Picture;
 use ddpm_utils::plots::{Panel, ScatterPanels, ScatterPlot};
 use ndarray::Array2;
 
-use super::moments::{is_frame, is_panel};
+use super::moments::{is_frame, is_panel, stopped};
 use crate::error::Result;
 use crate::inference_logger::InferType;
 use crate::points::{PROCESS_LIMITS, angles, square_limits, to_points};
@@ -17,13 +17,18 @@ const FILM_PANEL: u32 = 260;
 pub(super) type Moment = super::Moment<Array2<f32>>;
 
 /// The state, where the picture needs it.
-pub(super) fn moment(infer_type: InferType, state: &ChainState, timesteps: usize) -> Result<Option<Moment>> {
+pub(super) fn moment(
+    infer_type: InferType,
+    state: &ChainState,
+    timesteps: usize,
+    last: bool,
+) -> Result<Option<Moment>> {
     let wanted = match infer_type {
-        InferType::Plot => state.t == 0,
+        InferType::Plot => false,
         InferType::PlotProcess => is_panel(state.t, timesteps),
         _ => is_frame(state.t, timesteps),
     };
-    if !wanted {
+    if !(wanted || last) {
         return Ok(None);
     }
     Ok(Some(Moment { t: state.t, x_t: to_points(&state.x_t)?, predicted_x0: to_points(&state.predicted_x0)? }))
@@ -41,7 +46,7 @@ pub(super) fn draw(infer_type: InferType, moments: &[Moment]) -> Result<Option<P
 
 fn plot(last: &Moment) -> Result<Picture> {
     let plot = ScatterPlot {
-        title: format!("{} samples", last.x_t.nrows()),
+        title: format!("{} samples{}", last.x_t.nrows(), stopped(last.t)),
         colors: angles(&last.x_t),
         limits: square_limits(&last.x_t),
         points: last.x_t.clone(),

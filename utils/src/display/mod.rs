@@ -1,12 +1,19 @@
-//! What a cell of a notebook shows: pictures and HTML, which can also be saved.
+//! What a cell of a notebook shows: pictures and HTML, which can also be saved, and what changes in place while it runs.
 
-use std::io::Write;
+mod live;
+mod output;
+mod redraws;
+
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::atomic::{WriteError, write_atomic};
+use crate::plots::PlotError;
+pub use ddpm_live::Bundle;
+pub use live::LiveDisplay;
+pub use redraws::Redraws;
 
 /// Whether this code runs in a cell of a notebook (under the evcxr kernel).
 pub fn in_notebook() -> bool {
@@ -61,6 +68,9 @@ pub enum SaveError {
     /// The file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The picture could not be drawn.
+    #[error(transparent)]
+    Draw(#[from] PlotError),
 }
 
 /// A picture, encoded.
@@ -93,8 +103,13 @@ impl Picture {
     /// Shows the picture below the cell; outside a notebook it does nothing.
     pub fn show(&self) {
         if in_notebook() {
-            show_html(&self.html());
+            output::show(self.bundle());
         }
+    }
+
+    /// The picture as Jupyter takes it: HTML, and its description for where there is no HTML.
+    pub fn bundle(&self) -> Bundle {
+        output::bundle([("text/html", self.html()), ("text/plain", self.alt.clone())])
     }
 
     /// [`Picture::show`]: evcxr calls this where a picture is the last expression of a cell.
@@ -135,7 +150,7 @@ impl Html {
     /// Shows the HTML below the cell; outside a notebook it does nothing.
     pub fn show(&self) {
         if in_notebook() {
-            show_html(&self.0);
+            output::show(output::bundle([("text/html", self.0.clone())]));
         }
     }
 
@@ -161,13 +176,6 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// In one write: lines of other threads must not come between the markers. A notebook that has gone away is no error.
-fn show_html(html: &str) {
-    let message = format!("EVCXR_BEGIN_CONTENT text/html\n{html}\nEVCXR_END_CONTENT\n");
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(message.as_bytes()).and_then(|()| out.flush());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +189,13 @@ mod tests {
         let html = picture().html();
         assert!(html.starts_with("<img alt=\"&quot;x&quot; &lt; y &amp; &#39;z&#39;\" width=\"20\""), "{html}");
         assert!(html.contains("src=\"data:image/png;base64,AQID\""), "{html}");
+    }
+
+    #[test]
+    fn a_bundle_has_words_for_where_there_is_no_html() {
+        let bundle = picture().bundle();
+        assert_eq!(bundle["text/html"], picture().html());
+        assert_eq!(bundle["text/plain"], "\"x\" < y & 'z'");
     }
 
     #[test]

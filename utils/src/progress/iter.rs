@@ -1,0 +1,70 @@
+//! `progress`: a loop with a bar, which the reader can end.
+
+use std::iter::FusedIterator;
+
+use super::Progress;
+use crate::interrupt::Interruptible;
+
+/// Goes through `items` and shows how far it is: `for batch in progress("epoch 3", batches) { … }`. A loop in its body may
+/// have a bar of its own, which is shown below this one while it runs.
+///
+/// When the reader interrupts the cell, the loop ends before its next step; what comes after it in the cell runs.
+pub fn progress<I: IntoIterator>(label: impl Into<String>, items: I) -> ProgressIter<I::IntoIter> {
+    let items = items.into_iter();
+    let total = match items.size_hint() {
+        (least, Some(most)) if least == most => least as u64,
+        _ => 0,
+    };
+    let open = Open { progress: Progress::new(label, total), reader: Interruptible::begin(), total };
+    ProgressIter { items, taken: 0, open: Some(open) }
+}
+
+/// The iterator behind [`progress`].
+#[derive(Debug)]
+pub struct ProgressIter<I> {
+    items: I,
+    taken: u64,
+    /// Until the end.
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    progress: Progress,
+    reader: Interruptible,
+    total: u64,
+}
+
+impl<I: Iterator> Iterator for ProgressIter<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        let taken = self.taken;
+        let open = self.open.as_mut()?;
+        // An item is done when the next one is asked for. Of the last one the last line tells.
+        let all = open.total > 0 && taken >= open.total;
+        if all {
+            open.progress.set_done(taken);
+        } else {
+            open.progress.tick(taken, String::new);
+        }
+        if !all && open.reader.interrupts() {
+            let of = if open.total > 0 { format!(" of {}", open.total) } else { String::new() };
+            self.open.take()?.progress.finish(format!("stopped by you at step {taken}{of}"));
+            return None;
+        }
+        let item = self.items.next();
+        match item {
+            Some(_) => self.taken += 1,
+            None => self.open.take()?.progress.finish(""),
+        }
+        item
+    }
+
+    /// At least 0: it may be interrupted.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.items.size_hint().1)
+    }
+}
+
+impl<I: Iterator> FusedIterator for ProgressIter<I> {}
