@@ -93,7 +93,7 @@ impl InferenceLogger {
     }
 
     /// The same logger, which also shows `x_t` while it is denoised, where the kernel can show what changes. In the end the
-    /// picture takes its place.
+    /// picture takes its place. A chain of at most 60 steps is slowed down to twelve steps a second, to be seen.
     #[must_use]
     pub fn live(self) -> Self {
         Self { live: true, ..self }
@@ -125,8 +125,8 @@ impl InferenceLogger {
             self.timesteps = state.t;
             (self.course, self.watch, self.stopped_at) = (None, None, None);
         }
-        let (shows, live) = (self.shows, self.live);
-        let watch = self.watch.get_or_insert_with(|| Watch::begin(shows && live));
+        let (live, timesteps) = (self.shows && self.live, self.timesteps);
+        let watch = self.watch.get_or_insert_with(|| Watch::begin(live.then_some(timesteps)));
         let stops = state.t > 0 && watch.reader.interrupts();
         let course = self.course.get_or_insert_with(|| Course::of(state));
         course.record(self.infer_type, state, self.timesteps, stops || state.t == 0)?;
@@ -176,15 +176,17 @@ impl InferenceLogger {
 }
 
 impl Watch {
-    fn begin(live: bool) -> Self {
-        let view = if live { LiveView::open() } else { None };
+    /// `live`: the T of a chain that is to be seen on its way.
+    fn begin(live: Option<usize>) -> Self {
+        let view = live.and_then(LiveView::open);
         Self { started: Instant::now(), progress: None, view, reader: Interruptible::begin() }
     }
 
     /// Says how far the chain is, where it takes longer than some seconds; a bar, which leaves only one line, comes sooner.
     fn show_progress(&mut self, t: usize, timesteps: usize) {
         let patience = Duration::from_secs(if self.reader.is_live() { 1 } else { 4 });
-        if self.started.elapsed() >= patience {
+        let seen = self.view.as_ref().is_some_and(LiveView::shows_every_state);
+        if !seen && self.started.elapsed() >= patience {
             let (total, done) = (timesteps as u64, (timesteps - t) as u64);
             let progress = self.progress.get_or_insert_with(|| Progress::new("sampling", total).resumed_at(done));
             progress.tick(done, String::new);

@@ -1,4 +1,7 @@
-//! The samples while they form: `x_t` in an output of the cell that changes, some times a second.
+//! The samples while they form: `x_t` in an output of the cell that changes.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use ddpm_utils::display::{LiveDisplay, Picture, Redraws};
 use ddpm_utils::image_grids::ImageGrid;
@@ -13,17 +16,29 @@ use crate::sampling::ChainState;
 const PER_SECOND: f64 = 4.0;
 const IN_GRID: i64 = 16;
 
-/// Where `x_t` is seen to change. Drawing takes a few percent of the time.
+/// A chain of so few steps is over before the eye has seen it: every state is shown, for as long as a frame of a film.
+const FEW_STEPS: usize = 60;
+const FRAME: Duration = Duration::from_millis(85);
+
+/// Where `x_t` is seen to change. Of a long chain drawing takes a few percent of the time; a short one is slowed down.
 #[derive(Debug)]
 pub(crate) struct LiveView {
     display: LiveDisplay,
     redraws: Redraws,
+    /// When the next state of a short chain is due.
+    film: Option<Instant>,
 }
 
 impl LiveView {
-    /// None where nothing can be shown that changes.
-    pub fn open() -> Option<Self> {
-        Some(Self { display: LiveDisplay::open()?, redraws: Redraws::per_second(PER_SECOND) })
+    /// The view of a chain that starts at t = `timesteps`. None where nothing can be shown that changes.
+    pub fn open(timesteps: usize) -> Option<Self> {
+        let film = (timesteps <= FEW_STEPS).then(Instant::now);
+        Some(Self { display: LiveDisplay::open()?, redraws: Redraws::per_second(PER_SECOND), film })
+    }
+
+    /// Whether no state is left out.
+    pub fn shows_every_state(&self) -> bool {
+        self.film.is_some()
     }
 
     /// Shows the state, where it is time to.
@@ -31,8 +46,13 @@ impl LiveView {
     /// # Errors
     /// Those of drawing.
     pub fn show(&mut self, state: &ChainState) -> Result<()> {
-        if self.redraws.due() {
-            let Self { display, redraws } = self;
+        let Self { display, redraws, film } = self;
+        if let Some(due) = film {
+            let picture = drawn(state)?;
+            sleep(due.saturating_duration_since(Instant::now()));
+            display.show_picture(&picture);
+            *due = Instant::now() + FRAME;
+        } else if redraws.due() {
             redraws.draw(|| drawn(state).map(|picture| display.show_picture(&picture)))?;
         }
         Ok(())
