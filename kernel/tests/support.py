@@ -162,11 +162,11 @@ class Session:
     def manager_options(self):
         return {"kernel_name": "front", "kernel_spec_manager": self.specs, "connection_file": self.connection_file}
 
-    def start(self):
+    def start(self, **options):
         """Returns the seconds until kernel_info was answered."""
         started = time.monotonic()
         self.log_file = open(self.log_path, "ab")
-        self.manager.start_kernel(stderr=self.log_file, stdout=self.log_file)
+        self.manager.start_kernel(stderr=self.log_file, stdout=self.log_file, **options)
         self.connect()
         self.reply_to(self.send("kernel_info_request", {}))
         return time.monotonic() - started
