@@ -50,6 +50,9 @@ window.course = {
   activate: (index) => { window.course.panel().content.activeCellIndex = index; },
   show: (index, block) => window.course.cells()[index].node.scrollIntoView({ block: block || 'start' }),
   prompt: (index) => window.course.cells()[index].node.querySelector('.jp-InputPrompt').innerText,
+  failure: () => window.course.cells().filter(cell => cell.model.type === 'code').flatMap(
+    cell => cell.model.outputs.toJSON().filter(output => output.output_type === 'error').map(
+      output => cell.model.sharedModel.getSource() + '\\n' + output.evalue))[0],
   output: (index) => {
     const area = window.course.cells()[index].node.querySelector('.jp-Cell-outputArea');
     if (!area) return { text: '', pictures: [] };
@@ -185,7 +188,7 @@ class Check:
         self.js("void course.run('notebook:run-all-cells')")
         self.js(f"course.show({training})")
         self.wait(lambda: self.js(f"course.prompt({training})").strip() == "[*]:", "the training cell is sent")
-        self.wait(lambda: self.output(training)["text"].strip(), "the training shows something", 180)
+        self.wait(lambda: self.shows_something(training), "the training shows something", 180)
         self.passed(f"training shows itself {time.monotonic() - started:.0f} s after Run All")
         self.wait(lambda: self.output(training)["pictures"], "a curve is shown while training runs")
         self.js(f"course.show({training})")
@@ -202,6 +205,11 @@ class Check:
         assert "[*]" in self.js(f"course.prompt({training})"), "the training ended before it could be looked at"
         self.passed(f"the bar moves and the curve grows: {pixels} pixels changed")
         return training
+
+    def shows_something(self, training):
+        failure = self.js("course.failure()")
+        assert not failure, f"a cell before the training failed:\n{failure}"
+        return self.output(training)["text"].strip()
 
     def differ(self, before, now):
         return before["text"] != now["text"] and before["pictures"] != now["pictures"]

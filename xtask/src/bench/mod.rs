@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how fast and how good, beside PyTorch doing the same in the same minutes.
 
+mod front;
 mod kept;
 mod pairs;
 mod photographs;
@@ -51,7 +52,7 @@ struct Group {
 }
 
 /// In the order in which they stand in the file.
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     Group { rows: &[pairs::FNN_TRAINING], measure: |project, _| pairs::fnn_training(project) },
     Group { rows: &[pairs::FNN_SAMPLING], measure: |project, _| pairs::fnn_sampling(project) },
     Group { rows: &[pairs::UNET_TRAINING, pairs::UNET_MEMORY], measure: |project, _| pairs::unet_training(project) },
@@ -66,6 +67,7 @@ const GROUPS: [Group; 9] = [
         rows: &[singles::CELL, singles::SLOWEST_CELL, singles::PICTURE],
         measure: |project, _| singles::notebook(project),
     },
+    Group { rows: &front::ROWS, measure: |project, _| front::measure(project) },
     Group { rows: &[singles::SET_UP], measure: |project, _| singles::set_up(project) },
 ];
 

@@ -1,0 +1,127 @@
+"""Times the notebook kernel as a reader meets it, and prints what it found as one line of JSON.
+
+    front.py --notebook FILE --kernel NAME --evcxr PROGRAM
+"""
+
+import argparse
+import json
+import pathlib
+import queue
+import tempfile
+import time
+
+import nbformat
+import psutil
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import KernelManager
+
+RUNS = 3
+READING = 15
+MESSAGES = 60
+PATIENCE = 180
+
+
+def cells_up_to_a_picture(file):
+    """The first cells of a notebook, as many as it takes to a picture in its saved outputs."""
+    cells = []
+    for cell in nbformat.read(file, as_version=4).cells:
+        if cell.cell_type == "code" and cell.source.strip():
+            cells.append(cell.source)
+            if any(is_picture(output) for output in cell.outputs):
+                return cells
+    raise SystemExit(f"{file} shows no picture")
+
+
+def is_picture(output):
+    html = output.get("data", {}).get("text/html", "")
+    return any(mime.startswith("image/") for mime in output.get("data", {})) or "<img" in html or "<svg" in html
+
+
+class Kernel:
+    def __init__(self, folder, **options):
+        self.started = time.perf_counter()
+        self.manager = KernelManager(**options)
+        self.manager.start_kernel(cwd=str(folder))
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.kernel_info()
+        self.client.get_shell_msg(timeout=PATIENCE)
+        self.answered = time.perf_counter() - self.started
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel()
+
+    def seconds_to_a_picture(self, cells, since):
+        """All are sent at once, as Run All does."""
+        requests = [self.client.execute(cell) for cell in cells]
+        end = time.perf_counter() + PATIENCE
+        while time.perf_counter() < end:
+            try:
+                message = self.client.get_iopub_msg(timeout=1)
+            except queue.Empty:
+                continue
+            if message["parent_header"].get("msg_id") in requests:
+                if message["msg_type"] == "error":
+                    raise SystemExit(f"a cell failed: {message['content']['evalue']}")
+                if is_picture(message["content"]):
+                    return time.perf_counter() - since
+        raise SystemExit(f"no picture within {PATIENCE} s")
+
+    def message(self):
+        started = time.perf_counter()
+        request = self.client.is_complete("1")
+        while self.client.get_shell_msg(timeout=PATIENCE)["parent_header"].get("msg_id") != request:
+            pass
+        return (time.perf_counter() - started) * 1e3
+
+
+def evcxr_alone(program, folder):
+    """A kernelspec for the kernel without the front, with a work folder of its own."""
+    spec = {
+        "argv": [program, "--control_file", "{connection_file}"], "display_name": "evcxr alone", "language": "rust",
+        "env": {"EVCXR_TMPDIR": str(folder / "work")},
+    }
+    place = folder / "kernels/alone"
+    place.mkdir(parents=True)
+    (folder / "work").mkdir()
+    (place / "kernel.json").write_text(json.dumps(spec))
+    return KernelSpecManager(kernel_dirs=[str(place.parent)], ensure_native_kernel=False)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--notebook", required=True, type=pathlib.Path)
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--evcxr", required=True)
+    arguments = parser.parse_args()
+    cells, folder = cells_up_to_a_picture(arguments.notebook), arguments.notebook.parent
+    found = {"answer": [], "after_reading": [], "at_once": [], "memory": [], "message_with": [], "message_without": []}
+    for run in range(RUNS):
+        print(f"run {run + 1} of {RUNS}", flush=True)
+        with Kernel(folder, kernel_name=arguments.kernel) as kernel:
+            found["answer"].append(kernel.answered)
+            found["at_once"].append(kernel.seconds_to_a_picture(cells, kernel.started))
+        with Kernel(folder, kernel_name=arguments.kernel) as kernel:
+            found["answer"].append(kernel.answered)
+            time.sleep(READING)
+            found["after_reading"].append(kernel.seconds_to_a_picture(cells, time.perf_counter()))
+            found["memory"].append(psutil.Process(kernel.manager.provisioner.pid).memory_info().rss / 1e6)
+    print("messages", flush=True)
+    with tempfile.TemporaryDirectory(prefix="alone-") as temporary:
+        specs = evcxr_alone(arguments.evcxr, pathlib.Path(temporary))
+        with Kernel(folder, kernel_name=arguments.kernel) as front:
+            with Kernel(folder, kernel_name="alone", kernel_spec_manager=specs) as alone:
+                # Both have done something before they are compared.
+                for kernel in (front, alone):
+                    kernel.client.execute("1;", reply=True, timeout=PATIENCE)
+                for _ in range(MESSAGES):
+                    found["message_with"].append(front.message())
+                    found["message_without"].append(alone.message())
+    print(json.dumps(found), flush=True)
+
+
+main()
