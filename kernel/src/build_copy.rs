@@ -1,20 +1,44 @@
-//! A copy of what cargo has built, ready in a moment: large files that the compiler only ever replaces are shared.
+//! A copy of what cargo has built, ready in a moment: the libraries of crates that are never built again are shared.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
 /// Copies the folder `from` to the folder `to`, which exists. Times of files stay: cargo tells from them what is fresh.
 pub fn copy_of_build(from: &Path, to: &Path) -> io::Result<()> {
+    let mut sources = HashSet::new();
+    crates_with_sources(from, &mut sources)?;
+    copy(from, to, &sources)
+}
+
+/// The crates that have an incremental state: those whose sources are at hand. All others come from a registry.
+fn crates_with_sources(folder: &Path, found: &mut HashSet<String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if !path.is_dir() || path.is_symlink() {
+            continue;
+        }
+        if path.ends_with("incremental") {
+            let states = fs::read_dir(&path)?.flatten();
+            found.extend(states.filter_map(|state| crate_in(&state.file_name().to_string_lossy())));
+        } else {
+            crates_with_sources(&path, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path, sources: &HashSet<String>) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
         let (kind, target) = (path.symlink_metadata()?, to.join(&name));
         if kind.is_dir() {
             fs::create_dir(&target)?;
-            copy_of_build(&path, &target)?;
+            copy(&path, &target, sources)?;
         } else if kind.is_symlink() {
             std::os::unix::fs::symlink(fs::read_link(&path)?, target)?;
-        } else if !(is_replaced_whole(&path) && fs::hard_link(&path, &target).is_ok()) {
+        } else if !(is_of_registry(&name.to_string_lossy(), sources) && fs::hard_link(&path, &target).is_ok()) {
             fs::copy(&path, &target)?;
             File::options().write(true).open(&target)?.set_modified(kind.modified()?)?;
         }
@@ -22,11 +46,17 @@ pub fn copy_of_build(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// rustc writes libraries and its incremental state under new names and renames them (the latter it links itself, from one
-/// build to the next). A linker writes into the file that is there, and cargo into its notes: those are copied.
-fn is_replaced_whole(path: &Path) -> bool {
-    let library = path.extension().is_some_and(|ending| ending == "rlib" || ending == "rmeta");
-    library || path.components().any(|part| part.as_os_str() == "incremental")
+/// Whether this is a library that no session builds again. Those that one may build again are its own: with a shared
+/// incremental state, one session's build spoils the other's.
+fn is_of_registry(name: &str, sources: &HashSet<String>) -> bool {
+    let library = name.strip_suffix(".rlib").or_else(|| name.strip_suffix(".rmeta"));
+    let name = library.and_then(|library| crate_in(library.strip_prefix("lib")?));
+    name.is_some_and(|name| !sources.contains(&name))
+}
+
+/// `tch` in `tch-c47d5f49a7e83f33`.
+fn crate_in(name: &str) -> Option<String> {
+    name.rsplit_once('-').map(|(name, _)| name.to_owned())
 }
 
 #[cfg(test)]
@@ -36,24 +66,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_shared_and_all_else_is_copied() {
+    fn libraries_of_a_registry_are_shared_and_all_else_is_copied() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-        let files = ["deps/liba.rlib", "deps/libctx.so", "incremental/a-1/s-1/dep-graph.bin", ".fingerprint/a/lib-a"];
+        let files = [
+            "debug/deps/libtch-1f.rlib",
+            "debug/deps/libtch-1f.rmeta",
+            "debug/deps/libddpm_tutor-2e.rlib",
+            "debug/deps/libctx.so",
+            "debug/incremental/ddpm_tutor-33/s-1/dep-graph.bin",
+            "debug/.fingerprint/tch-1f/lib-tch",
+        ];
         for file in files {
             fs::create_dir_all(from.join(file).parent().unwrap()).unwrap();
             fs::write(from.join(file), file).unwrap();
         }
-        std::os::unix::fs::symlink("liba.rlib", from.join("deps/link")).unwrap();
+        std::os::unix::fs::symlink("libctx.so", from.join("debug/deps/link")).unwrap();
         fs::create_dir(&to).unwrap();
         copy_of_build(&from, &to).unwrap();
         let of = |folder: &Path, file: &str| fs::metadata(folder.join(file)).unwrap();
         let shared = files.map(|file| of(&from, file).ino() == of(&to, file).ino());
-        assert_eq!(shared, [true, false, true, false]);
+        assert_eq!(shared, [true, true, false, false, false, false]);
         for file in files {
             assert_eq!(of(&from, file).modified().unwrap(), of(&to, file).modified().unwrap());
             assert_eq!(fs::read_to_string(to.join(file)).unwrap(), file);
         }
-        assert_eq!(fs::read_link(to.join("deps/link")).unwrap(), Path::new("liba.rlib"));
+        assert_eq!(fs::read_link(to.join("debug/deps/link")).unwrap(), Path::new("libctx.so"));
     }
 }
