@@ -27,6 +27,8 @@ pub enum Event {
     CellLeft(u64),
     /// The folder that cells are built in is there.
     FolderReady(Result<(), String>),
+    /// What the compiler says of a crate that was to be loaded.
+    NotLoaded(String),
     /// To end, because of a signal or because Jupyter has gone.
     Quit(&'static str),
 }

@@ -162,6 +162,7 @@ impl Front {
             }
             Event::FolderReady(Ok(())) => self.start_evcxr().await,
             Event::FolderReady(Err(error)) => self.preparation.give_up(error),
+            Event::NotLoaded(complaint) => self.not_loaded(complaint).await,
             Event::Quit(why) => {
                 log!("it ends: {why}");
                 return ControlFlow::Break(());

@@ -14,6 +14,7 @@ mod build_copy;
 mod building;
 mod cells;
 mod client;
+mod compiler;
 mod displays;
 mod environment;
 mod evcxr;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::compiler;
 use crate::evcxr::OWN;
-use crate::event::Channel;
+use crate::event::{Channel, Event};
 use crate::front::Front;
 use crate::wire::Wire;
 
@@ -151,17 +152,27 @@ impl Front {
             "error" => preparation.errors.push(error_text(&message.content())),
             // Nothing comes after it; the reply, on another channel, may come before the errors.
             "status" if message.content()["execution_state"] == "idle" => {
-                if !preparation.errors.is_empty() {
-                    // The crate does not compile: cells can be run all the same, and will say so themselves.
-                    let errors = std::mem::take(&mut preparation.errors).join("\n");
-                    log!("the crate could not be loaded: {errors}");
-                    self.remark = Some(format!("The crate could not be compiled before the first cell:\n{errors}\n"));
-                    self.preparation.steps.clear();
+                if preparation.errors.is_empty() {
+                    return self.next_preparation().await;
                 }
-                self.next_preparation().await;
+                let errors = std::mem::take(&mut preparation.errors).join("\n");
+                preparation.detail = "asking the compiler what is wrong".to_owned();
+                let (cargo, events) = (compiler::cargo(&self.session), self.events.clone());
+                tokio::spawn(async move {
+                    let words = compiler::complaint(cargo).await.unwrap_or(errors);
+                    let _ = events.send(Event::NotLoaded(words)).await;
+                });
             }
             _ => {}
         }
+    }
+
+    /// The crate does not compile: cells can be run all the same.
+    pub async fn not_loaded(&mut self, complaint: String) {
+        log!("the crate could not be loaded: {complaint}");
+        self.remark = Some(format!("The crate could not be compiled before the first cell:\n{complaint}\n"));
+        self.preparation.steps.clear();
+        self.next_preparation().await;
     }
 
     pub async fn show_preparation(&mut self, now: Instant) {

@@ -16,11 +16,7 @@ impl Front {
     pub async fn begin(&mut self, request: Wire) {
         self.hide_preparation().await;
         if let Some(remark) = self.remark.take() {
-            // A cell that loads the crate itself gets the compiler's words at first hand.
-            let loads = request.content()["code"].as_str().is_some_and(|code| code.contains(":dep"));
-            if !loads {
-                self.client.publish(&request, "stream", json!({"name": "stderr", "text": remark})).await;
-            }
+            self.client.publish(&request, "stream", json!({"name": "stderr", "text": remark})).await;
         }
         let content = request.content();
         let silent = content["silent"].as_bool().unwrap_or(false);

@@ -76,6 +76,8 @@ class Start(unittest.TestCase):
         self.assertIn("Compiling livecell_probe", kernel.log())
         everything = done.error + json.dumps([message["content"] for message in done.messages])
         self.assertIn("mismatched types", everything)
+        # With the place, which evcxr does not tell.
+        self.assertRegex(done.error, r"error\[E0308\](.|\n)*src/lib\.rs:\d+")
         # Mended, it works by the first cell that every notebook has.
         source.write_text(whole + "\npub fn mended() -> u32 { 4711 }\n")
         kernel.run(dependency(broken))
