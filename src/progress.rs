@@ -95,7 +95,7 @@ impl Drop for Shown {
             progress.finish(format!("epoch {epoch}/{epochs}, {loss}"));
         } else if interrupted() {
             let go_on = if self.last.is_saved_when_stopped() {
-                "It is saved: run the cell again to go on from there."
+                "It is being saved: run the cell again to go on from there."
             } else {
                 "The network and the state keep what they learned: train_one_epoch with the same state goes on from there; \
                  a new TrainingState would start at epoch 1."

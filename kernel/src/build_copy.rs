@@ -40,7 +40,7 @@ fn copy(from: &Path, to: &Path, sources: &HashSet<String>) -> io::Result<()> {
             std::os::unix::fs::symlink(fs::read_link(&path)?, target)?;
         } else if !(is_of_registry(&name.to_string_lossy(), sources) && fs::hard_link(&path, &target).is_ok()) {
             fs::copy(&path, &target)?;
-            File::options().write(true).open(&target)?.set_modified(kind.modified()?)?;
+            File::open(&target)?.set_modified(kind.modified()?)?;
         }
     }
     Ok(())

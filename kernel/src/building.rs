@@ -4,30 +4,55 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Command;
 
-/// Ends what cargo is doing in this group of processes. Whether there was something to end.
+/// Ends what cargo is doing in this group of processes, compilers included: one that is left behind would write where the
+/// next cell's compiler writes. Whether there was something to end.
 pub async fn stop(group: Pid) -> bool {
-    let builders = builders(group).await;
+    let listing = match Command::new("ps").args(["-A", "-o", "pid=,ppid=,pgid=,comm="]).output().await {
+        Ok(listing) => String::from_utf8_lossy(&listing.stdout).into_owned(),
+        Err(error) => {
+            log!("whether a cell is being compiled cannot be told, since ps does not run: {error}");
+            return false;
+        }
+    };
+    let builders = builders(&listing, group);
     for pid in &builders {
         let _ = kill(*pid, Signal::SIGTERM);
     }
     !builders.is_empty()
 }
 
-async fn builders(group: Pid) -> Vec<Pid> {
-    let listing = Command::new("ps").args(["-A", "-o", "pid=,pgid=,comm="]).output().await;
-    let text = listing.map(|listing| String::from_utf8_lossy(&listing.stdout).into_owned()).unwrap_or_default();
-    builders_in(&text, group)
+/// cargo, and all that it started.
+fn builders(listing: &str, group: Pid) -> Vec<Pid> {
+    let rows: Vec<Row> = listing.lines().filter_map(Row::read).filter(|row| row.group == group.as_raw()).collect();
+    let mut builders: Vec<i32> = rows.iter().filter(|row| row.name == "cargo").map(|row| row.pid).collect();
+    let mut known = 0;
+    while known < builders.len() {
+        let parent = builders[known];
+        builders.extend(rows.iter().filter(|row| row.parent == parent).map(|row| row.pid));
+        known += 1;
+    }
+    builders.into_iter().map(Pid::from_raw).collect()
 }
 
-fn builders_in(listing: &str, group: Pid) -> Vec<Pid> {
-    let row = |line: &str| {
-        let mut fields = line.split_whitespace();
-        let (pid, of) = (fields.next()?.parse().ok()?, fields.next()?.parse::<i32>().ok()?);
-        // macOS gives the whole path.
-        let name = fields.next()?.rsplit('/').next()?.to_owned();
-        (of == group.as_raw() && name == "cargo").then(|| Pid::from_raw(pid))
-    };
-    listing.lines().filter_map(row).collect()
+struct Row<'a> {
+    pid: i32,
+    parent: i32,
+    group: i32,
+    name: &'a str,
+}
+
+impl<'a> Row<'a> {
+    fn read(line: &'a str) -> Option<Self> {
+        let mut rest = line;
+        let mut number = || {
+            let (number, after) = rest.trim_start().split_once(' ')?;
+            rest = after;
+            number.parse().ok()
+        };
+        let (pid, parent, group) = (number()?, number()?, number()?);
+        // macOS gives the whole path, in which there may be spaces.
+        Some(Self { pid, parent, group, name: rest.trim().rsplit('/').next()? })
+    }
 }
 
 #[cfg(test)]
@@ -35,8 +60,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_cargo_of_this_group_is_found() {
-        let listing = "  7  7 evcxr_jupyter\n  8  7 /usr/bin/cargo\n 9 7 rustc\n 10 10 cargo\n";
-        assert_eq!(builders_in(listing, Pid::from_raw(7)), [Pid::from_raw(8)]);
+    fn cargo_of_this_group_is_found_with_all_that_it_started() {
+        let listing = "  7  1  7 evcxr_jupyter\n  8  7  7 /Users/A B/bin/cargo\n 9 8 7 rustc\n 10 1 10 cargo\n \
+                       11 9 7 cc\n 12 7 7 evcxr_jupyter\n";
+        assert_eq!(builders(listing, Pid::from_raw(7)), [8, 9, 11].map(Pid::from_raw));
     }
 }

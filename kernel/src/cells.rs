@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ddpm_live::{Answer, LARGEST, Message, SOCKET};
@@ -9,18 +10,26 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use crate::event::Event;
 
 /// Listens in the session's private folder.
 pub fn listen(private: &Path, events: &Sender<Event>) -> Result<()> {
-    let listener = UnixListener::bind(private.join(SOCKET)).context("cannot listen for what cells show")?;
+    let path = private.join(SOCKET);
+    let listener = UnixListener::bind(&path).with_context(|| {
+        format!("cannot listen on {}; TMPDIR may name a folder with a shorter path", path.display())
+    })?;
     let events = events.clone();
     tokio::spawn(async move {
         for number in 0.. {
             match listener.accept().await {
                 Ok((stream, _)) => drop(tokio::spawn(serve(stream, number, events.clone()))),
-                Err(error) => log!("a cell could not connect: {error}"),
+                Err(error) => {
+                    // Out of file descriptors, most likely: asking again at once would be of no use.
+                    log!("a cell could not connect: {error}");
+                    sleep(Duration::from_millis(100)).await;
+                }
             }
         }
     });

@@ -1,7 +1,7 @@
 //! The client's side: five sockets at the addresses that the connection file names.
 
 use std::net::{IpAddr, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use jupyter_protocol::ConnectionInfo;
@@ -36,6 +36,12 @@ pub fn read_connection_file(path: &Path) -> Result<ConnectionInfo> {
         );
     }
     Ok(info)
+}
+
+/// The files of the sockets, where the transport has such.
+pub fn socket_files(info: &ConnectionInfo) -> Vec<PathBuf> {
+    let urls = [info.shell_url(), info.iopub_url(), info.stdin_url(), info.control_url(), info.hb_url()];
+    urls.iter().filter_map(|url| url.strip_prefix("ipc://")).map(PathBuf::from).collect()
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -6,7 +6,7 @@ use crate::front::Front;
 use crate::running::Display;
 
 /// Displays whose markers have not come by. The cell prints each before it asks for the next: more are a mistake.
-const WAITING: usize = 64;
+const WAITING: usize = 8;
 
 impl Front {
     pub fn cell_asks(&mut self, connection: u64, message: Message) -> Answer {
@@ -19,6 +19,7 @@ impl Front {
             return refused("no cell is running");
         };
         let waiting = running.displays.values().filter(|display| !matches!(display, Display::Shown { .. })).count();
+        let place = running.displays.len();
         let mut mark = |display| {
             if waiting >= WAITING {
                 return refused("too many displays wait for their markers");
@@ -28,10 +29,10 @@ impl Front {
             Answer::Marked { id }
         };
         match message {
-            Message::Display { data } => mark(Display::Waiting(data)),
+            Message::Display { data } => mark(Display::Waiting(data, place)),
             Message::Clear { wait } => mark(Display::Clearing { wait }),
             Message::Update { id, data } => match running.displays.get_mut(&id) {
-                Some(Display::Waiting(waiting)) => {
+                Some(Display::Waiting(waiting, _)) => {
                     *waiting = data;
                     Answer::Done
                 }

@@ -1,6 +1,9 @@
 //! The unmodified `evcxr_jupyter` behind the front: started, connected to, and listened to.
 
+use std::fs::File;
+use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -56,7 +59,8 @@ impl Evcxr {
         let secret = uuid::Uuid::new_v4().to_string();
         let ports = free_ports()?;
         let path = session.private.join(format!("evcxr-{number}.json"));
-        std::fs::write(&path, connection_file(ports, &secret).to_string())?;
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(connection_file(ports, &secret).to_string().as_bytes())?;
         let mut command = Command::new(program);
         command.arg("--control_file").arg(&path);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -4,18 +4,20 @@
 use std::collections::{HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc::{self, Sender};
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use crate::client::{self, Client};
 use crate::evcxr::Evcxr;
 use crate::event::{Channel, Event, FromEvcxr};
 use crate::guard::Guard;
 use crate::preparing::Preparation;
+use crate::printed::Late;
 use crate::running::Running;
 use crate::session::{self, Session};
 use crate::wire::Wire;
@@ -62,6 +64,10 @@ pub struct Front {
     pub running: Option<Running>,
     /// Connections of loops that end by themselves when they are asked to.
     pub loops: HashSet<u64>,
+    /// What has been printed since the last cell ended.
+    pub late: Late,
+    /// The client that a cell has asked for input.
+    pub question: Option<Vec<Bytes>>,
     /// Cells run so far.
     pub count: u32,
     /// How to go on from the newest checkpoint.
@@ -79,7 +85,8 @@ pub async fn run(options: Options) -> Result<()> {
     let client = Client::bind(&info, &events).await?;
     let given = std::env::var_os(WORK).map(PathBuf::from);
     let crate_folder = options.crate_folder.clone().filter(|_| given.is_none());
-    let session = Session::open(&options.sessions, &options.warm_folder, given)?;
+    let mut session = Session::open(&options.sessions, &options.warm_folder, given)?;
+    session.also_remove(client::socket_files(&info));
     let mut guard = Guard::start()?;
     for path in session.all_paths() {
         guard.remove(&path).await;
@@ -99,6 +106,8 @@ pub async fn run(options: Options) -> Result<()> {
         early: Vec::new(),
         running: None,
         loops: HashSet::new(),
+        late: Late::default(),
+        question: None,
         count: 0,
         checkpoint: None,
         remark: None,
@@ -121,6 +130,8 @@ pub async fn run(options: Options) -> Result<()> {
         evcxr.kill();
     }
     front.session.remove();
+    // What was sent last is still on its way.
+    sleep(Duration::from_millis(50)).await;
     Ok(())
 }
 
@@ -166,6 +177,19 @@ impl Front {
                 self.client.status(&message, "busy").await;
                 self.client.send(channel, &message.reply(&kernel_info::content())).await;
                 self.client.status(&message, "idle").await;
+                // Clients take the last status for the kernel's.
+                if let Some(running) = &self.running {
+                    let request = running.request.clone();
+                    self.client.status(&request, "busy").await;
+                }
+            }
+            (Channel::Stdin, "input_reply") => {
+                // Without a question, or from another client, it would be the answer to the next one.
+                if self.question.take_if(|asked| *asked == message.identities).is_some()
+                    && let Some(evcxr) = &mut self.evcxr
+                {
+                    evcxr.send(channel, &message).await;
+                }
             }
             (Channel::Shell, "execute_request") => self.waiting.push_back(message),
             (Channel::Control, "interrupt_request") => {

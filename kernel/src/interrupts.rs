@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ddpm_live::INTERRUPT;
+use ddpm_live::{HEARD, INTERRUPT};
 use serde_json::{Value, json};
 
 use crate::building;
@@ -13,6 +13,9 @@ use crate::wire::Wire;
 
 /// A cell that is asked to stop has this long to do so.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Two that come this close together are one: a double click.
+const DOUBLE_CLICK: Duration = Duration::from_secs(1);
 
 /// evcxr that dies this often in this time does not work here.
 const DEATHS: usize = 3;
@@ -28,11 +31,15 @@ impl Front {
             }
             return;
         };
-        if running.interrupted.is_some() {
-            self.end_process("it was interrupted a second time").await;
-            return self.abort_waiting().await;
+        match running.interrupted {
+            Some(first) if first.elapsed() < DOUBLE_CLICK => return,
+            Some(_) => {
+                self.end_process("it was interrupted a second time").await;
+                return self.abort_waiting().await;
+            }
+            None => running.interrupted = Some(Instant::now()),
         }
-        running.interrupted = Some(Instant::now());
+        running.answered = !self.loops.is_empty();
         if let Err(error) = std::fs::write(self.session.private.join(INTERRUPT), "") {
             log!("the cell cannot be asked to stop: {error}");
         }
@@ -60,11 +67,12 @@ impl Front {
         if self.patience_ends().is_none_or(|end| now < end) {
             return;
         }
-        if !self.loops.is_empty() {
+        let heard = self.session.private.join(HEARD).exists() || !self.loops.is_empty();
+        if heard || self.running.as_ref().is_some_and(|running| running.answered) {
             if let Some(running) = &mut self.running {
                 running.told_of_the_wait = true;
-                let text = "[it stops when the step that runs is done; interrupt once more to end it at once and lose \
-                            the variables]\n";
+                let text = "[it was asked to stop, and comes to its end; interrupt once more to end it at once and lose the \
+                            variables]\n";
                 self.client.publish(&running.request, "stream", json!({"name": "stdout", "text": text})).await;
             }
         } else if self.stop_building().await {
@@ -84,16 +92,25 @@ impl Front {
         if let Some(evcxr) = &mut self.evcxr {
             let request = Wire::request("interrupt_request", OWN, &json!({}));
             evcxr.send(Channel::Control, &request).await;
+            if let Some(identities) = self.question.take() {
+                // evcxr waits for the answer to the cell's question, whether or not the cell is still there.
+                let mut answer = Wire::request("input_reply", OWN, &json!({"value": ""}));
+                answer.identities = identities;
+                evcxr.send(Channel::Stdin, &answer).await;
+            }
         }
     }
 
     /// Adds to evcxr's error what the reader wants to know.
-    pub fn explain_end(&self, message: &mut Wire) {
-        let Some(running) = &self.running else { return };
+    pub fn explain_end(&mut self, message: &mut Wire) {
+        let Some(running) = &mut self.running else { return };
         let mut content = message.content();
         let text = content["evalue"].as_str().unwrap_or_default();
         let words = if text.contains("Subprocess terminated") {
-            let why = running.ended_because.unwrap_or("it ended by itself");
+            running.process_ended = true;
+            let killed = "it was killed from outside; the system does so where memory runs out";
+            let by_itself = if text.contains("signal: 9") { killed } else { "it ended by itself" };
+            let why = running.ended_because.unwrap_or(by_itself);
             self.what_is_lost(&format!("The process that runs the cells has ended: {why}."))
         } else if running.build_stopped {
             "It was interrupted while it was compiled. The variables are as they were.".to_owned()
@@ -132,7 +149,8 @@ impl Front {
                 self.refuse(&running.request, &words).await;
                 self.abort_waiting().await;
             }
-            None => self.remark = Some(format!("{words}\n")),
+            None if self.count > 0 => self.remark = Some(format!("{words}\n")),
+            None => {}
         }
         self.loops.clear();
         self.remove_interrupt();

@@ -73,8 +73,8 @@ fn execute(command: Command) -> Result<()> {
         Command::Run(options) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             let result = runtime.block_on(front::run(options));
-            // Messages that are under way still go out; tasks that listen are not waited for.
-            runtime.shutdown_timeout(std::time::Duration::from_millis(50));
+            // Tasks that listen are not waited for.
+            runtime.shutdown_background();
             result
         }
         Command::Sessions { sessions } => {

@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// Lines wait this long for others: short enough not to be felt.
 const GATHERING: Duration = Duration::from_millis(4);
 
@@ -37,9 +39,15 @@ pub struct Printed {
 impl Printed {
     /// Takes a line, and returns what is to be sent before it can wait for others.
     pub fn add(&mut self, stream: &'static str, text: &str, now: Instant) -> Vec<Chunk> {
-        if self.shown >= SHOWN {
-            return self.leave_out(stream, text);
+        let (text, rest) = text.split_at(boundary(text, SHOWN - self.shown));
+        let mut due = if text.is_empty() { Vec::new() } else { self.gather(stream, text, now) };
+        if !rest.is_empty() {
+            due.extend(self.leave_out(stream, rest));
         }
+        due
+    }
+
+    fn gather(&mut self, stream: &'static str, text: &str, now: Instant) -> Vec<Chunk> {
         self.shown += text.len();
         let mut due = Vec::new();
         if self.gathered.as_ref().is_some_and(|(chunk, _)| chunk.stream != stream) {
@@ -69,16 +77,18 @@ impl Printed {
 
     fn leave_out(&mut self, stream: &'static str, text: &str) -> Vec<Chunk> {
         let first = self.left_out == 0 && self.tail.is_empty();
-        self.tail_size += text.len();
-        self.tail.push_back(Chunk { stream, text: text.to_owned() });
-        while self.tail_size > TAIL {
+        let start = boundary(text, text.len().saturating_sub(TAIL));
+        self.left_out += start;
+        self.tail_size += text.len() - start;
+        self.tail.push_back(Chunk { stream, text: text[start..].to_owned() });
+        while self.tail_size > TAIL && self.tail.len() > 1 {
             let Some(chunk) = self.tail.pop_front() else { break };
             self.tail_size -= chunk.text.len();
             self.left_out += chunk.text.len();
         }
         let notice = || Chunk {
             stream: "stdout",
-            text: format!("[more than {} kB: the last lines follow when the cell ends]\n", SHOWN >> 10),
+            text: format!("\n[more than {} kB: the last lines follow when the cell ends]\n", SHOWN >> 10),
         };
         let waiting = self.gathered.take().map(|(chunk, _)| chunk);
         waiting.into_iter().chain(first.then(notice)).collect()
@@ -101,6 +111,25 @@ impl Printed {
     }
 }
 
+/// What is printed when its cell has ended.
+#[derive(Default)]
+pub struct Late {
+    size: usize,
+}
+
+impl Late {
+    /// Whether this text, too, is more than is shown.
+    pub fn is_too_much(&mut self, content: &Value) -> bool {
+        self.size += content["text"].as_str().map_or(0, str::len);
+        self.size > SHOWN
+    }
+}
+
+/// The last place at or before `at` where a character ends.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +147,17 @@ mod tests {
         assert_eq!(printed.due(), Some(start + GATHERING));
         assert_eq!(printed.add("stderr", "!\n", start), [chunk("stdout", "b\nc\n")]);
         assert_eq!(printed.close(start), [chunk("stderr", "!\n")]);
+    }
+
+    #[test]
+    fn one_long_line_is_cut_too() {
+        let (mut printed, now) = (Printed::default(), Instant::now());
+        let line = "ä".repeat(5_000_000) + "\n";
+        let mut chunks = printed.add("stdout", &line, now);
+        chunks.extend(printed.close(now));
+        let size: usize = chunks.iter().map(|chunk| chunk.text.len()).sum();
+        assert!(size < SHOWN + TAIL + 200, "{size}");
+        assert!(chunks.last().unwrap().text.ends_with("ä\n"));
     }
 
     #[test]

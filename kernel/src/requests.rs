@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use ddpm_live::{Bundle, INTERRUPT};
+use ddpm_live::{Bundle, HEARD, INTERRUPT};
 use serde_json::{Value, json};
 
 use crate::evcxr::OWN;
 use crate::event::Channel;
 use crate::front::Front;
-use crate::printed::Chunk;
+use crate::printed::{Chunk, Late};
 use crate::running::{Display, Running};
 use crate::wire::Wire;
 
@@ -22,7 +22,11 @@ impl Front {
                 self.client.publish(&request, "stream", json!({"name": "stderr", "text": remark})).await;
             }
         }
-        self.count += 1;
+        let content = request.content();
+        let silent = content["silent"].as_bool().unwrap_or(false);
+        if !silent && content["store_history"].as_bool().unwrap_or(true) {
+            self.count += 1;
+        }
         self.remove_interrupt();
         if let Some(evcxr) = &mut self.evcxr {
             evcxr.send(Channel::Shell, &request).await;
@@ -46,6 +50,9 @@ impl Front {
             failed = stops && message.content()["status"] == "error";
         }
         self.client.send(channel, &message).await;
+        if channel == Channel::Stdin && message.is("input_request") {
+            self.question = Some(message.identities.clone());
+        }
         if failed {
             self.abort_waiting().await;
         }
@@ -60,11 +67,17 @@ impl Front {
         let now = Instant::now();
         let Some(running) = self.running.as_mut().filter(|running| running.request.header.msg_id == parent.msg_id)
         else {
-            return self.client.send(Channel::Iopub, &message).await;
+            // Of a thread that has outlived its cell, or more than one cares to read.
+            let unread = message.is("stream") && self.late.is_too_much(&message.content());
+            if !unread {
+                self.client.send(Channel::Iopub, &message).await;
+            }
+            return;
         };
         match message.header.msg_type.as_str() {
             "stream" => return self.printed(&message.content(), now).await,
             "status" if message.content()["execution_state"] == "idle" => return running.idle(message),
+            "execute_input" | "execute_result" if running.is_silent() => return,
             "execute_input" => number(&mut message, running.count),
             "execute_result" => {
                 number(&mut message, running.count);
@@ -108,7 +121,7 @@ impl Front {
         let Some(running) = &mut self.running else { return };
         let request = running.request.clone();
         match running.displays.remove(id) {
-            Some(Display::Waiting(data)) => {
+            Some(Display::Waiting(data, _)) => {
                 running.displays.insert(id.to_owned(), Display::Shown { last: now, update: None });
                 self.client.publish(&request, "display_data", content(id, &data)).await;
             }
@@ -152,6 +165,8 @@ impl Front {
         self.close_output(now).await;
         self.client.send(Channel::Iopub, &end).await;
         self.running = None;
+        self.late = Late::default();
+        self.question = None;
         self.loops.clear();
         self.remove_interrupt();
         Box::pin(self.advance()).await;
@@ -161,9 +176,7 @@ impl Front {
     pub async fn close_output(&mut self, now: Instant) {
         let Some(running) = &mut self.running else { return };
         let chunks = running.printed.close(now);
-        let waits = |display: &Display| matches!(display, Display::Waiting(_));
-        let waiting: Vec<String> =
-            running.displays.iter().filter(|(_, display)| waits(display)).map(|(id, _)| id.clone()).collect();
+        let waiting = running.waiting_displays();
         self.send_chunks(chunks).await;
         // Their markers went elsewhere: into a captured stdout, or down with the process.
         for id in waiting {
@@ -174,6 +187,7 @@ impl Front {
 
     /// Ends a request that evcxr has not seen, or will not answer any more.
     pub async fn refuse(&mut self, request: &Wire, why: &str) {
+        self.hide_preparation().await;
         let error = json!({"ename": "KernelError", "evalue": why, "traceback": why.lines().collect::<Vec<_>>()});
         self.client.status(request, "busy").await;
         self.client.publish(request, "error", error.clone()).await;
@@ -194,7 +208,9 @@ impl Front {
     }
 
     pub fn remove_interrupt(&self) {
-        let _ = std::fs::remove_file(self.session.private.join(INTERRUPT));
+        for file in [INTERRUPT, HEARD] {
+            let _ = std::fs::remove_file(self.session.private.join(file));
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::wire::Wire;
 /// and longer only while they come.
 const LAST_LINES: Duration = Duration::from_millis(3);
 const LAST_LINES_AT_MOST: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_millis(50);
 
 /// A display is updated at most this often.
 const UPDATES: Duration = Duration::from_millis(80);
@@ -24,6 +25,8 @@ pub struct Running {
     pub displays: HashMap<String, Display>,
     /// When the reader first asked it to stop.
     pub interrupted: Option<Instant>,
+    /// A loop was running then that ends when it is asked to.
+    pub answered: bool,
     /// Why its process was ended, once it was.
     pub ended_because: Option<&'static str>,
     /// Its compilation was interrupted.
@@ -31,6 +34,8 @@ pub struct Running {
     /// The reader knows that the step under way is waited for.
     pub told_of_the_wait: bool,
     pub replied: bool,
+    /// The process that ran it has ended: what it printed is on its way, and nothing new comes.
+    pub process_ended: bool,
     idle: Option<Idle>,
 }
 
@@ -42,8 +47,8 @@ struct Idle {
 }
 
 pub enum Display {
-    /// Until its marker comes by.
-    Waiting(Bundle),
+    /// Until its marker comes by; with the place that it has among all displays.
+    Waiting(Bundle, usize),
     /// Everything before is to go when the marker comes by.
     Clearing { wait: bool },
     /// It is there; perhaps with an update that is not due yet.
@@ -58,10 +63,12 @@ impl Running {
             printed: Printed::default(),
             displays: HashMap::new(),
             interrupted: None,
+            answered: false,
             ended_because: None,
             build_stopped: false,
             told_of_the_wait: false,
             replied: false,
+            process_ended: false,
             idle: None,
         }
     }
@@ -80,7 +87,30 @@ impl Running {
     /// The message that ends the request, when it may go out.
     pub fn end(&self, now: Instant) -> Option<&Wire> {
         let idle = self.idle.as_ref()?;
-        (self.replied && now >= idle.due()).then_some(&idle.message)
+        (self.replied && now >= self.end_due(idle)).then_some(&idle.message)
+    }
+
+    fn end_due(&self, idle: &Idle) -> Instant {
+        // A flood of a process that was killed comes to its end by itself, and must not run into the next cell.
+        let quiet = if self.process_ended { QUIET } else { LAST_LINES };
+        let due = idle.last_line + quiet;
+        if self.process_ended { due } else { due.min(idle.since + LAST_LINES_AT_MOST) }
+    }
+
+    /// Those whose markers have not come by, in their order.
+    pub fn waiting_displays(&self) -> Vec<String> {
+        let place = |(id, display): (&String, &Display)| match display {
+            Display::Waiting(_, place) => Some((*place, id.clone())),
+            _ => None,
+        };
+        let mut waiting: Vec<(usize, String)> = self.displays.iter().filter_map(place).collect();
+        waiting.sort();
+        waiting.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Whether the front counts it, as the reader does: extensions ask things in silence.
+    pub fn is_silent(&self) -> bool {
+        self.request.content()["silent"].as_bool().unwrap_or(false)
     }
 
     /// Updates that may be shown now, each under its id.
@@ -104,13 +134,7 @@ impl Running {
             Display::Shown { last, update: Some(_) } => Some(*last + UPDATES),
             _ => None,
         });
-        let end = self.idle.as_ref().filter(|_| self.replied).map(Idle::due);
+        let end = self.idle.as_ref().filter(|_| self.replied).map(|idle| self.end_due(idle));
         updates.chain(self.printed.due()).chain(end).min()
-    }
-}
-
-impl Idle {
-    fn due(&self) -> Instant {
-        (self.last_line + LAST_LINES).min(self.since + LAST_LINES_AT_MOST)
     }
 }

@@ -1,12 +1,12 @@
 //! What a session has of its own on the disk: a copy of the warm work folder, and a private folder for sockets. Both go
 //! with it; what a crashed session left goes at the next start.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 use crate::build_copy::copy_of_build;
 
@@ -28,8 +28,9 @@ impl Session {
     /// A new session in `sessions`, whose work folder is `given`, or is to become a copy of `warm`.
     pub fn open(sessions: &Path, warm: &Path, given: Option<PathBuf>) -> Result<Self> {
         fs::create_dir_all(sessions).with_context(|| format!("cannot make {}", sessions.display()))?;
-        let private =
-            TempDir::with_prefix(PRIVATE_PREFIX).context("cannot make a folder for the kernel's sockets")?.keep();
+        let mut private = tempfile::Builder::new();
+        private.prefix(PRIVATE_PREFIX).permissions(Permissions::from_mode(0o700));
+        let private = private.tempdir().context("cannot make a folder for the kernel's sockets")?.keep();
         let id = uuid::Uuid::new_v4().simple().to_string();
         let own = sessions.join(&id);
         fs::create_dir(private.join(TEMPORARY)).context("cannot make a folder for temporary files")?;
@@ -45,7 +46,7 @@ impl Session {
         let note = sessions.join(format!("{id}.lock"));
         let unnamed = sessions.join(format!("{id}.new"));
         let mut lock = File::create(&unnamed).with_context(|| format!("cannot write to {}", sessions.display()))?;
-        lock.lock()?;
+        lock.lock().with_context(|| format!("cannot lock a file in {}", sessions.display()))?;
         lock.write_all(private.as_os_str().as_encoded_bytes())?;
         fs::rename(&unnamed, &note)?;
         Ok(Self { private, work, folders, copy_of, note, _lock: lock })
@@ -73,14 +74,19 @@ impl Session {
         }
     }
 
+    /// Something more that is to go at the end.
+    pub fn also_remove(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
+        self.folders.extend(paths);
+    }
+
     /// All that is to go at the end.
     pub fn all_paths(&self) -> Vec<PathBuf> {
         self.folders.iter().chain([&self.note]).cloned().collect()
     }
 
     pub fn remove(&self) {
-        for folder in &self.folders {
-            let _ = fs::remove_dir_all(folder);
+        for path in &self.folders {
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         }
         let _ = fs::remove_file(&self.note);
     }
@@ -145,7 +151,8 @@ fn room(path: &Path) -> u64 {
         Ok(metadata) if metadata.is_dir() => {
             fs::read_dir(path).into_iter().flatten().flatten().map(|entry| room(&entry.path())).sum()
         }
-        other => other.map_or(0, |metadata| metadata.len()),
+        // A library that is shared with the warm folder takes no room of its own.
+        other => other.ok().filter(|file| file.nlink() == 1).map_or(0, |file| file.len()),
     }
 }
 
@@ -164,6 +171,7 @@ mod tests {
         let modified = |folder: &Path| fs::metadata(folder.join("built")).unwrap().modified().unwrap();
         assert_eq!(modified(&session.work), modified(&warm));
         assert_eq!(summary(&sessions).running, 1);
+        assert_eq!(fs::metadata(&session.private).unwrap().mode() & 0o777, 0o700);
         session.remove();
         assert_eq!((fs::read_dir(&sessions).unwrap().count(), session.private.exists()), (0, false));
     }

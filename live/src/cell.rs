@@ -1,11 +1,13 @@
 //! The cell's side of the socket.
 
-use std::io::{Error, Result, Write};
+use std::fs::File;
+use std::io::{Error, ErrorKind, Result, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Answer, Bundle, FOLDER, INTERRUPT, Message, SOCKET, marker, read, write};
+use crate::{Answer, Bundle, FOLDER, HEARD, INTERRUPT, Message, SOCKET, marker, read, write};
 
 /// How long the front may take to answer. It answers at once unless the machine is very busy.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,11 +32,17 @@ impl Front {
     /// # Errors
     /// Where the message is too large, is refused, or the front has gone.
     pub fn tell(&mut self, message: &Message) -> Result<Answer> {
-        write(&mut self.stream, message)?;
-        match read(&mut self.stream)? {
-            Some(Answer::Refused { why }) => Err(Error::other(why)),
-            Some(answer) => Ok(answer),
-            None => Err(Error::other("the kernel's front has closed the connection")),
+        match write(&mut self.stream, message).and_then(|()| read(&mut self.stream)) {
+            Ok(Some(Answer::Refused { why })) => Err(Error::other(why)),
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(Error::other("the kernel's front has closed the connection")),
+            Err(error) => {
+                if error.kind() != ErrorKind::InvalidInput {
+                    // An answer that comes late is not to be taken for that to the next question.
+                    let _ = self.stream.shutdown(Shutdown::Both);
+                }
+                Err(error)
+            }
         }
     }
 
@@ -73,9 +81,14 @@ impl Front {
 }
 
 /// Whether the reader has interrupted the cell that this runs in. A look at the file system, about a microsecond;
-/// without the front it is never so.
+/// without the front it is never so. A cell that has asked, and was told so, has the time that it takes to end.
 pub fn interrupted() -> bool {
-    folder().is_some_and(|folder| folder.join(INTERRUPT).exists())
+    let Some(folder) = folder() else { return false };
+    let interrupted = folder.join(INTERRUPT).exists();
+    if interrupted {
+        let _ = File::create(folder.join(HEARD));
+    }
+    interrupted
 }
 
 fn folder() -> Option<PathBuf> {

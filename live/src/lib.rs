@@ -31,6 +31,9 @@ pub const SOCKET: &str = "live";
 /// The file in that folder that is there while the running cell is asked to stop.
 pub const INTERRUPT: &str = "interrupt";
 
+/// The file in that folder by which the cell says that it has heard of the interrupt: it is given the time to end.
+pub const HEARD: &str = "heard";
+
 /// One thing in several formats, MIME type to content, as in Jupyter's `display_data`: text as it is, bytes in base64.
 pub type Bundle = BTreeMap<String, Value>;
 

@@ -47,7 +47,7 @@ fn agreed(question: &str) -> Result<bool> {
 }
 
 /// The bytes of all files below `path`. Links are not followed.
-fn room(path: &Path) -> u64 {
+pub fn room(path: &Path) -> u64 {
     let Ok(metadata) = path.symlink_metadata() else {
         return 0;
     };

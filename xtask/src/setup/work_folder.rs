@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Log, Parts, lock_file};
+use crate::clean::room;
 use crate::hash::Fingerprint;
 use crate::notebooks::execute::{self, Event};
 use crate::process::output_of;
@@ -37,6 +38,9 @@ impl Stamp {
     }
 }
 
+/// A folder that has become larger is built anew when dependencies change; a fresh one takes about 0.8 GB.
+const LARGEST: u64 = 2_000_000_000;
+
 pub fn folder(project: &Project) -> PathBuf {
     project.evcxr().join("work")
 }
@@ -55,7 +59,12 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
     if old.as_ref() == Some(&wanted) {
         return Ok(());
     }
-    let cold = !old.is_some_and(|old| old.same_base(&wanted));
+    let grown = old.as_ref().is_some_and(|old| old.manifests != wanted.manifests) && room(&folder(project)) > LARGEST;
+    if grown {
+        // Cargo removes no library that it has no use for any more.
+        let _ = fs::remove_dir_all(folder(project));
+    }
+    let cold = grown || !old.is_some_and(|old| old.same_base(&wanted));
     let (label, usually) = match cold {
         true => ("notebook work folder", "2 to 5 minutes the first time: libtorch's bindings are compiled"),
         false => ("notebook work folder", "10 to 60 s: the crate has changed"),
