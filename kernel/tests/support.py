@@ -157,7 +157,7 @@ class Session:
             self.manager.session.key = b""
         self.log_path = self.home / "log"
         self.client = self.log_file = None
-        self.messages, self.replies = {}, {}
+        self.messages, self.replies, self.states = {}, {}, []
 
     def manager_options(self):
         return {"kernel_name": "front", "kernel_spec_manager": self.specs, "connection_file": self.connection_file}
@@ -210,10 +210,10 @@ class Session:
         getattr(self.client, f"{channel}_channel").send(message)
         return message["header"]["msg_id"]
 
-    def execute(self, code, allow_stdin=False):
+    def execute(self, code, **options):
         content = {
-            "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": allow_stdin,
-            "stop_on_error": True,
+            "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
+            "stop_on_error": True, **options,
         }
         return self.send("execute_request", content)
 
@@ -284,6 +284,8 @@ class Session:
             while True:
                 message["received"] = time.time()
                 self.messages.setdefault(message["parent_header"].get("msg_id"), []).append(message)
+                if message["msg_type"] == "status":
+                    self.states.append(message["content"]["execution_state"])
                 message = self.client.iopub_channel.get_msg(timeout=0)
 
     def interrupt(self):

@@ -44,11 +44,12 @@ class Death(unittest.TestCase):
         self.goes_on()
 
     def test_the_cells_process_is_killed_between_cells(self):
+        self.kernel.run("let short_lived: u32 = 1;")
         kill(self.kernel.cells_process())
-        done = self.kernel.finish(self.kernel.execute('println!("next");'))
-        if done.reply["content"]["status"] == "error":
-            self.assertIn("variables", done.error + done.text)
+        done = self.kernel.fail('println!("{short_lived}");')
+        self.assertIn("variables", done.error + done.text)
         self.goes_on()
+        self.assertIn("short_lived", self.kernel.fail('println!("{short_lived}");').error)
 
     def test_evcxr_is_killed(self):
         request = self.kernel.execute('println!("begun"); loop { std::hint::spin_loop(); }')
@@ -89,6 +90,14 @@ class Death(unittest.TestCase):
         self.assertTrue(done.text.startswith("00000000 x"), done.text[:100])
         self.assertTrue(done.text.rstrip().endswith("the end"), done.text[-300:])
         self.assertLess(len(done.text), 5e6)
+        self.goes_on()
+
+
+    def test_one_very_long_line_is_cut(self):
+        done = self.kernel.run('print!("begin "); println!("{} end", "x".repeat(10_000_000));')
+        self.assertTrue(done.text.startswith("begin xxx"), done.text[:100])
+        self.assertTrue(done.text.endswith("xxx end\n"), done.text[-100:])
+        self.assertLess(len(done.text), 1e6)
         self.goes_on()
 
 

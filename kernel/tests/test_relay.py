@@ -62,9 +62,26 @@ class Relay(unittest.TestCase):
         for channel in ("shell", "control"):
             reply = self.kernel.reply_to(self.kernel.send("kernel_info_request", {}, channel), 5)
             self.assertEqual(reply["content"]["language_info"]["name"], "Rust")
+            asked = reply["parent_header"]["msg_id"]
+            self.kernel.pump(lambda: self.kernel.is_idle(asked), "the end of the question")
+            # Clients show the last state that they heard of.
+            self.kernel.pump(lambda: self.kernel.states[-1] == "busy", "the cell makes the kernel busy", 5)
         self.assertFalse(self.kernel.is_idle(request))
         flag.touch()
         self.kernel.finish(request)
+        self.kernel.pump(lambda: self.kernel.states[-1] == "idle", "it is idle in the end", 5)
+
+    def test_cells_that_leave_no_trace_are_not_counted(self):
+        count = self.kernel.run("let traces: u32 = 3;").reply["content"]["execution_count"]
+        silent = self.kernel.finish(self.kernel.execute("let traces: u32 = traces + 1;", silent=True))
+        self.assertEqual(silent.reply["content"]["status"], "ok")
+        self.assertEqual(silent.of("execute_input", "execute_result"), [])
+        unstored = self.kernel.finish(self.kernel.execute("let traces: u32 = traces + 1;", store_history=False))
+        self.assertEqual(unstored.reply["content"]["status"], "ok")
+        done = self.kernel.run('println!("traces {traces}");')
+        self.assertIn("traces 5", done.text)
+        self.assertEqual(done.reply["content"]["execution_count"], count + 1)
+        self.assertEqual(done.of("execute_input")[0]["content"]["execution_count"], count + 1)
 
     def test_a_request_is_answered_under_its_own_header(self):
         message = self.kernel.client.session.msg("is_complete_request", {"code": "1"})
@@ -116,6 +133,11 @@ class Relay(unittest.TestCase):
         self.assertIn("0.0.0.0", ended.stderr)
 
 
+def lower_quartile(values):
+    """What it takes when the machine is not busy with other things."""
+    return statistics.quantiles(values, n=4)[0]
+
+
 class Transports(unittest.TestCase):
     def check(self, transport, signed):
         with Session(suite(), crate=None, transport=transport, signed=signed) as session:
@@ -123,10 +145,13 @@ class Transports(unittest.TestCase):
             self.assertEqual((info["transport"], bool(info["key"])), (transport, signed))
             self.assertIn("forty-two 42", session.run('println!("forty-two {}", 6 * 7);').text)
             self.assertEqual(session.interrupt()["content"]["status"], "ok")
-            session.manager.shutdown_kernel()
+            sockets = list(session.home.glob("c-ipc-*"))
+            self.assertEqual(len(sockets), 5 if transport == "ipc" else 0)
+            # By a request alone: Jupyter's own shutdown would remove the sockets for the kernel.
+            reply = session.reply_to(session.send("shutdown_request", {"restart": False}, "control"))
+            self.assertEqual(reply["content"]["status"], "ok")
             session.assert_gone()
-            sockets = list(session.home.glob("c-ipc*"))
-            self.assertEqual(sockets, [], "sockets of the ipc transport stay behind")
+            self.assertEqual(list(session.home.glob("c-ipc-*")), [], "sockets of the ipc transport stay behind")
 
     def test_tcp_unsigned(self):
         self.check("tcp", signed=False)
@@ -147,31 +172,38 @@ class Speed(unittest.TestCase):
         with Session(suite(), crate=None) as front, plain:
             front.run("1;")
             plain.run("1;")
-            for kind, content in (
-                ("is_complete_request", {"code": "1"}),
-                ("kernel_info_request", {}),
-                ("complete_request", {"code": "st", "cursor_pos": 2}),
+            for kind, content, of in (
+                ("is_complete_request", {"code": "1"}, lower_quartile),
+                ("kernel_info_request", {}, lower_quartile),
+                # rust-analyzer takes 70 to 100 ms: nothing else than the best would show 5 ms.
+                ("complete_request", {"code": "st", "cursor_pos": 2}, min),
             ):
                 times = {front: [], plain: []}
-                for _ in range(15):
+                for _ in range(30):
                     for side, list in times.items():
-                        started = time.perf_counter()
-                        side.reply_to(side.send(kind, content))
-                        list.append(time.perf_counter() - started)
-                self.compare(kind, times[front], times[plain])
+                        list.append(self.seconds_until_the_reply(side, kind, content))
+                self.compare(kind, times[front], times[plain], of)
             delays = {front: [], plain: []}
             code = "for _ in 0..25 { println!(\"{:?}\", std::time::SystemTime::now()"
             code += ".duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64());"
             code += " std::thread::sleep(std::time::Duration::from_millis(12)); }"
-            for _ in range(2):
+            for _ in range(3):
                 for side, list in delays.items():
                     for message in side.run(code).of("stream"):
                         lines = message["content"]["text"].split()
                         list += [message["received"] - float(line) for line in lines]
-            self.compare("a printed line", delays[front], delays[plain])
+            self.compare("a printed line", delays[front], delays[plain], lower_quartile)
 
-    def compare(self, what, front, plain):
-        ours, theirs = statistics.median(front) * 1e3, statistics.median(plain) * 1e3
+    def seconds_until_the_reply(self, side, kind, content):
+        side.take(0)
+        started = time.perf_counter()
+        request = side.send(kind, content)
+        while side.client.shell_channel.get_msg(timeout=20)["parent_header"].get("msg_id") != request:
+            pass
+        return time.perf_counter() - started
+
+    def compare(self, what, front, plain, of):
+        ours, theirs = of(front) * 1e3, of(plain) * 1e3
         print(f"{what}: {ours:.2f} ms with the front, {theirs:.2f} ms without it")
         self.assertLessEqual(ours, theirs + 5, what)
 

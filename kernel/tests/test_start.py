@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import stat
+import statistics
 import subprocess
 import sys
 import textwrap
@@ -22,7 +24,7 @@ class Start(unittest.TestCase):
             times.append(kernel.start())
             kernel.end()
         print(f"kernel_info answered after {', '.join(f'{seconds:.2f} s' for seconds in times)}")
-        self.assertLessEqual(min(times), 0.5)
+        self.assertLessEqual(statistics.median(times), 0.5)
 
     def test_cells_that_are_sent_at_once_wait_in_order_with_a_line_that_goes(self):
         kernel = Session(suite())
@@ -36,12 +38,20 @@ class Start(unittest.TestCase):
         starts = [one.of("execute_input")[0]["received"] for one in done]
         self.assertEqual(starts, sorted(starts))
         counts = [one.reply["content"]["execution_count"] for one in done]
-        self.assertEqual(counts, sorted(set(counts)))
+        self.assertEqual(counts, [1, 2, 3, 4])
         # The dependency is there without a cell that asked for it, and a cell that asks does no harm.
         shows = 'Front::connect().unwrap().display(text("here")).unwrap();'
         self.assertIn("display here", kernel.run("{ use livecell_probe::prelude::*; " + shows + " }").shown())
         kernel.run(dependency())
         kernel.run(PRELUDE)
+
+    def test_nobody_else_can_look_into_a_session(self):
+        kernel = Session(suite(), crate=None)
+        self.addCleanup(kernel.end)
+        kernel.start(umask=0o022)
+        file = wait_until(lambda: list(kernel.temporary.glob("ddpm-kernel-*/evcxr-*.json")), "evcxr's connection file")[0]
+        modes = [oct(stat.S_IMODE(path.stat().st_mode)) for path in (file.parent, file)]
+        self.assertEqual(modes, ["0o700", "0o600"])
 
     def test_two_sessions_at_once_and_a_restart(self):
         with Session(suite(), crate=None) as one, Session(suite(), crate=None, beside=one) as two:

@@ -39,15 +39,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_first_drawing_is_due_after_one_interval() {
+        assert!(!Redraws::per_second(0.01).due());
+        let redraws = Redraws::per_second(1000.0);
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(redraws.due());
+    }
+
+    #[test]
     fn slow_drawings_are_seldom() {
-        let mut redraws = Redraws::per_second(100.0);
-        assert!(!redraws.due());
-        std::thread::sleep(Duration::from_millis(11));
-        assert!(redraws.due());
-        redraws.draw(|| std::thread::sleep(Duration::from_millis(4)));
-        std::thread::sleep(Duration::from_millis(20));
-        assert!(!redraws.due(), "4 ms of drawing are 4 % of 100 ms");
-        std::thread::sleep(Duration::from_millis(1000));
-        assert!(redraws.due());
+        let drawing = Duration::from_millis(4);
+        let mut redraws = Redraws::per_second(1000.0);
+        // These bounds hold however long a busy machine pauses at any line.
+        let before = Instant::now();
+        redraws.draw(|| std::thread::sleep(drawing));
+        let after = Instant::now();
+        assert!(redraws.next >= before + 26 * drawing, "4 ms of drawing are 4 % of 100 ms");
+        assert!(redraws.next <= after + 25 * (after - before));
+    }
+
+    #[test]
+    fn quick_drawings_wait_for_the_interval() {
+        let (interval, mut redraws) = (Duration::from_secs(100), Redraws::per_second(0.01));
+        let before = Instant::now();
+        redraws.draw(|| ());
+        assert!(redraws.next >= before + interval && redraws.next <= Instant::now() + interval);
     }
 }
