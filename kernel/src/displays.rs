@@ -5,11 +5,24 @@ use ddpm_live::{Answer, Message};
 use crate::front::Front;
 use crate::running::Display;
 
-/// Displays whose markers have not come by. The cell prints each before it asks for the next: more are a mistake.
+/// Displays whose markers have not come by. A cell that has more to show waits: what it prints takes a longer way.
 const WAITING: usize = 8;
 
 impl Front {
-    pub fn cell_asks(&mut self, connection: u64, message: Message) -> Answer {
+    /// Answers the cells, in order, as long as there is room for what they show.
+    pub fn answer_cells(&mut self) {
+        while let Some((_, message, _)) = self.held.front() {
+            let marks = matches!(message, Message::Display { .. } | Message::Clear { .. });
+            if marks && self.running.as_ref().is_some_and(|running| running.marks_waiting() >= WAITING) {
+                return;
+            }
+            if let Some((connection, message, reply)) = self.held.pop_front() {
+                let _ = reply.send(self.cell_asks(connection, message));
+            }
+        }
+    }
+
+    fn cell_asks(&mut self, connection: u64, message: Message) -> Answer {
         let refused = |why: &str| Answer::Refused { why: why.to_owned() };
         if let Message::Checkpoint { how_to_load } = message {
             self.checkpoint = Some(how_to_load);
@@ -18,12 +31,8 @@ impl Front {
         let Some(running) = &mut self.running else {
             return refused("no cell is running");
         };
-        let waiting = running.displays.values().filter(|display| !matches!(display, Display::Shown { .. })).count();
         let place = running.displays.len();
         let mut mark = |display| {
-            if waiting >= WAITING {
-                return refused("too many displays wait for their markers");
-            }
             let id = uuid::Uuid::new_v4().simple().to_string();
             running.displays.insert(id.clone(), display);
             Answer::Marked { id }

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
+use ddpm_live::{Answer, Message};
 use serde_json::json;
 use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::oneshot;
 use tokio::time::{sleep, sleep_until};
 
 use crate::client::{self, Client};
@@ -74,8 +76,11 @@ pub struct Front {
     pub checkpoint: Option<String>,
     /// To be told above the next cell's output.
     pub remark: Option<String>,
-    /// When evcxr died.
+    /// How many evcxr there were, and when they died.
+    pub started: u32,
     pub deaths: Vec<Instant>,
+    /// Cells' messages for which there is no room yet.
+    pub held: VecDeque<(u64, Message, oneshot::Sender<Answer>)>,
 }
 
 /// Serves until Jupyter says that it is over, or has gone.
@@ -111,7 +116,9 @@ pub async fn run(options: Options) -> Result<()> {
         count: 0,
         checkpoint: None,
         remark: None,
+        started: 0,
         deaths: Vec::new(),
+        held: VecDeque::new(),
     };
     loop {
         let deadline = front.deadline();
@@ -153,10 +160,7 @@ impl Front {
                     self.evcxr_says(event).await;
                 }
             }
-            Event::FromCell(connection, message, reply) => {
-                let answer = self.cell_asks(connection, message);
-                let _ = reply.send(answer);
-            }
+            Event::FromCell(connection, message, reply) => self.held.push_back((connection, message, reply)),
             Event::CellLeft(connection) => {
                 self.loops.remove(&connection);
             }
@@ -230,6 +234,7 @@ impl Front {
 
     /// What is due now.
     async fn on_time(&mut self, now: Instant) {
+        self.answer_cells();
         self.show_preparation(now).await;
         self.lose_patience(now).await;
         self.flush(now).await;
@@ -238,8 +243,8 @@ impl Front {
 
     /// Starts evcxr, the first or one in place of one that died.
     pub async fn start_evcxr(&mut self) {
-        let number = self.deaths.len() as u32 + 1;
-        match Evcxr::start(number, &self.options.evcxr, &self.session, &self.events) {
+        self.started += 1;
+        match Evcxr::start(self.started, &self.options.evcxr, &self.session, &self.events) {
             Ok(evcxr) => {
                 self.guard.end(evcxr.group).await;
                 self.preparation.started();

@@ -34,6 +34,7 @@ impl Front {
         match running.interrupted {
             Some(first) if first.elapsed() < DOUBLE_CLICK => return,
             Some(_) => {
+                self.answer_nothing().await;
                 self.end_process("it was interrupted a second time").await;
                 return self.abort_waiting().await;
             }
@@ -43,6 +44,7 @@ impl Front {
         if let Err(error) = std::fs::write(self.session.private.join(INTERRUPT), "") {
             log!("the cell cannot be asked to stop: {error}");
         }
+        self.answer_nothing().await;
         self.stop_building().await;
         self.abort_waiting().await;
     }
@@ -92,12 +94,15 @@ impl Front {
         if let Some(evcxr) = &mut self.evcxr {
             let request = Wire::request("interrupt_request", OWN, &json!({}));
             evcxr.send(Channel::Control, &request).await;
-            if let Some(identities) = self.question.take() {
-                // evcxr waits for the answer to the cell's question, whether or not the cell is still there.
-                let mut answer = Wire::request("input_reply", OWN, &json!({"value": ""}));
-                answer.identities = identities;
-                evcxr.send(Channel::Stdin, &answer).await;
-            }
+        }
+    }
+
+    /// evcxr waits for the answer to a cell's question, and hears nothing else.
+    async fn answer_nothing(&mut self) {
+        if let (Some(identities), Some(evcxr)) = (self.question.take(), &mut self.evcxr) {
+            let mut answer = Wire::request("input_reply", OWN, &json!({"value": ""}));
+            answer.identities = identities;
+            evcxr.send(Channel::Stdin, &answer).await;
         }
     }
 
@@ -129,6 +134,15 @@ impl Front {
             None => "No checkpoint was written in this session.".to_owned(),
         };
         format!("{what}\nAll variables are lost; run the cells that make them again.\n{next}")
+    }
+
+    /// Another evcxr in place of this one, which has nothing to lose any more.
+    pub async fn replace_evcxr(&mut self) {
+        if let Some(evcxr) = self.evcxr.take() {
+            evcxr.kill();
+            self.guard.forget(evcxr.group).await;
+        }
+        self.start_evcxr().await;
     }
 
     /// evcxr itself has gone: the running cell is told, and a new one is started.

@@ -58,6 +58,9 @@ impl Front {
     pub async fn published(&mut self, mut message: Wire) {
         let parent = message.parent();
         if parent.session == OWN {
+            if let Some(running) = self.running.as_mut().filter(|running| running.asked == Some(parent.msg_id)) {
+                return running.answered_at_the_end();
+            }
             return self.own_answer(&message).await;
         }
         let now = Instant::now();
@@ -72,7 +75,15 @@ impl Front {
         };
         match message.header.msg_type.as_str() {
             "stream" => return self.printed(&message.content(), now).await,
-            "status" if message.content()["execution_state"] == "idle" => return running.idle(message),
+            "status" if message.content()["execution_state"] == "idle" => {
+                let question = Wire::request("kernel_info_request", OWN, &json!({}));
+                running.asked = Some(question.header.msg_id.clone());
+                running.idle(message);
+                if let Some(evcxr) = &mut self.evcxr {
+                    evcxr.send(Channel::Shell, &question).await;
+                }
+                return;
+            }
             "execute_input" | "execute_result" if running.is_silent() => return,
             "execute_input" => number(&mut message, running.count),
             "execute_result" => {
@@ -158,9 +169,13 @@ impl Front {
 
     pub async fn end_if_done(&mut self, now: Instant) {
         let Some(end) = self.running.as_ref().and_then(|running| running.end(now)).cloned() else { return };
+        let flood = self.running.as_ref().is_some_and(|running| running.is_in_flood(now));
         self.close_output(now).await;
         self.client.send(Channel::Iopub, &end).await;
         self.running = None;
+        if flood {
+            self.replace_evcxr().await;
+        }
         self.late = Late::default();
         self.question = None;
         self.loops.clear();

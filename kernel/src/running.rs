@@ -8,11 +8,10 @@ use ddpm_live::Bundle;
 use crate::printed::Printed;
 use crate::wire::Wire;
 
-/// evcxr says that a cell is done a moment before it passes on the cell's last lines. They are waited for this long,
-/// and longer only while they come.
+/// evcxr says that a cell is done a moment before it passes on the cell's last line. It is asked something then: what it
+/// answers comes later than that line. Others are waited for this long, and longer only while they come.
 const LAST_LINES: Duration = Duration::from_millis(3);
 const LAST_LINES_AT_MOST: Duration = Duration::from_secs(2);
-const QUIET: Duration = Duration::from_millis(50);
 
 /// A display is updated at most this often.
 const UPDATES: Duration = Duration::from_millis(80);
@@ -34,8 +33,9 @@ pub struct Running {
     /// The reader knows that the step under way is waited for.
     pub told_of_the_wait: bool,
     pub replied: bool,
-    /// The process that ran it has ended: what it printed is on its way, and nothing new comes.
     pub process_ended: bool,
+    /// The question that was asked when all was said to be done.
+    pub asked: Option<String>,
     idle: Option<Idle>,
 }
 
@@ -44,6 +44,7 @@ struct Idle {
     message: Wire,
     since: Instant,
     last_line: Instant,
+    answered: bool,
 }
 
 pub enum Display {
@@ -69,13 +70,27 @@ impl Running {
             told_of_the_wait: false,
             replied: false,
             process_ended: false,
+            asked: None,
             idle: None,
         }
     }
 
     pub fn idle(&mut self, message: Wire) {
         let now = Instant::now();
-        self.idle = Some(Idle { message, since: now, last_line: now });
+        self.idle = Some(Idle { message, since: now, last_line: now, answered: false });
+    }
+
+    /// evcxr has answered what it was [asked](Self::asked).
+    pub fn answered_at_the_end(&mut self) {
+        if let Some(idle) = &mut self.idle {
+            (idle.answered, idle.last_line) = (true, Instant::now());
+        }
+    }
+
+    /// Whether lines still come, though the process that printed them has ended: those of a flood, of which evcxr keeps a
+    /// store. It would take them for the next cell's.
+    pub fn is_in_flood(&self, now: Instant) -> bool {
+        self.process_ended && self.idle.as_ref().is_some_and(|idle| now < idle.last_line + LAST_LINES)
     }
 
     pub fn heard_a_line(&mut self) {
@@ -91,10 +106,12 @@ impl Running {
     }
 
     fn end_due(&self, idle: &Idle) -> Instant {
-        // A flood of a process that was killed comes to its end by itself, and must not run into the next cell.
-        let quiet = if self.process_ended { QUIET } else { LAST_LINES };
-        let due = idle.last_line + quiet;
-        if self.process_ended { due } else { due.min(idle.since + LAST_LINES_AT_MOST) }
+        let at_most = idle.since + LAST_LINES_AT_MOST;
+        if idle.answered { at_most.min(idle.last_line + LAST_LINES) } else { at_most }
+    }
+
+    pub fn marks_waiting(&self) -> usize {
+        self.displays.values().filter(|display| !matches!(display, Display::Shown { .. })).count()
     }
 
     /// Those whose markers have not come by, in their order.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The largest message in bytes. A picture that is larger belongs into a file.
-pub const LARGEST: usize = 16 << 20;
+pub const LARGEST: usize = 8 << 20;
 
 /// Writes one message.
 ///
