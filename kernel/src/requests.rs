@@ -59,6 +59,7 @@ impl Front {
         let parent = message.parent();
         if parent.session == OWN {
             if let Some(running) = self.running.as_mut().filter(|running| running.asked == Some(parent.msg_id)) {
+                running.asked = None;
                 return running.answered_at_the_end();
             }
             return self.own_answer(&message).await;
@@ -76,13 +77,8 @@ impl Front {
         match message.header.msg_type.as_str() {
             "stream" => return self.printed(&message.content(), now).await,
             "status" if message.content()["execution_state"] == "idle" => {
-                let question = Wire::request("kernel_info_request", OWN, &json!({}));
-                running.asked = Some(question.header.msg_id.clone());
                 running.idle(message);
-                if let Some(evcxr) = &mut self.evcxr {
-                    evcxr.send(Channel::Shell, &question).await;
-                }
-                return;
+                return self.ask_at_the_end().await;
             }
             "execute_input" | "execute_result" if running.is_silent() => return,
             "execute_input" => number(&mut message, running.count),
@@ -167,7 +163,18 @@ impl Front {
         }
     }
 
+    async fn ask_at_the_end(&mut self) {
+        let question = Wire::request("kernel_info_request", OWN, &json!({}));
+        if let (Some(running), Some(evcxr)) = (&mut self.running, &mut self.evcxr) {
+            running.asked = Some(question.header.msg_id.clone());
+            evcxr.send(Channel::Shell, &question).await;
+        }
+    }
+
     pub async fn end_if_done(&mut self, now: Instant) {
+        if self.running.as_ref().is_some_and(|running| running.is_to_be_asked(now)) {
+            self.ask_at_the_end().await;
+        }
         let Some(end) = self.running.as_ref().and_then(|running| running.end(now)).cloned() else { return };
         let flood = self.running.as_ref().is_some_and(|running| running.is_in_flood(now));
         self.close_output(now).await;

@@ -8,10 +8,14 @@ use ddpm_live::Bundle;
 use crate::printed::Printed;
 use crate::wire::Wire;
 
-/// evcxr says that a cell is done a moment before it passes on the cell's last line. It is asked something then: what it
-/// answers comes later than that line. Others are waited for this long, and longer only while they come.
+/// evcxr says that a cell is done a moment before it passes on the cell's last line. It is asked something then, and once
+/// more a moment later, when it has begun with that line: the answer comes after it, however long the line is.
 const LAST_LINES: Duration = Duration::from_millis(3);
 const LAST_LINES_AT_MOST: Duration = Duration::from_secs(2);
+const QUESTIONS: u32 = 2;
+
+/// When the process has ended, evcxr may have lines of it in store, which it would take for the next cell's.
+const QUIET_AFTER_DEATH: Duration = Duration::from_millis(200);
 
 /// A display is updated at most this often.
 const UPDATES: Duration = Duration::from_millis(80);
@@ -44,7 +48,7 @@ struct Idle {
     message: Wire,
     since: Instant,
     last_line: Instant,
-    answered: bool,
+    answers: u32,
 }
 
 pub enum Display {
@@ -77,20 +81,26 @@ impl Running {
 
     pub fn idle(&mut self, message: Wire) {
         let now = Instant::now();
-        self.idle = Some(Idle { message, since: now, last_line: now, answered: false });
+        self.idle = Some(Idle { message, since: now, last_line: now, answers: 0 });
     }
 
     /// evcxr has answered what it was [asked](Self::asked).
     pub fn answered_at_the_end(&mut self) {
         if let Some(idle) = &mut self.idle {
-            (idle.answered, idle.last_line) = (true, Instant::now());
+            idle.answers += 1;
+            idle.last_line = Instant::now();
         }
     }
 
-    /// Whether lines still come, though the process that printed them has ended: those of a flood, of which evcxr keeps a
-    /// store. It would take them for the next cell's.
+    /// Whether evcxr is to be asked once more.
+    pub fn is_to_be_asked(&self, now: Instant) -> bool {
+        let due = |idle: &Idle| (1..QUESTIONS).contains(&idle.answers) && now >= idle.last_line + LAST_LINES;
+        self.asked.is_none() && self.idle.as_ref().is_some_and(due)
+    }
+
+    /// Whether the process that printed has ended, and still lines come: those of a flood.
     pub fn is_in_flood(&self, now: Instant) -> bool {
-        self.process_ended && self.idle.as_ref().is_some_and(|idle| now < idle.last_line + LAST_LINES)
+        self.process_ended && self.idle.as_ref().is_some_and(|idle| now >= idle.since + LAST_LINES_AT_MOST)
     }
 
     pub fn heard_a_line(&mut self) {
@@ -107,7 +117,11 @@ impl Running {
 
     fn end_due(&self, idle: &Idle) -> Instant {
         let at_most = idle.since + LAST_LINES_AT_MOST;
-        if idle.answered { at_most.min(idle.last_line + LAST_LINES) } else { at_most }
+        match idle.answers {
+            ..QUESTIONS => at_most,
+            _ if self.process_ended => at_most.min(idle.last_line + QUIET_AFTER_DEATH),
+            _ => idle.last_line,
+        }
     }
 
     pub fn marks_waiting(&self) -> usize {
@@ -151,7 +165,10 @@ impl Running {
             Display::Shown { last, update: Some(_) } => Some(*last + UPDATES),
             _ => None,
         });
-        let end = self.idle.as_ref().filter(|_| self.replied).map(|idle| self.end_due(idle));
+        let idle = self.idle.as_ref().filter(|_| self.replied);
+        let question = idle.filter(|idle| self.asked.is_none() && idle.answers < QUESTIONS);
+        let question = question.map(|idle| idle.last_line + LAST_LINES);
+        let end = idle.map(|idle| self.end_due(idle)).into_iter().chain(question).min();
         updates.chain(self.printed.due()).chain(end).min()
     }
 }

@@ -135,8 +135,8 @@ class Display(unittest.TestCase):
         self.assertIn("display small", self.kernel.run('Front::connect().unwrap().display(text("small")).unwrap();').shown())
 
     def test_a_large_picture_arrives_whole(self):
-        done = self.kernel.run("Front::connect().unwrap().display(picture(1, 8 << 20)).unwrap();")
-        self.assertGreater(len(done.of("display_data")[0]["content"]["data"]["image/svg+xml"]), 8 << 20)
+        done = self.kernel.run("Front::connect().unwrap().display(picture(1, 7 << 20)).unwrap();")
+        self.assertGreater(len(done.of("display_data")[0]["content"]["data"]["image/svg+xml"]), 7 << 20)
 
 
 class Saved(unittest.TestCase):
