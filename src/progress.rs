@@ -23,11 +23,12 @@ pub fn show_progress_and_curve() -> impl FnMut(&StepReport) {
 
 fn observer(with_curve: bool) -> impl FnMut(&StepReport) {
     let mut shown: Option<Shown> = None;
-    let mut mean_loss = f64::NAN;
+    let (mut mean_loss, mut seen) = (0.0, 0.0);
     let mut stopped = false;
     move |report| {
-        // A running mean over about a hundred steps: the loss of one batch is mostly chance.
-        mean_loss = if mean_loss.is_nan() { report.loss } else { 0.99 * mean_loss + 0.01 * report.loss };
+        // A running mean over about a hundred steps, of all while they are fewer: the loss of one batch is mostly chance.
+        seen = f64::min(seen + 1.0, 100.0);
+        mean_loss += (report.loss - mean_loss) / seen;
         // A loop of the reader's own may go on to the next epoch all the same: that was said once.
         stopped = stopped && interrupted();
         if stopped {
