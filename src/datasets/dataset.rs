@@ -39,7 +39,7 @@ pub enum Dataset {
     Cifar100(Cifar100),
     /// Flowers of five kinds, painted by the project itself.
     PaintedFlowers(PaintedFlowers),
-    /// The reader's own data, which reaches the loader as a tensor: [`DataLoader::new`].
+    /// The reader's own data, which reaches the loader as a tensor: [`DataLoader::new`](super::DataLoader::new).
     Own {
         /// What to call it.
         label: String,
