@@ -118,10 +118,15 @@ pub struct Late {
 }
 
 impl Late {
-    /// Whether this text, too, is more than is shown.
-    pub fn is_too_much(&mut self, content: &Value) -> bool {
-        self.size += content["text"].as_str().map_or(0, str::len);
-        self.size > SHOWN
+    /// Cuts the text to what may still be shown. Whether there is any.
+    pub fn cut(&mut self, content: &mut Value) -> bool {
+        let text = content["text"].as_str().unwrap_or_default();
+        let shown = boundary(text, SHOWN - self.size);
+        self.size += shown;
+        if shown < text.len() {
+            content["text"] = text[..shown].into();
+        }
+        shown > 0
     }
 }
 

@@ -68,11 +68,14 @@ impl Front {
         let Some(running) = self.running.as_mut().filter(|running| running.request.header.msg_id == parent.msg_id)
         else {
             // Of a thread that has outlived its cell, or more than one cares to read.
-            let unread = message.is("stream") && self.late.is_too_much(&message.content());
-            if !unread {
-                self.client.send(Channel::Iopub, &message).await;
+            if message.is("stream") {
+                let mut content = message.content();
+                if !self.late.cut(&mut content) {
+                    return;
+                }
+                message.set_content(&content);
             }
-            return;
+            return self.client.send(Channel::Iopub, &message).await;
         };
         match message.header.msg_type.as_str() {
             "stream" => return self.printed(&message.content(), now).await,

@@ -131,7 +131,8 @@ class Display(unittest.TestCase):
         self.assertEqual(done.of("display_data"), [])
         self.assertIn("are the most", done.text)
         self.assertEqual(done.text.count("refused"), 2, done.text)
-        self.assertLess(self.kernel.front.memory_info().rss, 50e6)
+        # Eight megabytes have passed through it several times.
+        self.assertLess(self.kernel.front.memory_info().rss, 90e6)
         self.assertIn("display small", self.kernel.run('Front::connect().unwrap().display(text("small")).unwrap();').shown())
 
     def test_a_large_picture_arrives_whole(self):
