@@ -165,7 +165,10 @@ class End(unittest.TestCase):
         self.assertEqual((counted["running"], counted["crashed"]), (1, 0))
         self.assertGreater(counted["bytes"], 1_000_000)
         # Everything at once, as when the machine loses its power: nothing can tidy up.
-        for process in kernel.processes():
+        processes = list(kernel.processes())
+        for process in processes:
+            process.suspend()
+        for process in processes:
             kill(process)
         wait_until(lambda: not kernel.processes(), "all processes have ended")
         self.assertEqual(self.count(kernel)["crashed"], 1)
