@@ -22,7 +22,6 @@ pub enum NpyArray {
 
 /// Why an array was not read.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum NpyError {
     /// Reading failed.
     #[error("cannot be read: {0}")]
@@ -95,6 +94,10 @@ fn view<A: ViewElement + ReadableElement + Clone>(file: &[u8]) -> Result<Option<
 
 #[cfg(test)]
 mod tests {
+    use ddpm_tutor::npy::write_npy;
+    use ddpm_tutor::prelude::*;
+    use ndarray_npy::WriteNpyExt;
+
     use super::*;
 
     /// A file by hand, of any version.
@@ -117,6 +120,23 @@ mod tests {
 
     fn values(count: u8) -> Vec<u8> {
         (0..count).flat_map(|i| f32::from(i).to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn what_the_library_writes_is_read_and_written_alike_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        for shape in [&[][..], &[6], &[2, 3], &[2, 1, 3, 1]] {
+            let count = shape.iter().product::<i64>() as u8;
+            let values: Vec<f32> = (0..count).map(f32::from).collect();
+            write_npy(&path, &Tensor::from_slice(&values).view(shape)).unwrap();
+            let NpyArray::F32(array) = read_npy(&path).unwrap() else { panic!("another kind") };
+            assert!(array.shape().iter().map(|size| *size as i64).eq(shape.iter().copied()));
+            assert!(array.iter().copied().eq(values));
+            let mut theirs = Cursor::new(Vec::new());
+            array.write_npy(&mut theirs).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), theirs.into_inner());
+        }
     }
 
     #[test]
