@@ -3,7 +3,7 @@
 use ddpm_live::{Answer, Message};
 
 use crate::front::Front;
-use crate::running::Display;
+use crate::shown::Marked;
 
 /// Displays whose markers have not come by. A cell that has more to show waits: what it prints takes a longer way.
 const WAITING: usize = 8;
@@ -13,7 +13,7 @@ impl Front {
     pub fn answer_cells(&mut self) {
         while let Some((_, message, _)) = self.held.front() {
             let marks = matches!(message, Message::Display { .. } | Message::Clear { .. });
-            if marks && self.running.as_ref().is_some_and(|running| running.marks_waiting() >= WAITING) {
+            if marks && self.running.as_ref().is_some_and(|running| running.displays.waiting().len() >= WAITING) {
                 return;
             }
             if let Some((connection, message, reply)) = self.held.pop_front() {
@@ -31,25 +31,17 @@ impl Front {
         let Some(running) = &mut self.running else {
             return refused("no cell is running");
         };
-        let place = running.displays.len();
-        let mut mark = |display| {
+        let mut mark = |marked| {
             let id = uuid::Uuid::new_v4().simple().to_string();
-            running.displays.insert(id.clone(), display);
+            running.displays.add(id.clone(), marked);
             Answer::Marked { id }
         };
         match message {
-            Message::Display { data } => mark(Display::Waiting(data, place)),
-            Message::Clear { wait } => mark(Display::Clearing { wait }),
-            Message::Update { id, data } => match running.displays.get_mut(&id) {
-                Some(Display::Waiting(waiting, _)) => {
-                    *waiting = data;
-                    Answer::Done
-                }
-                Some(Display::Shown { update, .. }) => {
-                    *update = Some(data);
-                    Answer::Done
-                }
-                _ => refused("the running cell has no display of this id"),
+            Message::Display { data } => mark(Marked::Show(data)),
+            Message::Clear { wait } => mark(Marked::Clear { wait }),
+            Message::Update { id, data } => match running.displays.update(&id, data) {
+                true => Answer::Done,
+                false => refused("the running cell has no display of this id"),
             },
             Message::Loop => {
                 self.loops.insert(connection);

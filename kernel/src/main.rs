@@ -29,6 +29,7 @@ mod quitting;
 mod requests;
 mod running;
 mod session;
+mod shown;
 mod wire;
 
 use std::path::PathBuf;

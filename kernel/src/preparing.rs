@@ -1,4 +1,5 @@
-//! Before the reader's first cell: the work folder is copied, evcxr starts, and loads the crate and its own type inference.
+//! Before the reader's first cell: the work folder is copied, evcxr starts, loads the crate, and learns what the crate's
+//! names mean.
 //! Cells that are run meanwhile wait in order, and the first of them shows what they wait for.
 
 use std::collections::VecDeque;
@@ -21,13 +22,20 @@ pub struct Preparation {
     stage: Stage,
     since: Instant,
     crate_folder: Option<PathBuf>,
-    steps: VecDeque<String>,
+    steps: VecDeque<Step>,
     /// The request that is under way.
     step: Option<Wire>,
     errors: Vec<String>,
     /// What is being done, in words.
     detail: String,
     shown: Option<Shown>,
+}
+
+/// What evcxr is asked to do.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Execute(String),
+    Complete(String),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -108,14 +116,21 @@ impl Preparation {
     }
 }
 
-/// What is run before the first cell. The variable makes evcxr load its type inference; the block gives it no name.
-fn loading(crate_folder: &Path) -> VecDeque<String> {
+/// What is done before the first cell. To complete the name of a method, evcxr's rust-analyzer has to read every crate below
+/// this one and all their traits, seconds that the first `let` would take otherwise; and nothing is compiled or kept. That a cell may
+/// use `?`, evcxr learns from a first one that fails to compile: better this one than the reader's.
+fn loading(crate_folder: &Path) -> VecDeque<Step> {
     let Some(name) = package_name(crate_folder) else { return VecDeque::new() };
     let path = crate_folder.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
     let has_prelude =
         std::fs::read_to_string(crate_folder.join("src/lib.rs")).is_ok_and(|lib| lib.contains("mod prelude"));
-    let import = if has_prelude { format!("#[allow(unused_imports)] use {name}::prelude::*; ") } else { String::new() };
-    [format!(":dep {name} = {{ path = \"{path}\" }}"), format!("let _: i32 = {{ {import}0 }};")].into()
+    let import = if has_prelude { format!("use {name}::prelude::*; ") } else { String::new() };
+    [
+        Step::Execute(format!(":dep {name} = {{ path = \"{path}\" }}")),
+        Step::Complete(format!("{import}let path: std::path::PathBuf = \"\".into(); path.")),
+        Step::Execute("Ok::<(), std::fmt::Error>(())?;".to_owned()),
+    ]
+    .into()
 }
 
 fn package_name(folder: &Path) -> Option<String> {
@@ -128,15 +143,24 @@ impl Front {
     pub async fn next_preparation(&mut self) {
         let Some(evcxr) = &mut self.evcxr else { return };
         let preparation = &mut self.preparation;
-        let Some(code) = preparation.steps.pop_front() else {
+        let Some(step) = preparation.steps.pop_front() else {
             preparation.stage = Stage::Ready;
             preparation.step = None;
             log!("ready after {:.1} s", preparation.since.elapsed().as_secs_f64());
             return;
         };
         preparation.stage = Stage::Loading;
-        preparation.detail = "loading the crate".to_owned();
-        let request = Wire::request("execute_request", OWN, &json!({"code": code, "allow_stdin": false}));
+        let request = match step {
+            Step::Execute(code) => {
+                preparation.detail = "loading the crate".to_owned();
+                Wire::request("execute_request", OWN, &json!({"code": code, "allow_stdin": false}))
+            }
+            Step::Complete(code) => {
+                preparation.detail = "reading the crate's names and types".to_owned();
+                let end = code.chars().count();
+                Wire::request("complete_request", OWN, &json!({"code": code, "cursor_pos": end}))
+            }
+        };
         evcxr.send(Channel::Shell, &request).await;
         preparation.step = Some(request);
     }
@@ -227,11 +251,12 @@ mod tests {
         assert!(loading(folder.path()).is_empty());
         std::fs::write(folder.path().join("Cargo.toml"), "[package]\nname = \"probe\"\n").unwrap();
         let steps = loading(folder.path());
-        assert!(steps[0].starts_with(":dep probe = { path = \"/"), "{steps:?}");
-        assert_eq!(steps[1], "let _: i32 = { 0 };");
+        assert!(matches!(&steps[0], Step::Execute(code) if code.starts_with(":dep probe = { path = \"/")), "{steps:?}");
+        assert!(matches!(&steps[1], Step::Complete(code) if code.starts_with("let path")), "{steps:?}");
         std::fs::create_dir(folder.path().join("src")).unwrap();
         std::fs::write(folder.path().join("src/lib.rs"), "pub mod prelude {}").unwrap();
-        assert!(loading(folder.path())[1].contains("use probe::prelude::*;"));
+        let steps = loading(folder.path());
+        assert!(matches!(&steps[1], Step::Complete(code) if code.starts_with("use probe::prelude::*; ")), "{steps:?}");
     }
 
     #[test]

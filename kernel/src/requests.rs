@@ -9,7 +9,8 @@ use crate::evcxr::OWN;
 use crate::event::Channel;
 use crate::front::Front;
 use crate::printed::{Chunk, Late};
-use crate::running::{Display, Running};
+use crate::running::Running;
+use crate::shown::Marked;
 use crate::wire::Wire;
 
 impl Front {
@@ -103,7 +104,7 @@ impl Front {
         running.heard_a_line();
         let stream = if content["name"] == "stderr" { "stderr" } else { "stdout" };
         let text = content["text"].as_str().unwrap_or_default();
-        let known = ddpm_live::at_marker(text).filter(|(_, id, _)| running.displays.contains_key(*id));
+        let known = ddpm_live::at_marker(text).filter(|(_, id, _)| running.displays.knows(id));
         let Some((before, id, after)) = known else {
             let chunks = running.printed.add(stream, text, now);
             return self.send_chunks(chunks).await;
@@ -126,15 +127,9 @@ impl Front {
     async fn show(&mut self, id: &str, now: Instant) {
         let Some(running) = &mut self.running else { return };
         let request = running.request.clone();
-        match running.displays.remove(id) {
-            Some(Display::Waiting(data, _)) => {
-                running.displays.insert(id.to_owned(), Display::Shown { last: now, update: None });
-                self.client.publish(&request, "display_data", content(id, &data)).await;
-            }
-            Some(Display::Clearing { wait }) => {
-                self.client.publish(&request, "clear_output", json!({"wait": wait})).await;
-            }
-            Some(shown) => drop(running.displays.insert(id.to_owned(), shown)),
+        match running.displays.take(id, now) {
+            Some(Marked::Show(data)) => self.client.publish(&request, "display_data", content(id, &data)).await,
+            Some(Marked::Clear { wait }) => self.client.publish(&request, "clear_output", json!({"wait": wait})).await,
             None => {}
         }
     }
@@ -161,7 +156,7 @@ impl Front {
 
     async fn send_updates(&mut self, now: Instant, all: bool) {
         let Some(running) = &mut self.running else { return };
-        for (id, data) in running.due_updates(now, all) {
+        for (id, data) in running.displays.due_updates(now, all) {
             self.client.publish(&running.request, "update_display_data", content(&id, &data)).await;
         }
     }
@@ -197,7 +192,7 @@ impl Front {
     pub async fn close_output(&mut self, now: Instant) {
         let Some(running) = &mut self.running else { return };
         let chunks = running.printed.close(now);
-        let waiting = running.waiting_displays();
+        let waiting = running.displays.waiting();
         self.send_chunks(chunks).await;
         // Their markers went elsewhere: into a captured stdout, or down with the process.
         for id in waiting {

@@ -1,11 +1,9 @@
 //! The request that is running: what it shows, and how it ends.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use ddpm_live::Bundle;
-
 use crate::printed::Printed;
+use crate::shown::Displays;
 use crate::wire::Wire;
 
 /// evcxr says that a cell is done a moment before it passes on the cell's last line. It is asked something then, and once
@@ -17,15 +15,12 @@ const QUESTIONS: u32 = 2;
 /// When the process has ended, evcxr may have lines of it in store, which it would take for the next cell's.
 const QUIET_AFTER_DEATH: Duration = Duration::from_millis(200);
 
-/// A display is updated at most this often.
-const UPDATES: Duration = Duration::from_millis(80);
-
 pub struct Running {
     pub request: Wire,
     /// The number that the cell has in the notebook.
     pub count: u32,
     pub printed: Printed,
-    pub displays: HashMap<String, Display>,
+    pub displays: Displays,
     /// When the reader first asked it to stop.
     pub interrupted: Option<Instant>,
     /// A loop was running then that ends when it is asked to.
@@ -51,22 +46,13 @@ struct Idle {
     answers: u32,
 }
 
-pub enum Display {
-    /// Until its marker comes by; with the place that it has among all displays.
-    Waiting(Bundle, usize),
-    /// Everything before is to go when the marker comes by.
-    Clearing { wait: bool },
-    /// It is there; perhaps with an update that is not due yet.
-    Shown { last: Instant, update: Option<Bundle> },
-}
-
 impl Running {
     pub fn new(request: Wire, count: u32) -> Self {
         Self {
             request,
             count,
             printed: Printed::default(),
-            displays: HashMap::new(),
+            displays: Displays::default(),
             interrupted: None,
             answered: false,
             ended_because: None,
@@ -124,51 +110,17 @@ impl Running {
         }
     }
 
-    pub fn marks_waiting(&self) -> usize {
-        self.displays.values().filter(|display| !matches!(display, Display::Shown { .. })).count()
-    }
-
-    /// Those whose markers have not come by, in their order.
-    pub fn waiting_displays(&self) -> Vec<String> {
-        let place = |(id, display): (&String, &Display)| match display {
-            Display::Waiting(_, place) => Some((*place, id.clone())),
-            _ => None,
-        };
-        let mut waiting: Vec<(usize, String)> = self.displays.iter().filter_map(place).collect();
-        waiting.sort();
-        waiting.into_iter().map(|(_, id)| id).collect()
-    }
-
     /// Whether the front counts it, as the reader does: extensions ask things in silence.
     pub fn is_silent(&self) -> bool {
         self.request.content()["silent"].as_bool().unwrap_or(false)
     }
 
-    /// Updates that may be shown now, each under its id.
-    pub fn due_updates(&mut self, now: Instant, all: bool) -> Vec<(String, Bundle)> {
-        let mut due = Vec::new();
-        for (id, display) in &mut self.displays {
-            if let Display::Shown { last, update } = display
-                && (all || now >= *last + UPDATES)
-                && let Some(data) = update.take()
-            {
-                *last = now;
-                due.push((id.clone(), data));
-            }
-        }
-        due
-    }
-
     /// When something is to be done next.
     pub fn deadline(&self) -> Option<Instant> {
-        let updates = self.displays.values().filter_map(|display| match display {
-            Display::Shown { last, update: Some(_) } => Some(*last + UPDATES),
-            _ => None,
-        });
         let idle = self.idle.as_ref().filter(|_| self.replied);
         let question = idle.filter(|idle| self.asked.is_none() && idle.answers < QUESTIONS);
         let question = question.map(|idle| idle.last_line + LAST_LINES);
         let end = idle.map(|idle| self.end_due(idle)).into_iter().chain(question).min();
-        updates.chain(self.printed.due()).chain(end).min()
+        self.displays.next_update().into_iter().chain(self.printed.due()).chain(end).min()
     }
 }

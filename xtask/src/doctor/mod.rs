@@ -15,7 +15,7 @@ use crate::process::output_of;
 use crate::project::Project;
 use crate::setup::python::{self, Environment};
 use crate::setup::requirements::Requirements;
-use crate::setup::{Parts, kernel, kernelspec, libtorch, lock_file, work_folder};
+use crate::setup::{Parts, kernel, kernelspec, libtorch, lock_file, std_sources, work_folder};
 use crate::trouble::Reported;
 use crate::ui;
 
@@ -63,8 +63,7 @@ fn rust() -> Part {
 }
 
 fn rust_src() -> Part {
-    let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"])).unwrap_or_default();
-    if Path::new(&sysroot).join("lib/rustlib/src/rust/library").is_dir() {
+    if std_sources::of_toolchain().is_some() {
         return Part::ok("rust-src", "", "notebooks infer types and complete names of std");
     }
     let why = "not there: notebooks need more types written out";

@@ -74,6 +74,16 @@ impl Document {
         self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// The models that it trains: by convention their names begin with `My`.
+    pub fn own_models(&self) -> Vec<&str> {
+        let literals = self.cells.iter().filter(|cell| cell.is_code()).flat_map(|cell| cell.source.split('"'));
+        let is_own = |text: &&str| text.starts_with("My") && text.chars().all(char::is_alphanumeric);
+        let mut names: Vec<&str> = literals.filter(is_own).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     pub fn code_cells(&self) -> usize {
         self.cells.iter().filter(|cell| cell.is_code()).count()
     }
@@ -211,6 +221,15 @@ mod tests {
         assert!(faults[0].contains("have changed") && faults[1].contains("1 to 2"));
         assert_eq!(document.code_cells(), 2);
         assert!(Document::parse(Path::new("a.ipynb"), "<<<<<<< HEAD").is_err());
+    }
+
+    #[test]
+    fn models_of_its_own_are_known_by_their_names() {
+        let document = notebook(json!([
+            code("let m = manager(\"MyRoll\"); // My own: \"My roll\"", 1, json!({})),
+            code("load(\"MyRoll\", \"SwissRoll\")", 2, json!({})),
+        ]));
+        assert_eq!(document.own_models(), ["MyRoll"]);
     }
 
     #[test]

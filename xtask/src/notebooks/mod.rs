@@ -149,6 +149,7 @@ fn refresh(project: &Project, notebooks: &[Document], name: &str) -> Result<()> 
         println!("all {} notebooks are current", notebooks.len());
         return Ok(());
     }
+    chosen.iter().try_for_each(|notebook| trains_anew(project, notebook))?;
     let parts = setup::run(project, setup::Wish::None)?;
     for notebook in chosen {
         let hash = source_hash::of(project, notebook)?;
@@ -160,6 +161,16 @@ fn refresh(project: &Project, notebooks: &[Document], name: &str) -> Result<()> 
         put_in_place(project, notebook, &output, &hash)?;
     }
     Ok(())
+}
+
+/// A model that is there already would be loaded in place of the training that readers are to see.
+fn trains_anew(project: &Project, notebook: &Document) -> Result<()> {
+    let models = project.root.join("models");
+    let Some(name) = notebook.own_models().into_iter().find(|name| models.join(name).exists()) else {
+        return Ok(());
+    };
+    let what = format!("{} would load models/{name} from an earlier run in place of training it", notebook.name());
+    Err(Trouble::new(what, format!("remove models/{name}, or rename it, then refresh again")).into())
 }
 
 /// The executed notebook replaces the committed one if nothing changed meanwhile and it is fit to be committed.

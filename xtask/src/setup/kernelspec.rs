@@ -11,6 +11,7 @@ use super::front;
 use super::kernel::Kernel;
 use super::libtorch::Libtorch;
 use super::python::Environment;
+use super::std_sources;
 use super::work_folder;
 use crate::project::Project;
 use crate::stamp::write_if_changed;
@@ -54,6 +55,15 @@ pub fn files(
 
 fn spec(project: &Project, libtorch: &Libtorch, kernel: &Kernel) -> Value {
     let loader = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+    let mut env = json!({
+        "LIBTORCH": libtorch.folder,
+        // A GPU machine may have its driver's library on the path that Jupyter was started with.
+        loader: format!("{}:${{{loader}}}", libtorch.run.display()),
+        "EVCXR_CONFIG_DIR": config(project),
+    });
+    if let Some(sources) = std_sources::folder(project) {
+        env["RUST_SRC_PATH"] = json!(sources);
+    }
     json!({
         "argv": [
             front::program(project), "run", "--connection-file", "{connection_file}",
@@ -63,12 +73,7 @@ fn spec(project: &Project, libtorch: &Libtorch, kernel: &Kernel) -> Value {
         "display_name": "Rust (ddpm_tutor)",
         "language": "rust",
         "interrupt_mode": "message",
-        "env": {
-            "LIBTORCH": libtorch.folder,
-            // A GPU machine may have its driver's library on the path that Jupyter was started with.
-            loader: format!("{}:${{{loader}}}", libtorch.run.display()),
-            "EVCXR_CONFIG_DIR": config(project),
-        },
+        "env": env,
     })
 }
 

@@ -10,6 +10,7 @@ mod pip;
 mod pip_failure;
 pub mod python;
 pub mod requirements;
+pub mod std_sources;
 pub mod work_folder;
 
 use std::fs::{self, File, TryLockError};
@@ -76,6 +77,7 @@ fn make_parts(project: &Project, wish: Wish, log: &mut Log) -> Result<Parts> {
     let libtorch = libtorch::make(project, &environment, log)?;
     let kernel = kernel::make(project, log)?;
     process::stop_if_interrupted()?;
+    std_sources::make(project, log)?;
     kernelspec::make(project, &environment, &libtorch, &kernel, log)?;
     Ok(Parts { environment, libtorch, kernel })
 }
