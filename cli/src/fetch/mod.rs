@@ -28,6 +28,9 @@ pub fn fetchable() -> Vec<&'static str> {
 /// Brings the data set `name` to `dir/name` and returns what is there, a line each. With `from` it is copied out of a
 /// folder, or unpacked out of an archive, that is there already; without it is downloaded. What is in its place already
 /// is only checked, and a run that was interrupted goes on.
+///
+/// # Errors
+/// [`FetchError`]; what was downloaded stays, nothing else is half in its place.
 pub fn fetch(name: &str, dir: &Path, from: Option<&Path>) -> Result<Vec<String>> {
     let Some(set) = SOURCES.iter().find(|set| set.name == name) else {
         return Err(FetchError::Name { name: name.to_owned(), known: fetchable().join(", ") });
