@@ -203,14 +203,6 @@ pub enum Error {
         instead: &'static str,
     },
 
-    /// A download did not come to its end.
-    #[error(transparent)]
-    Download(#[from] ddpm_utils::download::DownloadError),
-
-    /// An archive could not be unpacked; nothing of it was.
-    #[error(transparent)]
-    Unpack(#[from] ddpm_utils::unpack::UnpackError),
-
     /// A file of images or labels is damaged, or another kind of file.
     #[error(transparent)]
     DataFile(#[from] ddpm_utils::images::DataFileError),

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use ddpm_utils::atomic::write_atomic;
 use ddpm_utils::display::Picture;
-use ddpm_utils::npy::{NpyArray, npy_bytes, read_npy};
 use serde_json::json;
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use crate::error::{Error, Result};
+use crate::npy::{read_npy, write_npy};
 use crate::points::to_points;
 
 /// Where a log goes.
@@ -55,7 +55,7 @@ impl Samples {
             let points: Vec<[f32; 2]> = to_points(&self.samples)?.rows().into_iter().map(|p| [p[0], p[1]]).collect();
             json!(points)
         } else {
-            write_atomic(&npy_file, &npy(&self.samples)?)?;
+            write_npy(&npy_file, &self.samples)?;
             files.push(npy_file);
             json!("samples.npy")
         };
@@ -65,29 +65,17 @@ impl Samples {
     }
 }
 
-/// The tensor as a `.npy` file, f32.
-pub(crate) fn npy(tensor: &Tensor) -> Result<Vec<u8>> {
-    let shape: Vec<usize> = tensor.size().iter().map(|size| *size as usize).collect();
-    let values: Vec<f32> =
-        Vec::try_from(tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]))?;
-    npy_bytes(&shape, &values).map_err(|error| Error::Unsupported(error.to_string()))
-}
-
 /// The images that a log holds, `[N, C, H, W]`.
 ///
 /// # Errors
 /// [`Error::Path`] where there are none, or they are damaged.
 pub(crate) fn read_images(folder: &Path) -> Result<Tensor> {
     let path = folder.join("samples.npy");
-    match read_npy(&path) {
-        Ok(NpyArray::F32(array)) if array.ndim() == 4 && !array.is_empty() => {
-            let shape: Vec<i64> = array.shape().iter().map(|size| *size as i64).collect();
-            let values: Vec<f32> = array.iter().copied().collect();
-            Ok(Tensor::from_slice(&values).view(&shape[..]))
-        }
-        Ok(_) => Err(Error::Path { path, problem: "expected images, [N, C, H, W] in f32".to_owned() }),
-        Err(error) => Err(Error::Path { path, problem: error.to_string() }),
+    let images = read_npy(&path)?;
+    if images.dim() == 4 && images.numel() > 0 {
+        return Ok(images);
     }
+    Err(Error::Path { path, problem: format!("expected images, [N, C, H, W], got {:?}", images.size()) })
 }
 
 /// Makes the folder with the next free number: `0001`, `0002`, …

@@ -16,7 +16,7 @@
 //! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
 //! | [`training`], [`training_state`], [`validation`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, how good it is on data that it does not see, and a bar for it |
 //! | [`sampling`], [`prediction`] | Algorithm 2: `generate_samples`; and one look through a network |
-//! | [`inference_logger`] | what becomes of samples |
+//! | [`inference_logger`], [`npy`] | what becomes of samples; tensors as NumPy's files |
 //! | [`metrics`] | how good they are |
 //! | [`model_manager`], [`training_run`] | a model's folder, weights from elsewhere and for elsewhere, and a whole training |
 //! | [`visualize`], [`show_source`](mod@show_source) | pictures of all this, and its source in a cell |
@@ -52,6 +52,7 @@ pub mod inference_logger;
 pub mod metrics;
 pub mod model_manager;
 pub mod networks;
+pub mod npy;
 pub mod optim;
 pub mod prediction;
 pub mod progress;

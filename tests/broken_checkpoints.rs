@@ -8,7 +8,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use common::{base, libtorch, quick_training, small_network, snapshot, weights};
+use common::{base, libtorch, quick_training, small_network, weights};
 use ddpm_tutor::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -207,24 +207,4 @@ fn of_another_seed() {
     let message = training.unwrap();
     assert!(message.contains("seed 6") && message.contains('5'), "{message}");
     assert_eq!((raw, ema), (None, None), "the weights alone do not depend on it");
-}
-
-#[test]
-fn on_the_command_line() {
-    let _generator = libtorch();
-    let f = fixture();
-    fs::write(&f.path, &f.good[..f.good.len() / 2]).unwrap();
-    let models = f.manager.folder().parent().unwrap();
-    let before = snapshot(models);
-    let (dir, out) = (models.to_str().unwrap(), models.join("x.npy"));
-    for arguments in [
-        &["train", "--model", "m", "--models-dir", dir, "--device", "cpu"][..],
-        &["sample", "--model", "m", "--models-dir", dir, "--out", out.to_str().unwrap()],
-        &["evaluate", "--model", "m", "--models-dir", dir, "--n", "10"],
-    ] {
-        let ran = common::ddpm(models, arguments);
-        assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(ran.stderr.contains("epoch_0001.safetensors") && ran.stderr.contains("Delete it"), "{ran:?}");
-        assert!(snapshot(models) == before, "{arguments:?}");
-    }
 }

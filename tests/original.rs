@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{base, ddpm, json, quick_training, small_network, succeeded, tensors, weights};
+use common::{base, quick_training, small_network, tensors, weights};
 use ddpm_tutor::networks::Unet;
 use ddpm_tutor::prelude::*;
 
@@ -71,35 +71,6 @@ fn both_networks_predict_what_pytorch_predicts() {
     let fnn = ModelManager::open(&base(folder.path(), 1), "fnn").unwrap();
     let constants = ConstantsManager::new(&fnn.config().base, &fnn.config().training).unwrap();
     let _samples = generate_samples(&fnn.get_model().unwrap(), &constants, 4, 0, &mut logger).unwrap();
-}
-
-#[test]
-fn the_command_line_imports_predicts_and_exports() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = |arguments: &[&str]| succeeded(ddpm(folder.path(), arguments));
-    let file = fixture("unet").join("ckpt.tar");
-    let ran = run(&["import", file.to_str().unwrap(), "--model", "unet", "--timesteps", "500", "--json"]);
-    assert_eq!(json(&ran)["timesteps"], 499);
-    let file = fixture("fnn").join("ckpt.tar");
-    let ran = run(&["import", file.to_str().unwrap(), "--model", "fnn", "--dataset", "swiss-roll"]);
-    assert!(ran.stdout.contains("FNN, hidden widths [128, 128, 128], time embedding 16, T = 39"), "{ran:?}");
-
-    let (x, t, eps) = outputs("fnn");
-    x.to_kind(Kind::Double).write_npy(folder.path().join("x.npy")).unwrap();
-    t.to_kind(Kind::Int).write_npy(folder.path().join("t.npy")).unwrap();
-    let predict = ["predict", "--model", "fnn", "--x", "x.npy", "--t", "t.npy", "--out", "eps.npy", "--device", "cpu"];
-    assert!(run(&predict).stdout.contains("[6, 2]"));
-    let ours = Tensor::read_npy(folder.path().join("eps.npy")).unwrap();
-    assert!(difference(&ours, &eps) <= 1e-5);
-
-    run(&["evaluate", "--model", "fnn", "--n", "100", "--repeats", "1"]);
-    run(&["export", "--model", "fnn", "--out", "fnn.safetensors"]);
-    run(&["import", "fnn.safetensors", "--model", "again"]);
-    let ckpt = |name: &str| folder.path().join("models").join(name).join("checkpoints/epoch_0000.safetensors");
-    assert!(tensors(&ckpt("fnn")) == tensors(&ckpt("again")));
-    let train = ddpm(folder.path(), &["train", "--model", "fnn", "--device", "cpu"]);
-    assert_eq!(train.code, Some(1));
-    assert!(train.stderr.contains("weights only") && train.stderr.contains("--from fnn"), "{train:?}");
 }
 
 /// `name (1, 2)`, a line each, as shapes by names.

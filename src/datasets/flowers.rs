@@ -37,8 +37,11 @@ impl Default for Flowers {
 }
 
 impl Flowers {
-    /// The files, without opening them.
-    pub(super) fn files(&self) -> Result<Folder> {
+    /// The files and their classes, without opening them.
+    ///
+    /// # Errors
+    /// [`Error::NoData`] where the folder holds none of the classes; those of reading folders.
+    pub fn files(&self) -> Result<Folder> {
         let Some(folder) = [self.path.join("flower_photos"), self.path.clone()].into_iter().find(|path| is_there(path))
         else {
             return Err(Error::NoData {

@@ -13,9 +13,7 @@
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
 //! | [`live_plot`](mod@live_plot) | line charts that grow while something is computed |
-//! | [`download`], [`hash`], [`unpack`] | archives from the network: resumed, checked, and unpacked within their folder |
 //! | [`atomic`] | files that appear whole or not at all |
-//! | [`npy`] | NumPy's arrays in files |
 //! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
 //!
 //! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between
@@ -27,23 +25,19 @@ pub mod animation;
 pub mod atomic;
 mod classify;
 pub mod display;
-pub mod download;
 pub mod gif;
 mod gif_of_photographs;
-pub mod hash;
 pub mod highlight;
 pub mod image_grids;
 pub mod images;
 mod interrupt;
 pub mod live_plot;
-pub mod npy;
 pub mod painted_flowers;
 mod palette;
 pub mod plots;
 pub mod progress;
 mod throttle;
 pub mod torch_file;
-pub mod unpack;
 
 pub use ddpm_live::interrupted;
 pub use interrupt::{Interruptible, tell_checkpoint};

@@ -22,7 +22,7 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     setup::run_without_own_crates(project)?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["run", "--quiet", "--release", "--bin", "ddpm", "--manifest-path"]);
+    command.args(["run", "--quiet", "--release", "--package", "ddpm", "--manifest-path"]);
     command.arg(project.root.join("Cargo.toml")).args(["--", "data"]).args(&options.arguments);
     // `--from` may be relative to where the reader is: only the default folder is the checkout's.
     if !options.arguments.iter().any(|argument| argument == "--dir" || argument.starts_with("--dir=")) {

@@ -136,8 +136,8 @@ fn as_json(project: &Project, options: &Options) -> Result<()> {
     if status.success() { Ok(()) } else { Err(Reported.into()) }
 }
 
-/// Builds one program of the crate with optimisation, and returns where it is.
-fn build(project: &Project, kind: &str, name: &str) -> Result<PathBuf> {
+/// Builds one program with optimisation, and returns where it is.
+fn build(project: &Project, package: &str, [kind, name]: [&str; 2]) -> Result<PathBuf> {
     let step = Step::start(&format!("build of {name}"), "4 minutes the first time");
-    cargo::build(project, "ddpm_tutor", [kind, name], |line| step.say(line))
+    cargo::build(project, package, [kind, name], |line| step.say(line))
 }

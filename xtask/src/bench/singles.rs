@@ -35,7 +35,7 @@ pub fn quality(project: &Project) -> Result<Vec<Row>> {
     if !project.root.join("models").join(MODEL).join("config.json").is_file() {
         return Ok(absent("there is no models/SwissRoll: git checkout models brings it, or train it (see its README)"));
     }
-    let program = super::build(project, "--bin", "ddpm")?;
+    let program = super::build(project, "ddpm", ["--bin", "ddpm"])?;
     let step = Step::start("quality of models/SwissRoll", "");
     let mut command = Command::new(program);
     command.args(["evaluate", "--model", MODEL, "--json"]).current_dir(&project.root);

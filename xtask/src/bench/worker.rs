@@ -33,7 +33,7 @@ pub struct Worker {
 impl Worker {
     /// The crate's side: `benches/worker`, built with optimisation.
     pub fn ours(project: &Project) -> Result<Self> {
-        Self::start("the Rust worker", Command::new(super::build(project, "--bench", "worker")?))
+        Self::start("the Rust worker", Command::new(super::build(project, "ddpm_tutor", ["--bench", "worker"])?))
     }
 
     /// PyTorch's side, with so many threads; without a number PyTorch chooses them.

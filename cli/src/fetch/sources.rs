@@ -1,7 +1,7 @@
 //! Where the data sets are, and how to know that a download is the one that was meant: sizes and SHA-256 as recorded by
 //! TensorFlow Datasets.
 
-use ddpm_utils::download::Source;
+use super::download::Source;
 
 /// A data set that can be downloaded.
 pub(super) struct Sources {

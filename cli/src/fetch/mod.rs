@@ -1,17 +1,24 @@
 //! Brings a data set to its folder, from the network or from where it is, and checks that it can be read.
 
+mod download;
+mod error;
+mod hash;
+mod sources;
+mod unpack;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ddpm_tutor::prelude::*;
 use ddpm_utils::atomic::write_atomic_with;
-use ddpm_utils::download::{Source, download};
-use ddpm_utils::hash::sha256;
 use ddpm_utils::progress::Progress;
-use ddpm_utils::unpack::{Limits, unpack};
+use download::{Source, download};
+pub use error::FetchError;
+use hash::sha256;
+use sources::{SOURCES, Sources};
+use unpack::{Limits, unpack};
 
-use super::sources::{SOURCES, Sources};
-use super::{Cifar10, Cifar100, FashionMnist, Flowers, ImageSet, Mnist, Split};
-use crate::error::{Error, Result};
+type Result<T, E = FetchError> = std::result::Result<T, E>;
 
 /// The data sets that [`fetch`] knows.
 pub fn fetchable() -> Vec<&'static str> {
@@ -21,23 +28,16 @@ pub fn fetchable() -> Vec<&'static str> {
 /// Brings the data set `name` to `dir/name` and returns what is there, a line each. With `from` it is copied out of a
 /// folder, or unpacked out of an archive, that is there already; without it is downloaded. What is in its place already
 /// is only checked, and a run that was interrupted goes on.
-///
-/// # Errors
-/// [`Error::Config`] for a name that is not known, [`Error::Download`], [`Error::Unpack`], and what [`ImageSet::load`]
-/// says of data that cannot be read.
 pub fn fetch(name: &str, dir: &Path, from: Option<&Path>) -> Result<Vec<String>> {
     let Some(set) = SOURCES.iter().find(|set| set.name == name) else {
-        return Err(Error::config("data set to fetch", format!("one of {}", fetchable().join(", ")), name));
+        return Err(FetchError::Name { name: name.to_owned(), known: fetchable().join(", ") });
     };
     let target = dir.join(set.name);
-    fs::create_dir_all(&target).map_err(Error::io("create", &target))?;
+    fs::create_dir_all(&target).map_err(FetchError::io("create", &target))?;
     match from {
         Some(from) if from.is_dir() => install(set, from, &target, false)?,
         Some(from) if from.is_file() => install_archive(set, from, &target)?,
-        Some(from) => {
-            let problem = "there is no such folder or archive".to_owned();
-            return Err(Error::Path { path: from.to_owned(), problem });
-        }
+        Some(from) => return Err(FetchError::NotThere(from.to_owned())),
         None => from_network(set, &target)?,
     }
     check(set, &target)
@@ -57,7 +57,7 @@ fn from_network(set: &Sources, target: &Path) -> Result<()> {
         }
         if set.inner.is_some() {
             install_archive(set, &path, target)?;
-            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+            fs::remove_file(&path).map_err(FetchError::io("remove", &path))?;
         }
     }
     Ok(())
@@ -83,10 +83,7 @@ fn install_archive(set: &Sources, archive: &Path, target: &Path) -> Result<()> {
 /// for itself.
 fn install(set: &Sources, from: &Path, target: &Path, may_move: bool) -> Result<()> {
     let Some(data) = data_in(set, from) else {
-        return Err(Error::Path {
-            path: from.to_owned(),
-            problem: format!("this holds no {}: expected one of {}", set.name, set.marks.join(", ")),
-        });
+        return Err(FetchError::Other { path: from.to_owned(), name: set.name, marks: set.marks });
     };
     let Some(inner) = set.inner else {
         return set.marks.iter().map(|file| (data.join(file), target.join(file))).try_for_each(|(file, to)| {
@@ -101,11 +98,11 @@ fn install(set: &Sources, from: &Path, target: &Path, may_move: bool) -> Result<
     let part = target.join(format!(".{inner}.part"));
     remove(&part)?;
     if may_move {
-        fs::rename(&data, &part).map_err(Error::io("move", &data))?;
+        fs::rename(&data, &part).map_err(FetchError::io("move", &data))?;
     } else {
         copy_folder(&data, &part)?;
     }
-    fs::rename(&part, &place).map_err(Error::io("create", &place))
+    fs::rename(&part, &place).map_err(FetchError::io("create", &place))
 }
 
 /// The folder with the data: `folder`, the archive's own in it, or the only one in it.
@@ -128,28 +125,28 @@ fn hidden(path: &Path) -> bool {
 
 /// Copies files and folders, and passes over hidden ones and links.
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).map_err(Error::io("create", to))?;
-    for entry in fs::read_dir(from).map_err(Error::io("read", from))? {
-        let entry = entry.map_err(Error::io("read", from))?;
+    fs::create_dir_all(to).map_err(FetchError::io("create", to))?;
+    for entry in fs::read_dir(from).map_err(FetchError::io("read", from))? {
+        let entry = entry.map_err(FetchError::io("read", from))?;
         let (path, to) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type().map_err(Error::io("read", &path))?;
+        let kind = entry.file_type().map_err(FetchError::io("read", &path))?;
         if kind.is_dir() && !hidden(&path) {
             copy_folder(&path, &to)?;
         } else if kind.is_file() && !hidden(&path) {
-            fs::copy(&path, &to).map_err(Error::io("copy", &path))?;
+            fs::copy(&path, &to).map_err(FetchError::io("copy", &path))?;
         }
     }
     Ok(())
 }
 
 fn copy_file(from: &Path, to: &Path) -> Result<()> {
-    let mut content = fs::File::open(from).map_err(Error::io("read", from))?;
+    let mut content = fs::File::open(from).map_err(FetchError::io("read", from))?;
     write_atomic_with(to, |file| std::io::copy(&mut content, file).map(drop))?;
     Ok(())
 }
 
 fn remove(folder: &Path) -> Result<()> {
-    if folder.exists() { fs::remove_dir_all(folder).map_err(Error::io("remove", folder)) } else { Ok(()) }
+    if folder.exists() { fs::remove_dir_all(folder).map_err(FetchError::io("remove", folder)) } else { Ok(()) }
 }
 
 /// What is there: photographs are counted, everything else is read.
@@ -163,7 +160,7 @@ fn check(set: &Sources, target: &Path) -> Result<Vec<String>> {
         let found = format!("{} photographs: {}", folder.files.len(), classes.join(", "));
         return Ok([vec![found], folder.remarks].concat());
     }
-    let part = |split: Split| -> Result<String> {
+    let part = |split: Split| -> Result<String, Error> {
         let path = path.clone();
         let set: Box<dyn ImageSet> = match set.name {
             "mnist" => Box::new(Mnist { path, split, ..Default::default() }),
@@ -181,6 +178,6 @@ fn check(set: &Sources, target: &Path) -> Result<Vec<String>> {
         }
         (Ok(train), Ok(test)) => Ok(vec![train, test]),
         // What is damaged is worth more words than what is missing.
-        (Err(Error::NoData { .. }), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
+        (Err(Error::NoData { .. }), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error.into()),
     }
 }

@@ -1,5 +1,8 @@
 //! Archives, unpacked so that nothing lands outside the folder and nothing fills the disk.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
@@ -24,7 +27,6 @@ impl Default for Limits {
 
 /// Why an archive was not unpacked.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum UnpackError {
     /// The name says of no archive that is known here.
     #[error("{}: expected an archive that ends in .tar.gz, .tgz, .zip or .gz", .0.display())]

@@ -138,6 +138,22 @@ fn model_names_and_models_that_are_not_there() {
 }
 
 #[test]
+fn a_torn_checkpoint() {
+    let folder = trained();
+    let path = folder.path();
+    let file = path.join("models/tiny/checkpoints/epoch_0002.safetensors");
+    let good = fs::read(&file).unwrap();
+    fs::write(&file, &good[..good.len() / 2]).unwrap();
+    for arguments in [
+        &["train", "--model", "tiny", "--device", "cpu", "--json"][..],
+        &["sample", "--model", "tiny", "--out", "a.npy"],
+        &["evaluate", "--model", "tiny", "--n", "10"],
+    ] {
+        refused(path, arguments, 1, &["epoch_0002.safetensors", "Delete it"]);
+    }
+}
+
+#[test]
 fn outputs() {
     let folder = trained();
     let path = folder.path();

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use ddpm_tutor::npy::write_npy;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use ddpm_utils::atomic::write_atomic;
-use ddpm_utils::npy::npy_bytes;
 
 /// A file to write samples to.
 #[derive(Clone)]
@@ -93,7 +93,7 @@ impl Output {
 
     /// Writes a tensor of any shape as `.npy`, whatever the ending says.
     pub fn write_npy(&self, values: &Tensor) -> Result<()> {
-        Ok(write_atomic(&self.path, &npy(values)?)?)
+        write_npy(&self.path, values)
     }
 }
 
@@ -101,14 +101,6 @@ fn tempfile_in(folder: &Path) -> std::io::Result<()> {
     let probe = folder.join(format!(".ddpm-probe-{}", std::process::id()));
     std::fs::File::create_new(&probe)?;
     std::fs::remove_file(probe)
-}
-
-/// The tensor as an `.npy` file, f32.
-fn npy(samples: &Tensor) -> Result<Vec<u8>> {
-    let shape: Vec<usize> = samples.size().iter().map(|size| *size as usize).collect();
-    let flat = samples.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
-    let values: Vec<f32> = Vec::try_from(flat)?;
-    npy_bytes(&shape, &values).map_err(|error| Error::Unsupported(error.to_string()))
 }
 
 /// Lists in lists, as deep as the tensor has dimensions.

@@ -5,9 +5,11 @@ mod data_options;
 mod doctor;
 mod evaluate;
 mod export;
+mod fetch;
 mod import;
 mod model;
 mod network_options;
+mod npy;
 mod output;
 mod predict;
 mod sample;
@@ -87,19 +89,7 @@ fn main() -> ExitCode {
             default(panic);
         }
     }));
-    let done = |()| ExitCode::SUCCESS;
-    let result = match Cli::parse().command {
-        Command::Train(command) => command.run(),
-        Command::Sample(command) => command.run().map(done),
-        Command::Evaluate(command) => command.run().map(done),
-        Command::Import(command) => command.run().map(done),
-        Command::Export(command) => command.run().map(done),
-        Command::Predict(command) => command.run().map(done),
-        Command::Data(command) => command.run().map(done),
-        Command::Delete(command) => command.run().map(done),
-        Command::Doctor(command) => command.run().map(done),
-    };
-    match result {
+    match run(Cli::parse().command) {
         Ok(status) => status,
         Err(error) => {
             // A stderr that is closed leaves the exit status to tell.
@@ -107,4 +97,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match command {
+        Command::Train(command) => return Ok(command.run()?),
+        Command::Sample(command) => command.run()?,
+        Command::Evaluate(command) => command.run()?,
+        Command::Import(command) => command.run()?,
+        Command::Export(command) => command.run()?,
+        Command::Predict(command) => command.run()?,
+        Command::Data(command) => command.run()?,
+        Command::Delete(command) => command.run()?,
+        Command::Doctor(command) => command.run()?,
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,11 @@
 //! `ddpm data`: brings a data set to its folder.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Args;
-use ddpm_tutor::Result;
-use ddpm_tutor::datasets::{fetch, fetchable};
 
+use crate::fetch::{fetch, fetchable};
 use crate::say::say;
 
 /// Downloads resume where they broke off, and count only when their size and SHA-256 are right.
@@ -22,12 +22,12 @@ pub struct Data {
 }
 
 impl Data {
-    pub fn run(self) -> Result<()> {
+    pub fn run(self) -> Result<(), Box<dyn Error>> {
         let Some(name) = &self.name else {
-            return say(format!("ddpm data NAME gets one of: {}", fetchable().join(", ")));
+            return Ok(say(format!("ddpm data NAME gets one of: {}", fetchable().join(", ")))?);
         };
         let found = fetch(name, &self.dir, self.from.as_deref())?;
         say(format!("{name} is in {}", self.dir.join(name).display()))?;
-        found.iter().try_for_each(|line| say(format!("  {line}")))
+        Ok(found.iter().try_for_each(|line| say(format!("  {line}")))?)
     }
 }

@@ -1,15 +1,18 @@
 //! Downloads that go on where they broke off, and count only when size and hash are right.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ddpm_utils::progress::Progress;
 use ureq::Agent;
 use ureq::http::{Response, StatusCode};
 
-use crate::hash::sha256;
-use crate::progress::Progress;
+use super::hash::sha256;
 
 /// What is to be downloaded, and how to know that it is that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +27,6 @@ pub struct Source<'a> {
 
 /// Why a download did not come to its end.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum DownloadError {
     /// The server cannot be reached, or refuses.
     #[error(
@@ -130,7 +132,7 @@ fn agent() -> Agent {
         .timeout_connect(Some(Duration::from_secs(30)))
         .timeout_recv_response(Some(Duration::from_secs(60)))
         .timeout_per_read(Some(Duration::from_secs(60)))
-        .user_agent(concat!("ddpm_utils/", env!("CARGO_PKG_VERSION")));
+        .user_agent(concat!("ddpm/", env!("CARGO_PKG_VERSION")));
     config.build().into()
 }
 

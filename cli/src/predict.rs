@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
-use ddpm_utils::npy::{NpyArray, NpyError, read_npy};
 use serde_json::json;
 
 use crate::model::Chosen;
+use crate::npy::{NpyArray, NpyError, read_npy};
 use crate::output::Output;
 use crate::say::say;
 

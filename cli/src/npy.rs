@@ -1,11 +1,11 @@
-//! NumPy's `.npy` files: arrays of any shape, in and out.
+//! NumPy's `.npy` files: arrays of any shape, as others write them.
 
 use std::fs;
 use std::io::{self, Cursor};
 use std::path::Path;
 
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
-use ndarray_npy::{ReadNpyExt, ReadableElement, ViewElement, ViewNpyError, ViewNpyExt, WriteNpyError, WriteNpyExt};
+use ndarray::{ArrayD, ArrayViewD};
+use ndarray_npy::{ReadNpyExt, ReadableElement, ViewElement, ViewNpyError, ViewNpyExt};
 
 /// An array of one of the kinds that are read.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +20,8 @@ pub enum NpyArray {
     I64(ArrayD<i64>),
 }
 
-/// Why an array was not read or not put into bytes.
+/// Why an array was not read.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum NpyError {
     /// Reading failed.
     #[error("cannot be read: {0}")]
@@ -36,9 +35,6 @@ pub enum NpyError {
     /// The file is cut short, has more than it says, or is none of NumPy's.
     #[error("this is no complete .npy file: {0}")]
     Damaged(String),
-    /// The array could not be put into bytes.
-    #[error("the array cannot be written: {0}")]
-    Write(#[source] WriteNpyError),
 }
 
 const MAX_BYTES: u64 = 4 << 30;
@@ -96,19 +92,12 @@ fn view<A: ViewElement + ReadableElement + Clone>(file: &[u8]) -> Result<Option<
     }
 }
 
-/// A `.npy` file of `values`, the last dimension of `shape` fastest, as its bytes.
-///
-/// # Errors
-/// [`NpyError::Damaged`] where the shape holds another number of values.
-pub fn npy_bytes(shape: &[usize], values: &[f32]) -> Result<Vec<u8>, NpyError> {
-    let view = ArrayViewD::from_shape(IxDyn(shape), values).map_err(|error| NpyError::Damaged(error.to_string()))?;
-    let mut file = Cursor::new(Vec::new());
-    view.write_npy(&mut file).map_err(NpyError::Write)?;
-    Ok(file.into_inner())
-}
-
 #[cfg(test)]
 mod tests {
+    use ddpm_tutor::npy::write_npy;
+    use ddpm_tutor::prelude::*;
+    use ndarray_npy::WriteNpyExt;
+
     use super::*;
 
     /// A file by hand, of any version.
@@ -134,13 +123,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
-        let bytes = npy_bytes(&[2, 1, 3], &[0.0, 1.0, 2.0, 3.0, f32::NAN, -0.0]).unwrap();
-        let NpyArray::F32(array) = parse_npy(&bytes).unwrap() else { panic!("another kind") };
-        assert_eq!(array.shape(), [2, 1, 3]);
-        let bits: Vec<u32> = array.iter().map(|x| x.to_bits()).collect();
-        assert_eq!(bits, [0.0, 1.0, 2.0, 3.0, f32::NAN, -0.0].map(f32::to_bits));
-        assert!(npy_bytes(&[2, 2], &[0.0]).is_err());
+    fn what_the_library_writes_is_read_and_written_alike_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        for shape in [&[][..], &[6], &[2, 3], &[2, 1, 3, 1]] {
+            let count = shape.iter().product::<i64>() as u8;
+            let values: Vec<f32> = (0..count).map(f32::from).collect();
+            write_npy(&path, &Tensor::from_slice(&values).view(shape)).unwrap();
+            let NpyArray::F32(array) = read_npy(&path).unwrap() else { panic!("another kind") };
+            assert!(array.shape().iter().map(|size| *size as i64).eq(shape.iter().copied()));
+            assert!(array.iter().copied().eq(values));
+            let mut theirs = Cursor::new(Vec::new());
+            array.write_npy(&mut theirs).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), theirs.into_inner());
+        }
     }
 
     #[test]

@@ -1,15 +1,11 @@
 //! Downloads from a server of our own, which breaks off, lies and ignores ranges.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use ddpm_utils::download::{DownloadError, Source, download, part_of};
-use ddpm_utils::hash::sha256;
-use ddpm_utils::progress::Progress;
+use super::*;
 
 /// What the server does with the n-th request.
 #[derive(Clone, Copy)]

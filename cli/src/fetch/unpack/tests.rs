@@ -1,13 +1,12 @@
 //! Archives: whole ones, broken ones, and those that mean harm.
 
-use std::fs;
 use std::io::{Cursor, Write};
-use std::path::{Path, PathBuf};
 
-use ddpm_utils::unpack::{Limits, UnpackError, unpack};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tar::{EntryType, Header};
+use tar::Header;
+
+use super::*;
 
 /// A `.tgz` of entries whose names are written as they are, without the checks of the crate that writes.
 fn tgz(folder: &Path, entries: &[(&str, EntryType, &[u8])]) -> PathBuf {

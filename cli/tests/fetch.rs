@@ -1,16 +1,18 @@
-//! `fetch`: data sets out of folders and archives into their place, checked, and never half.
+//! `ddpm data`: data sets out of folders and archives into their place, checked, and never half.
+
+mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ddpm_tutor::datasets::{fetch, fetchable};
+use common::{ddpm, fixture, succeeded};
 use ddpm_tutor::prelude::*;
 
 const CLASSES: [&str; 5] = ["daisy", "dandelion", "roses", "sunflowers", "tulips"];
 
 /// `flower_photos/` as in the archive, with two photographs a class.
 fn flower_photos(folder: &Path) -> PathBuf {
-    let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images/photo.jpg");
+    let photo = fixture("images/photo.jpg");
     let photos = folder.join("flower_photos");
     for class in CLASSES {
         fs::create_dir_all(photos.join(class)).unwrap();
@@ -29,6 +31,19 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// `ddpm data NAME --dir DATA`, with or without `--from`: the lines that it says, or its error.
+fn fetch(name: &str, data: &Path, from: Option<&Path>) -> Result<Vec<String>, String> {
+    let mut arguments = vec!["data", name, "--dir", data.to_str().unwrap()];
+    arguments.extend(from.into_iter().flat_map(|from| ["--from", from.to_str().unwrap()]));
+    let ran = ddpm(data, &arguments);
+    if ran.code == Some(0) {
+        return Ok(ran.stdout.lines().map(|line| line.trim().to_owned()).collect());
+    }
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+    assert!(ran.stderr.starts_with("ddpm: ") && ran.stderr.lines().count() == 1, "{ran:?}");
+    Err(ran.stderr)
+}
+
 fn loads(data: &Path) -> usize {
     Flowers { path: data.join("flowers"), size: [8, 8], ..Default::default() }.load(100, 0).unwrap().labels.len()
 }
@@ -41,7 +56,8 @@ fn flowers_come_out_of_a_folder_at_any_depth_and_stay() {
     fs::create_dir_all(data.path().join("flowers/.flower_photos.part/daisy")).unwrap();
     for from in [from.path(), &photos] {
         let found = fetch("flowers", data.path(), Some(from)).unwrap();
-        assert_eq!(found, ["10 photographs: daisy 2, dandelion 2, rose 2, sunflower 2, tulip 2"]);
+        assert!(found[0].starts_with("flowers is in "), "{found:?}");
+        assert_eq!(found[1..], ["10 photographs: daisy 2, dandelion 2, rose 2, sunflower 2, tulip 2"]);
         assert_eq!(loads(data.path()), 10);
         assert_eq!(names(&data.path().join("flowers")), ["flower_photos"]);
     }
@@ -73,7 +89,7 @@ fn flowers_come_out_of_an_archive() {
     let (cut, data) = (from.path().join("cut.tgz"), tempfile::tempdir().unwrap());
     let bytes = fs::read(&archive).unwrap();
     fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
-    let message = fetch("flowers", data.path(), Some(&cut)).unwrap_err().to_string();
+    let message = fetch("flowers", data.path(), Some(&cut)).unwrap_err();
     assert!(message.contains("cut.tgz") && message.contains("cut off"), "{message}");
     assert!(names(&data.path().join("flowers")).is_empty());
 }
@@ -87,12 +103,12 @@ fn one_part_of_mnist_is_enough_and_a_broken_one_is_not() {
     let labels = from.path().join("t10k-labels-idx1-ubyte");
     fs::write(&labels, [header(&[0x801, 1]), vec![7]].concat()).unwrap();
     let found = fetch("mnist", data.path(), Some(from.path())).unwrap();
-    assert_eq!(found[0], "test: 1 image of 1 x 28 x 28: 0.8 kB");
-    assert!(found[1].contains("train-images"), "{found:?}");
+    assert_eq!(found[1], "test: 1 image of 1 x 28 x 28: 0.8 kB");
+    assert!(found[2].contains("train-images"), "{found:?}");
 
     fs::write(&labels, [header(&[0x801, 1]), vec![70]].concat()).unwrap();
     let fresh = tempfile::tempdir().unwrap();
-    let message = fetch("mnist", fresh.path(), Some(from.path())).unwrap_err().to_string();
+    let message = fetch("mnist", fresh.path(), Some(from.path())).unwrap_err();
     assert!(message.contains("label 70"), "{message}");
     fs::write(&labels, [header(&[0x801, 1]), vec![3]].concat()).unwrap();
     fetch("mnist", fresh.path(), Some(from.path())).unwrap();
@@ -102,11 +118,12 @@ fn one_part_of_mnist_is_enough_and_a_broken_one_is_not() {
 #[test]
 fn what_is_not_there_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let said =
-        |name: &str, from: &str| fetch(name, folder.path(), Some(&folder.path().join(from))).unwrap_err().to_string();
-    assert!(said("flower", "x").contains("fashion-mnist"));
-    assert!(said("flowers", "nowhere").contains("no such folder or archive"));
+    let said = |name: &str, from: &str| fetch(name, folder.path(), Some(&folder.path().join(from))).unwrap_err();
+    assert!(said("flower", "x").contains("data set to fetch: expected one of flowers, mnist, fashion-mnist"));
+    assert!(said("flowers", "nowhere").contains("nowhere: there is no such folder or archive"));
     fs::create_dir(folder.path().join("empty")).unwrap();
     assert!(said("cifar10", "empty").contains("data_batch_1.bin"));
-    assert!(fetchable().iter().all(|name| Dataset::from_name(name).is_ok()));
+    let listed = succeeded(ddpm(folder.path(), &["data"])).stdout;
+    let names = listed.trim().strip_prefix("ddpm data NAME gets one of: ").unwrap().split(", ");
+    assert_eq!(names.inspect(|name| assert!(Dataset::from_name(name).is_ok(), "{name}")).count(), 5);
 }
