@@ -18,6 +18,10 @@ use crate::stamp::write_if_changed;
 
 pub const NAME: &str = "ddpm-rust";
 
+/// How cells are compiled, besides what evcxr says: without optimisation across the parts of a cell, which takes a third of
+/// rustc's time and has little to find in a few lines.
+pub const PROFILE: (&str, &str) = ("CARGO_PROFILE_DEV_LTO", "off");
+
 pub fn path(environment: &Environment) -> PathBuf {
     environment.prefix.join("share/jupyter/kernels").join(NAME).join("kernel.json")
 }
@@ -60,6 +64,7 @@ fn spec(project: &Project, libtorch: &Libtorch, kernel: &Kernel) -> Value {
         // A GPU machine may have its driver's library on the path that Jupyter was started with.
         loader: format!("{}:${{{loader}}}", libtorch.run.display()),
         "EVCXR_CONFIG_DIR": config(project),
+        PROFILE.0: PROFILE.1,
     });
     if let Some(sources) = std_sources::folder(project) {
         env["RUST_SRC_PATH"] = json!(sources);

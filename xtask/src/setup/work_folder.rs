@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Log, Parts, lock_file};
+use super::{Log, Parts, kernelspec, lock_file};
 use crate::clean::room;
 use crate::hash::Fingerprint;
 use crate::notebooks::execute::{self, Event};
@@ -26,6 +26,7 @@ pub struct Stamp {
     libtorch: PathBuf,
     libtorch_version: String,
     kernel: String,
+    profile: String,
 
     manifests: String,
     sources: String,
@@ -99,7 +100,7 @@ fn started_with(project: &Project) -> Option<String> {
 
 fn base_of(stamp: &Stamp) -> String {
     let mut hash = Fingerprint::new();
-    for part in [&stamp.rust, &stamp.libtorch_version, &stamp.kernel] {
+    for part in [&stamp.rust, &stamp.libtorch_version, &stamp.kernel, &stamp.profile] {
         hash.add("part", part.as_bytes());
     }
     hash.add("root", stamp.root.as_os_str().as_encoded_bytes());
@@ -123,6 +124,7 @@ fn current(project: &Project, parts: &Parts) -> Result<Stamp> {
         libtorch: parts.libtorch.folder.clone(),
         libtorch_version: parts.libtorch.version.clone(),
         kernel: parts.kernel.version.clone(),
+        profile: format!("{}={}", kernelspec::PROFILE.0, kernelspec::PROFILE.1),
         manifests: manifests.hex(),
         sources: sources.hex(),
     })
@@ -220,6 +222,7 @@ mod tests {
             libtorch: "/p/.libtorch".into(),
             libtorch_version: "2.11.0".into(),
             kernel: "0.22.0".into(),
+            profile: "lto=off".into(),
             manifests: "m".into(),
             sources: sources.into(),
         }
