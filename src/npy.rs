@@ -1,4 +1,5 @@
-//! Tensors in NumPy's `.npy` files, for what is read elsewhere: samples as an array.
+//! Tensors in NumPy's `.npy` files, for what is read elsewhere: samples as an array. libtorch's reader takes as many bytes as the
+//! header claims, whatever there is; and the crates for it bring a parser that every notebook would wait for.
 
 use std::fs;
 use std::path::Path;

@@ -1,53 +1,122 @@
-//! What a running cell asks for over its socket.
+//! What a request shows by its cell's asking: what waits for its marker among the printed lines, what is there, and what
+//! is to take its place. However much is there, only what is to be done is looked at.
 
-use ddpm_live::{Answer, Message};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-use crate::front::Front;
-use crate::shown::Marked;
+use ddpm_live::Bundle;
 
-/// Displays whose markers have not come by. A cell that has more to show waits: what it prints takes a longer way.
-const WAITING: usize = 8;
+/// A display is updated at most this often.
+const UPDATES: Duration = Duration::from_millis(80);
 
-impl Front {
-    /// Answers the cells, in order, as long as there is room for what they show.
-    pub fn answer_cells(&mut self) {
-        while let Some((_, message, _)) = self.held.front() {
-            let marks = matches!(message, Message::Display { .. } | Message::Clear { .. });
-            if marks && self.running.as_ref().is_some_and(|running| running.displays.waiting().len() >= WAITING) {
-                return;
-            }
-            if let Some((connection, message, reply)) = self.held.pop_front() {
-                let _ = reply.send(self.cell_asks(connection, message));
-            }
-        }
+/// What is done when its marker comes by.
+#[derive(Debug, PartialEq)]
+pub enum Marked {
+    Show(Bundle),
+    /// Everything before is to go.
+    Clear {
+        wait: bool,
+    },
+}
+
+#[derive(Default)]
+pub struct Displays {
+    /// In the order in which the cell asked.
+    waiting: Vec<(String, Marked)>,
+    /// When each was shown or updated last.
+    shown: HashMap<String, Instant>,
+    updates: HashMap<String, Bundle>,
+}
+
+impl Displays {
+    pub fn add(&mut self, id: String, marked: Marked) {
+        self.waiting.push((id, marked));
     }
 
-    fn cell_asks(&mut self, connection: u64, message: Message) -> Answer {
-        let refused = |why: &str| Answer::Refused { why: why.to_owned() };
-        if let Message::Checkpoint { how_to_load } = message {
-            self.checkpoint = Some(how_to_load);
-            return Answer::Done;
+    /// Those whose markers have not come by, in their order.
+    pub fn waiting(&self) -> Vec<String> {
+        self.waiting.iter().map(|(id, _)| id.clone()).collect()
+    }
+
+    pub fn waiting_count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether a marker is one of these; it may come by twice, where a cell prints what it captured.
+    pub fn knows(&self, id: &str) -> bool {
+        self.shown.contains_key(id) || self.waiting.iter().any(|(waiting, _)| waiting == id)
+    }
+
+    /// What the marker says is to be done now.
+    pub fn take(&mut self, id: &str, now: Instant) -> Option<Marked> {
+        let place = self.waiting.iter().position(|(waiting, _)| waiting == id)?;
+        let (id, marked) = self.waiting.remove(place);
+        if matches!(marked, Marked::Show(_)) {
+            self.shown.insert(id, now);
         }
-        let Some(running) = &mut self.running else {
-            return refused("no cell is running");
-        };
-        let mut mark = |marked| {
-            let id = uuid::Uuid::new_v4().simple().to_string();
-            running.displays.add(id.clone(), marked);
-            Answer::Marked { id }
-        };
-        match message {
-            Message::Display { data } => mark(Marked::Show(data)),
-            Message::Clear { wait } => mark(Marked::Clear { wait }),
-            Message::Update { id, data } => match running.displays.update(&id, data) {
-                true => Answer::Done,
-                false => refused("the running cell has no display of this id"),
-            },
-            Message::Loop => {
-                self.loops.insert(connection);
-                Answer::Done
-            }
-            Message::Checkpoint { .. } => Answer::Done,
+        Some(marked)
+    }
+
+    /// Whether there is a display of this id.
+    pub fn update(&mut self, id: &str, data: Bundle) -> bool {
+        if let Some((_, Marked::Show(waiting))) = self.waiting.iter_mut().find(|(waiting, _)| waiting == id) {
+            *waiting = data;
+            return true;
         }
+        let is_shown = self.shown.contains_key(id);
+        if is_shown {
+            self.updates.insert(id.to_owned(), data);
+        }
+        is_shown
+    }
+
+    fn due(&self, id: &str) -> Option<Instant> {
+        self.shown.get(id).map(|last| *last + UPDATES)
+    }
+
+    /// Updates that may be shown now, each under its id.
+    pub fn due_updates(&mut self, now: Instant, all: bool) -> Vec<(String, Bundle)> {
+        let is_due = |id: &String| all || self.due(id).is_some_and(|due| now >= due);
+        let due: Vec<String> = self.updates.keys().filter(|id| is_due(id)).cloned().collect();
+        let taken = due.into_iter().filter_map(|id| self.updates.remove_entry(&id));
+        let taken: Vec<(String, Bundle)> = taken.collect();
+        self.shown.extend(taken.iter().map(|(id, _)| (id.clone(), now)));
+        taken
+    }
+
+    pub fn next_update(&self) -> Option<Instant> {
+        self.updates.keys().filter_map(|id| self.due(id)).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle(text: &str) -> Bundle {
+        serde_json::from_value(serde_json::json!({ "text/plain": text })).unwrap()
+    }
+
+    #[test]
+    fn markers_and_updates_find_their_displays() {
+        let (mut displays, now) = (Displays::default(), Instant::now());
+        displays.add("a".to_owned(), Marked::Show(bundle("1")));
+        displays.add("b".to_owned(), Marked::Clear { wait: true });
+        assert_eq!(displays.waiting(), ["a", "b"]);
+        assert!(displays.knows("a") && !displays.knows("c"));
+        assert!(!displays.update("c", bundle("x")) && !displays.update("b", bundle("x")));
+
+        // Before it is shown, an update takes its place; after that it waits until it is due.
+        assert!(displays.update("a", bundle("2")));
+        assert_eq!(displays.take("a", now), Some(Marked::Show(bundle("2"))));
+        assert_eq!((displays.take("a", now), displays.next_update()), (None, None));
+        assert!(displays.knows("a"));
+        assert!(displays.update("a", bundle("3")) && displays.update("a", bundle("4")));
+        assert_eq!(displays.next_update(), Some(now + UPDATES));
+        assert!(displays.due_updates(now, false).is_empty());
+        assert_eq!(displays.due_updates(now + UPDATES, false), [("a".to_owned(), bundle("4"))]);
+        assert_eq!(displays.next_update(), None);
+        displays.update("a", bundle("5"));
+        assert_eq!(displays.due_updates(now + UPDATES, true).len(), 1);
     }
 }

@@ -27,8 +27,6 @@ pub enum Event {
     CellLeft(u64),
     /// The folder that cells are built in is there.
     FolderReady(Result<(), String>),
-    /// What the compiler says of a crate that was to be loaded.
-    NotLoaded(String),
     /// To end, because of a signal or because Jupyter has gone.
     Quit(&'static str),
 }
@@ -39,6 +37,8 @@ pub enum FromEvcxr {
     Message(Channel, Wire),
     /// A line of its log: what cargo compiles.
     Line(String),
+    /// What the compiler says of a crate that it was to load.
+    NotLoaded(String),
     Ended(ExitStatus),
     Failed(String),
 }

@@ -166,7 +166,6 @@ impl Front {
             }
             Event::FolderReady(Ok(())) => self.start_evcxr().await,
             Event::FolderReady(Err(error)) => self.preparation.give_up(error),
-            Event::NotLoaded(complaint) => self.not_loaded(complaint).await,
             Event::Quit(why) => {
                 log!("it ends: {why}");
                 return ControlFlow::Break(());
@@ -229,13 +228,15 @@ impl Front {
     fn deadline(&self) -> Option<Instant> {
         let running = self.running.as_ref().and_then(Running::deadline);
         let preparing = self.waiting.front().and_then(|_| self.preparation.deadline());
-        running.into_iter().chain(preparing).chain(self.patience_ends()).min()
+        let patience = [self.patience_ends(), self.preparation.stuck_at(), self.end_is_overdue()];
+        running.into_iter().chain(preparing).chain(patience.into_iter().flatten()).min()
     }
 
     /// What is due now.
     async fn on_time(&mut self, now: Instant) {
         self.answer_cells();
         self.show_preparation(now).await;
+        self.give_up_completion(now).await;
         self.lose_patience(now).await;
         self.flush(now).await;
         self.end_if_done(now).await;
@@ -270,6 +271,7 @@ impl Front {
                 log!("evcxr: {line}");
                 self.preparation.heard(&line);
             }
+            FromEvcxr::NotLoaded(complaint) => self.not_loaded(complaint).await,
             FromEvcxr::Ended(status) => self.evcxr_died(&format!("it ended with {status}")).await,
             FromEvcxr::Failed(why) => self.evcxr_died(&why).await,
         }

@@ -17,7 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Two that come this close together are one: a double click.
 const DOUBLE_CLICK: Duration = Duration::from_secs(1);
 
-/// evcxr that dies this often in this time does not work here.
+/// evcxr that was told to end the process, and has not done so by then, reacts to nothing any more.
+const REACTION: Duration = Duration::from_secs(15);
+
+/// evcxr that dies this often in this time, or before it was ever ready, does not work here.
 const DEATHS: usize = 3;
 const DEATHS_WITHIN: Duration = Duration::from_secs(60);
 
@@ -64,8 +67,16 @@ impl Front {
         running.interrupted.filter(|_| !told).map(|asked| asked + PATIENCE)
     }
 
+    pub fn end_is_overdue(&self) -> Option<Instant> {
+        let running = self.running.as_ref().filter(|running| !running.process_ended && !running.replied)?;
+        running.end_asked.map(|asked| asked + REACTION)
+    }
+
     /// A loop that has promised to stop is given the time that its step takes. All else is ended.
     pub async fn lose_patience(&mut self, now: Instant) {
+        if self.end_is_overdue().is_some_and(|at| now >= at) {
+            return self.evcxr_died("it did not react to an interrupt").await;
+        }
         if self.patience_ends().is_none_or(|end| now < end) {
             return;
         }
@@ -90,6 +101,7 @@ impl Front {
     async fn end_process(&mut self, because: &'static str) {
         if let Some(running) = &mut self.running {
             running.ended_because = Some(because);
+            running.end_asked.get_or_insert_with(Instant::now);
         }
         if let Some(evcxr) = &mut self.evcxr {
             let request = Wire::request("interrupt_request", OWN, &json!({}));
@@ -169,7 +181,8 @@ impl Front {
         self.loops.clear();
         self.remove_interrupt();
         self.deaths.push(now);
-        if self.deaths.iter().filter(|death| now - **death < DEATHS_WITHIN).count() >= DEATHS {
+        let counts = |death: &&Instant| !self.preparation.was_ready || now - **death < DEATHS_WITHIN;
+        if self.deaths.iter().filter(counts).count() >= DEATHS {
             let advice = "Its log stands in the output of Jupyter's server; cargo xtask doctor checks the set-up.";
             self.preparation.give_up(format!("evcxr does not stay alive: {why}. {advice}"));
         } else {

@@ -12,6 +12,7 @@
 mod log;
 mod build_copy;
 mod building;
+mod cell_requests;
 mod cells;
 mod client;
 mod compiler;
@@ -23,13 +24,13 @@ mod front;
 mod guard;
 mod interrupts;
 mod kernel_info;
+mod loading;
 mod preparing;
 mod printed;
 mod quitting;
 mod requests;
 mod running;
 mod session;
-mod shown;
 mod wire;
 
 use std::path::PathBuf;

@@ -3,39 +3,40 @@
 //! Cells that are run meanwhile wait in order, and the first of them shows what they wait for.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::compiler;
 use crate::evcxr::OWN;
-use crate::event::{Channel, Event};
+use crate::event::{Channel, Event, FromEvcxr};
 use crate::front::Front;
+use crate::loading::{self, Step};
 use crate::wire::Wire;
 
 /// A wait that is shorter is not worth a word.
 const SILENCE: Duration = Duration::from_millis(300);
 const UPDATES: Duration = Duration::from_millis(500);
 
+/// It takes five seconds. A rust-analyzer that panics over some source never answers.
+const LONGEST_COMPLETION: Duration = Duration::from_secs(90);
+
 pub struct Preparation {
     stage: Stage,
     since: Instant,
     crate_folder: Option<PathBuf>,
     steps: VecDeque<Step>,
-    /// The request that is under way.
-    step: Option<Wire>,
+    /// The request that is under way, since when, and whether it is a completion.
+    step: Option<(Wire, Instant, bool)>,
+    /// A completion has not come to its end: it is not asked for again.
+    without_completion: bool,
+    /// Cells could be run, once.
+    pub was_ready: bool,
     errors: Vec<String>,
     /// What is being done, in words.
     detail: String,
     shown: Option<Shown>,
-}
-
-/// What evcxr is asked to do.
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    Execute(String),
-    Complete(String),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ impl Preparation {
             crate_folder,
             steps: VecDeque::new(),
             step: None,
+            without_completion: false,
+            was_ready: false,
             errors: Vec::new(),
             detail: "copying the work folder".to_owned(),
             shown: None,
@@ -73,7 +76,11 @@ impl Preparation {
         self.stage = Stage::Starting;
         self.since = Instant::now();
         self.detail = "starting evcxr".to_owned();
-        self.steps = self.crate_folder.as_deref().map(loading).unwrap_or_default();
+        self.step = None;
+        self.steps = self.crate_folder.as_deref().map(loading::steps).unwrap_or_default();
+        if self.without_completion {
+            self.steps.retain(|step| !matches!(step, Step::Complete(_)));
+        }
         self.errors.clear();
     }
 
@@ -111,31 +118,14 @@ impl Preparation {
         Some(self.shown.as_ref().map_or(self.since + SILENCE, |shown| shown.last + UPDATES))
     }
 
+    /// When a completion has taken so long that evcxr must have lost its way in it.
+    pub fn stuck_at(&self) -> Option<Instant> {
+        self.step.as_ref().filter(|(_, _, completes)| *completes).map(|(_, since, _)| *since + LONGEST_COMPLETION)
+    }
+
     fn text(&self) -> String {
         format!("preparing: {} ({} s)", self.detail, self.since.elapsed().as_secs())
     }
-}
-
-/// What is done before the first cell. To complete the name of a method, evcxr's rust-analyzer has to read every crate below
-/// this one and all their traits, seconds that the first `let` would take otherwise; and nothing is compiled or kept. That a cell may
-/// use `?`, evcxr learns from a first one that fails to compile: better this one than the reader's.
-fn loading(crate_folder: &Path) -> VecDeque<Step> {
-    let Some(name) = package_name(crate_folder) else { return VecDeque::new() };
-    let path = crate_folder.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
-    let has_prelude =
-        std::fs::read_to_string(crate_folder.join("src/lib.rs")).is_ok_and(|lib| lib.contains("mod prelude"));
-    let import = if has_prelude { format!("use {name}::prelude::*; ") } else { String::new() };
-    [
-        Step::Execute(format!(":dep {name} = {{ path = \"{path}\" }}")),
-        Step::Complete(format!("{import}let path: std::path::PathBuf = \"\".into(); path.")),
-        Step::Execute("Ok::<(), std::fmt::Error>(())?;".to_owned()),
-    ]
-    .into()
-}
-
-fn package_name(folder: &Path) -> Option<String> {
-    let manifest: toml::Table = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?.parse().ok()?;
-    Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())
 }
 
 impl Front {
@@ -145,34 +135,30 @@ impl Front {
         let preparation = &mut self.preparation;
         let Some(step) = preparation.steps.pop_front() else {
             preparation.stage = Stage::Ready;
+            preparation.was_ready = true;
             preparation.step = None;
             log!("ready after {:.1} s", preparation.since.elapsed().as_secs_f64());
             return;
         };
         preparation.stage = Stage::Loading;
-        let request = match step {
-            Step::Execute(code) => {
-                preparation.detail = "loading the crate".to_owned();
-                Wire::request("execute_request", OWN, &json!({"code": code, "allow_stdin": false}))
-            }
-            Step::Complete(code) => {
-                preparation.detail = "reading the crate's names and types".to_owned();
-                let end = code.chars().count();
-                Wire::request("complete_request", OWN, &json!({"code": code, "cursor_pos": end}))
-            }
-        };
+        preparation.detail = step.words().to_owned();
+        let (kind, content) = step.request();
+        let request = Wire::request(kind, OWN, &content);
         evcxr.send(Channel::Shell, &request).await;
-        preparation.step = Some(request);
+        preparation.step = Some((request, Instant::now(), matches!(step, Step::Complete(_))));
     }
 
     /// An answer or a publication of evcxr to a request of the front's own.
     pub async fn own_answer(&mut self, message: &Wire) {
         let preparation = &mut self.preparation;
-        let current = preparation.step.as_ref().is_some_and(|step| step.header.msg_id == message.parent().msg_id);
+        let current = preparation.step.as_ref().is_some_and(|(step, ..)| step.header.msg_id == message.parent().msg_id);
         if !current {
             return;
         }
         match message.header.msg_type.as_str() {
+            "complete_reply" if message.content()["status"] != "ok" => {
+                log!("the crate's names could not be read: {}", message.content());
+            }
             "error" => preparation.errors.push(error_text(&message.content())),
             // Nothing comes after it; the reply, on another channel, may come before the errors.
             "status" if message.content()["execution_state"] == "idle" => {
@@ -181,10 +167,11 @@ impl Front {
                 }
                 let errors = std::mem::take(&mut preparation.errors).join("\n");
                 preparation.detail = "asking the compiler what is wrong".to_owned();
+                let Some(number) = self.evcxr.as_ref().map(|evcxr| evcxr.number) else { return };
                 let (cargo, events) = (compiler::cargo(&self.session), self.events.clone());
                 tokio::spawn(async move {
                     let words = compiler::complaint(cargo).await.unwrap_or(errors);
-                    let _ = events.send(Event::NotLoaded(words)).await;
+                    let _ = events.send(Event::FromEvcxr(number, FromEvcxr::NotLoaded(words))).await;
                 });
             }
             _ => {}
@@ -197,6 +184,16 @@ impl Front {
         self.remark = Some(format!("The crate could not be compiled before the first cell:\n{complaint}\n"));
         self.preparation.steps.clear();
         self.next_preparation().await;
+    }
+
+    /// A session without the completion is a slower one, and works.
+    pub async fn give_up_completion(&mut self, now: Instant) {
+        if self.preparation.stuck_at().is_none_or(|at| now < at) {
+            return;
+        }
+        log!("evcxr did not complete a name within {} s, and is started anew", LONGEST_COMPLETION.as_secs());
+        self.preparation.without_completion = true;
+        self.replace_evcxr().await;
     }
 
     pub async fn show_preparation(&mut self, now: Instant) {
@@ -244,20 +241,6 @@ fn error_text(content: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_crate_is_loaded_by_its_own_name() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(loading(folder.path()).is_empty());
-        std::fs::write(folder.path().join("Cargo.toml"), "[package]\nname = \"probe\"\n").unwrap();
-        let steps = loading(folder.path());
-        assert!(matches!(&steps[0], Step::Execute(code) if code.starts_with(":dep probe = { path = \"/")), "{steps:?}");
-        assert!(matches!(&steps[1], Step::Complete(code) if code.starts_with("let path")), "{steps:?}");
-        std::fs::create_dir(folder.path().join("src")).unwrap();
-        std::fs::write(folder.path().join("src/lib.rs"), "pub mod prelude {}").unwrap();
-        let steps = loading(folder.path());
-        assert!(matches!(&steps[1], Step::Complete(code) if code.starts_with("use probe::prelude::*; ")), "{steps:?}");
-    }
 
     #[test]
     fn what_cargo_compiles_is_told() {

@@ -5,12 +5,12 @@ use std::time::Instant;
 use ddpm_live::{Bundle, HEARD, INTERRUPT};
 use serde_json::{Value, json};
 
+use crate::displays::Marked;
 use crate::evcxr::OWN;
 use crate::event::Channel;
 use crate::front::Front;
 use crate::printed::{Chunk, Late};
 use crate::running::Running;
-use crate::shown::Marked;
 use crate::wire::Wire;
 
 impl Front {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::displays::Displays;
 use crate::printed::Printed;
-use crate::shown::Displays;
 use crate::wire::Wire;
 
 /// evcxr says that a cell is done a moment before it passes on the cell's last line. It is asked something then, and once
@@ -27,6 +27,8 @@ pub struct Running {
     pub answered: bool,
     /// Why its process was ended, once it was.
     pub ended_because: Option<&'static str>,
+    /// When evcxr was told to end it.
+    pub end_asked: Option<Instant>,
     /// Its compilation was interrupted.
     pub build_stopped: bool,
     /// The reader knows that the step under way is waited for.
@@ -56,6 +58,7 @@ impl Running {
             interrupted: None,
             answered: false,
             ended_because: None,
+            end_asked: None,
             build_stopped: false,
             told_of_the_wait: false,
             replied: false,

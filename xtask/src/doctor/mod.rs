@@ -63,7 +63,7 @@ fn rust() -> Part {
 }
 
 fn rust_src() -> Part {
-    if std_sources::of_toolchain().is_some() {
+    if std_sources::original().is_some() {
         return Part::ok("rust-src", "", "notebooks infer types and complete names of std");
     }
     let why = "not there: notebooks need more types written out";

@@ -157,20 +157,28 @@ fn refresh(project: &Project, notebooks: &[Document], name: &str) -> Result<()> 
         fs::create_dir_all(project.target().join("notebooks"))?;
         let job =
             execute::Job { input: &notebook.path, output: Some(&output), source_hash: Some(&hash), kernel_env: &[] };
-        show::run(project, &parts, &job, &notebook.name())?;
+        let executed = show::run(project, &parts, &job, &notebook.name());
+        for model in notebook.own_models() {
+            let _ = fs::remove_dir_all(models(project).join(model));
+        }
+        executed?;
         put_in_place(project, notebook, &output, &hash)?;
     }
     Ok(())
 }
 
-/// A model that is there already would be loaded in place of the training that readers are to see.
+/// A model that is there already would be loaded in place of the training that readers are to see. Those that a refresh makes go
+/// with its end.
 fn trains_anew(project: &Project, notebook: &Document) -> Result<()> {
-    let models = project.root.join("models");
-    let Some(name) = notebook.own_models().into_iter().find(|name| models.join(name).exists()) else {
+    let Some(name) = notebook.own_models().into_iter().find(|name| models(project).join(name).exists()) else {
         return Ok(());
     };
     let what = format!("{} would load models/{name} from an earlier run in place of training it", notebook.name());
     Err(Trouble::new(what, format!("remove models/{name}, or rename it, then refresh again")).into())
+}
+
+fn models(project: &Project) -> PathBuf {
+    project.root.join("models")
 }
 
 /// The executed notebook replaces the committed one if nothing changed meanwhile and it is fit to be committed.

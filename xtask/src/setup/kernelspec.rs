@@ -18,8 +18,8 @@ use crate::stamp::write_if_changed;
 
 pub const NAME: &str = "ddpm-rust";
 
-/// How cells are compiled, besides what evcxr says: without optimisation across the parts of a cell, which takes a third of
-/// rustc's time and has little to find in a few lines.
+/// How cells and what they use are compiled, besides what evcxr says: without optimisation across the parts of a crate, which
+/// takes a quarter of a cell's time and has little to find in a few lines.
 pub const PROFILE: (&str, &str) = ("CARGO_PROFILE_DEV_LTO", "off");
 
 pub fn path(environment: &Environment) -> PathBuf {
@@ -67,7 +67,7 @@ fn spec(project: &Project, libtorch: &Libtorch, kernel: &Kernel) -> Value {
         PROFILE.0: PROFILE.1,
     });
     if let Some(sources) = std_sources::folder(project) {
-        env["RUST_SRC_PATH"] = json!(sources);
+        env[std_sources::VARIABLE] = json!(sources);
     }
     json!({
         "argv": [

@@ -52,6 +52,9 @@ pub fn run(project: &Project, wish: Wish) -> Result<Parts> {
     front::make(project, &mut log)?;
     process::stop_if_interrupted()?;
     work_folder::make(project, &parts, &mut log)?;
+    // rust-analyzer adds the component to the toolchain where it is missing.
+    std_sources::make(project, &mut log)?;
+    kernelspec::make(project, &parts.environment, &parts.libtorch, &parts.kernel, &mut log)?;
     drop(lock);
     log.close(project)?;
     Ok(parts)

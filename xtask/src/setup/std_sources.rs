@@ -1,76 +1,93 @@
 //! The standard library's sources for the type inference of the notebooks, without the processor intrinsics: these are half
-//! of its lines, and rust-analyzer would read and resolve them all at every start of a kernel.
+//! of its lines, and rust-analyzer would read and resolve them all at every start of a kernel. A cell that uses them compiles
+//! as ever, and has to name their types.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 
 use super::Log;
+use crate::hash::Fingerprint;
 use crate::process::output_of;
 use crate::project::Project;
-use crate::stamp;
 
-/// A folder for each kind of processor. What is in them has no say in the types of anything else.
+/// A folder for each kind of processor.
 const INTRINSICS: &str = "stdarch/crates/core_arch/src";
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stamp {
-    rust: String,
-}
+/// Where rust-analyzer looks first. A user who has set it knows better.
+pub const VARIABLE: &str = "RUST_SRC_PATH";
+
+/// To be raised when something else is copied.
+const RULE: &str = "1";
+
+const NAME: &str = "rust-src";
 
 /// Where they are, if they are there. Without the component `rust-src` there are none.
 pub fn folder(project: &Project) -> Option<PathBuf> {
-    Some(place(project)).filter(|place| place.is_dir())
+    Some(place(project)).filter(|place| std::env::var_os(VARIABLE).is_none() && place.is_dir())
 }
 
-/// The sources as the toolchain has them.
-pub fn of_toolchain() -> Option<PathBuf> {
-    let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"]))?;
-    Some(Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library")).filter(|library| library.is_dir())
+/// The sources as the user or the toolchain has them.
+pub fn original() -> Option<PathBuf> {
+    let of_toolchain = || {
+        let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"]))?;
+        Some(Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library"))
+    };
+    std::env::var_os(VARIABLE).map(PathBuf::from).or_else(of_toolchain).filter(|library| library.join("core").is_dir())
 }
 
+/// Copies them. Notebooks work without them: a failure is told, and is none of the set-up.
 pub fn make(project: &Project, log: &mut Log) -> Result<()> {
-    let wanted = Stamp { rust: output_of(Command::new("rustc").arg("-V")).unwrap_or_default() };
     let place = place(project);
-    if place.is_dir() && stamp::load::<Stamp>(&stamp_path(project)).as_ref() == Some(&wanted) {
+    if place.is_dir() || std::env::var_os(VARIABLE).is_some() {
         return Ok(());
     }
-    let Some(library) = of_toolchain() else {
-        return remove(&place);
-    };
+    remove_all_but(project, &place);
+    let Some(library) = original() else { return Ok(()) };
     log.step("standard library's sources", "a second: they are copied without the processor intrinsics", |_| {
-        let part = place.with_extension("part");
-        remove(&part)?;
-        copy(&library, &library, &part)?;
-        remove(&place)?;
-        fs::rename(&part, &place).with_context(|| format!("cannot make {}", place.display()))?;
-        stamp::save(&stamp_path(project), &wanted)?;
-        Ok(((), project.shown(&place)))
+        let part = project.evcxr().join(format!("{NAME}.part"));
+        let copied = copy(&library, &library, &part)
+            .and_then(|()| fs::rename(&part, &place).with_context(|| format!("cannot make {}", place.display())));
+        let told = match copied {
+            Ok(()) => project.shown(&place),
+            Err(error) => {
+                let _ = fs::remove_dir_all(&part);
+                format!("left out, notebooks start more slowly: {error:#}")
+            }
+        };
+        Ok(((), told))
     })
 }
 
+/// A name for each compiler: the copy that is in use is never written to, and an old one is not taken for the new.
 fn place(project: &Project) -> PathBuf {
-    project.evcxr().join("rust-src")
+    let mut hash = Fingerprint::new();
+    hash.add("rust", output_of(Command::new("rustc").arg("-V")).unwrap_or_default().as_bytes());
+    hash.add("rule", RULE.as_bytes());
+    let hex = hash.hex();
+    project.evcxr().join(format!("{NAME}-{}", hex.get(..8).unwrap_or(&hex)))
 }
 
-fn stamp_path(project: &Project) -> PathBuf {
-    place(project).with_extension("json")
+fn remove_all_but(project: &Project, place: &Path) {
+    for entry in fs::read_dir(project.evcxr()).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(NAME) && entry.path() != place {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn copy(library: &Path, from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let entry = entry?;
+        let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;
         let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if !entry.file_type()?.is_dir() {
+        if !path.is_dir() {
             fs::copy(&path, &to).with_context(|| format!("cannot copy {}", path.display()))?;
         } else if path.parent().is_some_and(|parent| parent == library.join(INTRINSICS)) {
-            fs::create_dir_all(&to)?;
-            fs::write(to.join("mod.rs"), "")?;
+            let empty = fs::create_dir_all(&to).and_then(|()| fs::write(to.join("mod.rs"), ""));
+            empty.with_context(|| format!("cannot write {}", to.display()))?;
         } else {
             copy(library, &path, &to)?;
         }
@@ -78,22 +95,16 @@ fn copy(library: &Path, from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn remove(folder: &Path) -> Result<()> {
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stamp::write_atomically;
 
     #[test]
     fn intrinsics_stay_behind_and_everything_else_comes() {
         let folder = tempfile::tempdir().unwrap();
         let (library, to) = (folder.path().join("library"), folder.path().join("copy"));
-        let write = |path: &str| stamp::write_atomically(&library.join(path), b"pub fn f() {}").unwrap();
+        let write = |path: &str| write_atomically(&library.join(path), b"pub fn f() {}").unwrap();
         for path in ["core/src/lib.rs", "Cargo.lock", "stdarch/crates/core_arch/src/mod.rs"] {
             write(path);
         }
@@ -106,5 +117,17 @@ mod tests {
         assert_eq!(content("stdarch/crates/core_arch/src/x86/mod.rs").as_deref(), Some(""));
         assert_eq!(content("stdarch/crates/core_arch/src/x86/sse.rs"), None);
         assert!(content("Cargo.lock").is_some());
+    }
+
+    #[test]
+    fn copies_for_other_compilers_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project { root: folder.path().into() };
+        let (current, old) = (place(&project), project.evcxr().join("rust-src-0"));
+        for path in [&current, &old, &project.evcxr().join("work")] {
+            fs::create_dir_all(path).unwrap();
+        }
+        remove_all_but(&project, &current);
+        assert_eq!((current.is_dir(), old.is_dir(), project.evcxr().join("work").is_dir()), (true, false, true));
     }
 }

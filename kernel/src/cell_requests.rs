@@ -1,0 +1,53 @@
+//! What a running cell asks for over its socket.
+
+use ddpm_live::{Answer, Message};
+
+use crate::displays::Marked;
+use crate::front::Front;
+
+/// Displays whose markers have not come by. A cell that has more to show waits: what it prints takes a longer way.
+const WAITING: usize = 8;
+
+impl Front {
+    /// Answers the cells, in order, as long as there is room for what they show.
+    pub fn answer_cells(&mut self) {
+        while let Some((_, message, _)) = self.held.front() {
+            let marks = matches!(message, Message::Display { .. } | Message::Clear { .. });
+            if marks && self.running.as_ref().is_some_and(|running| running.displays.waiting_count() >= WAITING) {
+                return;
+            }
+            if let Some((connection, message, reply)) = self.held.pop_front() {
+                let _ = reply.send(self.cell_asks(connection, message));
+            }
+        }
+    }
+
+    fn cell_asks(&mut self, connection: u64, message: Message) -> Answer {
+        let refused = |why: &str| Answer::Refused { why: why.to_owned() };
+        if let Message::Checkpoint { how_to_load } = message {
+            self.checkpoint = Some(how_to_load);
+            return Answer::Done;
+        }
+        let Some(running) = &mut self.running else {
+            return refused("no cell is running");
+        };
+        let mut mark = |marked| {
+            let id = uuid::Uuid::new_v4().simple().to_string();
+            running.displays.add(id.clone(), marked);
+            Answer::Marked { id }
+        };
+        match message {
+            Message::Display { data } => mark(Marked::Show(data)),
+            Message::Clear { wait } => mark(Marked::Clear { wait }),
+            Message::Update { id, data } => match running.displays.update(&id, data) {
+                true => Answer::Done,
+                false => refused("the running cell has no display of this id"),
+            },
+            Message::Loop => {
+                self.loops.insert(connection);
+                Answer::Done
+            }
+            Message::Checkpoint { .. } => Answer::Done,
+        }
+    }
+}
