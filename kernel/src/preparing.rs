@@ -156,8 +156,13 @@ impl Front {
             return;
         }
         match message.header.msg_type.as_str() {
-            "complete_reply" if message.content()["status"] != "ok" => {
-                log!("the crate's names could not be read: {}", message.content());
+            "complete_reply" => {
+                let content = message.content();
+                let took = preparation.step.as_ref().map_or(0.0, |(_, since, _)| since.elapsed().as_secs_f64());
+                match content["matches"].as_array() {
+                    Some(names) if content["status"] == "ok" => log!("{} names read after {took:.1} s", names.len()),
+                    _ => log!("the crate's names could not be read: {content}"),
+                }
             }
             "error" => preparation.errors.push(error_text(&message.content())),
             // Nothing comes after it; the reply, on another channel, may come before the errors.

@@ -40,6 +40,11 @@ class Course(unittest.TestCase):
         cls.kernel.start(cwd=str(pathlib.Path(spec.argv[-1]) / "notebooks"))
         cls.kernel.run(CELLS[0], 240)
 
+    def test_names_were_read_before_the_first_cell(self):
+        found = re.search(r"(\d+) names read after", self.kernel.log())
+        self.assertTrue(found, self.kernel.log()[-2000:])
+        self.assertGreater(int(found[1]), 20, "methods of a path")
+
     def test_a_training_shows_itself_is_interrupted_and_the_variables_are_there(self):
         request = self.kernel.execute(CELLS[1])
         self.kernel.pump(lambda: len(self.updates(request)) >= 10, "the bar and the curve move")
