@@ -14,6 +14,7 @@ mod output;
 mod predict;
 mod sample;
 mod say;
+mod spinning;
 mod stop;
 mod train;
 mod training_options;
@@ -82,6 +83,7 @@ fn set<T>(setting: &mut T, option: Option<T>) {
 }
 
 fn main() -> ExitCode {
+    spinning::little();
     // A panic of libtorch's for want of memory is caught and told as an error: its pages of C++ need not be seen.
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -65,6 +65,8 @@ fn spec(project: &Project, libtorch: &Libtorch, kernel: &Kernel) -> Value {
         loader: format!("{}:${{{loader}}}", libtorch.run.display()),
         "EVCXR_CONFIG_DIR": config(project),
         PROFILE.0: PROFILE.1,
+        // As the command line has it (cli/src/spinning.rs): a machine that is busy beside makes a training no crawl.
+        "GOMP_SPINCOUNT": "10000",
     });
     if let Some(sources) = std_sources::folder(project) {
         env[std_sources::VARIABLE] = json!(sources);
