@@ -30,17 +30,17 @@ fn an_interrupted_training_is_saved_and_goes_on_exactly() {
         let _generator = libtorch();
         let folder = tempfile::tempdir().unwrap();
         let base = base(folder.path(), 500);
-        let training = TrainingConfig { epochs: 150, checkpoint_period: 150, ..quick_training() };
+        let training = TrainingConfig { epochs: 600, checkpoint_period: 600, ..quick_training() };
         let (loader, constants) =
             (get_dataloader(&base, &training).unwrap(), ConstantsManager::new(&base, &training).unwrap());
         let run = |name: &str, observer: &mut dyn FnMut(&StepReport)| {
             let manager = ModelManager::new(&base, name, small_network(), &training).unwrap();
             let model = manager.get_model().unwrap();
             let state = train(&manager, &model, &loader, &constants, observer).unwrap();
-            (state, manager.folder().join("checkpoints/epoch_0150.safetensors"))
+            (state, manager.folder().join("checkpoints/epoch_0600.safetensors"))
         };
         let (state, _) = run("torn", &mut show_progress());
-        assert!(state.is_stopped() && state.epoch() < 150 && state.optimizer.steps() > 0);
+        assert!(state.is_stopped() && state.epoch() < 600 && state.optimizer.steps() > 0);
         next_cell();
         let (state, torn) = run("torn", &mut show_progress_and_curve());
         assert!(!state.is_stopped());
@@ -49,9 +49,9 @@ fn an_interrupted_training_is_saved_and_goes_on_exactly() {
     });
     let remains = seen.remains();
     assert_eq!(remains.len(), 4, "{remains:?}");
-    assert!(remains[0].contains(": stopped by you at epoch ") && remains[0].contains(" of 150, step "), "{remains:?}");
+    assert!(remains[0].contains(": stopped by you at epoch ") && remains[0].contains(" of 600, step "), "{remains:?}");
     assert!(remains[0].ends_with("\nIt is being saved: run the cell again to go on from there."), "{remains:?}");
-    assert!(remains[1].contains(": epoch 150/150, loss 0."), "{remains:?}");
+    assert!(remains[1].contains(": epoch 600/600, loss 0."), "{remains:?}");
     assert_eq!(remains[2..], ["Line chart: Loss", "true"]);
     let told: Vec<&str> = seen
         .told
@@ -62,7 +62,7 @@ fn an_interrupted_training_is_saved_and_goes_on_exactly() {
         })
         .collect();
     assert!(told[0].starts_with("torn, epoch "), "{told:?}");
-    assert!(told[1].contains("epoch 150.") && told[1].contains("ModelManager::open(&base, \"torn\")?;"), "{told:?}");
+    assert!(told[1].contains("epoch 600.") && told[1].contains("ModelManager::open(&base, \"torn\")?;"), "{told:?}");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn an_interrupted_loop_over_epochs_goes_on_with_its_state() {
     let seen = behind_front(name, interrupt_after(200), || {
         let _generator = libtorch();
         let base = base(Path::new("unused"), 500);
-        let training = TrainingConfig { epochs: 120, ..quick_training() };
+        let training = TrainingConfig { epochs: 600, ..quick_training() };
         let (loader, constants) =
             (get_dataloader(&base, &training).unwrap(), ConstantsManager::new(&base, &training).unwrap());
         let fresh = || {
@@ -102,7 +102,7 @@ fn an_interrupted_loop_over_epochs_goes_on_with_its_state() {
         remains[0].contains(": stopped by you at epoch ") && remains[0].contains("with the same state"),
         "{remains:?}"
     );
-    assert!(remains[1].contains(": epoch 120/120, loss "), "{remains:?}");
+    assert!(remains[1].contains(": epoch 600/600, loss "), "{remains:?}");
 }
 
 #[test]
