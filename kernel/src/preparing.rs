@@ -150,20 +150,20 @@ impl Front {
 
     /// An answer or a publication of evcxr to a request of the front's own.
     pub async fn own_answer(&mut self, message: &Wire) {
+        // It may come after the publication that ends its request.
+        if message.is("complete_reply") {
+            let content = message.content();
+            return match content["matches"].as_array().filter(|_| content["status"] == "ok") {
+                Some(names) => log!("{} names read", names.len()),
+                None => log!("the crate's names could not be read: {content}"),
+            };
+        }
         let preparation = &mut self.preparation;
         let current = preparation.step.as_ref().is_some_and(|(step, ..)| step.header.msg_id == message.parent().msg_id);
         if !current {
             return;
         }
         match message.header.msg_type.as_str() {
-            "complete_reply" => {
-                let content = message.content();
-                let took = preparation.step.as_ref().map_or(0.0, |(_, since, _)| since.elapsed().as_secs_f64());
-                match content["matches"].as_array() {
-                    Some(names) if content["status"] == "ok" => log!("{} names read after {took:.1} s", names.len()),
-                    _ => log!("the crate's names could not be read: {content}"),
-                }
-            }
             "error" => preparation.errors.push(error_text(&message.content())),
             // Nothing comes after it; the reply, on another channel, may come before the errors.
             "status" if message.content()["execution_state"] == "idle" => {

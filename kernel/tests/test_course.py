@@ -41,7 +41,7 @@ class Course(unittest.TestCase):
         cls.kernel.run(CELLS[0], 240)
 
     def test_names_were_read_before_the_first_cell(self):
-        found = re.search(r"(\d+) names read after", self.kernel.log())
+        found = re.search(r"(\d+) names read", self.kernel.log())
         self.assertTrue(found, self.kernel.log()[-2000:])
         self.assertGreater(int(found[1]), 20, "methods of a path")
 
