@@ -19,7 +19,7 @@ use crate::stamp::write_if_changed;
 pub const NAME: &str = "ddpm-rust";
 
 /// How cells and what they use are compiled, besides what evcxr says: without optimisation across the parts of a crate, which
-/// takes a quarter of a cell's time and has little to find in a few lines.
+/// takes a fifth of the compilation of a cell and has little to find in a few lines.
 pub const PROFILE: (&str, &str) = ("CARGO_PROFILE_DEV_LTO", "off");
 
 pub fn path(environment: &Environment) -> PathBuf {
