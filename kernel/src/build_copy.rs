@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use crate::cell_link::JOINED;
+
 /// Copies the folder `from` to the folder `to`, which exists. Times of files stay: cargo tells from them what is fresh.
 pub fn copy_of_build(from: &Path, to: &Path) -> io::Result<()> {
     let mut sources = HashSet::new();
@@ -38,7 +40,7 @@ fn copy(from: &Path, to: &Path, sources: &HashSet<String>) -> io::Result<()> {
             copy(&path, &target, sources)?;
         } else if kind.is_symlink() {
             std::os::unix::fs::symlink(fs::read_link(&path)?, target)?;
-        } else if !(is_of_registry(&name.to_string_lossy(), sources) && fs::hard_link(&path, &target).is_ok()) {
+        } else if !(is_never_written_again(&name.to_string_lossy(), sources) && fs::hard_link(&path, &target).is_ok()) {
             fs::copy(&path, &target)?;
             File::open(&target)?.set_modified(kind.modified()?)?;
         }
@@ -46,8 +48,12 @@ fn copy(from: &Path, to: &Path, sources: &HashSet<String>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this is a library that no session builds again. Those that one may build again are its own: with a shared
-/// incremental state, one session's build spoils the other's.
+/// Whether this is a library of a registry's crate, or the one that cells are linked with. Those that a session may build
+/// again are its own: with a shared incremental state, one session's build spoils the other's.
+fn is_never_written_again(name: &str, sources: &HashSet<String>) -> bool {
+    name.starts_with(JOINED) || is_of_registry(name, sources)
+}
+
 fn is_of_registry(name: &str, sources: &HashSet<String>) -> bool {
     let library = name.strip_suffix(".rlib").or_else(|| name.strip_suffix(".rmeta"));
     let name = library.and_then(|library| crate_in(library.strip_prefix("lib")?));
@@ -72,6 +78,7 @@ mod tests {
         let files = [
             "debug/deps/libtch-1f.rlib",
             "debug/deps/libtch-1f.rmeta",
+            "debug/deps/libcells-3d.so",
             "debug/deps/libddpm_tutor-2e.rlib",
             "debug/deps/libctx.so",
             "debug/incremental/ddpm_tutor-33/s-1/dep-graph.bin",
@@ -86,7 +93,7 @@ mod tests {
         copy_of_build(&from, &to).unwrap();
         let of = |folder: &Path, file: &str| fs::metadata(folder.join(file)).unwrap();
         let shared = files.map(|file| of(&from, file).ino() == of(&to, file).ino());
-        assert_eq!(shared, [true, true, false, false, false, false]);
+        assert_eq!(shared, [true, true, true, false, false, false, false]);
         for file in files {
             assert_eq!(of(&from, file).modified().unwrap(), of(&to, file).modified().unwrap());
             assert_eq!(fs::read_to_string(to.join(file)).unwrap(), file);

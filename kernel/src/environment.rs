@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use ddpm_live::FOLDER;
 use tokio::process::Command;
 
+use crate::cell_rustc;
 use crate::session::Session;
 
 /// Settings of a build that runs this kernel would rebuild everything, or put it where evcxr does not look.
@@ -27,6 +28,9 @@ pub fn prepare(command: &mut Command, session: &Session) {
     let said = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| is_said_by_cargo(name));
     for name in said.chain(OF_AN_OUTER_BUILD.map(str::to_owned)) {
         command.env_remove(name);
+    }
+    if let Some(wrapper) = cell_rustc::wrapper() {
+        command.env("RUSTC_WRAPPER", wrapper);
     }
     for name in ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
         match env::var_os(name).and_then(|value| tidy(&value)) {

@@ -12,7 +12,9 @@
 mod log;
 mod build_copy;
 mod building;
+mod cell_link;
 mod cell_requests;
+mod cell_rustc;
 mod cells;
 mod client;
 mod compiler;
@@ -62,6 +64,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(code) = cell_rustc::called(&arguments) {
+        return code;
+    }
     match execute(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

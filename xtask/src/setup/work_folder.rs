@@ -196,18 +196,10 @@ fn explain(message: &str, log: &str) -> Trouble {
 
 /// The compiled cells of the warm-up. A copy of the folder need not carry them.
 fn remove_leftovers(folder: &Path) {
-    let Ok(targets) = fs::read_dir(folder.join("target")) else {
-        return;
-    };
-    for target in targets.flatten() {
-        let Ok(files) = fs::read_dir(target.path().join("debug/deps")) else {
-            continue;
-        };
-        for file in files.flatten() {
-            if file.file_name().to_string_lossy().starts_with("libcode_") {
-                let _ = fs::remove_file(file.path());
-            }
-        }
+    let builds = fs::read_dir(folder.join("target")).into_iter().flatten().flatten().map(|target| target.path().join("debug"));
+    let files = builds.flat_map(|build| fs::read_dir(build).into_iter().flatten().flatten());
+    for file in files.filter(|file| file.file_name().to_string_lossy().starts_with("libcode_")) {
+        let _ = fs::remove_file(file.path());
     }
 }
 

@@ -1,0 +1,77 @@
+//! The compiler of cells, quicker to link. Cargo calls this program in place of rustc (`RUSTC_WRAPPER`), and rustc calls it in
+//! place of the linker where it compiles a cell; everything else goes through as it came.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::cell_link;
+
+/// Set for the linker of a cell by the rustc that is called here.
+const LINKS: &str = "DDPM_KERNEL_LINKS";
+
+/// The program that cargo is to call in place of rustc; none where a linker's arguments are not those that are known here.
+pub fn wrapper() -> Option<PathBuf> {
+    let program = env::current_exe().ok().filter(|program| program.is_file());
+    program.filter(|_| cfg!(target_os = "linux"))
+}
+
+/// Does what it was called for by cargo or rustc. None where the arguments are for the front itself.
+pub fn called(arguments: &[OsString]) -> Option<ExitCode> {
+    if env::var_os(LINKS).is_some() {
+        return Some(cell_link::link(arguments));
+    }
+    let (rustc, arguments) = arguments.split_first()?;
+    (Path::new(rustc).file_stem() == Some(OsStr::new("rustc"))).then(|| compile(rustc, arguments))
+}
+
+fn compile(rustc: &OsStr, arguments: &[OsString]) -> ExitCode {
+    let mut command = Command::new(rustc);
+    command.args(arguments);
+    if is_linked_cell(arguments)
+        && let Some(linker) = wrapper()
+    {
+        let mut option = OsString::from("linker=");
+        option.push(linker);
+        command.arg("-C").arg(option).env(LINKS, "1");
+    }
+    let error = command.exec();
+    eprintln!("cannot start {}: {error}", rustc.display());
+    ExitCode::FAILURE
+}
+
+/// Whether this compiles a cell, as evcxr names it, with the linker that rustc chooses.
+fn is_linked_cell(arguments: &[OsString]) -> bool {
+    let follows = |name: &str, value: &str| arguments.windows(2).any(|pair| pair[0] == name && pair[1] == value);
+    let linker_is_chosen = arguments.iter().any(|argument| {
+        let argument = argument.to_string_lossy();
+        argument.starts_with("linker=") || argument.starts_with("-Clinker=")
+    });
+    follows("--crate-name", "ctx") && follows("--crate-type", "cdylib") && !linker_is_chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_cell_is_told_from_all_else() {
+        let is_cell = |line: &str| is_linked_cell(&arguments(line));
+        assert!(is_cell("--crate-name ctx --edition=2024 src/lib.rs --crate-type cdylib"));
+        assert!(!is_cell("--crate-name tch --crate-type lib"));
+        assert!(!is_cell("--crate-name ctx --crate-type lib"));
+        assert!(!is_cell("--crate-name ctx --crate-type cdylib -C linker=/usr/bin/clang"));
+    }
+
+    #[test]
+    fn what_is_meant_for_the_front_is_left_to_it() {
+        assert!(called(&arguments("run --connection-file x")).is_none());
+        assert!(called(&[]).is_none());
+    }
+}
