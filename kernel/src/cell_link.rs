@@ -63,7 +63,8 @@ impl Line {
         let output = PathBuf::from(arguments.get(arguments.iter().position(|argument| argument == "-o")? + 1)?);
         let folder = output.parent()?;
         // Those of the standard library lie elsewhere.
-        let is_of_a_crate = |argument: &&String| argument.ends_with(".rlib") && Path::new(argument).parent() == Some(folder);
+        let is_of_a_crate =
+            |argument: &&String| argument.ends_with(".rlib") && Path::new(argument).parent() == Some(folder);
         let libraries: Vec<String> = arguments.iter().filter(is_of_a_crate).cloned().collect();
         (!libraries.is_empty()).then_some(Self { arguments, output, libraries })
     }

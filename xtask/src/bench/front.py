@@ -7,6 +7,7 @@ import argparse
 import json
 import pathlib
 import queue
+import shutil
 import tempfile
 import time
 
@@ -19,6 +20,12 @@ RUNS = 3
 READING = 15
 MESSAGES = 60
 PATIENCE = 180
+# What is typed in passing. Each comes with another number every time.
+CELLS = [
+    'println!("{}", 1 + NUMBER);', "struct Mine { field_NUMBER: i32 }", "let number: i32 = NUMBER;",
+    "let config: BaseConfig = BaseConfig { seed: NUMBER, ..BaseConfig::default() };",
+]
+EACH_CELL = 6
 
 
 def cells_up_to_a_picture(file):
@@ -71,6 +78,13 @@ class Kernel:
                     return time.perf_counter() - since
         raise SystemExit(f"no picture within {PATIENCE} s")
 
+    def seconds_of(self, cell):
+        started = time.perf_counter()
+        reply = self.client.execute(cell, reply=True, timeout=PATIENCE)
+        if reply["content"]["status"] != "ok":
+            raise SystemExit(f"a cell failed: {cell}")
+        return time.perf_counter() - started
+
     def message(self):
         started = time.perf_counter()
         request = self.client.is_complete("1")
@@ -79,15 +93,17 @@ class Kernel:
         return (time.perf_counter() - started) * 1e3
 
 
-def evcxr_alone(program, folder):
-    """A kernelspec for the kernel without the front, with a work folder of its own."""
+def evcxr_alone(kernel, program, folder):
+    """A kernelspec for the kernel `kernel` without the front, with a copy of its work folder."""
+    live = KernelSpecManager().get_kernel_spec(kernel)
+    warm = live.argv[live.argv.index("--warm-folder") + 1]
+    shutil.copytree(warm, folder / "work", symlinks=True)
     spec = {
         "argv": [program, "--control_file", "{connection_file}"], "display_name": "evcxr alone", "language": "rust",
-        "env": {"EVCXR_TMPDIR": str(folder / "work")},
+        "env": {**live.env, "EVCXR_TMPDIR": str(folder / "work")},
     }
     place = folder / "kernels/alone"
     place.mkdir(parents=True)
-    (folder / "work").mkdir()
     (place / "kernel.json").write_text(json.dumps(spec))
     return KernelSpecManager(kernel_dirs=[str(place.parent)], ensure_native_kernel=False)
 
@@ -99,7 +115,8 @@ def main():
     parser.add_argument("--evcxr", required=True)
     arguments = parser.parse_args()
     cells, folder = cells_up_to_a_picture(arguments.notebook), arguments.notebook.parent
-    found = {"answer": [], "after_reading": [], "at_once": [], "memory": [], "message_with": [], "message_without": []}
+    names = ["answer", "after_reading", "at_once", "memory", "cell_with", "cell_without", "message_with", "message_without"]
+    found = {name: [] for name in names}
     for run in range(RUNS):
         print(f"run {run + 1} of {RUNS}", flush=True)
         with Kernel(folder, kernel_name=arguments.kernel) as kernel:
@@ -110,14 +127,20 @@ def main():
             time.sleep(READING)
             found["after_reading"].append(kernel.seconds_to_a_picture(cells, time.perf_counter()))
             found["memory"].append(psutil.Process(kernel.manager.provisioner.pid).memory_info().rss / 1e6)
-    print("messages", flush=True)
+    print("cells and messages", flush=True)
     with tempfile.TemporaryDirectory(prefix="alone-") as temporary:
-        specs = evcxr_alone(arguments.evcxr, pathlib.Path(temporary))
+        specs = evcxr_alone(arguments.kernel, arguments.evcxr, pathlib.Path(temporary))
         with Kernel(folder, kernel_name=arguments.kernel) as front:
             with Kernel(folder, kernel_name="alone", kernel_spec_manager=specs) as alone:
                 # Both have done something before they are compared.
                 for kernel in (front, alone):
-                    kernel.client.execute("1;", reply=True, timeout=PATIENCE)
+                    for cell in (cells[0], *CELLS):
+                        kernel.seconds_of(cell.replace("NUMBER", "0"))
+                for number in range(1, EACH_CELL + 1):
+                    for cell in CELLS:
+                        cell = cell.replace("NUMBER", str(number))
+                        found["cell_with"].append(front.seconds_of(cell))
+                        found["cell_without"].append(alone.seconds_of(cell))
                 for _ in range(MESSAGES):
                     found["message_with"].append(front.message())
                     found["message_without"].append(alone.message())

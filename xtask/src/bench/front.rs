@@ -15,12 +15,13 @@ use crate::ui::{Step, time};
 pub const ANSWER: &str = "kernel: start to answered kernel_info";
 pub const AFTER_READING: &str = "kernel: first key press to first picture, after 15 s of reading";
 pub const AT_ONCE: &str = "kernel: start to first picture, run at once";
+pub const CELL: &str = "kernel: cell of one line, warm";
 pub const MEMORY: &str = "kernel: the front's own memory";
 pub const MESSAGE: &str = "kernel: what the front adds to a message";
-pub const ROWS: [&str; 5] = [ANSWER, AFTER_READING, AT_ONCE, MEMORY, MESSAGE];
+pub const ROWS: [&str; 6] = [ANSWER, AFTER_READING, AT_ONCE, CELL, MEMORY, MESSAGE];
 
 const MEASURE: &str = include_str!("front.py");
-const TARGETS: [(&str, f64); 5] = [("s", 0.5), ("s", 1.5), ("s", 14.0), ("MB", 50.0), ("ms", 5.0)];
+const TARGETS: [(&str, f64); 6] = [("s", 0.5), ("s", 1.5), ("s", 14.0), ("s", 0.5), ("MB", 50.0), ("ms", 5.0)];
 
 /// What the script found: one value a run.
 #[derive(Debug, Deserialize)]
@@ -29,6 +30,8 @@ struct Found {
     after_reading: Vec<f64>,
     at_once: Vec<f64>,
     memory: Vec<f64>,
+    cell_with: Vec<f64>,
+    cell_without: Vec<f64>,
     message_with: Vec<f64>,
     message_without: Vec<f64>,
 }
@@ -66,8 +69,11 @@ fn rows(found: &Found, took: Duration) -> Vec<Row> {
     let with = median(&found.message_with);
     let without = median(&found.message_without);
     let added = with.zip(without).map(|(with, without)| (with - without).max(0.0));
-    let values =
-        [median(&found.answer), median(&found.after_reading), median(&found.at_once), median(&found.memory), added];
+    let alone = median(&found.cell_without);
+    let [answer, after_reading, at_once, cell, memory] =
+        [&found.answer, &found.after_reading, &found.at_once, &found.cell_with, &found.memory]
+            .map(|values| median(values));
+    let values = [answer, after_reading, at_once, cell, memory, added];
     let runs = |values: &[f64]| format!("median of {}", values.len());
     let notes = [
         runs(&found.answer),
@@ -76,6 +82,10 @@ fn rows(found: &Found, took: Duration) -> Vec<Row> {
             runs(&found.after_reading)
         ),
         format!("{}; the same cells, run as soon as the kernel answers", runs(&found.at_once)),
+        format!(
+            "{}: a print, an item, two kinds of let; beside it evcxr_jupyter alone, in turn",
+            runs(&found.cell_with)
+        ),
         "resident, after those cells".to_owned(),
         format!(
             "is_complete_request, {} of each in turn: {:.2} ms with the front, {:.2} ms with evcxr_jupyter alone; all of \
@@ -89,8 +99,13 @@ fn rows(found: &Found, took: Duration) -> Vec<Row> {
     let rows = ROWS.iter().zip(TARGETS).zip(values).zip(notes);
     rows.map(|(((name, (unit, most)), value), note)| {
         let target = Some(Target::Ours(most));
+        let theirs = alone.filter(|_| *name == CELL);
         match value {
-            Some(value) => Row::alone(name, unit, value, target, note),
+            Some(value) => Row {
+                theirs,
+                ratio: theirs.map(|theirs| value / theirs),
+                ..Row::alone(name, unit, value, target, note)
+            },
             None => Row::absent(name, unit, target, "nothing was measured"),
         }
     })
@@ -108,6 +123,8 @@ mod tests {
             after_reading: vec![1.6],
             at_once: vec![10.0],
             memory: vec![],
+            cell_with: vec![0.3],
+            cell_without: vec![0.4],
             message_with: vec![0.9, 0.7, 0.8],
             message_without: vec![0.5],
         };
@@ -116,7 +133,15 @@ mod tests {
         let (met, missed) = (Some(true), Some(false));
         assert_eq!(
             seen,
-            [(Some(2.0), met), (Some(16.0), missed), (Some(100.0), met), (None, missed), (Some(3.0), met)]
+            [
+                (Some(2.0), met),
+                (Some(16.0), missed),
+                (Some(100.0), met),
+                (Some(3.0), met),
+                (None, missed),
+                (Some(3.0), met)
+            ]
         );
+        assert_eq!(rows[3].ratio.map(|ratio| (ratio * 100.0).round()), Some(75.0));
     }
 }

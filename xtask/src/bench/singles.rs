@@ -78,7 +78,7 @@ struct CellTime {
 }
 
 pub fn notebook(project: &Project) -> Result<Vec<Row>> {
-    let targets = [(CELL, 0.5), (SLOWEST_CELL, 1.5), (PICTURE, 16.0)];
+    let targets = [(CELL, 0.6), (SLOWEST_CELL, 1.5), (PICTURE, 16.0)];
     let absent =
         |why: &str| targets.iter().map(|(name, most)| Row::absent(name, "s", Some(Target::Ours(*most)), why)).collect();
     let path = project.notebooks().join(format!("{NOTEBOOK}.ipynb"));
@@ -106,9 +106,9 @@ pub fn notebook(project: &Project) -> Result<Vec<Row>> {
         .map(|cell| cell.source.as_str())
         .collect();
     let [cell, slowest, picture] = targets.map(|(name, most)| (name, Some(Target::Ours(most))));
-    let (times, trained) = without_training(&timings.cells, &sources);
+    let (times, trained, live) = neither_trained_nor_live(&timings.cells, &sources);
     let mut rows = Vec::new();
-    let note = format!("{} cells; {trained} with training left out", times.len());
+    let note = format!("{} cells; left out: {trained} with training, {live} with a sampling shown live", times.len());
     rows.push(match median(&times.iter().map(|time| time.seconds).collect::<Vec<f64>>()) {
         Some(middle) => Row::alone(cell.0, "s", middle, cell.1, note.clone()),
         None => Row::absent(cell.0, "s", cell.1, "the notebook has no cells"),
@@ -130,15 +130,16 @@ pub fn notebook(project: &Project) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// A cell that trains takes as long as its training. Cells are counted from 1.
-fn without_training<'a>(times: &'a [CellTime], sources: &[&str]) -> (Vec<&'a CellTime>, usize) {
-    let trains = |time: &&CellTime| {
-        let source = sources.get(time.cell - 1).copied().unwrap_or_default();
-        source.contains("train_one_epoch(") || source.contains(" train(")
-    };
-    let rest: Vec<&CellTime> = times.iter().filter(|time| !trains(time)).collect();
-    let trained = times.len() - rest.len();
-    (rest, trained)
+/// A cell that trains takes as long as its training, and a sampling that is shown live as long as it takes to be seen: both are
+/// left out. Cells are counted from 1.
+fn neither_trained_nor_live<'a>(times: &'a [CellTime], sources: &[&str]) -> (Vec<&'a CellTime>, usize, usize) {
+    let source = |time: &CellTime| sources.get(time.cell - 1).copied().unwrap_or_default();
+    let trains = |time: &CellTime| source(time).contains("train_one_epoch(") || source(time).contains(" train(");
+    let is_live = |time: &CellTime| source(time).contains(".live()");
+    let rest = times.iter().filter(|time| !trains(time) && !is_live(time)).collect();
+    let trained = times.iter().filter(|time| trains(time)).count();
+    let live = times.iter().filter(|time| is_live(time) && !trains(time)).count();
+    (rest, trained, live)
 }
 
 /// The steps of the set-up, each as long as it ever took in this checkout.
@@ -165,12 +166,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_that_train_are_left_out_and_those_that_show_training_stay() {
-        let times = [1, 2, 3, 4].map(|cell| CellTime { cell, seconds: cell as f64 });
-        let sources =
-            ["use a;", "show_source(\"train_one_epoch\")", "    train_one_epoch(&m)?;", "let s = train(&m)?;"];
-        let (rest, trained) = without_training(&times, &sources);
+    fn cells_that_train_or_show_live_are_left_out_and_those_that_show_training_stay() {
+        let times = [1, 2, 3, 4, 5].map(|cell| CellTime { cell, seconds: cell as f64 });
+        let sources = [
+            "use a;",
+            "show_source(\"train_one_epoch\")",
+            "    train_one_epoch(&m)?;",
+            "let s = train(&m)?;",
+            "let l = logger().live();",
+        ];
+        let (rest, trained, live) = neither_trained_nor_live(&times, &sources);
         assert_eq!(rest.iter().map(|time| time.cell).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(trained, 2);
+        assert_eq!((trained, live), (2, 1));
     }
 }

@@ -196,7 +196,8 @@ fn explain(message: &str, log: &str) -> Trouble {
 
 /// The compiled cells of the warm-up. A copy of the folder need not carry them.
 fn remove_leftovers(folder: &Path) {
-    let builds = fs::read_dir(folder.join("target")).into_iter().flatten().flatten().map(|target| target.path().join("debug"));
+    let builds =
+        fs::read_dir(folder.join("target")).into_iter().flatten().flatten().map(|target| target.path().join("debug"));
     let files = builds.flat_map(|build| fs::read_dir(build).into_iter().flatten().flatten());
     for file in files.filter(|file| file.file_name().to_string_lossy().starts_with("libcode_")) {
         let _ = fs::remove_file(file.path());
