@@ -117,7 +117,10 @@ pub enum Error {
     ModelName(String),
 
     /// There is no model of that name.
-    #[error("no model {name:?} in {}{}; `ddpm train --model {name}` makes one", models_dir.display(), known(.existing))]
+    #[error(
+        "no model {name:?} in {}{}; `ddpm train --model {name}` makes one, and models_dir (`--models-dir`) names another folder",
+        models_dir.display(), known(.existing)
+    )]
     NoModel {
         /// The name asked for.
         name: String,

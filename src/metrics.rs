@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rayon::prelude::*;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -71,11 +72,11 @@ pub fn evaluate(samples: &Tensor, dataset: &Dataset, seed: u64) -> Result<Evalua
     };
     let samples = samples.to_device(Device::Cpu);
     let slices = Slices::new(2, seed);
-    let fresh_data = slices.of(&fresh(0)?);
+    let fresh_data = slices.of(&fresh(0)?)?;
     Ok(Evaluation {
         samples: n,
-        sliced_wasserstein: distance(&slices.of(&samples), &fresh_data),
-        noise_floor: distance(&slices.of(&fresh(1)?), &fresh_data),
+        sliced_wasserstein: distance(&slices.of(&samples)?, &fresh_data),
+        noise_floor: distance(&slices.of(&fresh(1)?)?, &fresh_data),
         distance_to_curve_p95: distance_to_curve_p95(&samples, dataset)?,
     })
 }
@@ -99,7 +100,7 @@ pub fn sliced_wasserstein(a: &Tensor, b: &Tensor, seed: u64) -> Result<f64> {
         return Err(Error::Shape { what: "points of a sliced distance", expected, got: b.size() });
     }
     let slices = Slices::new(a.size()[1], seed);
-    Ok(distance(&slices.of(a), &slices.of(b)))
+    Ok(distance(&slices.of(a)?, &slices.of(b)?))
 }
 
 /// The directions from which points are looked at.
@@ -114,30 +115,37 @@ impl Slices {
         Self { directions: &directions / directions.norm_scalaropt_dim(2.0, [0_i64], true) }
     }
 
-    /// The points as seen from each direction, sorted: `[directions, N]`.
-    fn of(&self, points: &Tensor) -> Tensor {
+    /// The points as seen from each direction, one direction after the other, each sorted.
+    fn of(&self, points: &Tensor) -> Result<Vec<f32>> {
         let _no_grad = no_grad_guard();
-        let seen = points.to_device(Device::Cpu).matmul(&self.directions);
-        seen.transpose(0, 1).contiguous().sort(1, false).0
+        let seen = points.to_device(Device::Cpu).matmul(&self.directions).transpose(0, 1);
+        let mut seen = values(&seen)?;
+        let rows = seen.par_chunks_exact_mut(points.size()[0].max(1) as usize);
+        rows.for_each(|row| row.sort_unstable_by(f32::total_cmp));
+        Ok(seen)
     }
 }
 
-fn distance(a: &Tensor, b: &Tensor) -> f64 {
-    (a - b).square().mean(Kind::Double).sqrt().double_value(&[])
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let squares: f64 = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    (squares / a.len() as f64).sqrt()
+}
+
+fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(Vec::try_from(tensor.to_kind(Kind::Float).contiguous().view([-1]))?)
 }
 
 /// The distance that 95 of 100 samples keep to the noiseless curve of the data; none where it lies on no curve.
 fn distance_to_curve_p95(samples: &Tensor, dataset: &Dataset) -> Result<Option<f64>> {
     let Some(curve) = dataset.points()?.curve(CURVE_POINTS) else { return Ok(None) };
-    let curve: Vec<f32> = curve.into_iter().flatten().map(|x| x as f32).collect();
-    let curve = Tensor::from_slice(&curve).view([-1, 2]);
-    let _no_grad = no_grad_guard();
-    let nearest: Vec<Tensor> = samples
-        .split(2_000, 0)
-        .iter()
-        .map(|some| Tensor::cdist(some, &curve, 2.0, None).amin([1_i64], false))
-        .collect();
-    let distances = Tensor::cat(&nearest, 0).sort(0, false).0;
-    let rank = (0.95 * (distances.size()[0] - 1) as f64).round() as i64;
-    Ok(Some(distances.double_value(&[rank])))
+    let curve: Vec<[f32; 2]> = curve.into_iter().map(|point| point.map(|x| x as f32)).collect();
+    let samples = values(samples)?;
+    let nearest = samples.par_chunks_exact(2).map(|sample| {
+        let squares = curve.iter().map(|point| (sample[0] - point[0]).powi(2) + (sample[1] - point[1]).powi(2));
+        squares.fold(f32::INFINITY, |least, square| if square < least { square } else { least })
+    });
+    let mut nearest: Vec<f32> = nearest.collect();
+    nearest.sort_unstable_by(f32::total_cmp);
+    let rank = (0.95 * (nearest.len() - 1) as f64).round() as usize;
+    Ok(Some(f64::from(nearest[rank].sqrt())))
 }

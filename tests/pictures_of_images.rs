@@ -114,7 +114,7 @@ fn the_growth_over_a_training_is_laid_side_by_side() {
         ..UnetConfig::small()
     };
     let manager = ModelManager::new(&base, "m", unet, &training).unwrap();
-    assert!(visualize_progress(&manager).unwrap_err().to_string().contains("sample_amount"));
+    assert!(visualize_progress(&manager).unwrap_err().to_string().contains("m has no checkpoint yet"));
     let model = manager.get_model().unwrap();
     let (loader, constants) =
         (get_dataloader(&base, &training).unwrap(), ConstantsManager::new(&base, &training).unwrap());

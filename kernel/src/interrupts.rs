@@ -142,10 +142,15 @@ impl Front {
 
     fn what_is_lost(&self, what: &str) -> String {
         let next = match &self.checkpoint {
-            Some(how_to_load) => format!("The newest checkpoint: {how_to_load}"),
-            None => "No checkpoint was written in this session.".to_owned(),
+            Some(how_to_load) => format!("\nThe newest checkpoint: {how_to_load}"),
+            // Only who trains asks for one.
+            None if self.loops.is_empty() => String::new(),
+            None => "\nNo checkpoint was written in this session.".to_owned(),
         };
-        format!("{what}\nAll variables are lost; run the cells that make them again.\n{next}")
+        format!(
+            "{what}\nAll variables are lost, and what `use` brought in: run the cells again that make them, from the first \
+             one on.{next}"
+        )
     }
 
     /// Another evcxr in place of this one, which has nothing to lose any more.

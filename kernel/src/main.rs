@@ -33,6 +33,7 @@ mod quitting;
 mod requests;
 mod running;
 mod session;
+mod traces;
 mod wire;
 
 use std::path::PathBuf;

@@ -104,6 +104,10 @@ impl Front {
         running.heard_a_line();
         let stream = if content["name"] == "stderr" { "stderr" } else { "stdout" };
         let text = content["text"].as_str().unwrap_or_default();
+        let text = if stream == "stderr" { &running.traces.left_out(text) } else { text };
+        if text.is_empty() {
+            return;
+        }
         let known = ddpm_live::at_marker(text).filter(|(_, id, _)| running.displays.knows(id));
         let Some((before, id, after)) = known else {
             let chunks = running.printed.add(stream, text, now);

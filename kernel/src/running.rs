@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::displays::Displays;
 use crate::printed::Printed;
+use crate::traces::Traces;
 use crate::wire::Wire;
 
 /// evcxr says that a cell is done a moment before it passes on the cell's last line. It is asked something then, and once
@@ -20,6 +21,7 @@ pub struct Running {
     /// The number that the cell has in the notebook.
     pub count: u32,
     pub printed: Printed,
+    pub traces: Traces,
     pub displays: Displays,
     /// When the reader first asked it to stop.
     pub interrupted: Option<Instant>,
@@ -54,6 +56,7 @@ impl Running {
             request,
             count,
             printed: Printed::default(),
+            traces: Traces::new(),
             displays: Displays::default(),
             interrupted: None,
             answered: false,

@@ -76,6 +76,15 @@ class Course(unittest.TestCase):
         self.assertIn("[400, 2]", done.text)
         self.assertTrue(done.of("display_data", "update_display_data", "execute_result"), done.shown())
 
+    def test_shapes_that_do_not_fit_are_told_without_libtorchs_frames(self):
+        flat = "Tensor::zeros([2, 3], (Kind::Float, tch::Device::Cpu))"
+        for product in ("matmul(&flat)", "f_matmul(&flat)?"):
+            code = f"let flat: Tensor = {flat}; let product: Tensor = flat.{product};"
+            error = self.kernel.finish(self.kernel.execute(code)).error
+            self.assertIn("mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", error)
+            self.assertNotIn("frame #", error)
+            self.assertLess(len(error), 500, error)
+
 
 if __name__ == "__main__":
     unittest.main()

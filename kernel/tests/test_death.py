@@ -73,6 +73,9 @@ class Death(unittest.TestCase):
         self.kernel.run("let calm: u32 = 1;")
         done = self.kernel.finish(self.kernel.execute('panic!("oh no");'))
         self.assertIn("oh no", done.error)
+        # Where it was is said; of the stack the reader can see nothing that is his.
+        self.assertIn("panicked at", done.error)
+        self.assertNotIn("backtrace", done.error)
         self.assertIn("calm", self.kernel.run('println!("calm");').text)
 
     def test_a_flood_of_output_neither_blocks_nor_fills_memory(self):

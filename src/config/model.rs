@@ -104,17 +104,35 @@ pub(crate) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<V
     let (stored, asked) = (flat(stored)?, flat(asked)?);
     let value_in =
         |leaves: &[(String, String)], key: &str| leaves.iter().find(|leaf| leaf.0 == key).map(|leaf| leaf.1.clone());
+    let told = |setting: &str, there: &str, here: &str| format!("{setting} is {there} there, {here} was asked for");
+    let mut differences = Vec::new();
+    // Settings of another data set or network are others too: that it is another one says all.
+    let mut others = Vec::new();
+    for (part, setting) in [(".base.dataset.", "dataset"), (".network.", "network")] {
+        let (there, here) = (kind_of(&stored, part), kind_of(&asked, part));
+        if there != here {
+            differences.push(told(setting, &there, &here));
+            others.push(part);
+        }
+    }
     let mut keys: Vec<&String> = stored.iter().chain(&asked).map(|leaf| &leaf.0).collect();
     keys.sort();
     keys.dedup();
-    let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
-    let differs = |key: &String| {
+    let unset = |value: Option<String>| value.unwrap_or_else(|| "unset".to_owned());
+    differences.extend(keys.into_iter().filter_map(|key| {
         let (there, here) = (value_in(&stored, key), value_in(&asked, key));
         let setting = key.rsplit('.').next().unwrap_or(key);
-        (there != here && !FREE.contains(&setting))
-            .then(|| format!("{setting} is {} there, {} was asked for", or_nothing(there), or_nothing(here)))
-    };
-    Ok(keys.into_iter().filter_map(differs).collect())
+        let counts = there != here && !FREE.contains(&setting) && !others.iter().any(|part| key.starts_with(part));
+        counts.then(|| told(setting, &unset(there), &unset(here)))
+    }));
+    Ok(differences)
+}
+
+/// The name of a data set, or of the kind of network.
+fn kind_of(leaves: &[(String, String)], part: &str) -> String {
+    let mut of_part = leaves.iter().filter_map(|(key, value)| Some((key.strip_prefix(part)?, value)));
+    let named = of_part.clone().find(|(key, _)| *key == "name").map(|(_, value)| value.clone());
+    named.or_else(|| of_part.find_map(|(key, _)| key.split('.').next().map(str::to_owned))).unwrap_or_default()
 }
 
 fn flatten(path: &str, value: &serde_json::Value, leaves: &mut Vec<(String, String)>) {
@@ -125,5 +143,24 @@ fn flatten(path: &str, value: &serde_json::Value, leaves: &mut Vec<(String, Stri
             }
         }
         leaf => leaves.push((path.to_owned(), leaf.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::{PaintedFlowers, SwissRoll};
+
+    #[test]
+    fn another_data_set_is_told_in_one_piece_and_other_settings_one_by_one() {
+        let points = ModelConfig::for_dataset(Dataset::SwissRoll(SwissRoll::default()), DeviceChoice::Cpu).unwrap();
+        let images =
+            ModelConfig::for_dataset(Dataset::PaintedFlowers(PaintedFlowers::default()), DeviceChoice::Cpu).unwrap();
+        let told = differences(&points, &images).unwrap();
+        assert_eq!(told[0], r#"dataset is "swiss-roll" there, "painted-flowers" was asked for"#);
+        assert_eq!(told[1], "network is fnn there, unet was asked for");
+        assert!(told[2..].iter().all(|one| !one.starts_with("size") && !one.starts_with("hidden_widths")), "{told:?}");
+        assert!(told[2..].contains(&"timesteps is 40 there, 200 was asked for".to_owned()), "{told:?}");
+        assert!(differences(&points, &points).unwrap().is_empty());
     }
 }

@@ -25,14 +25,18 @@ pub fn visualize_progress(manager: &ModelManager) -> Result<Picture> {
         let advice = "visualize_progress shows how images grew; of points, see the plots in the inference_logs";
         return Err(Error::Unsupported(advice.to_owned()));
     }
+    let checkpoints = manager.checkpoints();
     let drawn = |epoch: &usize| manager.checkpoint_log(*epoch).join("samples.npy").is_file();
-    let epochs: Vec<usize> = manager.checkpoints().into_iter().filter(drawn).collect();
+    let epochs: Vec<usize> = checkpoints.iter().copied().filter(drawn).collect();
     if epochs.is_empty() {
-        return Err(Error::Unsupported(format!(
-            "no samples were drawn at the checkpoints of {}: train it with an inference_type of image or gif, and a \
-             sample_amount of at least 1",
-            manager.name()
-        )));
+        let (name, training) = (manager.name(), &manager.config().training);
+        return Err(Error::Unsupported(match checkpoints.is_empty() {
+            true => format!("{name} has no checkpoint yet: one is written every {} epochs", training.checkpoint_period),
+            false => format!(
+                "no samples were drawn at the checkpoints of {name}: train it with an inference_type of image or gif, and a \
+                 sample_amount of at least 1"
+            ),
+        }));
     }
     let epochs = spread(&epochs);
     let mut columns: Vec<Array4<u8>> = Vec::new();

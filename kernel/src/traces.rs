@@ -1,0 +1,104 @@
+//! Traces of the stack that a reader of a notebook can do nothing with: libtorch adds 25 frames of its own to each error, and
+//! evcxr has Rust tell those of each panic. What went wrong, and where, stands before them, and stays.
+
+use std::borrow::Cow;
+
+/// What libtorch writes between its message and its frames; in a panic as a string that is quoted.
+const RAISED: &str = "Exception raised from ";
+
+/// Leaves traces out of the lines that a cell prints to stderr.
+pub struct Traces {
+    within: Within,
+    /// The reader has set RUST_BACKTRACE=full: all of it is wanted. Many have 1, and evcxr sets that itself.
+    wanted: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Nothing,
+    /// Of libtorch.
+    Frames,
+    /// Of Rust.
+    Backtrace,
+}
+
+impl Traces {
+    pub fn new() -> Self {
+        Self { within: Within::Nothing, wanted: std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value == "full") }
+    }
+
+    /// What is to be shown of a line; nothing of one that belongs to a trace.
+    pub fn left_out<'a>(&mut self, line: &'a str) -> Cow<'a, str> {
+        if self.wanted {
+            return line.into();
+        }
+        if self.goes_on(line) {
+            return "".into();
+        }
+        self.within = match line.trim_end() {
+            "stack backtrace:" => Within::Backtrace,
+            text if text.starts_with(RAISED) && text.ends_with("(most recent call first):") => Within::Frames,
+            _ => Within::Nothing,
+        };
+        if self.within != Within::Nothing {
+            return "".into();
+        }
+        match line.split_once(&format!("\\n{RAISED}")) {
+            Some((message, _)) => format!("{message}\")\n").into(),
+            None => line.into(),
+        }
+    }
+
+    /// Whether the line belongs to the trace that was begun.
+    fn goes_on(&self, line: &str) -> bool {
+        let text = line.trim();
+        match self.within {
+            Within::Nothing => false,
+            Within::Frames => text.is_empty() || text.starts_with("frame #"),
+            Within::Backtrace => {
+                let numbered = text.split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+                numbered || text.starts_with("at ") || text.starts_with("note: Some details are omitted")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let mut traces = Traces { within: Within::Nothing, wanted: false };
+        text.split_inclusive('\n').map(|line| traces.left_out(line).into_owned()).collect()
+    }
+
+    #[test]
+    fn of_an_error_of_libtorch_its_message_stays() {
+        let error = "Internal torch error: shapes cannot be multiplied\nException raised from meta at a.cpp:205 (most recent \
+                     call first):\nframe #0: c10::Error::Error() + 0x9d\nframe #1: <unknown function>\n\nnext\n";
+        assert_eq!(shown(error), "Internal torch error: shapes cannot be multiplied\nnext\n");
+    }
+
+    #[test]
+    fn of_a_panic_its_place_and_its_message_stay() {
+        let panic = "thread '<unnamed>' panicked at src/lib.rs:110:4:\n\
+                     called `Result::unwrap()` on an `Err` value: Torch(\"no\\nException raised from meta\\nframe #0: x\")\n\
+                     stack backtrace:\n   0: __rustc::rust_begin_unwind\n             at /rustc/library/std/src/panicking.rs:689:5\n   \
+                     1: run_user_code_4\nnote: Some details are omitted, run with `RUST_BACKTRACE=full` for more.\nnext\n";
+        let left = "thread '<unnamed>' panicked at src/lib.rs:110:4:\n\
+                    called `Result::unwrap()` on an `Err` value: Torch(\"no\")\nnext\n";
+        assert_eq!(shown(panic), left);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_trace_stays() {
+        let text = "frame #1 of 20\n   0: zero\nat noon\n\n";
+        assert_eq!(shown(text), text);
+    }
+
+    #[test]
+    fn a_reader_who_asked_for_traces_gets_them() {
+        let mut traces = Traces { within: Within::Nothing, wanted: true };
+        assert_eq!(traces.left_out("stack backtrace:\n"), "stack backtrace:\n");
+    }
+}
