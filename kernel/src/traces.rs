@@ -24,7 +24,10 @@ enum Within {
 
 impl Traces {
     pub fn new() -> Self {
-        Self { within: Within::Nothing, wanted: std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value == "full") }
+        Self {
+            within: Within::Nothing,
+            wanted: std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value == "full"),
+        }
     }
 
     /// What is to be shown of a line; nothing of one that belongs to a trace.
