@@ -43,7 +43,8 @@ impl Evaluate {
         }
         let dataset = &manager.config().base.dataset;
         let mut runs = Vec::new();
-        for seed in progress("evaluation", self.seed..self.seed.saturating_add(self.repeats)) {
+        let seeds = (0..self.repeats).map(|k| self.seed.wrapping_add(k));
+        for seed in progress("evaluation", seeds) {
             let samples =
                 generate_samples(&model, &constants, self.n, seed, &mut InferenceLogger::new(InferType::None))?;
             runs.push(evaluate(&samples, dataset, seed)?);
@@ -71,7 +72,7 @@ impl Evaluate {
             return Err(Error::Unsupported(problem));
         };
         let images = held_out.size()[0];
-        // It takes a quarter of a minute on a CPU.
+        // It may take a while on a CPU.
         eprintln!("looking for noise in {images} images");
         let loss = validation_loss(model, constants, &held_out)?;
         if self.json {

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use crate::cell_link::JOINED;
+use crate::joined;
 
 /// Copies the folder `from` to the folder `to`, which exists. Times of files stay: cargo tells from them what is fresh.
 pub fn copy_of_build(from: &Path, to: &Path) -> io::Result<()> {
@@ -40,7 +40,7 @@ fn copy(from: &Path, to: &Path, sources: &HashSet<String>) -> io::Result<()> {
             copy(&path, &target, sources)?;
         } else if kind.is_symlink() {
             std::os::unix::fs::symlink(fs::read_link(&path)?, target)?;
-        } else if !(is_never_written_again(&name.to_string_lossy(), sources) && fs::hard_link(&path, &target).is_ok()) {
+        } else if !(is_never_written_again(&path, sources) && fs::hard_link(&path, &target).is_ok()) {
             fs::copy(&path, &target)?;
             File::open(&target)?.set_modified(kind.modified()?)?;
         }
@@ -50,8 +50,10 @@ fn copy(from: &Path, to: &Path, sources: &HashSet<String>) -> io::Result<()> {
 
 /// Whether this is a library of a registry's crate, or the one that cells are linked with. Those that a session may build
 /// again are its own: with a shared incremental state, one session's build spoils the other's.
-fn is_never_written_again(name: &str, sources: &HashSet<String>) -> bool {
-    name.starts_with(JOINED) || is_of_registry(name, sources)
+fn is_never_written_again(path: &Path, sources: &HashSet<String>) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_joined = path.parent().is_some_and(|folder| folder.ends_with(joined::FOLDER)) && name.ends_with(".so");
+    is_joined || is_of_registry(&name, sources)
 }
 
 fn is_of_registry(name: &str, sources: &HashSet<String>) -> bool {
@@ -78,7 +80,7 @@ mod tests {
         let files = [
             "debug/deps/libtch-1f.rlib",
             "debug/deps/libtch-1f.rmeta",
-            "debug/deps/libcells-3d.so",
+            "debug/joined/3d.so",
             "debug/deps/libddpm_tutor-2e.rlib",
             "debug/deps/libctx.so",
             "debug/incremental/ddpm_tutor-33/s-1/dep-graph.bin",

@@ -44,6 +44,7 @@ impl Front {
                 false => refused("the running cell has no display of this id"),
             },
             Message::Loop => {
+                running.looped = true;
                 self.loops.insert(connection);
                 Answer::Done
             }

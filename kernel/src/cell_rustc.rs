@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 use crate::cell_link;
 
 /// Set for the linker of a cell by the rustc that is called here.
-const LINKS: &str = "DDPM_KERNEL_LINKS";
+pub const LINKS: &str = "DDPM_KERNEL_LINKS";
 
 /// The program that cargo is to call in place of rustc; none where a linker's arguments are not those that are known here.
 pub fn wrapper() -> Option<PathBuf> {
@@ -18,18 +18,20 @@ pub fn wrapper() -> Option<PathBuf> {
     program.filter(|_| cfg!(target_os = "linux"))
 }
 
-/// Does what it was called for by cargo or rustc. None where the arguments are for the front itself.
-pub fn called(arguments: &[OsString]) -> Option<ExitCode> {
-    if env::var_os(LINKS).is_some() {
-        return Some(cell_link::link(arguments));
+/// Compiles or links, where that is what cargo or rustc called this program for. None where the front itself was called.
+pub fn compile_or_link(arguments: &[OsString]) -> Option<ExitCode> {
+    // Cargo may name a wrapper of the user's before rustc.
+    let is_rustc = |argument: &OsString| Path::new(argument).file_stem() == Some(OsStr::new("rustc"));
+    if arguments.iter().take(2).any(is_rustc) {
+        return Some(compile(arguments));
     }
-    let (rustc, arguments) = arguments.split_first()?;
-    (Path::new(rustc).file_stem() == Some(OsStr::new("rustc"))).then(|| compile(rustc, arguments))
+    env::var_os(LINKS).is_some().then(|| cell_link::link(arguments))
 }
 
-fn compile(rustc: &OsStr, arguments: &[OsString]) -> ExitCode {
-    let mut command = Command::new(rustc);
-    command.args(arguments);
+fn compile(arguments: &[OsString]) -> ExitCode {
+    let Some((program, arguments)) = arguments.split_first() else { return ExitCode::FAILURE };
+    let mut command = Command::new(program);
+    command.args(arguments).env_remove(LINKS);
     if is_linked_cell(arguments)
         && let Some(linker) = wrapper()
     {
@@ -38,7 +40,7 @@ fn compile(rustc: &OsStr, arguments: &[OsString]) -> ExitCode {
         command.arg("-C").arg(option).env(LINKS, "1");
     }
     let error = command.exec();
-    eprintln!("cannot start {}: {error}", rustc.display());
+    eprintln!("cannot start {}: {error}", program.display());
     ExitCode::FAILURE
 }
 
@@ -64,6 +66,7 @@ mod tests {
     fn a_cell_is_told_from_all_else() {
         let is_cell = |line: &str| is_linked_cell(&arguments(line));
         assert!(is_cell("--crate-name ctx --edition=2024 src/lib.rs --crate-type cdylib"));
+        assert!(is_cell("rustc --crate-name ctx --edition=2024 src/lib.rs --crate-type cdylib"));
         assert!(!is_cell("--crate-name tch --crate-type lib"));
         assert!(!is_cell("--crate-name ctx --crate-type lib"));
         assert!(!is_cell("--crate-name ctx --crate-type cdylib -C linker=/usr/bin/clang"));
@@ -71,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_is_meant_for_the_front_is_left_to_it() {
-        assert!(called(&arguments("run --connection-file x")).is_none());
-        assert!(called(&[]).is_none());
+        assert!(compile_or_link(&arguments("run --connection-file x")).is_none());
+        assert!(compile_or_link(&[]).is_none());
     }
 }

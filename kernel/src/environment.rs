@@ -10,8 +10,14 @@ use crate::cell_rustc;
 use crate::session::Session;
 
 /// Settings of a build that runs this kernel would rebuild everything, or put it where evcxr does not look.
-const OF_AN_OUTER_BUILD: [&str; 5] =
-    ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER"];
+const OF_AN_OUTER_BUILD: [&str; 6] = [
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+];
 
 /// What cargo tells a program that it runs, such as `cargo xtask`. Build scripts of some dependencies watch these, and
 /// would run again for every session that was started in another way than the one that built the work folder.

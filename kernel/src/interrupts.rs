@@ -144,8 +144,10 @@ impl Front {
         let next = match &self.checkpoint {
             Some(how_to_load) => format!("\nThe newest checkpoint: {how_to_load}"),
             // Only who trains asks for one.
-            None if self.loops.is_empty() => String::new(),
-            None => "\nNo checkpoint was written in this session.".to_owned(),
+            None if self.running.as_ref().is_some_and(|running| running.looped) => {
+                "\nNo checkpoint was written in this session.".to_owned()
+            }
+            None => String::new(),
         };
         format!(
             "{what}\nAll variables are lost, and what `use` brought in: run the cells again that make them, from the first \

@@ -25,6 +25,7 @@ mod event;
 mod front;
 mod guard;
 mod interrupts;
+mod joined;
 mod kernel_info;
 mod loading;
 mod preparing;
@@ -66,7 +67,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    if let Some(code) = cell_rustc::called(&arguments) {
+    if let Some(code) = cell_rustc::compile_or_link(&arguments) {
         return code;
     }
     match execute(Cli::parse().command) {

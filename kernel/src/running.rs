@@ -27,6 +27,8 @@ pub struct Running {
     pub interrupted: Option<Instant>,
     /// A loop was running then that ends when it is asked to.
     pub answered: bool,
+    /// It trained, or ran another loop that ends when it is asked to.
+    pub looped: bool,
     /// Why its process was ended, once it was.
     pub ended_because: Option<&'static str>,
     /// When evcxr was told to end it.
@@ -60,6 +62,7 @@ impl Running {
             displays: Displays::default(),
             interrupted: None,
             answered: false,
+            looped: false,
             ended_because: None,
             end_asked: None,
             build_stopped: false,

@@ -35,34 +35,33 @@ impl Traces {
         if self.wanted {
             return line.into();
         }
-        if self.goes_on(line) {
-            return "".into();
-        }
-        self.within = match line.trim_end() {
-            "stack backtrace:" => Within::Backtrace,
-            text if text.starts_with(RAISED) && text.ends_with("(most recent call first):") => Within::Frames,
-            _ => Within::Nothing,
+        let text = line.trim_end();
+        let (belongs, next) = match self.within {
+            Within::Frames if text.starts_with("frame #") => (true, Within::Frames),
+            // Its last line is empty.
+            Within::Frames if text.is_empty() => (true, Within::Nothing),
+            Within::Backtrace if text.starts_with("note: Some details are omitted") => (true, Within::Nothing),
+            Within::Backtrace if is_of_backtrace(text) => (true, Within::Backtrace),
+            _ if text == "stack backtrace:" => (true, Within::Backtrace),
+            _ if text.starts_with(RAISED) && text.ends_with("(most recent call first):") => (true, Within::Frames),
+            _ => (false, Within::Nothing),
         };
-        if self.within != Within::Nothing {
-            return "".into();
-        }
-        match line.split_once(&format!("\\n{RAISED}")) {
-            Some((message, _)) => format!("{message}\")\n").into(),
-            None => line.into(),
-        }
+        self.within = next;
+        if belongs { "".into() } else { without_quoted_frames(line) }
     }
+}
 
-    /// Whether the line belongs to the trace that was begun.
-    fn goes_on(&self, line: &str) -> bool {
-        let text = line.trim();
-        match self.within {
-            Within::Nothing => false,
-            Within::Frames => text.is_empty() || text.starts_with("frame #"),
-            Within::Backtrace => {
-                let numbered = text.split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
-                numbered || text.starts_with("at ") || text.starts_with("note: Some details are omitted")
-            }
-        }
+fn is_of_backtrace(text: &str) -> bool {
+    let numbered = text.trim_start().split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+    text.starts_with(' ') && (numbered || text.trim_start().starts_with("at "))
+}
+
+/// A message of libtorch's within quotes, as `unwrap` shows it, ends where its frames begin.
+fn without_quoted_frames(line: &str) -> Cow<'_, str> {
+    let Some((message, trace)) = line.split_once(&format!("\\n{RAISED}")) else { return line.into() };
+    match trace.split_once('"') {
+        Some((_, rest)) => format!("{message}\"{rest}").into(),
+        None => line.into(),
     }
 }
 
@@ -97,6 +96,10 @@ mod tests {
     fn what_only_looks_like_a_trace_stays() {
         let text = "frame #1 of 20\n   0: zero\nat noon\n\n";
         assert_eq!(shown(text), text);
+        let after = "stack backtrace:\n   0: x\nnote: Some details are omitted, run with y\n   1: loss 0.3\n\n";
+        assert_eq!(shown(after), "   1: loss 0.3\n\n");
+        let nested = "Error { source: Torch(\"no\\nException raised from meta\\nframe #0: x\\n\"), step: 1 }\n";
+        assert_eq!(shown(nested), "Error { source: Torch(\"no\"), step: 1 }\n");
     }
 
     #[test]

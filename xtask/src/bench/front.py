@@ -139,8 +139,9 @@ def main():
                 for number in range(1, EACH_CELL + 1):
                     for cell in CELLS:
                         cell = cell.replace("NUMBER", str(number))
-                        found["cell_with"].append(front.seconds_of(cell))
-                        found["cell_without"].append(alone.seconds_of(cell))
+                        turns = [("cell_with", front), ("cell_without", alone)]
+                        for name, kernel in turns if number % 2 else reversed(turns):
+                            found[name].append(kernel.seconds_of(cell))
                 for _ in range(MESSAGES):
                     found["message_with"].append(front.message())
                     found["message_without"].append(alone.message())
