@@ -130,6 +130,9 @@ impl Front {
             let why = running.ended_because.unwrap_or(by_itself);
             self.what_is_lost(&format!("The process that runs the cells has ended: {why}."))
         } else if running.build_stopped {
+            // In place of all that the compiler said when it was stopped.
+            content["traceback"] = json!([]);
+            content["evalue"] = "interrupted".into();
             "It was interrupted while it was compiled. The variables are as they were.".to_owned()
         } else {
             return;
@@ -149,10 +152,7 @@ impl Front {
             }
             None => String::new(),
         };
-        format!(
-            "{what}\nAll variables are lost, and what `use` brought in: run the cells again that make them, from the first \
-             one on.{next}"
-        )
+        format!("{what}\nAll variables are lost; run the cells again that make them.{next}")
     }
 
     /// Another evcxr in place of this one, which has nothing to lose any more.
@@ -173,7 +173,9 @@ impl Front {
             evcxr.kill();
             self.guard.forget(evcxr.group).await;
         }
-        let words = self.what_is_lost(&format!("evcxr, which compiles and runs the cells, has gone: {why}."));
+        let what =
+            format!("evcxr, which compiles and runs the cells, has gone: {why}. With it went what `use` brought in.");
+        let words = self.what_is_lost(&what);
         if self.running.is_some() {
             self.close_output(now).await;
         }

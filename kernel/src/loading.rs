@@ -51,7 +51,8 @@ pub fn steps(crate_folder: &Path) -> VecDeque<Step> {
     .into()
 }
 
-fn package_name(folder: &Path) -> Option<String> {
+/// The name of the crate in a folder.
+pub fn package_name(folder: &Path) -> Option<String> {
     let manifest: toml::Table = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?.parse().ok()?;
     Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())
 }

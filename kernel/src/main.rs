@@ -18,6 +18,7 @@ mod cell_rustc;
 mod cells;
 mod client;
 mod compiler;
+mod dependencies;
 mod displays;
 mod environment;
 mod evcxr;

@@ -25,8 +25,9 @@ impl Front {
             self.count += 1;
         }
         self.remove_interrupt();
+        let changed = self.with_versions_kept(&request);
         if let Some(evcxr) = &mut self.evcxr {
-            evcxr.send(Channel::Shell, &request).await;
+            evcxr.send(Channel::Shell, changed.as_ref().unwrap_or(&request)).await;
         }
         self.running = Some(Running::new(request, self.count));
     }
@@ -86,6 +87,8 @@ impl Front {
             }
             "execute_input" | "execute_result" if running.is_silent() => return,
             "execute_input" => number(&mut message, running.count),
+            // A shell command that printed nothing, such as the one of `dependencies.rs`.
+            "execute_result" if message.content()["data"] == json!({"text/plain": ""}) => return,
             "execute_result" => {
                 number(&mut message, running.count);
                 self.send_printed(now).await;

@@ -29,6 +29,10 @@ class Link(unittest.TestCase):
         cell = max(self.built("libcode_*.so"), key=lambda path: path.stat().st_mtime_ns)
         return library.name.encode() + b"\0" in cell.read_bytes()
 
+    def versions(self, name):
+        """How many builds of a crate there are."""
+        return len(self.built(f"deps/lib{name}-*.rlib"))
+
     def calls(self):
         return self.kernel.run('println!("{}", calls());').text.strip()
 
@@ -39,7 +43,11 @@ class Link(unittest.TestCase):
 
     def test_a_new_dependency_is_joined_too_and_cells_without_it_use_the_same(self):
         [before] = self.built("joined/*.so")
-        self.kernel.run(":dep hex")
+        # Nothing is built but what is new: crates keep their versions, and variables their types.
+        self.kernel.run("let kept: Bundle = text(\"kept\");")
+        self.assertEqual(self.kernel.run(":dep hex").shown(), [])
+        self.assertEqual(self.versions("serde_json"), 1)
+        self.assertIn("kept", self.kernel.run('println!("{}", kept["text/plain"]);').text)
         for _ in range(2):
             self.assertIn("0aff", self.kernel.run('println!("{} {}", hex::encode([10, 255]), calls());').text)
             [joined] = self.built("joined/*.so")

@@ -149,6 +149,9 @@ fn end_kernel(pid: u32) {
     }
 }
 
+/// What a cell that is meant to fail ends with.
+const FAILS: &str = "// fails";
+
 /// A notebook of code cells, for runs that no reader sees.
 pub fn scratch_notebook(cells: &[&str]) -> Value {
     let cells: Vec<Value> = cells
@@ -157,7 +160,8 @@ pub fn scratch_notebook(cells: &[&str]) -> Value {
         .map(|(number, source)| {
             json!({
                 "cell_type": "code", "id": format!("cell-{number}"), "source": source,
-                "metadata": {}, "outputs": [], "execution_count": null,
+                "metadata": if source.ends_with(FAILS) { json!({ "tags": ["raises-exception"] }) } else { json!({}) },
+                "outputs": [], "execution_count": null,
             })
         })
         .collect();
