@@ -78,7 +78,7 @@ struct CellTime {
 }
 
 pub fn notebook(project: &Project) -> Result<Vec<Row>> {
-    let targets = [(CELL, 0.6), (SLOWEST_CELL, 1.5), (PICTURE, 16.0)];
+    let targets = [(CELL, 0.5), (SLOWEST_CELL, 1.5), (PICTURE, 16.0)];
     let absent =
         |why: &str| targets.iter().map(|(name, most)| Row::absent(name, "s", Some(Target::Ours(*most)), why)).collect();
     let path = project.notebooks().join(format!("{NOTEBOOK}.ipynb"));
