@@ -12,6 +12,9 @@ use crate::cell_link;
 /// Set for the linker of a cell by the rustc that is called here.
 pub const LINKS: &str = "DDPM_KERNEL_LINKS";
 
+/// Into how many parts a cell is cut for its compilation. evcxr has 16; of smaller parts more stay as they were in the cell before.
+const PARTS: &str = "codegen-units=32";
+
 /// The program that cargo is to call in place of rustc; none where a linker's arguments are not those that are known here.
 pub fn wrapper() -> Option<PathBuf> {
     let program = env::current_exe().ok().filter(|program| program.is_file());
@@ -37,7 +40,7 @@ fn compile(arguments: &[OsString]) -> ExitCode {
     {
         let mut option = OsString::from("linker=");
         option.push(linker);
-        command.arg("-C").arg(option).env(LINKS, "1");
+        command.arg("-C").arg(option).args(["-C", PARTS]).env(LINKS, "1");
     }
     let error = command.exec();
     eprintln!("cannot start {}: {error}", program.display());
