@@ -63,7 +63,7 @@ fn is_of_registry(name: &str, sources: &HashSet<String>) -> bool {
 }
 
 /// `tch` in `tch-c47d5f49a7e83f33`.
-fn crate_in(name: &str) -> Option<String> {
+pub fn crate_in(name: &str) -> Option<String> {
     name.rsplit_once('-').map(|(name, _)| name.to_owned())
 }
 

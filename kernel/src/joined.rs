@@ -9,6 +9,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use crate::build_copy::crate_in;
 use crate::cell_link::{Line, linker};
 
 /// Where they are.
@@ -92,14 +93,10 @@ fn is_library(path: &Path) -> bool {
 
 /// Whether the crates in it are all wanted, be it in another version or built anew: then it will not be needed again.
 fn is_superseded(held: &BTreeSet<String>, wanted: &BTreeSet<String>) -> bool {
-    let crates =
-        |entries: &BTreeSet<String>| -> BTreeSet<String> { entries.iter().map(|entry| crate_of(entry)).collect() };
+    let crates = |entries: &BTreeSet<String>| -> BTreeSet<String> {
+        entries.iter().filter_map(|entry| crate_in(entry)).collect()
+    };
     crates(held).is_subset(&crates(wanted))
-}
-
-/// `libtch` in `libtch-1f2e.rlib 1024 170000`.
-fn crate_of(entry: &str) -> String {
-    entry.rsplit_once('-').map_or(entry, |(name, _)| name).to_owned()
 }
 
 /// An entry a library. Those of the same names, sizes and times are the same, wherever the work folder lies.
