@@ -65,6 +65,7 @@ pub mod training_state;
 pub mod validation;
 pub mod visualize;
 
+mod by_parts;
 mod checkpoint;
 mod inference_log;
 mod loss_by_timestep;
@@ -92,7 +93,7 @@ pub mod prelude {
     pub use crate::config::{
         BaseConfig, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, Precision, TrainingConfig, UnetConfig,
     };
-    pub use crate::constants::{ConstantsManager, ReverseVariance};
+    pub use crate::constants::{ConstantsManager, ReverseVariance, TimestepSampling};
     pub use crate::datasets::{
         Checkerboard, Cifar10, Cifar100, Circles, DataLoader, Dataset, FashionMnist, Fit, Flowers, ImageFolder,
         ImageSet, LabelledImages, Mnist, Moons, PaintedFlowers, PointSet, Spiral, Split, SwissRoll, get_dataloader,

@@ -62,7 +62,7 @@ pub fn reverse_step(
     let (beta, alpha_bar, sigma) = (constants.beta(t), constants.alpha_cumulative(t), constants.sigma(t));
     let (alpha, alpha_bar_prev) = (1.0 - beta, constants.alpha_cumulative(t - 1));
 
-    let eps_theta = predict_in_parts(model, x_t, &constants.same_timestep(t, x_t.size()[0]))?;
+    let eps_theta = predict_in_parts(model, x_t, t)?;
     let mut predicted_x0 = (x_t - (1.0 - alpha_bar).sqrt() * &eps_theta) / alpha_bar.sqrt();
     let mean = if constants.clips_denoised() {
         predicted_x0 = predicted_x0.clamp(-1.0, 1.0);
@@ -79,17 +79,17 @@ pub fn reverse_step(
 const PIXELS: i64 = 256 * 32 * 32;
 
 /// The network's prediction for all of `x_t`, images in as many parts as memory asks for.
-fn predict_in_parts(model: &dyn Denoiser, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
+fn predict_in_parts(model: &dyn Denoiser, x_t: &Tensor, t: usize) -> Result<Tensor> {
     let shape = x_t.size();
     let Some(pixels) = shape.get(2..4).map(|sides| sides.iter().product::<i64>()) else {
-        return check_prediction(model.predict_noise(x_t, t), x_t);
+        return check_prediction(model.predict_noise_at(x_t, t), x_t);
     };
     let n = shape[0];
     let mut part = (PIXELS / pixels).clamp(1, n);
     loop {
         let predict = |start: i64| {
-            let of = |all: &Tensor| all.narrow(0, start, part.min(n - start));
-            check_prediction(model.predict_noise(&of(x_t), &of(t)), &of(x_t))
+            let x_t = x_t.narrow(0, start, part.min(n - start));
+            check_prediction(model.predict_noise_at(&x_t, t), &x_t)
         };
         let all = || (0..n).step_by(part as usize).map(predict).collect::<Result<Vec<_>>>();
         match if_it_fits(all)? {

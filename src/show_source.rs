@@ -75,7 +75,7 @@ mod tests {
         let source = FILES.iter().find_map(|file| item(file, "forward_diffusion")).unwrap();
         assert!(source.starts_with("/// Adds the noise") && source.ends_with("Ok((x_t, eps))\n}\n"), "{source}");
         let method = FILES.iter().find_map(|file| item(file, "predict_noise")).unwrap();
-        assert!(method.starts_with("fn predict_noise") && method.ends_with("    h\n}\n"), "{method}");
+        assert!(method.starts_with("fn predict_noise") && method.contains("time_embedding") && method.ends_with("h)\n}\n"), "{method}");
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub struct TrainingOptions {
     /// How beta_t grows
     #[arg(long)]
     schedule: Option<ScheduleChoice>,
+    /// How often each timestep is drawn in training
+    #[arg(long)]
+    timestep_sampling: Option<TimestepSamplingChoice>,
     /// The variance of the reverse steps when sampling
     #[arg(long)]
     variance: Option<VarianceChoice>,
@@ -66,6 +69,12 @@ enum ScheduleChoice {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+enum TimestepSamplingChoice {
+    Uniform,
+    PerceptionPrioritized,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 enum RateScheduleChoice {
     Constant,
     Cosine,
@@ -85,6 +94,7 @@ impl TrainingOptions {
     pub fn apply(&self, training: &mut TrainingConfig) {
         set(&mut training.timesteps, self.timesteps);
         set(&mut training.schedule, self.schedule.map(Into::into));
+        set(&mut training.timestep_sampling, self.timestep_sampling.map(Into::into));
         set(&mut training.reverse_variance, self.variance.map(Into::into));
         set(&mut training.clip_denoised, self.clip_denoised);
         set(&mut training.epochs, self.epochs);
@@ -114,5 +124,6 @@ macro_rules! choice {
     };
 }
 choice!(ScheduleChoice => NoiseSchedule: Linear, Cosine, OriginalLinear);
+choice!(TimestepSamplingChoice => TimestepSampling: Uniform, PerceptionPrioritized);
 choice!(RateScheduleChoice => LearningRateSchedule: Constant, Cosine);
 choice!(InferTypeChoice => InferType: Image, Gif, Plot, PlotProcess, None);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{MANY, require};
-use crate::constants::ReverseVariance;
+use crate::constants::{ReverseVariance, TimestepSampling};
 use crate::error::Result;
 use crate::inference_logger::InferType;
 use crate::schedule::NoiseSchedule;
@@ -26,6 +26,8 @@ pub struct TrainingConfig {
     pub timesteps: usize,
     /// How `beta_t` grows.
     pub schedule: NoiseSchedule,
+    /// How often each timestep is drawn in training.
+    pub timestep_sampling: TimestepSampling,
     /// The variance of the reverse steps when sampling.
     pub reverse_variance: ReverseVariance,
     /// Whether sampling clips the predicted `x_0` to `[-1, 1]`, the range of images, at every step.
@@ -64,6 +66,7 @@ impl Default for TrainingConfig {
         Self {
             timesteps: 40,
             schedule: NoiseSchedule::Cosine,
+            timestep_sampling: TimestepSampling::Uniform,
             reverse_variance: ReverseVariance::Beta,
             clip_denoised: false,
             start_from: None,

@@ -1,6 +1,7 @@
 //! `ConstantsManager`: every constant of the diffusion, derived once from `beta_1 … beta_T`.
 
 mod numbers;
+mod timesteps;
 
 use std::ops::Sub;
 
@@ -9,6 +10,9 @@ use tch::{Device, Kind, Tensor};
 
 use crate::config::{BaseConfig, TrainingConfig};
 use crate::error::{Error, Result};
+pub use timesteps::TimestepSampling;
+use timesteps::check_kind;
+pub(crate) use timesteps::same_timestep;
 
 /// The variance `sigma_t^2` of the noise that the reverse process adds at step `t`.
 ///
@@ -36,6 +40,8 @@ pub struct ConstantsManager {
     sample_dims: usize,
     variance: ReverseVariance,
     clip_denoised: bool,
+    /// How often each of `t = 0, 1, …, T` is trained on, `[T + 1]`; none where all are alike.
+    timestep_weights: Option<Tensor>,
     betas: Vec<f64>,
     alpha_bars: Vec<f64>,
     beta: Tensor,
@@ -80,8 +86,11 @@ impl ConstantsManager {
         base.validate()?;
         training.validate()?;
         let betas = training.schedule.betas(training.timesteps)?;
-        Self::from_betas(&betas, base.dataset.shape().len(), base.device.resolve()?)
-            .map(|constants| constants.with_variance(training.reverse_variance).with_clip(training.clip_denoised))
+        let constants = Self::from_betas(&betas, base.dataset.shape().len(), base.device.resolve()?)?;
+        Ok(constants
+            .with_variance(training.reverse_variance)
+            .with_clip(training.clip_denoised)
+            .with_timestep_sampling(training.timestep_sampling))
     }
 
     /// The constants of a schedule of one's own: `betas` holds `beta_1 … beta_T`. `sample_dims` is the number of
@@ -110,6 +119,7 @@ impl ConstantsManager {
             sample_dims,
             variance: ReverseVariance::Beta,
             clip_denoised: false,
+            timestep_weights: None,
             beta: tensor(&|i| betas[i]),
             alpha: tensor(&|i| alpha[i]),
             sqrt_alpha: tensor(&|i| alpha[i].sqrt()),
@@ -160,16 +170,6 @@ impl ConstantsManager {
         self.device
     }
 
-    /// `t ~ Uniform({1, …, T})`, shape `[n]`. Algorithm 1, line 3.
-    pub fn sample_timesteps(&self, n: i64) -> Tensor {
-        Tensor::randint_low(1, self.timesteps() as i64 + 1, [n], (Kind::Int64, self.device))
-    }
-
-    /// The timestep `t` for each of `n` samples, shape `[n]` int64: what a network is fed when all samples are at one step.
-    pub fn same_timestep(&self, t: usize, n: i64) -> Tensor {
-        Tensor::full([n], t as i64, (Kind::Int64, self.device))
-    }
-
     constants! {
         /// `beta_t`
         beta_at => beta;
@@ -214,29 +214,6 @@ impl ConstantsManager {
         shape[0] = -1;
         Ok(values.view(&shape[..]))
     }
-
-    /// Refuses anything but int64 timesteps `[N]` in `1..=T`.
-    pub(crate) fn check_timesteps(&self, t: &Tensor) -> Result<()> {
-        check_kind(t)?;
-        self.check(t)
-    }
-
-    fn check(&self, t: &Tensor) -> Result<()> {
-        let outside = t.lt(1).logical_or(&t.gt(self.timesteps() as i64)).nonzero();
-        if outside.size()[0] == 0 {
-            return Ok(());
-        }
-        let got = t.int64_value(&[outside.int64_value(&[0, 0])]).to_string();
-        Err(Error::Timestep { expected: format!("1..={}", self.timesteps()), got })
-    }
-}
-
-fn check_kind(t: &Tensor) -> Result<()> {
-    if t.dim() == 1 && t.kind() == Kind::Int64 {
-        return Ok(());
-    }
-    let got = format!("a {:?} tensor of shape {:?}", t.kind(), t.size());
-    Err(Error::Timestep { expected: "int64 timesteps of shape [N]".to_owned(), got })
 }
 
 fn posterior_variance(beta: f64, alpha_bar_prev: f64, alpha_bar: f64) -> f64 {

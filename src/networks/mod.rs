@@ -4,13 +4,14 @@ mod fnn;
 mod time_embedding;
 mod unet;
 
-use tch::{Tensor, nn};
+use tch::{Tensor, nn, no_grad_guard};
 
 pub use fnn::Fnn;
 pub use time_embedding::TimeEmbedding;
 pub use unet::{Inside, Unet, UnetSummary};
 
 use crate::config::{BaseConfig, NetworkConfig};
+use crate::constants::same_timestep;
 use crate::error::{Error, Result};
 use crate::random::{self, Stream};
 
@@ -50,6 +51,16 @@ pub trait Denoiser {
     /// As there.
     fn predict_noise_in_training(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
         self.predict_noise(x_t, t)
+    }
+
+    /// As [`predict_noise`](Denoiser::predict_noise), with all samples at one timestep and without gradients, which is what
+    /// sampling asks for: the place for what can then be computed once.
+    ///
+    /// # Shapes
+    /// `x_t`: as there; `t` in `1..=T`.
+    fn predict_noise_at(&self, x_t: &Tensor, t: usize) -> Tensor {
+        let _no_grad = no_grad_guard();
+        self.predict_noise(x_t, &same_timestep(t, x_t.size()[0], x_t.device()))
     }
 
     /// The shape of one sample: `[D]` or `[C, H, W]`.
@@ -122,6 +133,10 @@ impl<D: Denoiser + ?Sized> Denoiser for Box<D> {
 
     fn predict_noise_in_training(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
         (**self).predict_noise_in_training(x_t, t)
+    }
+
+    fn predict_noise_at(&self, x_t: &Tensor, t: usize) -> Tensor {
+        (**self).predict_noise_at(x_t, t)
     }
 
     fn sample_shape(&self) -> Vec<i64> {
