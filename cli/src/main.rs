@@ -7,6 +7,7 @@ mod evaluate;
 mod export;
 mod fetch;
 mod import;
+mod library_environment;
 mod model;
 mod network_options;
 mod npy;
@@ -14,7 +15,6 @@ mod output;
 mod predict;
 mod sample;
 mod say;
-mod spinning;
 mod stop;
 mod train;
 mod training_options;
@@ -83,7 +83,7 @@ fn set<T>(setting: &mut T, option: Option<T>) {
 }
 
 fn main() -> ExitCode {
-    spinning::little();
+    library_environment::set();
     // A panic of libtorch's for want of memory is caught and told as an error: its pages of C++ need not be seen.
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

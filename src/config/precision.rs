@@ -11,7 +11,8 @@ pub enum Precision {
     /// bf16 on a CUDA GPU, f32 elsewhere.
     #[default]
     Auto,
-    /// 32 bits: 24 of precision.
+    /// 32 bits: 24 of precision. The command line and the notebooks' kernel keep a GPU from rounding them to TF32, which has 11
+    /// (`NVIDIA_TF32_OVERRIDE=0`; a value of your own is left alone), so that outputs can be compared with a CPU's.
     F32,
     /// 16 bits, with the range of f32 and 8 bits of precision: faster on a GPU, and on a CPU that has instructions for it
     /// (AMX, AVX-512 BF16).

@@ -65,8 +65,10 @@ fn spec(project: &Project, libtorch: &Libtorch, kernel: &Kernel) -> Value {
         loader: format!("{}:${{{loader}}}", libtorch.run.display()),
         "EVCXR_CONFIG_DIR": config(project),
         PROFILE.0: PROFILE.1,
-        // As the command line has it (cli/src/spinning.rs): a machine that is busy beside makes a training no crawl.
+        // As the command line has it (cli/src/library_environment.rs): a machine that is busy beside makes a training no crawl,
+        // and f32 on a GPU is f32.
         "GOMP_SPINCOUNT": "10000",
+        "NVIDIA_TF32_OVERRIDE": "0",
     });
     if let Some(sources) = std_sources::folder(project) {
         env[std_sources::VARIABLE] = json!(sources);
