@@ -103,7 +103,7 @@ pub mod prelude {
     pub use crate::error::Error;
     pub use crate::exercises::{
         Verdict, check_clipped_mean, check_ema_decay, check_forward, check_posterior_variance, check_predicted_x0,
-        check_unit_range,
+        check_unit_range, check_without_noise,
     };
     pub use crate::forward::{forward_diffusion, forward_step};
     pub use crate::inference_logger::{InferType, InferenceLogger};
@@ -122,6 +122,7 @@ pub mod prelude {
     pub use crate::validation::validation_loss;
     pub use crate::visualize::{
         visualize_attention, visualize_data, visualize_features, visualize_forward, visualize_images,
-        visualize_nearest, visualize_progress, visualize_score_field, visualize_training, visualize_variance_schedule,
+        visualize_nearest, visualize_points, visualize_progress, visualize_score_field, visualize_training,
+        visualize_variance_schedule,
     };
 }

@@ -9,7 +9,7 @@ use ddpm_utils::display::{Html, escape};
 use tch::{Kind, Tensor};
 
 pub use flowers::{check_clipped_mean, check_ema_decay, check_unit_range};
-pub use swiss_roll::{check_forward, check_posterior_variance, check_predicted_x0};
+pub use swiss_roll::{check_forward, check_posterior_variance, check_predicted_x0, check_without_noise};
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -88,6 +88,27 @@ pub fn check_posterior_variance(
     ))
 }
 
+/// Notebook 01, exercise 4: a step of Algorithm 2 from `x_t` and `eps_theta` at step `t`, without the fresh noise.
+pub fn check_without_noise(
+    constants: &ConstantsManager,
+    answer: impl Fn(&ConstantsManager, &Tensor, usize, &Tensor) -> Tensor,
+) -> Verdict {
+    let (x_t, _, eps_theta) = question(constants);
+    let t = constants.timesteps().div_ceil(2);
+    let (beta, alpha_bar) = (constants.beta(t), constants.alpha_cumulative(t));
+    let right = (&x_t - beta / (1.0 - alpha_bar).sqrt() * &eps_theta) / (1.0 - beta).sqrt();
+    let given = answer(constants, &x_t, t, &eps_theta);
+    if given.size() == x_t.size() && given != answer(constants, &x_t, t, &eps_theta) {
+        return Verdict::NotYet("two calls differ: there is still fresh noise in it, sigma_t z".to_owned());
+    }
+    let slips = [
+        (x_t.shallow_clone(), "this is x_t itself"),
+        (&right * (1.0 - beta).sqrt(), "the noise is out, but each step back has to grow by 1 / sqrt(alpha_t)"),
+        (&right + constants.sigma(t), "z has to be 0, not 1"),
+    ];
+    judge(&given, &right, &slips, "Now every point runs to a mean: see below how much of the spiral is left.")
+}
+
 fn question(constants: &ConstantsManager) -> (Tensor, Tensor, Tensor) {
     crate::random::seed_libtorch(0);
     let points = || Tensor::randn([256, 2], (Kind::Float, constants.device()));
@@ -106,6 +127,11 @@ mod tests {
         ConstantsManager::from_betas(&NoiseSchedule::Cosine.betas(40).unwrap(), 1, tch::Device::Cpu).unwrap()
     }
 
+    fn mean(c: &ConstantsManager, x_t: &Tensor, t: usize, eps_theta: &Tensor) -> Tensor {
+        let (beta, alpha_bar) = (c.beta(t), c.alpha_cumulative(t));
+        (x_t - beta / (1.0 - alpha_bar).sqrt() * eps_theta) / (1.0 - beta).sqrt()
+    }
+
     #[test]
     fn the_right_answers_are_right() {
         let constants = constants();
@@ -121,6 +147,7 @@ mod tests {
             (1.0 - c.alpha_cumulative(t - 1)) / (1.0 - c.alpha_cumulative(t)) * c.beta(t)
         };
         assert!(matches!(check_posterior_variance(&constants, variance), Verdict::Right(_)));
+        assert!(matches!(check_without_noise(&constants, mean), Verdict::Right(_)));
     }
 
     #[test]
@@ -134,5 +161,8 @@ mod tests {
         assert!(hint(check_forward(&constants, row).unwrap()).contains("[256, 2]"));
         assert!(hint(check_posterior_variance(&constants, |c, t| c.beta(t))).contains("beta_t"));
         assert!(hint(check_posterior_variance(&constants, |_, _| 0.0)).contains("t = 2"));
+        let noisy = |c: &ConstantsManager, x: &Tensor, t: usize, eps: &Tensor| mean(c, x, t, eps) + x.randn_like();
+        assert!(hint(check_without_noise(&constants, noisy)).contains("fresh noise"));
+        assert!(hint(check_without_noise(&constants, |_, x, _, _| x.shallow_clone())).contains("x_t itself"));
     }
 }

@@ -22,7 +22,7 @@ pub use curves::{visualize_training, visualize_variance_schedule};
 pub use images::visualize_images;
 pub use inside::{visualize_attention, visualize_features};
 pub use nearest::visualize_nearest;
-pub use points::visualize_score_field;
+pub use points::{visualize_points, visualize_score_field};
 pub use progress::visualize_progress;
 
 /// The data set of `base`: points coloured by angle, or images with the names of their classes.

@@ -2,6 +2,7 @@
 
 use ddpm_utils::display::Picture;
 use ddpm_utils::plots::{Panel, ScatterPanels, ScatterPlot, VectorField};
+use ndarray::Array2;
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::noised;
@@ -18,11 +19,25 @@ const PANELS: usize = 6;
 /// Arrows along a side of the score field.
 const ARROWS: i64 = 24;
 
-/// A crowd of points, coloured by angle.
 pub(super) fn data(base: &BaseConfig) -> Result<Picture> {
     let points = base.dataset.sample(CROWD as usize, base.seed)?;
+    crowd(points, format!("{}: {CROWD} points", base.dataset.name()))
+}
+
+/// Points such as samples, coloured by angle.
+///
+/// # Shapes
+/// `points`: `[N, 2]`.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) for anything else.
+pub fn visualize_points(points: &Tensor, title: &str) -> Result<Picture> {
+    crowd(to_points(points)?, title.to_owned())
+}
+
+fn crowd(points: Array2<f32>, title: String) -> Result<Picture> {
     let plot = ScatterPlot {
-        title: format!("{}: {CROWD} points", base.dataset.name()),
+        title,
         colors: angles(&points),
         limits: square_limits(&points),
         points,
