@@ -182,7 +182,7 @@ fn read_part(
 
 /// The first few of several problems.
 fn several(problems: &[String]) -> String {
-    const SHOWN: usize = 4;
+    const SHOWN: usize = 8;
     let more = problems.len().saturating_sub(SHOWN);
     let rest = if more > 0 { format!("; and {more} more like these") } else { String::new() };
     format!("{}{rest}", problems[..problems.len() - more].join("; "))

@@ -7,7 +7,8 @@ use ddpm_utils::atomic::write_atomic;
 
 use crate::checkpoint;
 pub use crate::checkpoint::Weights;
-use crate::config::{BaseConfig, ModelConfig, NetworkConfig, TrainingConfig, differences};
+use crate::config::{BaseConfig, ModelConfig, NetworkConfig, Precision, TrainingConfig, differences};
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::inference_logger::{InferType, InferenceLogger};
 use crate::model_folder::ModelFolder;
@@ -34,7 +35,8 @@ impl ModelManager {
     /// Epochs, checkpoint period, sample amount and inference type are taken over.
     ///
     /// # Errors
-    /// [`Error::ModelName`], [`Error::Config`], [`Error::ModelDiffers`] with every setting that differs.
+    /// [`Error::ModelName`], [`Error::Config`], [`Error::ModelDiffers`] with every setting that differs; those of
+    /// [`ModelManager::load_weights`] where the model that a new one is to start from is not there or does not fit.
     pub fn new(
         base: &BaseConfig,
         name: &str,
@@ -58,6 +60,9 @@ impl ModelManager {
             if stored == asked {
                 return Ok(Self { folder, config: stored });
             }
+        } else if let Some(other) = &training.start_from {
+            // A folder that stayed behind would refuse the corrected configuration.
+            Self::open(base, other)?.check_gives_weights_to(&asked)?;
         }
         folder.make()?;
         write_atomic(folder.config_file(), asked.to_json()?.as_bytes())?;
@@ -131,6 +136,16 @@ impl ModelManager {
             return Err(Error::Path { path: file.to_owned(), problem });
         }
         original::export(&self.config, &self.folder.find_checkpoint(epoch)?, weights, storage, file)
+    }
+
+    /// Whether the newest weights fit the network of another model. One of the reader's own only its author can build: of
+    /// that, whether there are weights at all.
+    fn check_gives_weights_to(&self, other: &ModelConfig) -> Result<()> {
+        if let NetworkConfig::Own(_) = other.network {
+            return self.folder.find_checkpoint(None).map(|_| ());
+        }
+        let base = BaseConfig { device: DeviceChoice::Cpu, precision: Precision::F32, ..other.base.clone() };
+        self.load_weights(&get_model(&base, &other.network)?, None, Weights::Ema).map(|_| ())
     }
 
     /// The models in a folder, by name.

@@ -21,6 +21,25 @@ fn a_training_that_is_refused_leaves_no_model_behind() {
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(snapshot(folder.path()) == before, "{text} {device} left a model behind");
     }
+
+    // To start from: a model that is not there, a path, and weights that do not fit.
+    assert_eq!(train_tiny(folder.path(), "there", &[]).code, Some(0));
+    fs::write(folder.path().join("c.json"), "{}").unwrap();
+    let before = snapshot(folder.path());
+    for (from, says) in [
+        (&["--from", "nobody"][..], "no model \"nobody\""),
+        (&["--from", "nobody", "--config", "c.json"], "no model \"nobody\""),
+        (&["--from", "../there", "--config", "c.json"], "\"../there\""),
+        (&["--from", "there", "--hidden-widths", "24"], "expected F32 of shape [24"),
+        (&["--from", "there", "--hidden-widths", "16,16,16,16,16,16"], "; and "),
+    ] {
+        let ran = ddpm(folder.path(), &[&["train", "--model", "m", "--device", "cpu"][..], from].concat());
+        assert!(ran.code == Some(1) && ran.stderr.contains(says), "{from:?}: {ran:?}");
+        assert!(snapshot(folder.path()) == before, "{from:?} left a model behind");
+    }
+    // The corrected command is taken.
+    let ran = ddpm(folder.path(), &["train", "--model", "m", "--device", "cpu", "--from", "there", "--epochs", "1"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
 #[test]
