@@ -25,6 +25,24 @@ fn write_flowers(folder: &Path, names: [&str; 5]) {
 }
 
 #[test]
+fn some_classes_alone_are_numbered_anew() {
+    let all = PaintedFlowers { size: [8, 8], ..Default::default() }.load(20, 0).unwrap();
+    let two = all.only(&["tulip", "daisy"]).unwrap();
+    assert_eq!(two.classes, ["tulip", "daisy"]);
+    let of = |images: &LabelledImages, class: &str| -> Vec<Vec<u8>> {
+        let label = images.classes.iter().position(|name| name == class).unwrap();
+        let pictures = images.pixels.outer_iter().zip(&images.labels).filter(|(_, of)| **of == label);
+        pictures.map(|(pixels, _)| pixels.iter().copied().collect()).collect()
+    };
+    for class in ["tulip", "daisy"] {
+        assert!(!of(&two, class).is_empty() && of(&two, class) == of(&all, class));
+    }
+    assert_eq!(two.labels.len(), of(&all, "tulip").len() + of(&all, "daisy").len());
+    let message = all.only(&["orchid"]).unwrap_err().to_string();
+    assert!(message.contains("orchid") && message.contains("dandelion"), "{message}");
+}
+
+#[test]
 fn digits_keep_their_labels_at_any_size() {
     let folder = tempfile::tempdir().unwrap();
     write_idx(folder.path(), "train");

@@ -1,11 +1,11 @@
 //! What an image data set is: `ImageSet`, and the images that it loads.
 
 use ddpm_utils::images::{Fit, ImageFormat, Labelled, check_memory, choose_and_scale};
-use ndarray::Array4;
+use ndarray::{Array4, Axis};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::random::{self, Stream};
 
 /// A data set of images that fits into memory, a byte a channel.
@@ -40,6 +40,28 @@ pub struct LabelledImages {
     pub classes: Vec<String>,
     /// What a user should know of the loading, a line each: how much memory, which files were skipped.
     pub remarks: Vec<String>,
+}
+
+impl LabelledImages {
+    /// The images of these classes alone, labelled by their place in `classes`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a class that there is not.
+    pub fn only(&self, classes: &[&str]) -> Result<Self> {
+        let there = |class: &&str| self.classes.iter().any(|known| known == *class);
+        if let Some(unknown) = classes.iter().find(|class| !there(class)) {
+            return Err(Error::config("classes", format!("some of {}", self.classes.join(", ")), unknown));
+        }
+        let new_label = |label: &usize| classes.iter().position(|class| *class == self.classes[*label]);
+        let (indices, labels): (Vec<usize>, Vec<usize>) =
+            self.labels.iter().enumerate().filter_map(|(i, label)| Some((i, new_label(label)?))).unzip();
+        Ok(Self {
+            pixels: self.pixels.select(Axis(0), &indices),
+            labels,
+            classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+            remarks: self.remarks.clone(),
+        })
+    }
 }
 
 /// The part of a data set that comes divided.
