@@ -29,11 +29,15 @@ impl Class {
     }
 }
 
+/// Lines as long as they are, to be scrolled: JupyterLab wraps what is in `pre` and in `code`, and in the middle of words.
+const UNWRAPPED: &str = "white-space:pre;word-break:normal;overflow-wrap:normal";
+
 /// `source` as a `<pre>` element with its words in colours; its text is that of `source`, character by character.
 /// Source that does not compile is coloured as far as it makes sense.
 pub fn highlight_rust(source: &str) -> String {
-    let mut html = String::from(
-        "<pre style=\"margin:0;padding:0.4em 0.6em;overflow-x:auto;line-height:1.4;font-family:monospace\"><code>",
+    let mut html = format!(
+        "<pre style=\"margin:0;padding:0.4em 0.6em;overflow-x:auto;line-height:1.4;font-family:monospace;{UNWRAPPED}\">\
+         <code style=\"{UNWRAPPED}\">"
     );
     for (text, class) in classify(source) {
         let text = escape(text);
@@ -68,6 +72,17 @@ mod tests {
             ["", "\"unterminated", "/* open", "#[", "fn ☃(", "a\r\n\tb", "&amp; <b>", "#![x]\n#!/bin/sh", "€'"];
         for source in broken.into_iter().chain([include_str!("highlight.rs"), include_str!("classify.rs")]) {
             assert_eq!(text_of(&highlight_rust(source)), source);
+        }
+    }
+
+    #[test]
+    fn a_theme_cannot_wrap_lines() {
+        let html = highlight_rust("let x = 1;");
+        for element in ["<pre style=\"", "<code style=\""] {
+            let style = html.split(element).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+            for rule in ["white-space:pre", "word-break:normal", "overflow-wrap:normal"] {
+                assert!(style.split(';').any(|own| own == rule), "{element}: no {rule} in {style}");
+            }
         }
     }
 
