@@ -1,5 +1,6 @@
 //! `progress`: a loop with a bar, which the reader can end.
 
+use std::fmt;
 use std::iter::FusedIterator;
 
 use super::Progress;
@@ -10,29 +11,39 @@ use crate::interrupt::Interruptible;
 ///
 /// When the reader interrupts the cell, the loop ends before its next step; what comes after it in the cell runs.
 pub fn progress<I: IntoIterator>(label: impl Into<String>, items: I) -> ProgressIter<I::IntoIter> {
-    let items = items.into_iter();
+    let (items, label) = (items.into_iter(), label.into());
     let total = match items.size_hint() {
         (least, Some(most)) if least == most => least as u64,
         _ => 0,
     };
-    let open = Open { progress: Progress::new(label, total), reader: Interruptible::begin(), total };
-    ProgressIter { items, taken: 0, open: Some(open) }
+    let open = Open { progress: Progress::new(label.as_str(), total), reader: Interruptible::begin(), total };
+    ProgressIter { items, label, taken: 0, open: Some(open) }
 }
 
 /// The iterator behind [`progress`].
-#[derive(Debug)]
 pub struct ProgressIter<I> {
     items: I,
+    label: String,
     taken: u64,
     /// Until the end.
     open: Option<Open>,
 }
 
-#[derive(Debug)]
 struct Open {
     progress: Progress,
     reader: Interruptible,
     total: u64,
+}
+
+/// What a cell shows whose last line is [`progress`], which does nothing yet.
+impl<I> fmt::Debug for ProgressIter<I> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(
+            f,
+            "progress {:?}: an iterator; use it in a loop, `for item in progress({:?}, items) {{ … }}`",
+            self.label, self.label
+        )
+    }
 }
 
 impl<I: Iterator> Iterator for ProgressIter<I> {
@@ -68,3 +79,17 @@ impl<I: Iterator> Iterator for ProgressIter<I> {
 }
 
 impl<I: Iterator> FusedIterator for ProgressIter<I> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_without_a_loop_says_what_it_is() {
+        let shown = format!("{:#?}", progress("steps", (0..1000).map(Box::new)));
+        assert_eq!(
+            shown,
+            "progress \"steps\": an iterator; use it in a loop, `for item in progress(\"steps\", items) { … }`"
+        );
+    }
+}
