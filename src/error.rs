@@ -80,10 +80,10 @@ pub enum Error {
 
     /// The loss or the gradient became NaN or infinite; the weights are those from before the step.
     #[error(
-        "training diverged at step {step} (epoch {epoch}): loss {loss}, gradient norm {}, {timesteps}. \
+        "training diverged at step {step} (epoch {epoch}): loss {loss}, {}, {timesteps}. \
          The weights are those from before this step. Try a lower learning_rate (now \
          {learning_rate:.1e}) or a gradient_clipping of 1.0, and check the data",
-        grad_norm.map_or_else(|| "not computed".to_owned(), |norm| norm.to_string())
+        gradient(*.step, *.grad_norm, *.grad_norm_before)
     )]
     Diverged {
         /// The optimizer step, counted from 1 over all epochs.
@@ -94,6 +94,8 @@ pub enum Error {
         loss: f64,
         /// The norm of the whole gradient; none where the loss itself was not finite.
         grad_norm: Option<f64>,
+        /// That of the step before; none where this one is the first, or the first since the training was taken up again.
+        grad_norm_before: Option<f64>,
         /// The timesteps of the samples whose loss is not finite, in words.
         timesteps: String,
         /// The learning rate of the step.
@@ -119,7 +121,7 @@ pub enum Error {
     /// There is no model of that name.
     #[error(
         "no model {name:?} in {}{}; `ddpm train --model {name}` makes one, and models_dir (`--models-dir`) names another folder",
-        models_dir.display(), known(.existing)
+        models_dir.display(), known(.name, .existing)
     )]
     NoModel {
         /// The name asked for.
@@ -238,6 +240,21 @@ impl Error {
     }
 }
 
+/// A loss that is not finite has no gradient worth computing: that of the step before tells whether it had grown.
+fn gradient(step: u64, norm: Option<f64>, before: Option<f64>) -> String {
+    match (norm, before) {
+        (Some(norm), _) => format!("gradient norm {}", short(norm)),
+        (None, Some(before)) => format!("gradient norm of the step before {}", short(before)),
+        (None, None) if step == 1 => "gradient norm of the step before: none, it is the first step".to_owned(),
+        (None, None) => "gradient norm of the step before: not known, the training was taken up again here".to_owned(),
+    }
+}
+
+/// Three digits or so, of any number.
+fn short(value: f64) -> String {
+    if (1e-2..1e4).contains(&value) { format!("{value:.2}") } else { format!("{value:.2e}") }
+}
+
 fn fitting(batch_size: Option<i64>) -> String {
     match batch_size {
         Some(fits) => format!("{fits} does: set batch_size to that, or make the network or the images smaller"),
@@ -245,12 +262,13 @@ fn fitting(batch_size: Option<i64>) -> String {
     }
 }
 
-fn known(existing: &[String]) -> String {
+fn known(name: &str, existing: &[String]) -> String {
     if existing.is_empty() {
-        " (it holds no models)".to_owned()
-    } else {
-        format!(" (there are: {})", existing.join(", "))
+        return " (it holds no models)".to_owned();
     }
+    let meant = ddpm_utils::similar(name, existing.iter().map(String::as_str));
+    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
+    format!(" (there are: {}{meant})", existing.join(", "))
 }
 
 /// libtorch's messages carry a C++ stack trace from their second line on.

@@ -2,11 +2,13 @@
 
 use ddpm_utils::display::Html;
 use ddpm_utils::highlight::highlight_rust;
+use ddpm_utils::similar;
 
 use crate::error::{Error, Result};
 
-/// The rooms that a reader may want to look into.
-const FILES: [&str; 11] = [
+/// The rooms that a reader may want to look into. Of a name that stands in several of them the first is shown: `predict_noise`
+/// is the Fnn's, which computes, and so the trait `Denoiser` and the U-Net come after it.
+const FILES: [&str; 17] = [
     include_str!("forward.rs"),
     include_str!("training.rs"),
     include_str!("sampling.rs"),
@@ -18,6 +20,12 @@ const FILES: [&str; 11] = [
     include_str!("optim.rs"),
     include_str!("ema.rs"),
     include_str!("metrics.rs"),
+    include_str!("networks/mod.rs"),
+    include_str!("networks/unet/mod.rs"),
+    include_str!("constants/mod.rs"),
+    include_str!("constants/numbers.rs"),
+    include_str!("constants/timesteps.rs"),
+    include_str!("datasets/swiss_roll.rs"),
 ];
 
 /// The source of a function or a type of this crate, highlighted, for a notebook cell to show.
@@ -30,16 +38,27 @@ const FILES: [&str; 11] = [
 /// ```
 ///
 /// # Errors
-/// [`Error::Unsupported`] with the names that can be shown.
+/// [`Error::Unsupported`] with the public names, and with the one that was probably meant.
 pub fn show_source(name: &str) -> Result<Html> {
     let source = FILES.iter().find_map(|file| item(file, name));
-    let known = || {
-        let mut names: Vec<&str> = FILES.iter().flat_map(|file| file.lines().filter_map(declared)).collect();
-        names.sort_unstable();
-        names.dedup();
-        Error::Unsupported(format!("there is no item {name:?} to show; there are: {}", names.join(", ")))
-    };
-    source.map(|source| Html(highlight_rust(&source))).ok_or_else(known)
+    source.map(|source| Html(highlight_rust(&source))).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> Error {
+    let lines = || FILES.iter().flat_map(|file| code(file).lines());
+    let mut public: Vec<&str> =
+        lines().filter(|line| line.trim_start().starts_with("pub ")).filter_map(declared).collect();
+    public.sort_unstable();
+    public.dedup();
+    // Others can be shown too: a network's `predict_noise` is a trait's, and has no `pub`.
+    let meant = similar(name, public.iter().copied().chain(lines().filter_map(declared)));
+    let meant = meant.map_or_else(String::new, |meant| format!("did you mean {meant:?}? "));
+    Error::Unsupported(format!("there is no item {name:?} to show; {meant}there are: {}", public.join(", ")))
+}
+
+/// A file without its tests.
+fn code(file: &str) -> &str {
+    file.split("#[cfg(test)]").next().unwrap_or(file)
 }
 
 /// The name that a line declares, if it begins an item.
@@ -53,8 +72,7 @@ fn declared(line: &str) -> Option<&str> {
 
 /// The lines of the item `name` with its comments. Formatted code closes an item with a brace below its first letter.
 fn item(file: &str, name: &str) -> Option<String> {
-    let code = file.split("#[cfg(test)]").next()?;
-    let lines: Vec<&str> = code.lines().collect();
+    let lines: Vec<&str> = code(file).lines().collect();
     let declaration = lines.iter().position(|line| declared(line) == Some(name))?;
     let indent = lines[declaration].len() - lines[declaration].trim_start().len();
     let above = |line: &&str| line.trim_start().starts_with("///") || line.trim_start().starts_with("#[");
@@ -75,25 +93,55 @@ mod tests {
         let source = FILES.iter().find_map(|file| item(file, "forward_diffusion")).unwrap();
         assert!(source.starts_with("/// Adds the noise") && source.ends_with("Ok((x_t, eps))\n}\n"), "{source}");
         let method = FILES.iter().find_map(|file| item(file, "predict_noise")).unwrap();
-        assert!(method.starts_with("fn predict_noise") && method.contains("time_embedding") && method.ends_with("h)\n}\n"), "{method}");
+        assert!(
+            method.starts_with("fn predict_noise") && method.contains("time_embedding") && method.ends_with("h)\n}\n"),
+            "{method}"
+        );
     }
 
     #[test]
     fn every_name_in_a_notebook_s_reach_is_found() {
-        for name in [
-            "train_one_epoch",
-            "generate_samples",
-            "betas",
-            "Fnn",
-            "TimeEmbedding",
-            "AdamW",
-            "sliced_wasserstein",
-            "before_attention",
-            "Attention",
+        for (name, words) in [
+            ("train_one_epoch", "state.seed_step()"),
+            ("generate_samples", "ReverseChain::new"),
+            ("betas", "NoiseSchedule::Cosine"),
+            ("Fnn", "pub struct Fnn"),
+            ("TimeEmbedding", "pub struct TimeEmbedding"),
+            ("AdamW", "pub struct AdamW"),
+            ("sliced_wasserstein", "pub fn sliced_wasserstein"),
+            ("before_attention", "fn before_attention"),
+            ("Attention", "struct Attention"),
+            ("Denoiser", "fn var_store(&self) -> &nn::VarStore;\n}\n"),
+            ("Unet", "pub struct Unet"),
+            ("get_model", "NetworkConfig::Own"),
+            ("ConstantsManager", "sqrt_alpha_bar: Tensor"),
+            ("from_betas", "alpha_bar_0 = 1"),
+            ("sigma", "ReverseVariance::Posterior"),
+            ("sample_timesteps", "randint_low"),
+            ("SwissRoll", "pub noise: f64"),
+            ("roll", "1.5 * PI"),
         ] {
+            let source = FILES.iter().find_map(|file| item(file, name)).unwrap_or_default();
+            assert!(source.contains(words), "{name}: {source}");
             assert!(show_source(name).is_ok(), "{name}");
         }
-        let message = show_source("no_such_thing").err().unwrap().to_string();
-        assert!(message.contains("forward_diffusion"), "{message}");
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_one_that_was_meant_and_the_public_ones() {
+        let message = |name| show_source(name).err().unwrap().to_string();
+        for (name, meant) in [
+            ("foward_difusion", "forward_diffusion"),
+            ("swiss_roll", "SwissRoll"),
+            ("predict_nois", "predict_noise"),
+            ("constants", "ConstantsManager"),
+        ] {
+            assert!(message(name).contains(&format!("did you mean {meant:?}?")), "{}", message(name));
+        }
+        let message = message("no_such_thing");
+        assert!(!message.contains("did you mean"), "{message}");
+        let listed: Vec<&str> = message.split("there are: ").nth(1).unwrap().split(", ").collect();
+        assert!(listed.contains(&"forward_diffusion") && listed.contains(&"Denoiser"), "{message}");
+        assert!(!listed.contains(&"posterior_variance") && !listed.contains(&"tests"), "{message}");
     }
 }

@@ -133,6 +133,7 @@ fn diverged(state: &mut TrainingState, descent: &Descent, t: &Tensor, by_sample:
         epoch: state.epoch() + 1,
         loss: descent.loss,
         grad_norm: descent.grad_norm,
+        grad_norm_before: state.last_grad_norm,
         timesteps,
         learning_rate: descent.learning_rate,
     }

@@ -28,6 +28,8 @@ pub struct TrainingState {
     /// Of the epoch that is under way.
     pub(crate) losses: LossByTimestep,
     pub(crate) stopped: bool,
+    /// The norm of the last step's gradient: what a training that diverges can tell of how it came to that.
+    pub(crate) last_grad_norm: Option<f64>,
 }
 
 impl TrainingState {
@@ -48,6 +50,7 @@ impl TrainingState {
             history: Vec::new(),
             losses: LossByTimestep::default(),
             stopped: false,
+            last_grad_norm: None,
         })
     }
 
@@ -105,6 +108,7 @@ impl TrainingState {
         }
         if descent.is_finite() {
             self.ema.update(&self.optimizer);
+            self.last_grad_norm = descent.grad_norm;
         }
         Ok(descent)
     }

@@ -104,14 +104,20 @@ fn a_loss_that_is_not_finite_stops_before_the_step() {
         if counter.get() == 4 { x * w * f64::NAN } else { x * w }
     });
     let (loader, constants, mut state) = setting(&model, Tensor::randn([500, 2], FLOAT), &quick_training());
-    let error = train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| {
+    let norms = RefCell::new(Vec::new());
+    let error = train_one_epoch(&model, &loader, &constants, &mut state, &mut |report| {
         seen.borrow_mut().push(weights(&model));
+        norms.borrow_mut().push(report.grad_norm);
     })
     .unwrap_err();
+    let before = norms.borrow()[2];
     assert!(
-        matches!(error, Error::Diverged { step: 4, epoch: 1, loss, ref timesteps, .. } if loss.is_nan() && timesteps.contains("at t = ")),
+        matches!(error, Error::Diverged { step: 4, epoch: 1, loss, grad_norm: None, grad_norm_before: Some(norm), ref timesteps, .. }
+            if loss.is_nan() && norm == before && timesteps.contains("at t = ")),
         "{error}"
     );
+    let told = format!("gradient norm of the step before {before:.2},");
+    assert!(before > 0.01 && error.to_string().contains(&told), "{told} is not in {error}");
     assert!(error.to_string().contains("step 4") && error.to_string().contains("learning_rate"), "{error}");
     assert_eq!((calls.get(), state.optimizer.steps(), state.epoch()), (4, 3, 0));
     assert_eq!(seen.borrow()[2], weights(&model), "those after the third step");
@@ -142,7 +148,8 @@ fn data_too_large_for_f32_diverges_and_broken_data_is_refused() {
     let data = Tensor::full([60, 2], 1e30, FLOAT);
     let (loader, constants, mut state) = setting(&model, data, &quick_training());
     let error = train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap_err();
-    assert!(matches!(error, Error::Diverged { step: 1, .. }), "{error}");
+    assert!(matches!(error, Error::Diverged { step: 1, grad_norm_before: None, .. }), "{error}");
+    assert!(error.to_string().contains("none, it is the first step"), "{error}");
     assert_eq!(weights(&model), before);
 
     let images = Tensor::zeros([3, 1, 2, 2], FLOAT);
