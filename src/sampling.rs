@@ -49,16 +49,14 @@ pub struct ReverseChain<'a> {
 /// `x_t`: `[N, D]` or `[N, C, H, W]`; both results are shaped like it.
 ///
 /// # Errors
-/// [`Error::Shape`] where the network's prediction is not shaped like `x_t`.
-///
-/// # Panics
-/// For a `t` outside `1..=T`.
+/// [`Error::Timestep`] for a `t` outside `1..=T`; [`Error::Shape`] where the network's prediction is not shaped like `x_t`.
 pub fn reverse_step(
     model: &dyn Denoiser,
     constants: &ConstantsManager,
     x_t: &Tensor,
     t: usize,
 ) -> Result<(Tensor, Tensor)> {
+    constants.check_timestep(t)?;
     let (beta, alpha_bar, sigma) = (constants.beta(t), constants.alpha_cumulative(t), constants.sigma(t));
     let (alpha, alpha_bar_prev) = (1.0 - beta, constants.alpha_cumulative(t - 1));
 

@@ -172,6 +172,14 @@ fn what_does_not_fit_is_refused() {
         let error = forward_diffusion(&constants, &x0, &ones(&[4]).to_kind(kind)).unwrap_err();
         assert!(error.to_string().contains("int64") && error.to_string().contains(&format!("{kind:?}")), "{error}");
     }
+    let still = ClosedForm::new(&[2], |x, _| x.zeros_like());
+    for t in [0, T + 1] {
+        let error = reverse_step(&still, &constants, &x0, t).unwrap_err();
+        assert!(
+            matches!(error, Error::Timestep { ref expected, ref got } if expected == "1..=40" && *got == t.to_string()),
+            "{error}"
+        );
+    }
     let wider = ClosedForm::new(&[2], |x, _| Tensor::cat(&[x, x], 1));
     let mut none = InferenceLogger::new(InferType::None);
     let message = generate_samples(&wider, &constants, 3, 0, &mut none).unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! The constants at one timestep, as plain numbers in f64: what sampling needs, where all samples share a step.
 
 use super::{ConstantsManager, ReverseVariance, index, posterior_variance};
+use crate::error::{Error, Result};
 
 impl ConstantsManager {
     /// `beta_t` in f64, for `t` in `1..=T`.
@@ -30,8 +31,18 @@ impl ConstantsManager {
         }
     }
 
+    /// Refuses a `t` outside `1..=T`, for what returns errors.
+    pub(crate) fn check_timestep(&self, t: usize) -> Result<()> {
+        if (1..=self.timesteps()).contains(&t) {
+            return Ok(());
+        }
+        Err(Error::Timestep { expected: format!("1..={}", self.timesteps()), got: t.to_string() })
+    }
+
     fn row(&self, t: usize) -> usize {
-        assert!((1..=self.timesteps()).contains(&t), "timestep t: expected 1..={}, got {t}", self.timesteps());
+        if let Err(error) = self.check_timestep(t) {
+            panic!("{error}");
+        }
         index(t as i64) as usize
     }
 
@@ -50,5 +61,28 @@ impl ConstantsManager {
                 100.0 * self.alpha_cumulative(self.timesteps()).sqrt()
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    fn constants() -> ConstantsManager {
+        ConstantsManager::from_betas(&[0.1, 0.2], 1, Device::Cpu).unwrap()
+    }
+
+    #[test]
+    #[should_panic(expected = "timestep t: expected 1..=2, got 0")]
+    fn clean_data_has_no_beta() {
+        constants().beta(0);
+    }
+
+    #[test]
+    #[should_panic(expected = "timestep t: expected 1..=2, got 3")]
+    fn nor_has_a_step_after_the_last() {
+        constants().alpha_cumulative(3);
     }
 }
