@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod execute;
+mod notation;
 pub mod own_models;
 pub mod show;
 pub mod source_hash;
@@ -109,7 +110,8 @@ fn list(project: &Project, notebooks: &[Document]) -> Result<usize> {
     }
     let mut bad = 0;
     for notebook in notebooks {
-        let faults = notebook.faults(&source_hash::of(project, notebook)?);
+        let mut faults = notebook.faults(&source_hash::of(project, notebook)?);
+        faults.extend(notation::faults(project, notebook)?);
         let mark = if faults.is_empty() { ui::green("✓ current") } else { ui::red("✗ not current") };
         println!("  {:<28} {:>3} code cells  {mark}", notebook.name(), notebook.code_cells());
         faults.iter().for_each(|fault| println!("      {fault}"));
