@@ -10,7 +10,8 @@ use anyhow::Result;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use super::{Log, pip_failure};
+use super::{Log, ROOM};
+use crate::cargo_failure;
 use crate::process::run_by_line;
 use crate::project::Project;
 use crate::stamp;
@@ -145,24 +146,13 @@ fn install(project: &Project, root: Option<&Path>, step: &Step) -> Result<((), S
 }
 
 fn explain(output: &[String]) -> Trouble {
-    let text = output.join("\n");
-    let unreachable =
-        ["failed to download", "Could not resolve host", "Could not connect", "failed to fetch", "download of"];
-    if text.contains("No space left on device") {
-        return pip_failure::general(&text).unwrap_or_else(|| Trouble::new("the disk is full", "make room"));
-    }
-    if unreachable.iter().any(|sign| text.contains(sign)) {
-        return Trouble::new(
-            format!("{NAME} {WANTED} could not be fetched: the crate registry cannot be reached"),
-            "connect to a network, then run this again; what was compiled is kept",
-        );
-    }
-    let error = output.iter().find(|line| line.starts_with("error"));
-    let error = error.or(output.last()).map_or("no message", String::as_str);
-    Trouble::new(
-        format!("{NAME} {WANTED} could not be installed: {error}"),
-        format!("cargo install {NAME} --version {WANTED} --locked shows the whole of it"),
-    )
+    let program = format!("{NAME} {WANTED}");
+    cargo_failure::known(&output.join("\n"), &program, ROOM).unwrap_or_else(|| {
+        Trouble::new(
+            format!("{program} could not be installed: {}", cargo_failure::first_error(output)),
+            format!("cargo install {NAME} --version {WANTED} --locked shows the whole of it"),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -181,6 +171,8 @@ mod tests {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
         let offline = "error: failed to download from the registry\nCaused by: Could not resolve host: x";
         assert!(explain(&lines(offline)).what.contains("cannot be reached"));
-        assert!(explain(&lines("a\nerror: linker `cc` not found\nb")).what.ends_with("linker `cc` not found"));
+        assert!(explain(&lines("error: x\n  No space left on device (os error 28)")).what.contains("disk is full"));
+        assert!(explain(&lines("a\nerror: linker `cc` not found\nb")).what.ends_with("there is no linker"));
+        assert!(explain(&lines("a\nerror: no such version\nb")).what.ends_with("installed: error: no such version"));
     }
 }

@@ -7,7 +7,7 @@ pub mod libtorch;
 pub mod lock_file;
 pub mod packages;
 mod pip;
-mod pip_failure;
+pub mod pip_failure;
 pub mod python;
 pub mod requirements;
 pub mod std_sources;
@@ -26,6 +26,9 @@ use crate::ui::{self, Step};
 use kernel::Kernel;
 use libtorch::Libtorch;
 use python::Environment;
+
+/// What the whole of it takes on the disk.
+pub const ROOM: &str = "the CPU set-up needs 4 GB in the checkout, the GPU set-up 10 GB";
 
 /// What the user asked for about CUDA, if anything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -137,7 +137,7 @@ fn new_environment(project: &Project) -> Result<(Environment, String)> {
 
 fn venv_trouble(python: &Path, output: &str) -> Trouble {
     let python = python.display();
-    if let Some(known) = pip_failure::general(output) {
+    if let Some(known) = pip_failure::general(output, &pip_failure::VENV) {
         return known;
     }
     if output.contains("ensurepip is not") || output.contains("No module named venv") {
