@@ -13,6 +13,7 @@ use part::Part;
 
 use crate::process::output_of;
 use crate::project::Project;
+use crate::setup::conda::{self, Conda};
 use crate::setup::python::{self, Environment};
 use crate::setup::requirements::Requirements;
 use crate::setup::{Parts, kernel, kernelspec, libtorch, lock_file, std_sources, work_folder};
@@ -96,7 +97,11 @@ fn environment(project: &Project) -> (Option<Environment>, Part) {
         Ok(requirements) => requirements,
         Err(error) => return (None, Part::from_error("Python", &error)),
     };
-    let (conda, why_not) = python::active_conda(project, &requirements);
+    let (conda, aside) = match conda::active(project, &requirements) {
+        Conda::Used { environment, others } => (Some(environment), conda::told(&others)),
+        Conda::Unfit(why) => (None, Some(why)),
+        Conda::Absent => (None, None),
+    };
     let Some(environment) = conda.or_else(|| Environment::at(&project.venv(), false)) else {
         let part = match python::find() {
             Ok(_) => Part::bad("Python", "there is no .venv yet", SETUP),
@@ -119,7 +124,7 @@ fn environment(project: &Project) -> (Option<Environment>, Part) {
     let place = project.shown(&environment.prefix);
     let part = if lacking.is_empty() {
         let jupyter = environment.installed("jupyterlab").unwrap_or_default();
-        let aside = why_not.map(|why| format!(" ({why})")).unwrap_or_default();
+        let aside = aside.map(|aside| format!("; {aside}")).unwrap_or_default();
         Part::ok("Python", version, format!("{place}, JupyterLab {jupyter}{aside}"))
     } else {
         Part::bad("Python", format!("{place}: {}", lacking.join(", ")), SETUP)

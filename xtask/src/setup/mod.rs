@@ -1,5 +1,6 @@
 //! Makes what is missing, in order, and says what it does. Quick when nothing is: a few files are looked at.
 
+pub mod conda;
 pub mod front;
 pub mod kernel;
 pub mod kernelspec;
@@ -11,6 +12,7 @@ pub mod pip_failure;
 pub mod python;
 pub mod requirements;
 pub mod std_sources;
+mod venv;
 pub mod work_folder;
 
 use std::fs::{self, File, TryLockError};
