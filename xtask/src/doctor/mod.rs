@@ -147,11 +147,7 @@ fn notebook_kernel(project: &Project) -> (Option<kernel::Kernel>, Part) {
     let (found, others) = kernel::find(project);
     let part = match (&found, others.first()) {
         (Some(kernel), _) => Part::ok("notebook kernel", &kernel.version, kernel.program.display().to_string()),
-        (None, Some(other)) => {
-            let what =
-                format!("{} is version {}, and {} is wanted", other.program.display(), other.version, kernel::WANTED);
-            Part::bad("notebook kernel", what, SETUP)
-        }
+        (None, Some(other)) => Part::bad("notebook kernel", other.told(), SETUP),
         (None, None) => Part::bad("notebook kernel", format!("there is no evcxr_jupyter {}", kernel::WANTED), SETUP),
     };
     (found, part)

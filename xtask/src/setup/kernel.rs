@@ -27,6 +27,13 @@ pub struct Kernel {
     pub version: String,
 }
 
+impl Kernel {
+    /// Of one in another version than the wanted one.
+    pub fn told(&self) -> String {
+        format!("{} is {NAME} {}, and {WANTED} is wanted", self.program.display(), self.version)
+    }
+}
+
 pub fn make(project: &Project, log: &mut Log) -> Result<Kernel> {
     let (found, others) = find(project);
     if let Some(kernel) = found {
@@ -35,10 +42,7 @@ pub fn make(project: &Project, log: &mut Log) -> Result<Kernel> {
     // Another version that the user has stays as it is; this one then goes into the checkout.
     let root = others.first().map(|_| project.evcxr());
     if let Some(other) = others.first() {
-        let (version, place) = (&other.version, other.program.display());
-        println!(
-            "{place} is {NAME} {version}, and {WANTED} is wanted: that one goes into .evcxr, yours stays as it is"
-        );
+        println!("{}: that one goes into .evcxr, yours stays as it is", other.told());
     }
     let label = format!("{NAME} {WANTED}");
     log.step(&label, "3 to 10 minutes: it is compiled", |step| install(project, root.as_deref(), step))?;
@@ -50,8 +54,12 @@ pub fn make(project: &Project, log: &mut Log) -> Result<Kernel> {
 
 /// The kernel to use, and those of another version that were met on the way.
 pub fn find(project: &Project) -> (Option<Kernel>, Vec<Kernel>) {
+    find_among(project, candidates(project))
+}
+
+fn find_among(project: &Project, programs: Vec<PathBuf>) -> (Option<Kernel>, Vec<Kernel>) {
     let mut others = Vec::new();
-    for program in candidates(project) {
+    for program in programs {
         let Some(version) = version_of(project, &program) else {
             continue;
         };
@@ -164,6 +172,28 @@ mod tests {
         let program = b"\0EvCxR is\0EvCxR 0.21.1 - Evaluation Context for Rust\0";
         assert_eq!(version_in(program).as_deref(), Some("0.21.1"));
         assert_eq!(version_in(b"EvCxR "), None);
+    }
+
+    #[test]
+    fn another_version_is_named_and_the_wanted_one_behind_it_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project { root: folder.path().into() };
+        let program = |name: &str, version: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, format!("\0EvCxR {version} - Evaluation Context for Rust\0")).unwrap();
+            path
+        };
+        let old = program("old", "0.21.1");
+        let (found, others) = find_among(&project, vec![old.clone(), folder.path().join("absent")]);
+        assert_eq!((found, others.len()), (None, 1));
+        assert!(
+            others[0].told().ends_with("old is evcxr_jupyter 0.21.1, and 0.22.0 is wanted"),
+            "{}",
+            others[0].told()
+        );
+        let wanted = program("wanted", WANTED);
+        let (found, others) = find_among(&project, vec![old, wanted.clone()]);
+        assert_eq!((found.map(|kernel| kernel.program), others.len()), (Some(wanted), 1));
     }
 
     #[test]
