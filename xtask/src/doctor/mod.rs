@@ -1,22 +1,20 @@
 //! `cargo xtask doctor`: every part of the set-up with its version, whether it works, and the command that mends it.
 //! It changes nothing.
 
+mod fonts;
 mod front;
 mod loaded;
 mod part;
-
-use std::path::Path;
-use std::process::Command;
+mod tools;
 
 use anyhow::Result;
 use part::Part;
 
-use crate::process::output_of;
 use crate::project::Project;
 use crate::setup::conda::{self, Conda};
 use crate::setup::python::{self, Environment};
 use crate::setup::requirements::Requirements;
-use crate::setup::{Parts, kernel, kernelspec, libtorch, lock_file, std_sources, work_folder};
+use crate::setup::{Parts, kernel, kernelspec, libtorch, lock_file, work_folder};
 use crate::trouble::Reported;
 use crate::ui;
 
@@ -31,7 +29,7 @@ pub fn run(project: &Project) -> Result<()> {
             failed += usize::from(!part.ok && !part.optional);
         }
     };
-    report(vec![rust(), rust_src(), linker()]);
+    report(tools::check());
     let (environment, part) = environment(project);
     report(vec![part]);
     let (libtorch, part) = libtorch_folder(project, environment.as_ref());
@@ -46,50 +44,13 @@ pub fn run(project: &Project) -> Result<()> {
         let parts = Parts { environment, libtorch, kernel };
         report(vec![kernelspec_part(project, &parts), work_folder_part(project, &parts)]);
     }
-    report(vec![Part::ok("fonts", "", "DejaVu Sans, inside the crate: none of the system is used")]);
+    report(vec![fonts::check(project)]);
     if failed == 0 {
         println!("\n{}", ui::green("all ok"));
         return Ok(());
     }
     println!("\n{}", ui::red(&format!("{failed} to mend")));
     Err(Reported.into())
-}
-
-fn rust() -> Part {
-    let version = output_of(Command::new("rustc").arg("-V")).unwrap_or_default();
-    match version.split_whitespace().nth(1) {
-        Some(number) => Part::ok("Rust", number, version.clone()),
-        None => Part::bad("Rust", "rustc does not answer", "install it from rustup.rs"),
-    }
-}
-
-fn rust_src() -> Part {
-    if std_sources::original().is_some() {
-        return Part::ok("rust-src", "", "notebooks infer types and complete names of std");
-    }
-    let why = "not there: notebooks need more types written out";
-    Part::bad("rust-src", why, "rustup component add rust-src (optional)").optional()
-}
-
-fn linker() -> Part {
-    let version = |program: &str| output_of(Command::new(program).arg("--version"));
-    let Some(cc) = version("cc") else {
-        return Part::bad("linker", "there is no cc", "apt install build-essential, or xcode-select --install");
-    };
-    let first = ui::cut(&cc, 60);
-    // The kernel takes the first of these; rustc brings rust-lld on x86-64 Linux from 1.90 on.
-    let fast = ["mold", "lld"].into_iter().find(|linker| version(linker).is_some());
-    let own = output_of(Command::new("rustc").args(["--print", "sysroot"]))
-        .zip(output_of(Command::new("rustc").arg("-Vv")))
-        .is_some_and(|(sysroot, verbose)| {
-            let host = verbose.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
-            Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/gcc-ld/ld.lld").exists()
-                && host == "x86_64-unknown-linux-gnu"
-        });
-    let linker = fast.or(own.then_some("rust-lld")).unwrap_or("ld");
-    let advice =
-        if linker == "ld" && cfg!(target_os = "linux") { "; with mold installed, cells compile faster" } else { "" };
-    Part::ok("linker", linker, format!("through cc: {first}{advice}"))
 }
 
 fn environment(project: &Project) -> (Option<Environment>, Part) {
@@ -127,7 +88,7 @@ fn environment(project: &Project) -> (Option<Environment>, Part) {
         let aside = aside.map(|aside| format!("; {aside}")).unwrap_or_default();
         Part::ok("Python", version, format!("{place}, JupyterLab {jupyter}{aside}"))
     } else {
-        Part::bad("Python", format!("{place}: {}", lacking.join(", ")), SETUP)
+        Part { version, ..Part::bad("Python", format!("{place}: {}", lacking.join(", ")), SETUP) }
     };
     (Some(environment), part)
 }
