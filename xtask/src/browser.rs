@@ -1,6 +1,7 @@
 //! `cargo xtask test --browser`: notebook 01 in JupyterLab, as a reader sees it, in a browser without a screen.
 
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -22,10 +23,13 @@ const PLAYWRIGHT: Side = Side {
 /// What a browser that the script can drive is called, on Debian, on Ubuntu and by its makers.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
+/// What to do where there is none.
+pub const ADVICE: &str = "Debian: apt install chromium; or CHROMIUM=/path/of/a/chromium before the command";
+
 /// Whether all that a reader should see was seen. The pictures are left under target/browser; with `record` those of the
 /// documentation are made anew.
 pub fn run(project: &Project, parts: &Parts, record: bool) -> Result<bool> {
-    let browser = browser()?;
+    let browser = find().ok_or_else(|| Trouble::new("there is no Chromium to open JupyterLab in", ADVICE))?;
     let environment = side_environment::make(project, &PLAYWRIGHT)?;
     let mut command = environment.command();
     command.arg(project.root.join("kernel/tests/browser.py"));
@@ -38,15 +42,33 @@ pub fn run(project: &Project, parts: &Parts, record: bool) -> Result<bool> {
     Ok(run_in_view(&mut command)?.success())
 }
 
-fn browser() -> Result<PathBuf> {
-    if let Some(chosen) = env::var_os("CHROMIUM").map(PathBuf::from) {
-        return Ok(chosen);
+/// The browser that the user chose, or the first on the PATH.
+pub fn find() -> Option<PathBuf> {
+    find_in(env::var_os("CHROMIUM"), &env::var_os("PATH").unwrap_or_default())
+}
+
+fn find_in(chosen: Option<OsString>, path: &OsStr) -> Option<PathBuf> {
+    if let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) {
+        return Some(chosen.into());
     }
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    let folders: Vec<PathBuf> = env::split_paths(path).collect();
     let mut programs = BROWSERS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    programs.find(|program| program.is_file()).ok_or_else(|| {
-        let todo = "Debian: apt install chromium; or CHROMIUM=/path/of/a/chromium before the command";
-        Trouble::new("there is no Chromium to open JupyterLab in", todo).into()
-    })
+    programs.find(|program| program.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_browser_goes_before_those_on_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().as_os_str();
+        assert_eq!(find_in(None, path), None);
+        let program = folder.path().join("google-chrome");
+        std::fs::write(&program, "").unwrap();
+        assert_eq!(find_in(None, path), Some(program.clone()));
+        assert_eq!(find_in(Some("".into()), path), Some(program));
+        assert_eq!(find_in(Some("/opt/chromium".into()), path), Some("/opt/chromium".into()));
+    }
 }

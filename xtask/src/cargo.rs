@@ -7,8 +7,10 @@ use std::process::Command;
 use anyhow::Result;
 use serde_json::Value;
 
+use crate::cargo_failure;
 use crate::process::run_by_line;
 use crate::project::Project;
+use crate::setup;
 use crate::trouble::Trouble;
 
 /// Cargo in the checkout. What it set for this very program would confuse the crates that it builds now.
@@ -27,7 +29,7 @@ pub fn command(project: &Project) -> Command {
 /// Builds one program of a package with optimisation, and returns where it is. `kind` is `--bin` or `--bench`.
 ///
 /// # Errors
-/// With the compiler's first error, and how to see the whole of it.
+/// No network, a full disk or no linker in one sentence; of others the compiler's first error, and how to see the whole of it.
 pub fn build(
     project: &Project,
     package: &str,
@@ -51,13 +53,35 @@ pub fn build(
             tail.push(line.to_owned());
         }
     })?;
-    program.filter(|_| status.success()).ok_or_else(|| {
-        let error = tail.iter().find(|line| line.starts_with("error")).or(tail.last());
-        let error = error.map_or("no message", String::as_str).to_owned();
+    program.filter(|_| status.success()).ok_or_else(|| explain(&tail, package, [kind, name]).into())
+}
+
+fn explain(output: &[String], package: &str, [kind, name]: [&str; 2]) -> Trouble {
+    cargo_failure::known(&output.join("\n"), name, setup::ROOM).unwrap_or_else(|| {
         Trouble::new(
-            format!("{name} does not build: {error}"),
+            format!("{name} does not build: {}", cargo_failure::first_error(output)),
             format!("cargo build --release --package {package} {kind} {name} shows the whole of it"),
         )
-        .into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_build_is_one_sentence() {
+        let explain = |text: &str| {
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            explain(&lines, "ddpm_kernel", ["--bin", "ddpm_kernel"])
+        };
+        let offline =
+            explain("error: failed to download from `https://index.crates.io/x`\n\nCaused by:\n  [6] Could not");
+        assert!(offline.what.ends_with("the crate registry cannot be reached"), "{offline:?}");
+        let full = explain("error: failed to write `target/x`\n\nCaused by:\n  No space left on device (os error 28)");
+        assert!(full.what.ends_with("the disk is full") && full.todo.contains("4 GB"), "{full:?}");
+        let unknown = explain("   Compiling a\nerror[E0308]: mismatched types\n --> a.rs");
+        assert_eq!(unknown.what, "ddpm_kernel does not build: error[E0308]: mismatched types");
+        assert!(unknown.todo.contains("--package ddpm_kernel --bin ddpm_kernel"));
+    }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::notebooks::document::Document;
+use crate::notebooks::own_models::OwnModels;
 use crate::notebooks::{execute, show};
 use crate::process::run_by_line;
 use crate::project::Project;
@@ -25,6 +27,7 @@ pub fn run(project: &Project) -> Result<()> {
         )
         .into());
     }
+    let notebook = Document::read(&input)?;
     let parts = setup::run(project, Wish::None)?;
     let folder = project.target().join("demo");
     if folder.exists() {
@@ -33,7 +36,9 @@ pub fn run(project: &Project) -> Result<()> {
     fs::create_dir_all(&folder)?;
     let executed = folder.join(format!("{NOTEBOOK}.ipynb"));
     let job = execute::Job { input: &input, output: Some(&executed), source_hash: None, kernel_env: &[] };
+    let own_models = OwnModels::of(project, &notebook);
     show::run(project, &parts, &job, NOTEBOOK)?;
+    drop(own_models);
 
     let script = project.evcxr().join("pictures.py");
     stamp::write_if_changed(&script, PICTURES.as_bytes())?;

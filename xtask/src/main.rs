@@ -3,6 +3,7 @@
 mod bench;
 mod browser;
 mod cargo;
+mod cargo_failure;
 mod clean;
 mod data;
 mod demo;

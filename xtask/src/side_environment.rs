@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::run_by_line;
 use crate::project::Project;
+use crate::setup::pip_failure::{self, Place};
 use crate::setup::python::{self, Environment};
 use crate::stamp;
 use crate::trouble::Trouble;
@@ -81,15 +82,18 @@ fn run(project: &Project, side: &Side, step: &Step, command: &mut Command) -> Re
 }
 
 fn explain(side: &Side, output: &[String], log: &str) -> Trouble {
-    if output.iter().any(|line| line.contains("No space left on device")) {
-        let what = format!("the disk is full: {} needs {}", side.what, side.room);
-        return Trouble::new(what, "make room, then run this again");
+    let room = format!("{} needs {}", side.what, side.room);
+    // What was tried again on the way, with success, stands before these.
+    let last = &output[output.len().saturating_sub(60)..];
+    let known = pip_failure::general(&last.join("\n"), &Place { folder: side.folder, room: &room });
+    if let Some(Trouble { what, todo }) = known {
+        return Trouble::new(format!("{} could not be installed: {what}", side.what), todo);
     }
     let error = output.iter().rev().find_map(|line| line.trim().strip_prefix("ERROR: "));
     let error = error.or(output.last().map(|line| line.trim())).unwrap_or("no message");
     Trouble::new(
         format!("{} could not be installed: {error}", side.what),
-        format!("connect to a network, then run this again: what was fetched is kept; the whole story is in {log}"),
+        format!("the whole story is in {log}; running this again goes on from there"),
     )
 }
 
@@ -103,12 +107,17 @@ mod tests {
     #[test]
     fn a_failed_install_is_one_sentence() {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        assert!(
-            explain(&SIDE, &lines("a\nERROR: no such thing\nnotice"), "l").what.ends_with("installed: no such thing")
-        );
-        assert!(
-            explain(&SIDE, &lines("OSError: [Errno 28] No space left on device"), "l").what.contains("disk is full")
-        );
-        assert!(explain(&SIDE, &[], "l").what.ends_with("no message"));
+        let explain = |text: &str| explain(&SIDE, &lines(text), "target/setup/a-pip.log");
+        let offline = "WARNING: Retrying after connection broken by 'NewConnectionError: [Errno -3] Temporary failure in name \
+                       resolution'\nERROR: No matching distribution found for a==1";
+        assert!(explain(offline).what.contains("cannot be reached"), "{:?}", explain(offline));
+        let full = explain("OSError: [Errno 28] No space left on device");
+        assert!(full.what.contains("disk is full") && full.todo.contains("A needs 1 GB"), "{full:?}");
+        let denied = explain("PermissionError: [Errno 13] Permission denied: 'x'");
+        assert!(denied.todo.contains("folder .venv-a"), "{denied:?}");
+        let unknown = explain("a\nERROR: no such thing\nnotice");
+        assert_eq!(unknown.what, "A could not be installed: no such thing");
+        assert!(unknown.todo.contains("target/setup/a-pip.log"));
+        assert!(explain("").what.ends_with("no message"));
     }
 }

@@ -1,21 +1,20 @@
 //! `cargo xtask doctor`: every part of the set-up with its version, whether it works, and the command that mends it.
 //! It changes nothing.
 
+mod fonts;
 mod front;
 mod loaded;
 mod part;
-
-use std::path::Path;
-use std::process::Command;
+mod tools;
 
 use anyhow::Result;
 use part::Part;
 
-use crate::process::output_of;
 use crate::project::Project;
+use crate::setup::conda::{self, Conda};
 use crate::setup::python::{self, Environment};
 use crate::setup::requirements::Requirements;
-use crate::setup::{Parts, kernel, kernelspec, libtorch, lock_file, std_sources, work_folder};
+use crate::setup::{Parts, kernel, kernelspec, libtorch, lock_file, work_folder};
 use crate::trouble::Reported;
 use crate::ui;
 
@@ -30,7 +29,7 @@ pub fn run(project: &Project) -> Result<()> {
             failed += usize::from(!part.ok && !part.optional);
         }
     };
-    report(vec![rust(), rust_src(), linker()]);
+    report(tools::check());
     let (environment, part) = environment(project);
     report(vec![part]);
     let (libtorch, part) = libtorch_folder(project, environment.as_ref());
@@ -45,7 +44,7 @@ pub fn run(project: &Project) -> Result<()> {
         let parts = Parts { environment, libtorch, kernel };
         report(vec![kernelspec_part(project, &parts), work_folder_part(project, &parts)]);
     }
-    report(vec![Part::ok("fonts", "", "DejaVu Sans, inside the crate: none of the system is used")]);
+    report(vec![fonts::check(project)]);
     if failed == 0 {
         println!("\n{}", ui::green("all ok"));
         return Ok(());
@@ -54,49 +53,16 @@ pub fn run(project: &Project) -> Result<()> {
     Err(Reported.into())
 }
 
-fn rust() -> Part {
-    let version = output_of(Command::new("rustc").arg("-V")).unwrap_or_default();
-    match version.split_whitespace().nth(1) {
-        Some(number) => Part::ok("Rust", number, version.clone()),
-        None => Part::bad("Rust", "rustc does not answer", "install it from rustup.rs"),
-    }
-}
-
-fn rust_src() -> Part {
-    if std_sources::original().is_some() {
-        return Part::ok("rust-src", "", "notebooks infer types and complete names of std");
-    }
-    let why = "not there: notebooks need more types written out";
-    Part::bad("rust-src", why, "rustup component add rust-src (optional)").optional()
-}
-
-fn linker() -> Part {
-    let version = |program: &str| output_of(Command::new(program).arg("--version"));
-    let Some(cc) = version("cc") else {
-        return Part::bad("linker", "there is no cc", "apt install build-essential, or xcode-select --install");
-    };
-    let first = ui::cut(&cc, 60);
-    // The kernel takes the first of these; rustc brings rust-lld on x86-64 Linux from 1.90 on.
-    let fast = ["mold", "lld"].into_iter().find(|linker| version(linker).is_some());
-    let own = output_of(Command::new("rustc").args(["--print", "sysroot"]))
-        .zip(output_of(Command::new("rustc").arg("-Vv")))
-        .is_some_and(|(sysroot, verbose)| {
-            let host = verbose.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
-            Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/gcc-ld/ld.lld").exists()
-                && host == "x86_64-unknown-linux-gnu"
-        });
-    let linker = fast.or(own.then_some("rust-lld")).unwrap_or("ld");
-    let advice =
-        if linker == "ld" && cfg!(target_os = "linux") { "; with mold installed, cells compile faster" } else { "" };
-    Part::ok("linker", linker, format!("through cc: {first}{advice}"))
-}
-
 fn environment(project: &Project) -> (Option<Environment>, Part) {
     let requirements = match Requirements::read(project) {
         Ok(requirements) => requirements,
         Err(error) => return (None, Part::from_error("Python", &error)),
     };
-    let (conda, why_not) = python::active_conda(project, &requirements);
+    let (conda, aside) = match conda::active(project, &requirements) {
+        Conda::Used { environment, others } => (Some(environment), conda::told(&others)),
+        Conda::Unfit(why) => (None, Some(why)),
+        Conda::Absent => (None, None),
+    };
     let Some(environment) = conda.or_else(|| Environment::at(&project.venv(), false)) else {
         let part = match python::find() {
             Ok(_) => Part::bad("Python", "there is no .venv yet", SETUP),
@@ -119,10 +85,10 @@ fn environment(project: &Project) -> (Option<Environment>, Part) {
     let place = project.shown(&environment.prefix);
     let part = if lacking.is_empty() {
         let jupyter = environment.installed("jupyterlab").unwrap_or_default();
-        let aside = why_not.map(|why| format!(" ({why})")).unwrap_or_default();
+        let aside = aside.map(|aside| format!("; {aside}")).unwrap_or_default();
         Part::ok("Python", version, format!("{place}, JupyterLab {jupyter}{aside}"))
     } else {
-        Part::bad("Python", format!("{place}: {}", lacking.join(", ")), SETUP)
+        Part { version, ..Part::bad("Python", format!("{place}: {}", lacking.join(", ")), SETUP) }
     };
     (Some(environment), part)
 }
@@ -142,11 +108,7 @@ fn notebook_kernel(project: &Project) -> (Option<kernel::Kernel>, Part) {
     let (found, others) = kernel::find(project);
     let part = match (&found, others.first()) {
         (Some(kernel), _) => Part::ok("notebook kernel", &kernel.version, kernel.program.display().to_string()),
-        (None, Some(other)) => {
-            let what =
-                format!("{} is version {}, and {} is wanted", other.program.display(), other.version, kernel::WANTED);
-            Part::bad("notebook kernel", what, SETUP)
-        }
+        (None, Some(other)) => Part::bad("notebook kernel", other.told(), SETUP),
         (None, None) => Part::bad("notebook kernel", format!("there is no evcxr_jupyter {}", kernel::WANTED), SETUP),
     };
     (found, part)

@@ -6,6 +6,9 @@ use super::SETUP;
 use crate::trouble::Trouble;
 use crate::ui;
 
+/// Of a detail, in characters: room for a list of packages, and none for all that a loader may have to say.
+const LONGEST: usize = 300;
+
 /// One part. The form that `ddpm doctor --json` prints its own parts in.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Part {
@@ -45,13 +48,23 @@ impl Part {
         }
     }
 
+    /// What stands in the column of versions, which no part leaves empty.
+    fn shown_version(&self) -> &str {
+        if self.version.is_empty() { "none" } else { &self.version }
+    }
+
     pub fn print(&self) {
         let mark = match (self.ok, self.optional) {
             (true, _) => ui::green("ok"),
             (false, true) => ui::dim("--"),
             (false, false) => ui::red("✗ "),
         };
-        println!("  {mark}  {:<18} {:<14} {}", self.part, self.version, ui::dim(&ui::cut(&self.detail, 100)));
+        println!(
+            "  {mark}  {:<18} {:<14} {}",
+            self.part,
+            self.shown_version(),
+            ui::dim(&ui::cut(&self.detail, LONGEST))
+        );
         if !self.ok && !self.mend.is_empty() {
             println!("      {:<18} {:<14} {}", "", "", ui::bold(&format!("→ {}", self.mend)));
         }
@@ -67,6 +80,12 @@ mod tests {
         let json = r#"[{"part": "libtorch loaded", "ok": true, "version": "2.11.0", "detail": "8 threads"}]"#;
         let parts: Vec<Part> = serde_json::from_str(json).unwrap();
         assert!(parts[0].ok && !parts[0].optional && parts[0].mend.is_empty());
+    }
+
+    #[test]
+    fn a_part_has_a_version_or_says_that_it_has_none() {
+        assert_eq!(Part::ok("a", "1.2", "").shown_version(), "1.2");
+        assert_eq!(Part::bad("a", "not there", "").shown_version(), "none");
     }
 
     #[test]

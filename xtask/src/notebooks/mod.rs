@@ -2,6 +2,8 @@
 
 pub mod document;
 pub mod execute;
+mod notation;
+pub mod own_models;
 pub mod show;
 pub mod source_hash;
 
@@ -18,6 +20,7 @@ use crate::stamp;
 use crate::trouble::{Reported, Trouble};
 use crate::ui;
 use document::Document;
+use own_models::OwnModels;
 use show::Finished;
 
 #[derive(Args)]
@@ -107,7 +110,8 @@ fn list(project: &Project, notebooks: &[Document]) -> Result<usize> {
     }
     let mut bad = 0;
     for notebook in notebooks {
-        let faults = notebook.faults(&source_hash::of(project, notebook)?);
+        let mut faults = notebook.faults(&source_hash::of(project, notebook)?);
+        faults.extend(notation::faults(project, notebook)?);
         let mark = if faults.is_empty() { ui::green("✓ current") } else { ui::red("✗ not current") };
         println!("  {:<28} {:>3} code cells  {mark}", notebook.name(), notebook.code_cells());
         faults.iter().for_each(|fault| println!("      {fault}"));
@@ -149,7 +153,7 @@ fn refresh(project: &Project, notebooks: &[Document], name: &str) -> Result<()> 
         println!("all {} notebooks are current", notebooks.len());
         return Ok(());
     }
-    chosen.iter().try_for_each(|notebook| trains_anew(project, notebook))?;
+    chosen.iter().try_for_each(|notebook| own_models::train_anew(project, notebook))?;
     let parts = setup::run(project, setup::Wish::None)?;
     for notebook in chosen {
         let hash = source_hash::of(project, notebook)?;
@@ -157,28 +161,12 @@ fn refresh(project: &Project, notebooks: &[Document], name: &str) -> Result<()> 
         fs::create_dir_all(project.target().join("notebooks"))?;
         let job =
             execute::Job { input: &notebook.path, output: Some(&output), source_hash: Some(&hash), kernel_env: &[] };
-        let executed = show::run(project, &parts, &job, &notebook.name());
-        for model in notebook.own_models() {
-            let _ = fs::remove_dir_all(models(project).join(model));
-        }
-        executed?;
+        let own_models = OwnModels::of(project, notebook);
+        show::run(project, &parts, &job, &notebook.name())?;
+        drop(own_models);
         put_in_place(project, notebook, &output, &hash)?;
     }
     Ok(())
-}
-
-/// A model that is there already would be loaded in place of the training that readers are to see. Those that a refresh makes go
-/// with its end.
-fn trains_anew(project: &Project, notebook: &Document) -> Result<()> {
-    let Some(name) = notebook.own_models().into_iter().find(|name| models(project).join(name).exists()) else {
-        return Ok(());
-    };
-    let what = format!("{} would load models/{name} from an earlier run in place of training it", notebook.name());
-    Err(Trouble::new(what, format!("remove models/{name}, or rename it, then refresh again")).into())
-}
-
-fn models(project: &Project) -> PathBuf {
-    project.root.join("models")
 }
 
 /// The executed notebook replaces the committed one if nothing changed meanwhile and it is fit to be committed.

@@ -10,7 +10,8 @@ use anyhow::Result;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use super::{Log, pip_failure};
+use super::{Log, ROOM};
+use crate::cargo_failure;
 use crate::process::run_by_line;
 use crate::project::Project;
 use crate::stamp;
@@ -26,6 +27,13 @@ pub struct Kernel {
     pub version: String,
 }
 
+impl Kernel {
+    /// Of one in another version than the wanted one.
+    pub fn told(&self) -> String {
+        format!("{} is {NAME} {}, and {WANTED} is wanted", self.program.display(), self.version)
+    }
+}
+
 pub fn make(project: &Project, log: &mut Log) -> Result<Kernel> {
     let (found, others) = find(project);
     if let Some(kernel) = found {
@@ -34,10 +42,7 @@ pub fn make(project: &Project, log: &mut Log) -> Result<Kernel> {
     // Another version that the user has stays as it is; this one then goes into the checkout.
     let root = others.first().map(|_| project.evcxr());
     if let Some(other) = others.first() {
-        let (version, place) = (&other.version, other.program.display());
-        println!(
-            "{place} is {NAME} {version}, and {WANTED} is wanted: that one goes into .evcxr, yours stays as it is"
-        );
+        println!("{}: that one goes into .evcxr, yours stays as it is", other.told());
     }
     let label = format!("{NAME} {WANTED}");
     log.step(&label, "3 to 10 minutes: it is compiled", |step| install(project, root.as_deref(), step))?;
@@ -49,8 +54,12 @@ pub fn make(project: &Project, log: &mut Log) -> Result<Kernel> {
 
 /// The kernel to use, and those of another version that were met on the way.
 pub fn find(project: &Project) -> (Option<Kernel>, Vec<Kernel>) {
+    find_among(project, candidates(project))
+}
+
+fn find_among(project: &Project, programs: Vec<PathBuf>) -> (Option<Kernel>, Vec<Kernel>) {
     let mut others = Vec::new();
-    for program in candidates(project) {
+    for program in programs {
         let Some(version) = version_of(project, &program) else {
             continue;
         };
@@ -145,24 +154,13 @@ fn install(project: &Project, root: Option<&Path>, step: &Step) -> Result<((), S
 }
 
 fn explain(output: &[String]) -> Trouble {
-    let text = output.join("\n");
-    let unreachable =
-        ["failed to download", "Could not resolve host", "Could not connect", "failed to fetch", "download of"];
-    if text.contains("No space left on device") {
-        return pip_failure::general(&text).unwrap_or_else(|| Trouble::new("the disk is full", "make room"));
-    }
-    if unreachable.iter().any(|sign| text.contains(sign)) {
-        return Trouble::new(
-            format!("{NAME} {WANTED} could not be fetched: the crate registry cannot be reached"),
-            "connect to a network, then run this again; what was compiled is kept",
-        );
-    }
-    let error = output.iter().find(|line| line.starts_with("error"));
-    let error = error.or(output.last()).map_or("no message", String::as_str);
-    Trouble::new(
-        format!("{NAME} {WANTED} could not be installed: {error}"),
-        format!("cargo install {NAME} --version {WANTED} --locked shows the whole of it"),
-    )
+    let program = format!("{NAME} {WANTED}");
+    cargo_failure::known(&output.join("\n"), &program, ROOM).unwrap_or_else(|| {
+        Trouble::new(
+            format!("{program} could not be installed: {}", cargo_failure::first_error(output)),
+            format!("cargo install {NAME} --version {WANTED} --locked shows the whole of it"),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -177,10 +175,34 @@ mod tests {
     }
 
     #[test]
+    fn another_version_is_named_and_the_wanted_one_behind_it_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project { root: folder.path().into() };
+        let program = |name: &str, version: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, format!("\0EvCxR {version} - Evaluation Context for Rust\0")).unwrap();
+            path
+        };
+        let old = program("old", "0.21.1");
+        let (found, others) = find_among(&project, vec![old.clone(), folder.path().join("absent")]);
+        assert_eq!((found, others.len()), (None, 1));
+        assert!(
+            others[0].told().ends_with("old is evcxr_jupyter 0.21.1, and 0.22.0 is wanted"),
+            "{}",
+            others[0].told()
+        );
+        let wanted = program("wanted", WANTED);
+        let (found, others) = find_among(&project, vec![old, wanted.clone()]);
+        assert_eq!((found.map(|kernel| kernel.program), others.len()), (Some(wanted), 1));
+    }
+
+    #[test]
     fn a_failed_install_is_one_sentence() {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
         let offline = "error: failed to download from the registry\nCaused by: Could not resolve host: x";
         assert!(explain(&lines(offline)).what.contains("cannot be reached"));
-        assert!(explain(&lines("a\nerror: linker `cc` not found\nb")).what.ends_with("linker `cc` not found"));
+        assert!(explain(&lines("error: x\n  No space left on device (os error 28)")).what.contains("disk is full"));
+        assert!(explain(&lines("a\nerror: linker `cc` not found\nb")).what.ends_with("there is no linker"));
+        assert!(explain(&lines("a\nerror: no such version\nb")).what.ends_with("installed: error: no such version"));
     }
 }

@@ -19,6 +19,13 @@ pub fn same_as_in_project(project: &Project) -> Result<bool> {
     Ok(theirs.iter().all(|package| package.0 == "ctx" || ours.contains(package)))
 }
 
+/// The version of a crate that the project's own Cargo.lock names.
+pub fn version_in_project(project: &Project, name: &str) -> Result<Option<String>> {
+    let path = project.root.join("Cargo.lock");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(packages_in(&text).into_iter().find(|package| package.0 == name).map(|package| package.1))
+}
+
 fn packages_in(lock: &str) -> Vec<(String, String)> {
     let value =
         |line: &str, key: &str| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"').map(str::to_owned);

@@ -1,5 +1,6 @@
 //! Makes what is missing, in order, and says what it does. Quick when nothing is: a few files are looked at.
 
+pub mod conda;
 pub mod front;
 pub mod kernel;
 pub mod kernelspec;
@@ -7,10 +8,11 @@ pub mod libtorch;
 pub mod lock_file;
 pub mod packages;
 mod pip;
-mod pip_failure;
+pub mod pip_failure;
 pub mod python;
 pub mod requirements;
 pub mod std_sources;
+mod venv;
 pub mod work_folder;
 
 use std::fs::{self, File, TryLockError};
@@ -26,6 +28,9 @@ use crate::ui::{self, Step};
 use kernel::Kernel;
 use libtorch::Libtorch;
 use python::Environment;
+
+/// What the whole of it takes on the disk.
+pub const ROOM: &str = "the CPU set-up needs 4 GB in the checkout, the GPU set-up 10 GB";
 
 /// What the user asked for about CUDA, if anything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

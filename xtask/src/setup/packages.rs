@@ -1,22 +1,20 @@
 //! `.venv` and the packages of requirements.txt in it: with all of CUDA where there is a GPU, the small set otherwise.
 
 use std::fs;
-use std::io::ErrorKind::StorageFull;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::conda::{self, Conda};
 use super::python::{self, Environment};
 use super::requirements::Requirements;
-use super::{Log, Wish};
-use super::{pip, pip_failure};
+use super::{Log, Wish, pip, venv};
 use crate::hash::Fingerprint;
-use crate::process::{output_of, run_by_line};
+use crate::process::output_of;
 use crate::project::Project;
 use crate::stamp;
-use crate::trouble::Trouble;
 
 /// Which of torch's own dependencies are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,10 +44,16 @@ fn stamp_path(project: &Project) -> PathBuf {
 
 pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment> {
     let requirements = Requirements::read(project)?;
-    let (conda, why_not) = python::active_conda(project, &requirements);
-    if let Some(environment) = conda {
-        return Ok(environment);
-    }
+    let why_not = match conda::active(project, &requirements) {
+        Conda::Used { environment, others } => {
+            if let Some(told) = conda::told(&others) {
+                println!("the active conda environment {} is {told}", environment.prefix.display());
+            }
+            return Ok(environment);
+        }
+        Conda::Unfit(why) => Some(why),
+        Conda::Absent => None,
+    };
     let venv = project.venv();
     let mut existing = Environment::at(&venv, false);
     let old = existing.as_ref().and_then(|_| stamp::load::<Stamp>(&stamp_path(project)));
@@ -64,12 +68,12 @@ pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment>
     }
     let environment = match existing {
         Some(environment) => environment,
-        None => log.step("Python environment .venv", "10 s", |_| new_environment(project))?,
+        None => log.step("Python environment .venv", "10 s", |_| venv::make(project))?,
     };
     // From here until the new stamp is written, the environment counts as unfinished.
     let _ = fs::remove_file(stamp_path(project));
     if old.as_ref().is_some_and(|old| old.prefix != venv) {
-        mend_moved(&environment, old.as_ref().map(|old| old.prefix.as_path()))?;
+        venv::mend_moved(&environment, old.as_ref().map(|old| old.prefix.as_path()))?;
     }
     pip::remove_torn_packages(&environment)?;
     install(project, &environment, &requirements, flavour, log)?;
@@ -107,47 +111,6 @@ fn hash_of(requirements: &Requirements) -> String {
         hash.add("requirement", requirement.line.as_bytes());
     }
     hash.hex()
-}
-
-fn new_environment(project: &Project) -> Result<(Environment, String)> {
-    let python = python::find()?;
-    let venv = project.venv();
-    if venv.exists() {
-        fs::remove_dir_all(&venv).with_context(|| format!("cannot remove {}", venv.display()))?;
-    }
-    let mut tail = Vec::new();
-    let status = run_by_line(Command::new(&python).args(["-m", "venv"]).arg(&venv), |line| tail.push(line.to_owned()))?;
-    let environment = Environment::at(&venv, false).filter(|_| status.success());
-    match environment {
-        Some(environment) if environment.site_packages.join("pip").is_dir() => {
-            let version =
-                python::version_of(&environment.python).map(|(major, minor)| format!("Python {major}.{minor}"));
-            Ok((environment, version.unwrap_or_default()))
-        }
-        _ => {
-            // venv keeps the reason to itself when the disk is full.
-            let full = fs::write(venv.join("probe"), [0; 1 << 20]).is_err_and(|error| error.kind() == StorageFull);
-            // A half-made environment would be taken for one whose packages are missing.
-            let _ = fs::remove_dir_all(&venv);
-            let output = if full { "No space left on device".to_owned() } else { tail.join("\n") };
-            Err(venv_trouble(&python, &output).into())
-        }
-    }
-}
-
-fn venv_trouble(python: &Path, output: &str) -> Trouble {
-    let python = python.display();
-    if let Some(known) = pip_failure::general(output) {
-        return known;
-    }
-    if output.contains("ensurepip is not") || output.contains("No module named venv") {
-        return Trouble::new(
-            format!("{python} cannot make a virtual environment: its venv module is missing"),
-            "Debian, Ubuntu: apt install python3-venv (elsewhere: a complete Python from python.org), then run this again",
-        );
-    }
-    let last = output.lines().last().unwrap_or("no message");
-    Trouble::new(format!("{python} -m venv .venv failed: {last}"), "mend that, then run this again")
 }
 
 fn install(
@@ -203,25 +166,6 @@ fn install(
     })
 }
 
-/// Scripts begin with the path of their Python. In a moved checkout that path is wrong, or another checkout's.
-fn mend_moved(environment: &Environment, old: Option<&Path>) -> Result<()> {
-    let Some(old) = old else { return Ok(()) };
-    let (old, new) = (old.display().to_string(), environment.prefix.display().to_string());
-    let scripts = fs::read_dir(environment.prefix.join("bin"))?.flatten().map(|entry| entry.path());
-    for script in scripts.chain([environment.prefix.join("pyvenv.cfg")]) {
-        if script.is_symlink() {
-            continue;
-        }
-        // Compiled programs are not text, and name no paths of the environment.
-        if let Ok(text) = fs::read_to_string(&script)
-            && text.contains(&old)
-        {
-            fs::write(&script, text.replace(&old, &new))?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,23 +187,5 @@ mod tests {
         let hash = |text: &str| hash_of(&Requirements::parse(text));
         assert_eq!(hash("torch==2.11.0\n"), hash("# libtorch\ntorch==2.11.0 # here\n"));
         assert_ne!(hash("torch==2.11.0\n"), hash("torch==2.12.0\n"));
-    }
-
-    #[test]
-    fn a_moved_environment_names_its_new_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let bin = folder.path().join("bin");
-        fs::create_dir(&bin).unwrap();
-        fs::write(bin.join("jupyter"), "#!/old/.venv/bin/python\nrun()\n").unwrap();
-        fs::write(folder.path().join("pyvenv.cfg"), "command = python -m venv /old/.venv\n").unwrap();
-        let environment = Environment {
-            prefix: folder.path().into(),
-            python: bin.join("python"),
-            site_packages: folder.path().into(),
-            conda: false,
-        };
-        mend_moved(&environment, Some(Path::new("/old/.venv"))).unwrap();
-        let script = fs::read_to_string(bin.join("jupyter")).unwrap();
-        assert_eq!(script, format!("#!{}/bin/python\nrun()\n", folder.path().display()));
     }
 }

@@ -31,7 +31,7 @@ pub fn ensure(project: &Project, environment: &Environment) -> Result<()> {
         let place = project.shown(&environment.prefix);
         Trouble::new(format!("{place} has no pip, and none could be put there"), "cargo xtask clean-setup, then again")
     };
-    Err(pip_failure::general(&output.join("\n")).unwrap_or_else(unknown).into())
+    Err(pip_failure::general(&output.join("\n"), &pip_failure::VENV).unwrap_or_else(unknown).into())
 }
 
 /// `pip install`, with its news in the step and its failures in plain words.

@@ -1,10 +1,20 @@
 //! Turns the tail of pip's output into one sentence, and what to do about it.
 
+use super::ROOM;
 use crate::trouble::Trouble;
+
+/// The environment that pip was to fill.
+pub struct Place<'a> {
+    pub folder: &'a str,
+    /// How much it takes on the disk.
+    pub room: &'a str,
+}
+
+pub const VENV: Place = Place { folder: ".venv", room: ROOM };
 
 /// What a failed pip was trying to say. The whole of it stays in the log.
 pub fn explain(output: &str, log: &str) -> Trouble {
-    general(output).unwrap_or_else(|| {
+    general(output, &VENV).unwrap_or_else(|| {
         let error = output.lines().rev().find_map(|line| line.trim().strip_prefix("ERROR: "));
         let last = || output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message").trim();
         Trouble::new(
@@ -15,13 +25,15 @@ pub fn explain(output: &str, log: &str) -> Trouble {
 }
 
 /// Failures that have nothing to do with a certain package.
-pub fn general(output: &str) -> Option<Trouble> {
+pub fn general(output: &str, place: &Place) -> Option<Trouble> {
+    let Place { folder, room } = place;
     let has = |texts: &[&str]| texts.iter().any(|text| output.contains(text));
     let trouble = if has(&["No space left on device", "Errno 28", "Disk quota exceeded"]) {
         Trouble::new(
             "the disk is full",
-            "the CPU set-up needs 4 GB in the checkout and room for pip's temporary files (TMPDIR), the GPU set-up 10 GB; \
-             make room, then run this again: what is installed stays",
+            format!(
+                "{room}, and pip room for its temporary files (TMPDIR); make room, then run this again: what is installed stays"
+            ),
         )
     } else if has(&["CERTIFICATE_VERIFY_FAILED", "SSLError"]) {
         Trouble::new(
@@ -37,7 +49,7 @@ pub fn general(output: &str) -> Option<Trouble> {
     ]) {
         Trouble::new(
             "a downloaded package is broken",
-            "run this again; if it stays so: .venv/bin/python -m pip cache purge, and again",
+            format!("run this again; if it stays so: {folder}/bin/python -m pip cache purge, and again"),
         )
     } else if has(&[
         "IncompleteRead",
@@ -68,7 +80,7 @@ pub fn general(output: &str) -> Option<Trouble> {
     } else if has(&["Permission denied", "Errno 13", "Read-only file system"]) {
         Trouble::new(
             "a file in the checkout cannot be written",
-            "check who owns the folder .venv and whether the disk is read-only, then run this again",
+            format!("check who owns the folder {folder} and whether the disk is read-only, then run this again"),
         )
     } else if let Some(line) = output.lines().find(|line| line.contains("No matching distribution found for")) {
         let package = line.rsplit(' ').next().unwrap_or("a package");

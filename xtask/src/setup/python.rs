@@ -1,15 +1,12 @@
-//! Finds a Python, and the environment whose packages are used: `.venv`, or an active conda environment.
+//! Finds a Python, and what is installed in an environment: `.venv`, or one that a user has made.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
 
-use super::requirements::Requirements;
 use crate::process::output_of;
-use crate::project::Project;
 use crate::trouble::Trouble;
 
 pub const OLDEST: (u32, u32) = (3, 10);
@@ -68,38 +65,6 @@ fn normalised(package: &str) -> String {
     package.to_lowercase().replace(['-', '.'], "_")
 }
 
-/// The conda environment that is active and made from environment.yml. The second value says why one is not used.
-pub fn active_conda(project: &Project, wanted: &Requirements) -> (Option<Environment>, Option<String>) {
-    let Some(prefix) = env::var_os("CONDA_PREFIX").map(PathBuf::from) else {
-        return (None, None);
-    };
-    let name = prefix.display().to_string();
-    let Some(environment) = Environment::at(&prefix, true) else {
-        return (None, Some(format!("the active conda environment {name} has no Python")));
-    };
-    let own_libtorch = project.users_libtorch().is_some();
-    for requirement in &wanted.all {
-        if requirement.is_libtorch() && (own_libtorch || requirement.name != "torch") {
-            continue;
-        }
-        let found = environment.installed(&requirement.name);
-        // torch must be the very version; of the others any is good enough for an environment that is the user's.
-        let good = match &found {
-            Some(version) => requirement.name != "torch" || same_release(version, &requirement.version),
-            None => false,
-        };
-        if !good {
-            let found = found.map_or("no".to_owned(), |version| format!("{version} of"));
-            let why = format!(
-                "the active conda environment {name} has {found} {} where {} is wanted",
-                requirement.name, requirement.version
-            );
-            return (None, Some(why));
-        }
-    }
-    (Some(environment), None)
-}
-
 /// `2.11.0+cu130` is the release 2.11.0.
 pub fn same_release(found: &str, wanted: &str) -> bool {
     found.trim().split('+').next() == Some(wanted)
@@ -107,6 +72,11 @@ pub fn same_release(found: &str, wanted: &str) -> bool {
 
 /// A Python on the PATH to make `.venv` with.
 pub fn find() -> Result<PathBuf> {
+    Ok(find_by(version_of)?)
+}
+
+/// The first that is recent enough. `version_of` says nothing of a name that is no Python.
+fn find_by(version_of: impl Fn(&Path) -> Option<(u32, u32)>) -> Result<PathBuf, Trouble> {
     let names = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
     let mut too_old = None;
     for name in names {
@@ -126,8 +96,7 @@ pub fn find() -> Result<PathBuf> {
         None => {
             Trouble::new("there is no Python on the PATH (tried python3, python, python3.10 to python3.14)", advice)
         }
-    }
-    .into())
+    })
 }
 
 pub fn version_of(python: &Path) -> Option<(u32, u32)> {
@@ -152,6 +121,20 @@ mod tests {
         assert_eq!(parse_version("Python"), None);
         assert!(same_release("2.11.0+cu130\n", "2.11.0"));
         assert!(!same_release("2.11.1", "2.11.0"));
+    }
+
+    #[test]
+    fn the_first_python_that_is_recent_enough_is_taken() {
+        let found = |pythons: &[(&str, (u32, u32))]| {
+            find_by(|path| pythons.iter().find(|(name, _)| Path::new(name) == path).map(|(_, version)| *version))
+        };
+        assert_eq!(found(&[("python", (3, 12)), ("python3.11", (3, 11))]), Ok("python".into()));
+        assert_eq!(found(&[("python3", (3, 9)), ("python3.10", (3, 10))]), Ok("python3.10".into()));
+        let old = found(&[("python3", (3, 9)), ("python", (2, 7))]).unwrap_err();
+        assert_eq!(old.what, "python3 is Python 3.9, and 3.10 or later is wanted");
+        let none = found(&[]).unwrap_err();
+        assert!(none.what.starts_with("there is no Python on the PATH"), "{none:?}");
+        assert!([old, none].iter().all(|trouble| trouble.todo.starts_with("install Python 3.10 or later")));
     }
 
     #[test]

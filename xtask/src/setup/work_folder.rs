@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Log, Parts, kernelspec, lock_file};
+use crate::cargo_failure;
 use crate::clean::room;
 use crate::hash::Fingerprint;
 use crate::notebooks::execute::{self, Event};
@@ -167,27 +168,8 @@ fn work_here(project: &Project) -> Vec<(String, String)> {
 }
 
 fn explain(message: &str, log: &str) -> Trouble {
-    let has = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
-    if has(&["No space left on device"]) {
-        return Trouble::new("the disk is full", "the notebook work folder needs 1 GB; make room, then run this again");
-    }
-    if has(&[
-        "Could not resolve host",
-        "Could not connect",
-        "failed to download",
-        "failed to fetch",
-        "download of config.json failed",
-    ]) {
-        return Trouble::new(
-            "the crate's dependencies could not be fetched: the crate registry cannot be reached",
-            "connect to a network, then run this again; once set up, no network is needed",
-        );
-    }
-    if has(&["linker `cc` not found", "linker `clang` not found"]) {
-        return Trouble::new(
-            "there is no linker",
-            "Debian, Ubuntu: apt install build-essential; macOS: xcode-select --install; then run this again",
-        );
+    if let Some(known) = cargo_failure::known(message, "notebooks", "the notebook work folder needs 1 GB") {
+        return known;
     }
     let first = message.lines().find(|line| line.contains("error")).or(message.lines().next()).unwrap_or("no message");
     Trouble::new(
@@ -234,6 +216,10 @@ mod tests {
     #[test]
     fn failures_of_the_build_are_told_apart() {
         assert!(explain("[6] Could not resolve host: x", "l").what.contains("cannot be reached"));
+        let full = explain("error: failed to write x: No space left on device (os error 28)", "l");
+        assert!(full.what.contains("disk is full") && full.todo.contains("work folder needs 1 GB"), "{full:?}");
+        let linker = explain("error: linker `cc` not found\n  |\n  = note: No such file or directory", "l");
+        assert!(linker.what.contains("no linker") && linker.todo.contains("build-essential"), "{linker:?}");
         assert!(explain("x\nerror[E0425]: cannot find value\n", "l").what.contains("E0425"));
     }
 }

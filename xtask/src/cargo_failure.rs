@@ -1,0 +1,95 @@
+//! Failures of cargo that have nothing to do with what it builds, in one sentence, and what to do about them.
+
+use crate::trouble::Trouble;
+
+const FULL: [&str; 4] = [
+    "No space left on device",
+    "Disk quota exceeded",
+    "os error 28",
+    // lld writes into mapped memory, and is not told in any other way that the disk has no more room.
+    "ld terminated with signal 7 [Bus error]",
+];
+const UNREACHABLE: [&str; 5] = [
+    "Could not resolve host",
+    "Could not connect",
+    "failed to download",
+    "failed to fetch",
+    "download of config.json failed",
+];
+const NO_LINKER: [&str; 2] = ["linker `cc` not found", "linker `clang` not found"];
+
+/// What a failed cargo was trying to say, if it is known. `what` was to be built, `room` says how much it takes on the disk.
+pub fn known(output: &str, what: &str, room: &str) -> Option<Trouble> {
+    // A break of the connection that cargo tried again, and that need not have been the last word.
+    let lines = || output.lines().filter(|line| !line.trim_start().starts_with("warning: spurious network error"));
+    let has = |signs: &[&str]| lines().any(|line| signs.iter().any(|sign| line.contains(sign)));
+    let trouble = if has(&FULL) {
+        Trouble::new(
+            format!("{what} could not be built: the disk is full"),
+            format!("{room}; make room, then run this again: what was compiled is kept"),
+        )
+    } else if has(&NO_LINKER) {
+        Trouble::new(
+            format!("{what} could not be built: there is no linker"),
+            "Debian, Ubuntu: apt install build-essential; macOS: xcode-select --install; then run this again",
+        )
+    } else if has(&UNREACHABLE) {
+        Trouble::new(
+            format!("the crates for {what} could not be fetched: the crate registry cannot be reached"),
+            "connect to a network (behind a proxy: set HTTPS_PROXY), then run this again: what was compiled is kept; once set \
+             up, no network is needed",
+        )
+    } else {
+        return None;
+    };
+    Some(trouble)
+}
+
+/// The first error among the lines of a failure that is not known.
+pub fn first_error(lines: &[String]) -> &str {
+    lines.iter().find(|line| line.starts_with("error")).or(lines.last()).map_or("no message", |line| line.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn says(output: &str, part: &str, todo: &str) {
+        let trouble = known(output, "ddpm_kernel", "it needs 1 GB").unwrap();
+        assert!(trouble.what.contains(part) && trouble.what.contains("ddpm_kernel"), "{trouble:?}");
+        assert!(trouble.todo.contains(todo), "{trouble:?}");
+        assert!(!trouble.what.contains('\n') && !trouble.todo.contains('\n'));
+    }
+
+    #[test]
+    fn known_failures_become_one_sentence() {
+        // As cargo 1.95 writes them: without a network, behind a proxy that is not there, with a full disk, without a cc.
+        says(
+            "error: failed to get `hex` as a dependency of package `a v0.1.0`\n\nCaused by:\n  download of config.json failed\n\n\
+             Caused by:\n  failed to download from `https://index.crates.io/config.json`\n\nCaused by:\n  \
+             [6] Could not resolve hostname (Could not resolve host: index.crates.io)",
+            "registry cannot be reached",
+            "connect to a network",
+        );
+        says("  [7] Could not connect to server (Failed to connect to 127.0.0.1 port 9)", "cannot be reached", "proxy");
+        says(
+            "error: failed to write `x`\n\nCaused by:\n  No space left on device (os error 28)",
+            "disk is full",
+            "1 GB",
+        );
+        says("collect2: fatal error: ld terminated with signal 7 [Bus error]", "disk is full", "make room");
+        says("error: linker `cc` not found\n  |\n  = note: No such file or directory", "no linker", "build-essential");
+        let retried =
+            "warning: spurious network error (3 tries remaining): [6] Could not resolve host: x\nerror[E0425]: y";
+        assert_eq!(known(retried, "a", "b"), None);
+    }
+
+    #[test]
+    fn of_an_unknown_failure_the_first_error_is_shown() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(first_error(&lines("a\nerror[E0425]: b\nerror: c\nd")), "error[E0425]: b");
+        assert_eq!(first_error(&lines("a\n b ")), "b");
+        assert_eq!(first_error(&[]), "no message");
+    }
+}

@@ -1,0 +1,137 @@
+//! An active conda environment: whether it can take the place of `.venv`, and what in it is not of the pinned versions.
+
+use std::env;
+use std::path::PathBuf;
+
+use super::python::{self, Environment, OLDEST};
+use super::requirements::Requirements;
+use crate::project::Project;
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Conda {
+    /// None is active.
+    Absent,
+    /// Why the active one is not used.
+    Unfit(String),
+    /// Used as it is: it is the user's. `others` has the packages of another version than requirements.txt pins.
+    Used { environment: Environment, others: Vec<String> },
+}
+
+/// The conda environment that is active, by `CONDA_PREFIX`.
+pub fn active(project: &Project, wanted: &Requirements) -> Conda {
+    let Some(prefix) = env::var_os("CONDA_PREFIX").filter(|prefix| !prefix.is_empty()).map(PathBuf::from) else {
+        return Conda::Absent;
+    };
+    let Some(environment) = Environment::at(&prefix, true) else {
+        return Conda::Unfit(format!("the active conda environment {} has no Python", prefix.display()));
+    };
+    let version = python::version_of(&environment.python);
+    judge(environment, version, wanted, project.users_libtorch().is_some())
+}
+
+fn judge(environment: Environment, version: Option<(u32, u32)>, wanted: &Requirements, own_libtorch: bool) -> Conda {
+    let name = environment.prefix.display();
+    match version {
+        Some(version) if version >= OLDEST => {}
+        Some((major, minor)) => {
+            let (wanted, least) = OLDEST;
+            return Conda::Unfit(format!(
+                "the active conda environment {name} has Python {major}.{minor}, and {wanted}.{least} or later is wanted"
+            ));
+        }
+        None => return Conda::Unfit(format!("the Python of the active conda environment {name} does not answer")),
+    }
+    let mut others = Vec::new();
+    for requirement in &wanted.all {
+        // conda's torch brings what it loads by itself.
+        if requirement.is_libtorch() && (own_libtorch || requirement.name != "torch") {
+            continue;
+        }
+        let found = environment.installed(&requirement.name);
+        let (package, pinned) = (&requirement.name, &requirement.version);
+        match found {
+            Some(found) if python::same_release(&found, pinned) => {}
+            // The crate's bindings are those of one libtorch; other packages may well do in another version.
+            Some(found) if package != "torch" => others.push(format!("{package} {found} instead of {pinned}")),
+            found => {
+                let found = found.map_or("no".to_owned(), |found| format!("{found} of"));
+                return Conda::Unfit(format!(
+                    "the active conda environment {name} has {found} {package} where {pinned} is wanted"
+                ));
+            }
+        }
+    }
+    Conda::Used { environment, others }
+}
+
+/// One line for a reader; None where all versions are those of requirements.txt.
+pub fn told(others: &[String]) -> Option<String> {
+    let list = others.join(", ");
+    (!others.is_empty())
+        .then(|| format!("used as it is, with {list} (pip install -r requirements.txt brings the pinned versions)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const WANTED: &str = "torch==2.11.0\nnvidia-cuda-cupti==13.0.85\njupyterlab==4.6.6\nnbclient==0.11.0\n";
+
+    fn with(packages: &[&str], version: (u32, u32), own_libtorch: bool) -> Conda {
+        let folder = tempfile::tempdir().unwrap();
+        for package in packages {
+            let info = folder.path().join(format!("{package}.dist-info"));
+            fs::create_dir(&info).unwrap();
+            fs::write(info.join("INSTALLER"), "conda\n").unwrap();
+        }
+        let environment = Environment {
+            prefix: "/opt/conda/envs/mine".into(),
+            python: "python".into(),
+            site_packages: folder.path().into(),
+            conda: true,
+        };
+        judge(environment, Some(version), &Requirements::parse(WANTED), own_libtorch)
+    }
+
+    #[track_caller]
+    fn unfit(conda: Conda) -> String {
+        let Conda::Unfit(why) = conda else { panic!("{conda:?}") };
+        assert!(why.contains("/opt/conda/envs/mine"), "{why}");
+        why
+    }
+
+    #[track_caller]
+    fn others(conda: Conda) -> Vec<String> {
+        let Conda::Used { others, .. } = conda else { panic!("{conda:?}") };
+        others
+    }
+
+    #[test]
+    fn other_versions_are_used_and_named() {
+        let pinned = ["torch-2.11.0+cu130", "jupyterlab-4.6.6", "nbclient-0.11.0"];
+        assert_eq!(told(&others(with(&pinned, (3, 12), false))), None);
+        let old = others(with(&["torch-2.11.0", "jupyterlab-4.2.1", "nbclient-0.10.0"], (3, 10), false));
+        assert_eq!(old, ["jupyterlab 4.2.1 instead of 4.6.6", "nbclient 0.10.0 instead of 0.11.0"]);
+        let line = told(&old).unwrap();
+        assert!(line.contains("nbclient 0.10.0 instead of 0.11.0") && !line.contains('\n'), "{line}");
+    }
+
+    #[test]
+    fn without_a_package_or_with_another_torch_it_is_not_used() {
+        assert!(
+            unfit(with(&["torch-2.11.0", "jupyterlab-4.6.6"], (3, 12), false)).contains("no nbclient where 0.11.0")
+        );
+        let other = ["torch-2.12.0", "jupyterlab-4.6.6", "nbclient-0.11.0"];
+        assert!(unfit(with(&other, (3, 12), false)).contains("2.12.0 of torch where 2.11.0 is wanted"));
+        // With a libtorch of the user's own, torch is not looked at.
+        assert_eq!(others(with(&other, (3, 12), true)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_old_python_is_refused() {
+        let why = unfit(with(&["torch-2.11.0", "jupyterlab-4.6.6", "nbclient-0.11.0"], (3, 9), false));
+        assert!(why.ends_with("has Python 3.9, and 3.10 or later is wanted"), "{why}");
+    }
+}
