@@ -12,7 +12,7 @@ const STEPS: [usize; 5] = [MOST_COLORS, 127, 63, 31, 15];
 
 /// Encodes `frames`, all of one size, as a GIF that repeats for ever; frame `i` stands for `delays_ms[i]`. As long as
 /// the file takes more than `budget` bytes, the frames that take more than their share get fewer colours: those are the
-/// frames of noise, in which they are not missed.
+/// frames of noise, in which they are missed the least. The last frame, the result, keeps all that a palette holds.
 pub(crate) fn encode_within(budget: usize, frames: &[Raster], delays_ms: &[u32]) -> Result<Vec<u8>, PlotError> {
     let Some(first) = frames.first() else {
         return Err(PlotError::Empty { what: "frames".to_owned(), item: "frame".to_owned() });
@@ -22,17 +22,29 @@ pub(crate) fn encode_within(budget: usize, frames: &[Raster], delays_ms: &[u32])
         (step, encoded(&frames[i], i.checked_sub(1).map(|b| &frames[b]), STEPS[step], delay(i)))
     };
     let mut parts: Vec<(usize, ::gif::Frame)> = (0..frames.len()).into_par_iter().map(|i| encode(i, 0)).collect();
-    let share = budget / frames.len();
-    while parts.iter().map(|(_, frame)| size(frame)).sum::<usize>() > budget {
-        let large = |part: &(usize, ::gif::Frame)| size(&part.1) > share && part.0 + 1 < STEPS.len();
-        let again: Vec<usize> = (0..parts.len()).filter(|i| large(&parts[*i])).collect();
+    let mut richer: Vec<Option<(usize, ::gif::Frame)>> = vec![None; frames.len()];
+    let (share, last) = (budget / frames.len(), frames.len() - 1);
+    let total = |parts: &[(usize, ::gif::Frame)]| parts.iter().map(|(_, frame)| size(frame)).sum::<usize>();
+    while total(&parts) > budget {
+        let large = |i: &usize| *i != last && size(&parts[*i].1) > share && parts[*i].0 + 1 < STEPS.len();
+        let again: Vec<usize> = (0..parts.len()).filter(large).collect();
         if again.is_empty() {
             break;
         }
         let smaller: Vec<_> = again.into_par_iter().map(|i| (i, encode(i, parts[i].0 + 1))).collect();
         for (i, part) in smaller {
-            parts[i] = part;
+            richer[i] = Some(std::mem::replace(&mut parts[i], part));
         }
+    }
+    // A step saves more than was asked for: what is left goes back to the latest frames, which hold the least noise.
+    let mut left = budget.saturating_sub(total(&parts));
+    for (part, richer) in parts.iter_mut().zip(richer).rev() {
+        let Some(richer) = richer else { continue };
+        let more = size(&richer.1).saturating_sub(size(&part.1));
+        if more > left {
+            break;
+        }
+        (*part, left) = (richer, left - more);
     }
     let refused = |e: ::gif::EncodingError| PlotError::Drawing(e.to_string());
     let (width, height) = (first.width() as u16, first.height() as u16);
@@ -46,8 +58,10 @@ pub(crate) fn encode_within(budget: usize, frames: &[Raster], delays_ms: &[u32])
     Ok(bytes)
 }
 
+/// What a frame takes in the file: its pixels in blocks of 255 bytes, its palette, and two headers.
 fn size(frame: &::gif::Frame) -> usize {
-    frame.buffer.len() + frame.palette.as_ref().map_or(0, Vec::len)
+    let (pixels, colors) = (frame.buffer.len(), frame.palette.as_ref().map_or(0, |palette| palette.len() / 3));
+    pixels + pixels.div_ceil(255) + 3 * colors.next_power_of_two() + 20
 }
 
 /// The smallest rectangle that holds all that differs from the frame `before`, in `colors` colours of its own.
