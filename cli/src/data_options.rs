@@ -1,4 +1,4 @@
-//! The options of `ddpm train` for sets of images.
+//! The options of `ddpm train` for the data: images by folder and size, points by shape and noise.
 
 use std::path::PathBuf;
 
@@ -17,6 +17,18 @@ pub struct DataOptions {
     /// 3 for RGB, 1 for grey (image-folder)
     #[arg(long, value_name = "N")]
     channels: Option<i64>,
+    /// Points: standard deviation of the noise on each coordinate
+    #[arg(long, value_name = "STD")]
+    noise: Option<f64>,
+    /// How often the spiral goes round
+    #[arg(long, value_name = "N")]
+    turns: Option<f64>,
+    /// Radius of the inner one of the circles, as a share of the outer one's
+    #[arg(long, value_name = "SHARE")]
+    inner_radius: Option<f64>,
+    /// Squares along a side of the checkerboard
+    #[arg(long, value_name = "N")]
+    squares: Option<u32>,
 }
 
 /// Height and width.
@@ -34,24 +46,43 @@ fn parse_size(text: &str) -> Result<Size, String> {
 }
 
 /// The settings of a data set that an option can change.
+#[derive(Default)]
 struct Settings<'a> {
     path: Option<&'a mut PathBuf>,
     size: Option<&'a mut [i64; 2]>,
     channels: Option<&'a mut i64>,
+    noise: Option<&'a mut f64>,
+    turns: Option<&'a mut f64>,
+    inner_radius: Option<&'a mut f64>,
+    squares: Option<&'a mut u32>,
 }
 
 fn settings(dataset: &mut Dataset) -> Settings<'_> {
-    let (path, size, channels) = match dataset {
-        Dataset::ImageFolder(set) => (Some(&mut set.path), Some(&mut set.size), Some(&mut set.channels)),
-        Dataset::Flowers(set) => (Some(&mut set.path), Some(&mut set.size), None),
-        Dataset::Mnist(set) => (Some(&mut set.path), Some(&mut set.size), None),
-        Dataset::FashionMnist(set) => (Some(&mut set.path), Some(&mut set.size), None),
-        Dataset::Cifar10(set) => (Some(&mut set.path), Some(&mut set.size), None),
-        Dataset::Cifar100(set) => (Some(&mut set.path), Some(&mut set.size), None),
-        Dataset::PaintedFlowers(set) => (None, Some(&mut set.size), None),
-        _ => (None, None, None),
-    };
-    Settings { path, size, channels }
+    let none = Settings::default();
+    match dataset {
+        Dataset::SwissRoll(set) => Settings { noise: Some(&mut set.noise), ..none },
+        Dataset::Spiral(set) => Settings { noise: Some(&mut set.noise), turns: Some(&mut set.turns), ..none },
+        Dataset::Moons(set) => Settings { noise: Some(&mut set.noise), ..none },
+        Dataset::Circles(set) => {
+            Settings { noise: Some(&mut set.noise), inner_radius: Some(&mut set.inner_radius), ..none }
+        }
+        Dataset::Checkerboard(set) => Settings { noise: Some(&mut set.noise), squares: Some(&mut set.squares), ..none },
+        Dataset::ImageFolder(set) => {
+            Settings { channels: Some(&mut set.channels), ..images(&mut set.path, &mut set.size) }
+        }
+        Dataset::Flowers(set) => images(&mut set.path, &mut set.size),
+        Dataset::Mnist(set) => images(&mut set.path, &mut set.size),
+        Dataset::FashionMnist(set) => images(&mut set.path, &mut set.size),
+        Dataset::Cifar10(set) => images(&mut set.path, &mut set.size),
+        Dataset::Cifar100(set) => images(&mut set.path, &mut set.size),
+        Dataset::PaintedFlowers(set) => Settings { size: Some(&mut set.size), ..none },
+        _ => none,
+    }
+}
+
+/// What every set of image files has.
+fn images<'a>(path: &'a mut PathBuf, size: &'a mut [i64; 2]) -> Settings<'a> {
+    Settings { path: Some(path), size: Some(size), ..Default::default() }
 }
 
 impl DataOptions {
@@ -61,7 +92,11 @@ impl DataOptions {
         let settings = settings(dataset);
         set(&name, "--data-dir", settings.path, self.data_dir.clone())?;
         set(&name, "--image-size", settings.size, self.image_size.map(|size| size.0))?;
-        set(&name, "--channels", settings.channels, self.channels)
+        set(&name, "--channels", settings.channels, self.channels)?;
+        set(&name, "--noise", settings.noise, self.noise)?;
+        set(&name, "--turns", settings.turns, self.turns)?;
+        set(&name, "--inner-radius", settings.inner_radius, self.inner_radius)?;
+        set(&name, "--squares", settings.squares, self.squares)
     }
 }
 

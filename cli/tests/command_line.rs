@@ -48,6 +48,30 @@ fn training_leaves_a_model_and_says_so() {
 }
 
 #[test]
+fn options_set_what_a_set_of_points_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = |name: &str| -> Value {
+        let file = folder.path().join("models").join(name).join("config.json");
+        serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+    };
+    for (name, option, value) in [
+        ("swiss-roll", "--noise", 0.05),
+        ("moons", "--noise", 0.05),
+        ("spiral", "--turns", 2.0),
+        ("circles", "--inner-radius", 0.25),
+        ("checkerboard", "--squares", 6.0),
+    ] {
+        let options = ["--dataset", name, option, &value.to_string(), "--noise", "0.05", "--epochs", "1"];
+        let options = if option == "--noise" { [&options[..4], &options[6..]].concat() } else { options.to_vec() };
+        succeeded(train_tiny(folder.path(), name, &options));
+        let dataset = &config(name)["base"]["dataset"];
+        let key = option.trim_start_matches('-').replace('-', "_");
+        assert_eq!((dataset["name"].as_str(), dataset["noise"].as_f64()), (Some(name), Some(0.05)), "{dataset}");
+        assert_eq!(dataset[key].as_f64(), Some(value), "{dataset}");
+    }
+}
+
+#[test]
 fn a_configuration_file_is_taken_and_options_go_over_it() {
     let folder = trained();
     let (path, copy) = (folder.path(), folder.path().join("copy.json"));
