@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
 use serde_json::json;
@@ -27,7 +28,7 @@ pub struct Import {
     #[arg(long, value_name = "SIZE", value_parser = image_size)]
     image_size: Option<[i64; 2]>,
     /// The data that it was trained on, to evaluate it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Dataset::NAMES))]
     dataset: Option<String>,
     /// Print the result as JSON
     #[arg(long)]

@@ -11,6 +11,7 @@ mod library_environment;
 mod model;
 mod network_options;
 mod npy;
+mod option_names;
 mod output;
 mod predict;
 mod sample;
@@ -23,7 +24,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ddpm_tutor::out_of_memory::says_out_of_memory;
 use ddpm_tutor::prelude::*;
 
@@ -91,11 +92,13 @@ fn main() -> ExitCode {
             default(panic);
         }
     }));
-    match run(Cli::parse().command) {
+    let given = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
+    match run(cli.command) {
         Ok(status) => status,
         Err(error) => {
             // A stderr that is closed leaves the exit status to tell.
-            let _ = writeln!(std::io::stderr(), "ddpm: {error}");
+            let _ = writeln!(std::io::stderr(), "ddpm: {}", option_names::message(error.as_ref(), &given));
             ExitCode::FAILURE
         }
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
@@ -29,8 +30,8 @@ pub struct Train {
     /// Start a new model from the weights of this one, on other data
     #[arg(long, value_name = "NAME")]
     from: Option<String>,
-    /// swiss-roll, painted-flowers, image-folder, …; `--dataset help` lists them
-    #[arg(long, value_name = "NAME")]
+    /// The data to train on
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Dataset::NAMES))]
     dataset: Option<String>,
     #[command(flatten)]
     data: DataOptions,

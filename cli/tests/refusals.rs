@@ -67,7 +67,13 @@ fn configuration_files() {
     fs::write(path.join("odd.json"), with("\"epochs\"", "\"epoch\"")).unwrap();
     refused(path, &["train", "--model", "new", "--config", "odd.json"], 1, &["odd.json", "unknown field `epoch`"]);
     fs::write(path.join("odd.json"), with("\"epochs\": 2", "\"epochs\": 0")).unwrap();
-    refused(path, &["train", "--model", "new", "--config", "odd.json"], 1, &["epochs", "at least 1"]);
+    let ran = refused(
+        path,
+        &["train", "--model", "new", "--config", "odd.json"],
+        1,
+        &["TrainingConfig.epochs", "at least 1"],
+    );
+    assert!(!ran.stderr.contains("--epochs"), "nobody typed it: {ran:?}");
     // The same text as the configuration of a model that is there.
     fs::create_dir_all(path.join("models/odd")).unwrap();
     fs::copy(path.join("odd.json"), path.join("models/odd/config.json")).unwrap();
@@ -82,14 +88,39 @@ fn impossible_values_and_other_settings_on_resume() {
     let folder = trained();
     let path = folder.path();
     for (option, value, words) in [
-        ("--timesteps", "0", &["timesteps", "at least 1"][..]),
-        ("--checkpoint-period", "0", &["checkpoint_period"]),
-        ("--learning-rate", "NaN", &["learning_rate", "NaN"]),
-        ("--gradient-clipping", "inf", &["gradient_clipping", "inf"]),
-        ("--hidden-widths", "8,0", &["hidden_widths", "[8, 0]"]),
-        ("--dataset", "swissroll", &["swissroll", "swiss-roll, spiral, moons"]),
+        ("--timesteps", "0", &["at least 1"][..]),
+        ("--checkpoint-period", "0", &["at least 1"]),
+        ("--learning-rate", "NaN", &["NaN"]),
+        ("--gradient-clipping", "inf", &["inf"]),
+        ("--hidden-widths", "8,0", &["[8, 0]"]),
+        ("--noise", "11", &["0 to 10", "got 11"]),
     ] {
-        refused(path, &["train", "--model", "new", option, value], 1, words);
+        // By the name that was typed.
+        let words = [&[option], words].concat();
+        let ran = refused(path, &["train", "--model", "new", option, value], 1, &words);
+        assert!(!ran.stderr.contains("Config."), "{ran:?}");
+    }
+    let misspelt = ["train", "--model", "new", "--dataset", "swissroll"];
+    refused(path, &misspelt, 2, &["--dataset", "swiss-roll, spiral, moons", "a similar value exists: 'swiss-roll'"]);
+    let misspelt = ["import", "a.pt", "--model", "new", "--dataset", "mnsit"];
+    refused(path, &misspelt, 2, &["--dataset", "a similar value exists: 'mnist'"]);
+    for (dataset, option, value) in [
+        ("moons", "--turns", "2"),
+        ("spiral", "--squares", "4"),
+        ("checkerboard", "--inner-radius", "0.5"),
+        ("circles", "--turns", "2"),
+        ("painted-flowers", "--noise", "0.1"),
+        ("swiss-roll", "--image-size", "32"),
+    ] {
+        let words = [dataset, "has no", option, "leave it out"];
+        refused(path, &["train", "--model", "new", "--dataset", dataset, option, value], 1, &words);
+    }
+    for (dataset, option, value, expected) in [
+        ("spiral", "--turns", "21", "0.1 to 20"),
+        ("circles", "--inner-radius", "1", "[0, 1)"),
+        ("checkerboard", "--squares", "1", "2 to 64"),
+    ] {
+        refused(path, &["train", "--model", "new", "--dataset", dataset, option, value], 1, &[option, expected, value]);
     }
     let linear = ["train", "--model", "new", "--schedule", "linear", "--timesteps", "20"];
     refused(path, &linear, 1, &["more than 20", "cosine"]);
@@ -125,6 +156,7 @@ fn model_names_and_models_that_are_not_there() {
         let ran = refused(path, command, 1, &["\"third\"", "second, tiny", "models"]);
         assert!(!ran.stderr.contains("no-model"), "{ran:?}");
     }
+    refused(path, &["evaluate", "--model", "tinny"], 1, &["did you mean \"tiny\"?"]);
     refused(
         path,
         &["evaluate", "--model", "tiny", "--models-dir", "elsewhere"],

@@ -1,0 +1,30 @@
+//! Errors that name a setting by the option that set it.
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use ddpm_tutor::Error;
+
+/// What the error says; where it refuses the value of an option that was given, by the option's name: `--learning-rate`, not
+/// `TrainingConfig.learning_rate`. What comes from a configuration file keeps the name that it has there.
+pub fn message(error: &(dyn std::error::Error + 'static), given: &ArgMatches) -> String {
+    let text = error.to_string();
+    let Some(Error::Config { field, .. }) = error.downcast_ref() else { return text };
+    let Some((_, options)) = given.subcommand() else { return text };
+    let option = option_of(field);
+    let is_given = matches!(options.try_contains_id(&option), Ok(true))
+        && options.value_source(&option) == Some(ValueSource::CommandLine);
+    match text.strip_prefix(field) {
+        Some(rest) if is_given => format!("--{}{rest}", option.replace('_', "-")),
+        _ => text,
+    }
+}
+
+/// An option has the name of its setting, but for a few.
+fn option_of(field: &str) -> String {
+    match field.rsplit('.').next().unwrap_or(field) {
+        "reverse_variance" => "variance",
+        "size" => "image_size",
+        setting => setting,
+    }
+    .to_owned()
+}
