@@ -85,10 +85,11 @@ impl Train {
             eprintln!("ddpm: mind: {warning}");
         }
         let from = manager.checkpoints().last().copied().unwrap_or(0);
+        for remark in dataloader.remarks() {
+            // With --json, stdout is for the result alone.
+            if self.json { eprintln!("ddpm: {remark}") } else { say(remark)? }
+        }
         if !self.json {
-            for remark in dataloader.remarks() {
-                say(remark)?;
-            }
             say(opening(&manager, parameter_count(&model), &dataloader, from))?;
         }
         let stop = Stop::listen(manager.folder())?;

@@ -1,12 +1,51 @@
-//! Files from elsewhere that are not what they should be, for `ddpm import` and `ddpm predict`: each a clear error, and
-//! nothing written.
+//! Files from elsewhere: a stranger's images in odd formats, which train; and for `ddpm import` and `ddpm predict` what is
+//! not as it should be, each a clear error, and nothing written.
 
 mod common;
 
 use std::fs;
 
-use common::{ddpm, fixture, succeeded};
+use common::{ddpm, fixture, json, succeeded};
 use ddpm_tutor::prelude::*;
+
+#[test]
+fn a_folder_of_a_strangers_images_in_odd_formats_trains() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut images = 0;
+    for (file, class) in fs::read_dir(fixture("images")).unwrap().zip(["holiday pictures", "Blumen äöü"].iter().cycle())
+    {
+        let file = file.unwrap();
+        fs::create_dir_all(at("photos").join(class)).unwrap();
+        fs::copy(file.path(), at("photos").join(class).join(file.file_name())).unwrap();
+        images += usize::from(file.path().extension().is_some_and(|ending| ending != "json"));
+    }
+    // More of them than anybody wants to look for.
+    for broken in 0..12 {
+        fs::write(at("photos/Blumen äöü").join(format!("broken {broken}.jpg")), "no image").unwrap();
+    }
+    let tiny = ["--image-size", "8", "--base-channels", "8", "--channel-multipliers", "1,1", "--timesteps", "5"];
+    let quick = ["--epochs", "1", "--batch-size", "8", "--device", "cpu"];
+    let train = |model: &str, more: &[&str]| {
+        let set = ["train", "--model", model, "--dataset", "image-folder", "--data-dir", "photos"];
+        succeeded(ddpm(folder.path(), &[&set[..], &tiny, &quick, more].concat()))
+    };
+    let ran = train("m", &[]);
+    assert!(ran.stdout.contains(&format!("{images} images of 3 x 8 x 8")), "{ran:?}");
+    let skipped = ran.stdout.lines().find(|line| line.contains("could not be read")).unwrap();
+    assert!(skipped.starts_with("12 files could not be read and were skipped"), "{skipped}");
+    for broken in 0..12 {
+        assert!(skipped.contains(&format!("Blumen äöü/broken {broken}.jpg (")), "{broken}: {skipped}");
+    }
+    let out = ["--n", "4", "--out", "grid.png", "--device", "cpu"];
+    succeeded(ddpm(folder.path(), &[&["sample", "--model", "m"][..], &out].concat()));
+    assert!(fs::read(at("grid.png")).unwrap().starts_with(b"\x89PNG"));
+
+    // With --json, stdout is the result alone; what was skipped is said all the same.
+    let ran = train("n", &["--json"]);
+    assert_eq!(json(&ran)["epochs"], 1);
+    assert!(ran.stderr.contains("12 files could not be read"), "{ran:?}");
+}
 
 #[test]
 fn a_pickle_that_wants_to_run_something_does_not() {

@@ -10,8 +10,8 @@ use super::{ImageSet, LabelledImages};
 use crate::config::require;
 use crate::error::Result;
 
-/// How many of the files that cannot be read are named.
-const NAMED: usize = 10;
+/// How many of the files that cannot be read are named: all, unless hardly any can.
+const NAMED: usize = 1000;
 
 /// The images in a folder, each with its sub-folder as its class; without sub-folders they are of one class.
 ///
