@@ -1,5 +1,6 @@
 //! Painted flowers: the images that come with the project, for all that runs without a download.
 
+use ddpm_utils::images::{Fit, ImageFormat, check_memory};
 use ddpm_utils::painted_flowers::{Flower, paint_flower};
 use ndarray::{Array4, ArrayViewMut3};
 use rayon::prelude::*;
@@ -30,9 +31,6 @@ impl Default for PaintedFlowers {
     }
 }
 
-/// What the images may take of the memory, in bytes.
-const MOST_BYTES: usize = 16 << 30;
-
 impl ImageSet for PaintedFlowers {
     fn shape(&self) -> [i64; 3] {
         [3, self.size[0], self.size[1]]
@@ -47,11 +45,7 @@ impl ImageSet for PaintedFlowers {
         let n = n.min(self.count);
         let [height, width] = self.size.map(|side| side as usize);
         let image_bytes = 3 * height * width;
-        let fitting = MOST_BYTES / image_bytes;
-        if n > fitting {
-            let expected = format!("at most {fitting} images of {height} x {width} pixels, which take 16 GiB");
-            return Err(Error::config("PaintedFlowers.count", expected, n));
-        }
+        check_memory(n, ImageFormat { height, width, channels: 3, fit: Fit::Squash })?;
         let kind = |k: usize| k % Flower::ALL.len();
         let mut bytes = vec![0; n * image_bytes];
         bytes.par_chunks_exact_mut(image_bytes).enumerate().try_for_each(|(k, bytes)| -> Result<()> {
@@ -145,6 +139,9 @@ mod tests {
         }
         let error =
             PaintedFlowers { size: [1024, 1024], count: 10_000, flips: true }.load(10_000, 0).unwrap_err().to_string();
-        assert!(error.contains("PaintedFlowers.count") && error.contains("5461"), "{error}");
+        assert!(
+            error.contains("10000 images of 3 x 1024 x 1024 take 31.5 GB") && error.contains("dataset_size"),
+            "{error}"
+        );
     }
 }
