@@ -36,6 +36,7 @@ pub enum InferType {
 #[derive(Debug)]
 pub struct InferenceLogger {
     infer_type: InferType,
+    title: String,
     logs: Option<LogFolder>,
     shows: bool,
     live: bool,
@@ -62,6 +63,7 @@ impl InferenceLogger {
     pub fn new(infer_type: InferType) -> Self {
         Self {
             infer_type,
+            title: String::new(),
             logs: None,
             shows: true,
             live: false,
@@ -84,6 +86,13 @@ impl InferenceLogger {
     /// As [`InferenceLogger::in_folder`], into `folder` itself, in place of what an earlier run wrote there.
     pub fn at_folder(infer_type: InferType, folder: impl Into<PathBuf>) -> Self {
         Self { logs: Some(LogFolder::This(folder.into())), ..Self::new(infer_type) }
+    }
+
+    /// The same logger, whose pictures say what the samples are of: `titled("moons, 20 epochs")` makes it `moons, 20 epochs: 1500
+    /// samples`. That of a model begins with its name.
+    #[must_use]
+    pub fn titled(self, title: impl Into<String>) -> Self {
+        Self { title: title.into(), ..self }
     }
 
     /// The same logger, showing nothing in the notebook.
@@ -159,7 +168,8 @@ impl InferenceLogger {
             None => None,
         };
         self.written.clear();
-        let Some(picture) = course.map(|course| course.draw(self.infer_type)).transpose()?.flatten() else {
+        let Some(picture) = course.map(|course| course.draw(self.infer_type, &self.title)).transpose()?.flatten()
+        else {
             return Ok(());
         };
         if self.shows && !view.is_some_and(|view| view.end_with(&picture)) {

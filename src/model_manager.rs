@@ -253,14 +253,15 @@ impl ModelManager {
 
     /// A logger whose pictures and samples land in the model's numbered inference logs.
     pub fn inference_logger(&self, infer_type: InferType) -> InferenceLogger {
-        InferenceLogger::in_folder(infer_type, self.folder.inference_logs_dir())
+        InferenceLogger::in_folder(infer_type, self.folder.inference_logs_dir()).titled(self.name())
     }
 
     /// A logger for the samples that are drawn at the checkpoint of this epoch, into `inference_logs/epoch_…`, in place of
     /// those that an interrupted training may have left there. [`visualize_progress`](crate::visualize::visualize_progress)
     /// finds them.
     pub fn checkpoint_logger(&self, infer_type: InferType, epoch: usize) -> InferenceLogger {
-        InferenceLogger::at_folder(infer_type, self.folder.checkpoint_log(epoch))
+        let title = format!("{}, epoch {epoch}", self.name());
+        InferenceLogger::at_folder(infer_type, self.folder.checkpoint_log(epoch)).titled(title)
     }
 
     /// The folder of the samples that were drawn at the checkpoint of this epoch, whether it is there or not.

@@ -35,6 +35,11 @@ pub(crate) fn angles(points: &Array2<f32>) -> Vec<f32> {
 /// The part of the plane that shows noise and data alike: 99 of 100 noise points.
 pub(crate) const PROCESS_LIMITS: Limits = Limits::Square(2.8);
 
+/// The two coordinates, on the axes of all pictures of points.
+pub(crate) fn axis_labels() -> (String, String) {
+    ("x₁".to_owned(), "x₂".to_owned())
+}
+
 /// A square around the origin that holds all points, with a little room.
 pub(crate) fn square_limits(points: &Array2<f32>) -> Limits {
     let furthest = points.iter().filter(|x| x.is_finite()).fold(0.0_f32, |most, x| most.max(x.abs()));

@@ -144,6 +144,8 @@ fn inference_logs_are_numbered_and_hold_picture_and_samples() {
     for (i, (infer_type, ending)) in kinds.into_iter().zip(["png", "png", "gif"]).enumerate() {
         let mut logger = manager.inference_logger(infer_type).quiet();
         let samples = generate_samples(&model, &constants, 6, 2, &mut logger).unwrap();
+        let alt = &logger.picture().unwrap().alt;
+        assert!(alt.contains(": m: ") || alt.contains(": m, x_t"), "the picture says whose samples they are: {alt}");
         let [picture, json] = logger.written() else { panic!("{:?}", logger.written()) };
         let log = manager.folder().join(format!("inference_logs/{:04}", i + 1));
         assert!(picture.parent() == Some(&log) && picture.extension().unwrap() == ending, "{picture:?}");

@@ -48,7 +48,7 @@ impl Sample {
         let are_images = model.sample_shape().len() == 3;
         let n = self.n.unwrap_or(if are_images { 16 } else { 1000 });
         let seed = self.seed.unwrap_or(config.base.seed);
-        let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).quiet();
+        let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(manager.name()).quiet();
         let started = Instant::now();
         let samples = generate_samples(&model, &constants, n, seed, &mut logger)?;
         let seconds = started.elapsed().as_secs_f64();

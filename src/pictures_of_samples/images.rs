@@ -4,6 +4,7 @@ use ddpm_utils::display::Picture;
 use ddpm_utils::image_grids::{ImageAnimation, ImageGrid, ImagePanel};
 use ndarray::Array4;
 
+use super::heading;
 use super::moments::{is_image_frame, stopped};
 use crate::error::Result;
 use crate::inference_logger::InferType;
@@ -35,17 +36,18 @@ pub(super) fn moment(
     Ok(Some(Moment { t: state.t, x_t: shown(&state.x_t)?, predicted_x0: shown(&state.predicted_x0)? }))
 }
 
-pub(super) fn grid(mut moments: Vec<Moment>, samples: i64) -> Result<Option<Picture>> {
+pub(super) fn grid(mut moments: Vec<Moment>, samples: i64, title: &str) -> Result<Option<Picture>> {
     let Some(last) = moments.pop() else { return Ok(None) };
-    let title = if samples > IN_GRID {
-        format!("The first {IN_GRID} of {samples} samples")
+    let shown = if samples > IN_GRID {
+        format!("the first {IN_GRID} of {samples} samples")
     } else {
         format!("{samples} sample{}", if samples == 1 { "" } else { "s" })
     };
-    Ok(Some(ImageGrid::new(last.x_t).titled(title + &stopped(last.t)).picture()?))
+    Ok(Some(ImageGrid::new(last.x_t).titled(heading(title, shown + &stopped(last.t))).picture()?))
 }
 
-pub(super) fn film(moments: Vec<Moment>) -> Result<Option<Picture>> {
+/// The title is told to those who cannot see the film: above so few small images there is no room for it.
+pub(super) fn film(moments: Vec<Moment>, title: &str) -> Result<Option<Picture>> {
     if moments.is_empty() {
         return Ok(None);
     }
@@ -57,5 +59,7 @@ pub(super) fn film(moments: Vec<Moment>) -> Result<Option<Picture>> {
         ]
     };
     let frames = moments.into_iter().map(frame).collect();
-    Ok(Some(ImageAnimation { frames, ..Default::default() }.picture()?))
+    let mut picture = ImageAnimation { frames, ..Default::default() }.picture()?;
+    picture.alt = heading(title, picture.alt);
+    Ok(Some(picture))
 }

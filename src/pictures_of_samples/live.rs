@@ -9,7 +9,7 @@ use ddpm_utils::plots::ScatterPlot;
 
 use crate::error::Result;
 use crate::pixels::first_pixels;
-use crate::points::{PROCESS_LIMITS, to_points};
+use crate::points::{PROCESS_LIMITS, axis_labels, to_points};
 use crate::sampling::ChainState;
 
 /// Pictures a second, and images in one, at the most.
@@ -70,7 +70,9 @@ fn drawn(state: &ChainState) -> Result<Picture> {
         4 => ImageGrid::new(first_pixels(&state.x_t, IN_GRID)?).titled(title).picture()?,
         _ => {
             let points = to_points(&state.x_t)?;
-            ScatterPlot { title, points, limits: PROCESS_LIMITS, ..Default::default() }.picture()?
+            // As the picture of all has them, which takes its place.
+            let (x_label, y_label) = axis_labels();
+            ScatterPlot { title, points, limits: PROCESS_LIMITS, x_label, y_label, ..Default::default() }.picture()?
         }
     })
 }

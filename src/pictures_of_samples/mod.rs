@@ -61,15 +61,25 @@ impl Course {
         Ok(())
     }
 
-    /// The picture of what was kept, whose last state may be one on the way; none of nothing.
+    /// The picture of what was kept, whose last state may be one on the way; none of nothing. `title` says whose samples they
+    /// are; it may be empty.
     ///
     /// # Errors
     /// Those of drawing.
-    pub fn draw(self, infer_type: InferType) -> Result<Option<Picture>> {
+    pub fn draw(self, infer_type: InferType, title: &str) -> Result<Option<Picture>> {
         match (self, infer_type) {
-            (Course::Points(moments), _) => points::draw(infer_type, &moments),
-            (Course::Images { moments, .. }, InferType::Gif) => images::film(moments),
-            (Course::Images { moments, samples }, _) => images::grid(moments, samples),
+            (Course::Points(moments), _) => points::draw(infer_type, &moments, title),
+            (Course::Images { moments, .. }, InferType::Gif) => images::film(moments, title),
+            (Course::Images { moments, samples }, _) => images::grid(moments, samples, title),
         }
     }
+}
+
+/// `moons: 1500 samples`, or what is shown alone, with a capital letter.
+fn heading(title: &str, shown: String) -> String {
+    if !title.is_empty() {
+        return format!("{title}: {shown}");
+    }
+    let mut letters = shown.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

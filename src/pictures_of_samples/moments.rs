@@ -1,8 +1,8 @@
 //! Which steps of a reverse process are shown: a number of them that does not grow with `T`, with the first and the last.
 
-/// Frames of a film and panels of a strip, at the most.
+/// Frames of a film, and panels of a strip, at the most: as many as one row of a notebook shows well.
 const FRAMES: usize = 60;
-const PANELS: usize = 8;
+const PANELS: usize = 6;
 /// Frames of a film of images: noise takes much room in a file.
 const IMAGE_FRAMES: usize = 42;
 

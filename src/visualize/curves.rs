@@ -12,11 +12,12 @@ use crate::training::EpochLoss;
 /// # Errors
 /// Those of drawing.
 pub fn visualize_variance_schedule(constants: &ConstantsManager) -> Result<Picture> {
-    let chart = |label: &str, y_scale, value: &dyn Fn(usize) -> f64| {
+    let chart = |title: &str, y_label: &str, y_scale, value: &dyn Fn(usize) -> f64| {
         let steps = 1..=constants.timesteps();
         LineChart {
-            title: label.to_owned(),
+            title: title.to_owned(),
             x_label: "t".to_owned(),
+            y_label: y_label.to_owned(),
             y_scale,
             series: vec![Series {
                 label: String::new(),
@@ -24,13 +25,12 @@ pub fn visualize_variance_schedule(constants: &ConstantsManager) -> Result<Pictu
                 ys: steps.map(value).collect(),
                 style: LineStyle::Solid,
             }],
-            ..Default::default()
         }
     };
     let charts = [
-        chart("β_t: noise added at step t", AxisScale::Linear, &|t| constants.beta(t)),
-        chart("ᾱ_t: signal left after t steps", AxisScale::Linear, &|t| constants.alpha_cumulative(t)),
-        chart("signal-to-noise ratio", AxisScale::Log, &|t| constants.signal_to_noise(t)),
+        chart("β_t: noise added at step t", "β_t", AxisScale::Linear, &|t| constants.beta(t)),
+        chart("ᾱ_t: signal left after t steps", "ᾱ_t", AxisScale::Linear, &|t| constants.alpha_cumulative(t)),
+        chart("signal-to-noise ratio", "ᾱ_t / (1 − ᾱ_t)", AxisScale::Log, &|t| constants.signal_to_noise(t)),
     ];
     let title = constants.warning().map_or_else(String::new, |warning| format!("Mind: {warning}"));
     Ok(line_charts(&title, &charts)?)
@@ -53,16 +53,18 @@ pub fn visualize_training(history: &[EpochLoss]) -> Result<Picture> {
     ];
     let validation: Option<Vec<f64>> = history.iter().map(|loss| loss.validation).collect();
     curves.extend(validation.map(|losses| series("validation", LineStyle::Solid, losses)));
-    let mean =
-        LineChart { title: "Loss".to_owned(), x_label: "epoch".to_owned(), series: curves, ..Default::default() };
-    let quarter = |q: usize| smoothed(&history.iter().map(|loss| loss.quarters[q]).collect::<Vec<_>>());
-    let labels = ["first quarter of t", "second", "third", "last"];
-    let quarters = LineChart {
-        title: "By timestep, smoothed: little noise is the hardest to see".to_owned(),
+    let chart = |title: &str, series| LineChart {
+        title: title.to_owned(),
         x_label: "epoch".to_owned(),
-        series: labels.iter().enumerate().map(|(q, label)| series(label, LineStyle::Solid, quarter(q))).collect(),
+        y_label: "mean squared error".to_owned(),
+        series,
         ..Default::default()
     };
+    let mean = chart("Loss", curves);
+    let quarter = |q: usize| smoothed(&history.iter().map(|loss| loss.quarters[q]).collect::<Vec<_>>());
+    let labels = ["first quarter of t", "second", "third", "last"];
+    let by_quarter = labels.iter().enumerate().map(|(q, label)| series(label, LineStyle::Solid, quarter(q))).collect();
+    let quarters = chart("By timestep, smoothed: little noise is the hardest to see", by_quarter);
     Ok(line_charts("", &[mean, quarters])?)
 }
 
@@ -70,4 +72,28 @@ pub fn visualize_training(history: &[EpochLoss]) -> Result<Picture> {
 fn smoothed(values: &[f64]) -> Vec<f64> {
     let around = |i: usize| &values[i.saturating_sub(2)..(i + 3).min(values.len())];
     (0..values.len()).map(|i| around(i).iter().sum::<f64>() / around(i).len() as f64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    fn svg(picture: Picture) -> String {
+        String::from_utf8(picture.bytes).unwrap()
+    }
+
+    #[test]
+    fn every_axis_says_what_it_is() {
+        let constants = ConstantsManager::from_betas(&[0.1, 0.2], 1, Device::Cpu).unwrap();
+        let schedule = svg(visualize_variance_schedule(&constants).unwrap());
+        for label in [">\nβ_t\n", ">\nᾱ_t\n", ">\nᾱ_t / (1 − ᾱ_t)\n"] {
+            assert!(schedule.contains(label), "no {label:?} in {schedule}");
+        }
+        let loss = EpochLoss { mean: 0.5, quarters: [0.4; 4], validation: None };
+        let training = svg(visualize_training(&[loss, loss]).unwrap());
+        assert_eq!(training.matches(">\nmean squared error\n").count(), 2, "{training}");
+        assert_eq!(training.matches(">\nepoch\n").count(), 2, "{training}");
+    }
 }

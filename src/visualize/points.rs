@@ -11,7 +11,7 @@ use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
 use crate::error::Result;
 use crate::networks::{Denoiser, check_fits};
-use crate::points::{PROCESS_LIMITS, angles, square_limits, to_points};
+use crate::points::{PROCESS_LIMITS, angles, axis_labels, square_limits, to_points};
 
 /// Points shown in one picture.
 const CROWD: i64 = 1_500;
@@ -36,14 +36,8 @@ pub fn visualize_points(points: &Tensor, title: &str) -> Result<Picture> {
 }
 
 fn crowd(points: Array2<f32>, title: String) -> Result<Picture> {
-    let plot = ScatterPlot {
-        title,
-        colors: angles(&points),
-        limits: square_limits(&points),
-        points,
-        x_label: "x".to_owned(),
-        y_label: "y".to_owned(),
-    };
+    let (x_label, y_label) = axis_labels();
+    let plot = ScatterPlot { title, colors: angles(&points), limits: square_limits(&points), points, x_label, y_label };
     Ok(plot.picture()?)
 }
 
@@ -56,7 +50,9 @@ pub(super) fn forward(constants: &ConstantsManager, dataloader: &DataLoader) -> 
         panels.push(Panel::new(format!("t = {t}"), to_points(&noised(constants, &x0, t)?)?, colors.clone()));
     }
     let title = "The forward process: every point keeps the colour of the place where it started".to_owned();
-    Ok(ScatterPanels { title, panels, limits: PROCESS_LIMITS, columns: Some(PANELS) }.picture()?)
+    let (x_label, y_label) = axis_labels();
+    let columns = Some(PANELS);
+    Ok(ScatterPanels { title, panels, limits: PROCESS_LIMITS, columns, x_label, y_label }.picture()?)
 }
 
 /// The score that the network predicts at step `t`: the direction in which `x_t` becomes more likely.
@@ -84,12 +80,15 @@ pub fn visualize_score_field(
     let grid = Tensor::cartesian_prod(&[&side, &side]);
     let timesteps = constants.same_timestep(t, grid.size()[0]);
     let score = -model.predict_noise(&grid, &timesteps) / constants.sqrt_one_minus_alpha_cumulative_at(&timesteps)?;
+    let (x_label, y_label) = axis_labels();
     let field = VectorField {
         title: format!("Score at t = {t}: where to go from here"),
         origins: to_points(&grid)?,
         vectors: to_points(&score)?,
         backdrop: Some((to_points(&backdrop)?, colors)),
         limits: ddpm_utils::plots::Limits::Square(2.1),
+        x_label,
+        y_label,
     };
     Ok(field.picture()?)
 }

@@ -107,6 +107,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             panels: times.into_iter().map(panel).collect(),
             limits: Limits::Square(3.6),
             columns,
+            x_label: "x₁".into(),
+            y_label: "x₂".into(),
         };
         keep(name, start, panels.picture()?)?;
     }
@@ -182,6 +184,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         vectors: score,
         backdrop: Some((x0.clone(), colors.clone())),
         limits: Limits::Square(3.6),
+        x_label: "x₁".into(),
+        y_label: "x₂".into(),
     };
     keep("score.png", start, field.picture()?)?;
 
@@ -193,7 +197,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             std::iter::once(panel(t)).chain(beside).collect()
         };
         let frames = (0..=40).map(frame).collect();
-        let animation = ScatterAnimation { frames, limits: Limits::Square(3.6), ..Default::default() };
+        let title = if pairs { String::new() } else { "The reverse process".into() };
+        let (x_label, y_label) = ("x₁".into(), "x₂".into());
+        let animation =
+            ScatterAnimation { title, frames, limits: Limits::Square(3.6), x_label, y_label, ..Default::default() };
         keep(name, start, animation.picture()?)?;
     }
 

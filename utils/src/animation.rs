@@ -14,10 +14,16 @@ const OPACITY: f32 = 0.95;
 /// Crowds of points that move: one panel per frame, or several beside each other (`x_t` and the predicted `x_0`).
 #[derive(Debug, Clone)]
 pub struct ScatterAnimation {
+    /// Over all frames; may be empty.
+    pub title: String,
     /// The frames, each with its panels from left to right; all have the same number of panels.
     pub frames: Vec<Vec<Panel>>,
     /// The part of the plane that is shown, the same in all frames.
     pub limits: Limits,
+    /// Below the horizontal axes.
+    pub x_label: String,
+    /// Beside the first vertical axis.
+    pub y_label: String,
     /// Width of a panel's data rectangle, in CSS pixels.
     pub size: u32,
     /// How long a frame stands, in milliseconds.
@@ -31,8 +37,11 @@ pub struct ScatterAnimation {
 impl Default for ScatterAnimation {
     fn default() -> Self {
         Self {
+            title: String::new(),
             frames: Vec::new(),
             limits: Limits::Auto,
+            x_label: String::new(),
+            y_label: String::new(),
             size: 360,
             frame_delay_ms: 80,
             first_hold_ms: 600,
@@ -56,7 +65,8 @@ impl ScatterAnimation {
         let (rasters, (width, height)) = self.rasters()?;
         let bytes = encode_gif_in(COLORS, &rasters, &self.delays_ms())?;
         let panels = self.frames.first().map_or(0, Vec::len);
-        let alt = format!("Animation of {} frames of {panels} scatter plots: {}", rasters.len(), self.course());
+        let of = if self.title.is_empty() { self.course() } else { format!("{}, {}", self.title, self.course()) };
+        let alt = format!("Animation of {} frames of {panels} scatter plots: {of}", rasters.len());
         Ok(Picture { mime: Mime::Gif, bytes, width: width as u32, height: height as u32, alt })
     }
 
@@ -92,9 +102,10 @@ impl ScatterAnimation {
         }
         let all: Vec<&Panel> = self.frames.iter().flatten().collect();
         let (titles, x, y) = prepare(&all, self.limits)?;
-        let axes = Axes { x, y, x_label: String::new(), y_label: String::new(), x_ticks: true, y_ticks: true };
+        let axes =
+            Axes { x, y, x_label: self.x_label.clone(), y_label: self.y_label.clone(), x_ticks: true, y_ticks: true };
         let titled = titles.iter().any(|title| !title.is_empty());
-        let sheet = Sheet::new("", (columns, 1), f64::from(self.size.max(40)), titled, axes, 1.0)?;
+        let sheet = Sheet::new(&self.title, (columns, 1), f64::from(self.size.max(40)), titled, axes, 1.0)?;
         let draw = |(panels, titles): (&Vec<Panel>, &[String])| {
             let mut raster = sheet.blank(columns, titles)?;
             for (index, panel) in panels.iter().enumerate() {

@@ -54,6 +54,10 @@ pub struct ScatterPanels {
     pub limits: Limits,
     /// Panels in a row; `None` chooses rows of up to six.
     pub columns: Option<usize>,
+    /// Below the horizontal axes, in the lowest row.
+    pub x_label: String,
+    /// Beside the vertical axes, in the first column.
+    pub y_label: String,
 }
 
 impl ScatterPanels {
@@ -68,7 +72,8 @@ impl ScatterPanels {
         }
         let panels: Vec<&Panel> = self.panels.iter().collect();
         let (titles, x, y) = prepare(&panels, self.limits)?;
-        let axes = Axes { x, y, x_label: String::new(), y_label: String::new(), x_ticks: true, y_ticks: true };
+        let axes =
+            Axes { x, y, x_label: self.x_label.clone(), y_label: self.y_label.clone(), x_ticks: true, y_ticks: true };
         let columns = self.columns.unwrap_or_else(|| even_columns(count)).clamp(1, count);
         let gaps = style::PANEL_GAP * (columns as f64 - 1.0);
         let room = style::PAGE_WIDTH - axes.left_margin(200.0)? - 2.0 * style::OUTER_MARGIN - 8.0 - gaps;

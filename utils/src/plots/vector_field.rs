@@ -28,6 +28,10 @@ pub struct VectorField {
     pub backdrop: Option<(Array2<f32>, Vec<f32>)>,
     /// The part of the plane that is shown.
     pub limits: Limits,
+    /// Below the horizontal axis.
+    pub x_label: String,
+    /// Beside the vertical axis.
+    pub y_label: String,
 }
 
 /// Arrows take this share of the distance between neighbours at most.
@@ -53,7 +57,8 @@ impl VectorField {
         let all: Vec<&Panel> = std::iter::once(&shown).chain(backdrop.as_ref()).collect();
         let (_, x, y) = prepare(&all, self.limits)?;
 
-        let axes = Axes { x, y, x_label: String::new(), y_label: String::new(), x_ticks: true, y_ticks: true };
+        let axes =
+            Axes { x, y, x_label: self.x_label.clone(), y_label: self.y_label.clone(), x_ticks: true, y_ticks: true };
         let rows = self.origins.rows().into_iter().zip(self.vectors.rows());
         let finite: Vec<[f64; 4]> = rows
             .map(|(o, v)| [o[0], o[1], v[0], v[1]].map(f64::from))
