@@ -107,7 +107,7 @@ pub enum Error {
     OutOfMemory {
         /// The batch.
         batch_size: i64,
-        /// A batch that fits, found by halving; none where not even one sample does.
+        /// The largest batch that fits; none where not even one sample does.
         fits: Option<i64>,
     },
 

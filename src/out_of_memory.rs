@@ -1,9 +1,10 @@
-//! Out of memory: libtorch's panic becomes an error that says which batch would fit.
+//! Out of memory: libtorch's panic becomes an error that says which batch would fit, or the samples go through in parts.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use tch::{Kind, Reduction, Tensor};
+use tch::{Kind, Reduction, Tensor, nn};
 
 use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
@@ -40,20 +41,108 @@ fn message_of(panic: &(dyn Any + Send)) -> &str {
     panic.downcast_ref::<&str>().copied().or_else(owned).unwrap_or_default()
 }
 
-/// Tries smaller batches, each half as large, with a gradient as training takes it.
+/// Tries smaller batches, with a gradient as training takes it: halves until one fits, then between that one and those that
+/// do not.
 fn batch_too_large(model: &dyn Denoiser, constants: &ConstantsManager, batch_size: i64) -> Error {
     let device = model.var_store().device();
-    let fits = |n: &i64| {
-        let mut shape = vec![*n];
+    let fits = |n: i64| {
+        let mut shape = vec![n];
         shape.extend(model.sample_shape());
         let step = || {
             let x_t = Tensor::f_zeros(&shape[..], (Kind::Float, device))?;
             let loss =
-                model.predict_noise_in_training(&x_t, &constants.same_timestep(1, *n)).mse_loss(&x_t, Reduction::Mean);
+                model.predict_noise_in_training(&x_t, &constants.same_timestep(1, n)).mse_loss(&x_t, Reduction::Mean);
             Ok(Tensor::f_run_backward(&[loss], &model.var_store().trainable_variables(), false, false)?)
         };
         matches!(if_it_fits(step), Ok(Some(_)))
     };
-    let halves = std::iter::successors(Some(batch_size / 2), |n| Some(n / 2)).take_while(|n| *n >= 1);
-    Error::OutOfMemory { batch_size, fits: { halves }.find(fits) }
+    Error::OutOfMemory { batch_size, fits: largest(batch_size, fits) }
+}
+
+/// The largest number below `too_large` that `fits`, where what is smaller fits too; none where not even 1 does.
+fn largest(too_large: i64, fits: impl Fn(i64) -> bool) -> Option<i64> {
+    let mut too_large = too_large;
+    let mut fitting = too_large / 2;
+    while fitting >= 1 && !fits(fitting) {
+        (too_large, fitting) = (fitting, fitting / 2);
+    }
+    while too_large - fitting > 1 {
+        let between = fitting + (too_large - fitting) / 2;
+        *(if fits(between) { &mut fitting } else { &mut too_large }) = between;
+    }
+    (fitting >= 1).then_some(fitting)
+}
+
+/// The network's prediction for `n` samples, of which `predict` computes some: from an index on, so many. It gets `part` of
+/// them at a time, and fewer where memory asks for it.
+pub(crate) fn predict_in_parts(n: i64, mut part: i64, predict: impl Fn(i64, i64) -> Result<Tensor>) -> Result<Tensor> {
+    loop {
+        let starts = (0..n.max(1)).step_by(part.max(1) as usize);
+        let all = || starts.map(|start| predict(start, part.min(n - start))).collect::<Result<Vec<_>>>();
+        match if_it_fits(all)?.as_deref() {
+            Some([whole]) => return Ok(whole.shallow_clone()),
+            Some(parts) => return Ok(Tensor::cat(parts, 0)),
+            None if part <= 1 => return Err(Error::OutOfMemory { batch_size: 1, fits: None }),
+            None => part = (part + 1) / 2,
+        }
+    }
+}
+
+/// A network that remembers how many samples were too many for the memory: the second step of a chain, and all that follow,
+/// do not try it again.
+pub(crate) struct Remembering<'a> {
+    model: &'a dyn Denoiser,
+    too_many: Cell<i64>,
+}
+
+impl<'a> Remembering<'a> {
+    pub fn new(model: &'a dyn Denoiser) -> Self {
+        Self { model, too_many: Cell::new(i64::MAX) }
+    }
+}
+
+impl Denoiser for Remembering<'_> {
+    fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
+        self.model.predict_noise(x_t, t)
+    }
+
+    fn predict_noise_at(&self, x_t: &Tensor, t: usize) -> Tensor {
+        let n = x_t.size()[0];
+        if n < self.too_many.get()
+            && let Ok(Some(eps_theta)) = if_it_fits(|| Ok(self.model.predict_noise_at(x_t, t)))
+        {
+            return eps_theta;
+        }
+        self.too_many.set(n.min(self.too_many.get()));
+        // As libtorch says it, but without the hook that prints a panic.
+        resume_unwind(Box::new("out of memory"))
+    }
+
+    fn sample_shape(&self) -> Vec<i64> {
+        self.model.sample_shape()
+    }
+
+    fn var_store(&self) -> &nn::VarStore {
+        self.model.var_store()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_that_fits_is_found_in_few_tries() {
+        for limit in [0, 1, 2, 3, 4, 5, 7, 8, 511, 512, 513, 1022, 1023] {
+            for too_large in [1, 2, 16, 1024] {
+                let tries = Cell::new(0);
+                let found = largest(too_large, |n| {
+                    tries.set(tries.get() + 1);
+                    n <= limit
+                });
+                assert_eq!(found, Some(limit.min(too_large - 1)).filter(|n| *n >= 1), "{limit} of {too_large}");
+                assert!(tries.get() <= 19, "{} tries", tries.get());
+            }
+        }
+    }
 }

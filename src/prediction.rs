@@ -5,16 +5,17 @@ use tch::{Kind, Tensor, no_grad_guard};
 use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
 use crate::networks::{Denoiser, check_fits, check_prediction};
+use crate::out_of_memory::predict_in_parts;
 use crate::threads::FewThreads;
 
-/// `eps_theta(x_t, t)`, without gradients.
+/// `eps_theta(x_t, t)`, without gradients; in parts where memory does not suffice for all samples at once.
 ///
 /// # Shapes
 /// `x_t`: `[N, D]` or `[N, C, H, W]`, f32; `t`: `[N]` int64 in `1..=T`. Returns a tensor shaped like `x_t`.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::Device`], [`Error::Timestep`] for inputs that the network cannot take;
-/// [`Error::Unsupported`] for an `x_t` that is not f32.
+/// [`Error::Unsupported`] for an `x_t` that is not f32; [`Error::OutOfMemory`] where not even one sample at a time fits.
 pub fn predict(model: &dyn Denoiser, constants: &ConstantsManager, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
     check_fits(model, "x for this network", x_t)?;
     if x_t.kind() != Kind::Float {
@@ -27,5 +28,8 @@ pub fn predict(model: &dyn Denoiser, constants: &ConstantsManager, x_t: &Tensor,
     }
     constants.check_timesteps(t)?;
     let (_no_grad, _threads) = (no_grad_guard(), FewThreads::for_network(model));
-    check_prediction(model.predict_noise(x_t, t), x_t)
+    predict_in_parts(n, n, |start, len| {
+        let (x_t, t) = (x_t.narrow(0, start, len), t.narrow(0, start, len));
+        check_prediction(model.predict_noise(&x_t, &t), &x_t)
+    })
 }

@@ -6,7 +6,7 @@ use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
 use crate::inference_logger::InferenceLogger;
 use crate::networks::{Denoiser, check_fits, check_prediction};
-use crate::out_of_memory::if_it_fits;
+use crate::out_of_memory::{self, Remembering};
 use crate::random::{self, Stream};
 use crate::threads::FewThreads;
 
@@ -24,7 +24,7 @@ pub struct ChainState {
 
 /// The reverse process as an iterator: yields `x_T`, `x_{T-1}`, …, `x_0`, and calls the network once for each but the last.
 pub struct ReverseChain<'a> {
-    model: &'a dyn Denoiser,
+    model: Remembering<'a>,
     constants: &'a ConstantsManager,
     t: usize,
     x_t: Tensor,
@@ -76,26 +76,15 @@ pub fn reverse_step(
 /// Pixels that go through a network at a time, which bounds its memory: 256 images of 32 x 32.
 const PIXELS: i64 = 256 * 32 * 32;
 
-/// The network's prediction for all of `x_t`, images in as many parts as memory asks for.
+/// The network's prediction for all of `x_t`, in as many parts as memory asks for.
 fn predict_in_parts(model: &dyn Denoiser, x_t: &Tensor, t: usize) -> Result<Tensor> {
     let shape = x_t.size();
-    let Some(pixels) = shape.get(2..4).map(|sides| sides.iter().product::<i64>()) else {
-        return check_prediction(model.predict_noise_at(x_t, t), x_t);
-    };
-    let n = shape[0];
-    let mut part = (PIXELS / pixels).clamp(1, n);
-    loop {
-        let predict = |start: i64| {
-            let x_t = x_t.narrow(0, start, part.min(n - start));
-            check_prediction(model.predict_noise_at(&x_t, t), &x_t)
-        };
-        let all = || (0..n).step_by(part as usize).map(predict).collect::<Result<Vec<_>>>();
-        match if_it_fits(all)? {
-            Some(parts) => return Ok(Tensor::cat(&parts, 0)),
-            None if part == 1 => return Err(Error::OutOfMemory { batch_size: 1, fits: None }),
-            None => part = (part + 1) / 2,
-        }
-    }
+    let pixels = shape.get(2..4).map(|sides| sides.iter().product::<i64>());
+    let part = pixels.map_or(shape[0], |pixels| (PIXELS / pixels).clamp(1, shape[0].max(1)));
+    out_of_memory::predict_in_parts(shape[0], part, |start, len| {
+        let x_t = x_t.narrow(0, start, len);
+        check_prediction(model.predict_noise_at(&x_t, t), &x_t)
+    })
 }
 
 /// Draws `n` samples and hands every state on the way to `logger`.
@@ -114,8 +103,7 @@ fn predict_in_parts(model: &dyn Denoiser, x_t: &Tensor, t: usize) -> Result<Tens
 /// Returns `[n, D]` points or `[n, C, H, W]` images.
 ///
 /// # Errors
-/// [`Error::Config`] for `n < 1`; [`Error::Shape`] where the network's prediction is not shaped like its input; the
-/// logger's errors.
+/// [`Error::Config`] for `n < 1`; those of [`reverse_step`]; the logger's errors.
 pub fn generate_samples(
     model: &dyn Denoiser,
     constants: &ConstantsManager,
@@ -152,7 +140,7 @@ impl<'a> ReverseChain<'a> {
     /// [`Error::Shape`] where the noise does not fit the network.
     pub fn new(model: &'a dyn Denoiser, constants: &'a ConstantsManager, noise: Tensor) -> Result<Self> {
         check_fits(model, "noise for this network", &noise)?;
-        Ok(Self { model, constants, t: constants.timesteps() + 1, x_t: noise })
+        Ok(Self { model: Remembering::new(model), constants, t: constants.timesteps() + 1, x_t: noise })
     }
 }
 
@@ -168,7 +156,7 @@ impl Iterator for ReverseChain<'_> {
             let predicted_x0 = x_t.shallow_clone();
             return Some(Ok(ChainState { t, x_t, predicted_x0 }));
         }
-        match reverse_step(self.model, self.constants, &x_t, t) {
+        match reverse_step(&self.model, self.constants, &x_t, t) {
             Ok((x_prev, predicted_x0)) => {
                 self.x_t = x_prev;
                 Some(Ok(ChainState { t, x_t, predicted_x0 }))

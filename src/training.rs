@@ -89,11 +89,12 @@ pub fn train_one_epoch(
     for (x0, step) in dataloader.epoch(state.epoch() + 1).zip(1..).skip(done as usize) {
         state.seed_step();
         let t = constants.sample_timesteps(x0.size()[0]);
-        let (x_t, eps) = forward_diffusion(constants, &x0, &t)?;
-        let (eps_theta, descent) = within_memory(model, constants, x0.size()[0], || {
+        let (eps, eps_theta, descent) = within_memory(model, constants, x0.size()[0], || {
+            let (x_t, eps) = forward_diffusion(constants, &x0, &t)?;
             let eps_theta = check_prediction(model.predict_noise_in_training(&x_t, &t), &x_t)?;
             let loss = eps_theta.mse_loss(&eps, Reduction::Mean);
-            Ok((eps_theta, state.descend(&loss, dataloader.batches())?))
+            let descent = state.descend(&loss, dataloader.batches())?;
+            Ok((eps, eps_theta, descent))
         })?;
 
         let by_sample = state.losses.add(&t, &eps, &eps_theta);

@@ -7,9 +7,10 @@ use crate::constants::ConstantsManager;
 use crate::error::Result;
 use crate::forward::forward_diffusion;
 use crate::networks::{Denoiser, check_prediction};
+use crate::out_of_memory::predict_in_parts;
 use crate::random::{self, Stream};
 
-/// Samples that go through the network at a time.
+/// Samples that go through the network at a time, at the most.
 const BATCH: i64 = 64;
 
 /// `|| eps - eps_theta(x_t, t) ||^2` over all of `x0`, with timesteps spread evenly over `1..=T` and noise that is always the
@@ -19,7 +20,8 @@ const BATCH: i64 = 64;
 /// `x0`: `[N, D]` or `[N, C, H, W]`.
 ///
 /// # Errors
-/// [`Error::Shape`](crate::Error::Shape) where `x0` does not fit the network.
+/// [`Error::Shape`](crate::Error::Shape) where `x0` does not fit the network; [`Error::OutOfMemory`](crate::Error::OutOfMemory)
+/// where not even one sample at a time fits.
 pub fn validation_loss(model: &dyn Denoiser, constants: &ConstantsManager, x0: &Tensor) -> Result<f64> {
     let _no_grad = no_grad_guard();
     random::seed_libtorch(random::derive(0, Stream::Validation, 0));
@@ -31,7 +33,10 @@ pub fn validation_loss(model: &dyn Denoiser, constants: &ConstantsManager, x0: &
         let batch = |of: &Tensor| of.narrow(0, start, BATCH.min(samples - start));
         let (x0, t) = (batch(x0), batch(&t));
         let (x_t, eps) = forward_diffusion(constants, &x0, &t)?;
-        let eps_theta = check_prediction(model.predict_noise(&x_t, &t), &x_t)?;
+        let eps_theta = predict_in_parts(x_t.size()[0], BATCH, |start, len| {
+            let (x_t, t) = (x_t.narrow(0, start, len), t.narrow(0, start, len));
+            check_prediction(model.predict_noise(&x_t, &t), &x_t)
+        })?;
         let loss = eps_theta.mse_loss(&eps, Reduction::Mean);
         total += loss.to_kind(Kind::Double).double_value(&[]) * x0.size()[0] as f64;
     }

@@ -155,12 +155,16 @@ fn a_new_model_starts_from_another_ones_weights_on_other_data() {
     Run::new("third", &right);
 }
 
-/// A network for which memory runs out above a batch of five.
-fn hungry() -> ClosedForm {
-    ClosedForm::with_weight(&[3, 8, 8], &[0.5], |x_t, _, weight| {
+/// A network for which memory runs out above a batch of five, and how often it has.
+fn hungry() -> (ClosedForm, Rc<Cell<usize>>) {
+    let failed = Rc::new(Cell::new(0));
+    let failures = Rc::clone(&failed);
+    let model = ClosedForm::with_weight(&[3, 8, 8], &[0.5], move |x_t, _, weight| {
+        failures.set(failures.get() + usize::from(x_t.size()[0] > 5));
         assert!(x_t.size()[0] <= 5, "CUDA out of memory. Tried to allocate 20.00 MiB.");
         x_t * weight
-    })
+    });
+    (model, failed)
 }
 
 #[test]
@@ -170,19 +174,30 @@ fn out_of_memory_names_a_batch_that_fits_and_sampling_splits() {
     let (base, _, training) = config(folder.path(), 8);
     let dataloader = get_dataloader(&base, &training).unwrap();
     let constants = ConstantsManager::new(&base, &training).unwrap();
-    let model = hungry();
+    let (model, failed) = hungry();
     let mut state = TrainingState::new(&model, &base, &training).unwrap();
     let before = weights(&model);
     let error = train_one_epoch(&model, &dataloader, &constants, &mut state, &mut |_| ()).unwrap_err();
-    assert!(matches!(error, Error::OutOfMemory { batch_size: 16, fits: Some(4) }), "{error}");
-    assert!(error.to_string().contains("batch of 16 does not fit; 4 does"), "{error}");
+    assert!(matches!(error, Error::OutOfMemory { batch_size: 16, fits: Some(5) }), "{error}");
+    assert!(error.to_string().contains("batch of 16 does not fit; 5 does"), "{error}");
     assert_eq!(weights(&model), before);
 
     let mut none = InferenceLogger::new(InferType::None);
+    failed.set(0);
     let samples = generate_samples(&model, &constants, 12, 0, &mut none).unwrap();
+    assert_eq!(failed.get(), 2, "12 and 6 are tried once, and not at each of 50 steps");
     let roomy = ClosedForm::with_weight(&[3, 8, 8], &[0.5], |x_t, _, weight| x_t * weight);
     let whole = generate_samples(&roomy, &constants, 12, 0, &mut none).unwrap();
     assert_eq!(samples, whole, "the parts do not show");
+
+    // Neither does what looks at many samples at once without a gradient.
+    let (x0, t) = (dataloader.first(12), constants.same_timestep(7, 12));
+    assert_eq!(predict(&model, &constants, &x0, &t).unwrap(), predict(&roomy, &constants, &x0, &t).unwrap());
+    let validation = |model| validation_loss(model, &constants, &x0).unwrap();
+    assert_eq!(validation(&model), validation(&roomy));
+    let full = ClosedForm::new(&[3, 8, 8], |_, _| panic!("CUDA out of memory."));
+    let error = predict(&full, &constants, &x0, &t).unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { batch_size: 1, fits: None }), "{error}");
 }
 
 #[test]
