@@ -1,8 +1,10 @@
 //! `InferenceLogger`: what becomes of samples. It watches the reverse process, shows a picture of it in the notebook, and
 //! writes it to files.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ddpm_utils::Interruptible;
@@ -44,9 +46,20 @@ pub struct InferenceLogger {
     course: Option<Course>,
     watch: Option<Watch>,
     stopped_at: Option<usize>,
+    asked: Option<Asked>,
     samples: Option<Tensor>,
     picture: Option<Picture>,
     written: Vec<PathBuf>,
+}
+
+/// Whether a chain is to end, asked at each step.
+#[derive(Clone)]
+pub(crate) struct Asked(pub Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Asked")
+    }
 }
 
 /// What is there while a chain runs.
@@ -71,6 +84,7 @@ impl InferenceLogger {
             course: None,
             watch: None,
             stopped_at: None,
+            asked: None,
             samples: None,
             picture: None,
             written: Vec::new(),
@@ -108,6 +122,12 @@ impl InferenceLogger {
         Self { live: true, ..self }
     }
 
+    /// The same logger, which ends a chain as if the reader interrupted it, where the answer is yes.
+    #[must_use]
+    pub(crate) fn stopped_when(self, asked: Asked) -> Self {
+        Self { asked: Some(asked), ..self }
+    }
+
     /// The picture of the samples that were drawn last.
     pub fn picture(&self) -> Option<&Picture> {
         self.picture.as_ref()
@@ -136,7 +156,8 @@ impl InferenceLogger {
         }
         let (live, timesteps) = (self.shows && self.live, self.timesteps);
         let watch = self.watch.get_or_insert_with(|| Watch::begin(live.then_some(timesteps)));
-        let stops = state.t > 0 && watch.reader.interrupts();
+        let asked = self.asked.as_ref().is_some_and(|Asked(asked)| asked());
+        let stops = state.t > 0 && (asked || watch.reader.interrupts());
         let course = self.course.get_or_insert_with(|| Course::of(state));
         course.record(self.infer_type, state, self.timesteps, stops || state.t == 0)?;
         if stops {

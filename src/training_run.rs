@@ -1,10 +1,12 @@
 //! `train`: a model's whole training, with checkpoints, samples on the way, and going on where it stopped.
 
-use crate::config::BaseConfig;
+use std::sync::Arc;
+
+use crate::config::{BaseConfig, TrainingConfig};
 use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
-use crate::inference_logger::InferType;
+use crate::inference_logger::{Asked, InferType};
 use crate::model_manager::{ModelManager, Weights};
 use crate::networks::Denoiser;
 use crate::sampling::generate_samples;
@@ -28,34 +30,69 @@ pub fn train(
     constants: &ConstantsManager,
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<TrainingState> {
+    train_until(manager, model, dataloader, constants, observer, || false)
+}
+
+/// As [`train`], and ends where `asked` says so: after a step of training, or while the samples of a checkpoint are drawn, which
+/// takes long. Those samples are then left out, and drawn when the training is called again: see [`samples_are_due`].
+///
+/// # Errors
+/// As [`train`].
+pub fn train_until(
+    manager: &ModelManager,
+    model: &dyn Denoiser,
+    dataloader: &DataLoader,
+    constants: &ConstantsManager,
+    observer: &mut dyn FnMut(&StepReport),
+    asked: impl Fn() -> bool + Send + Sync + 'static,
+) -> Result<TrainingState> {
     let training = &manager.config().training;
     if constants.timesteps() != training.timesteps {
         let expected = format!("{}, the T of {}", training.timesteps, manager.name());
         return Err(Error::config("timesteps of the constants", expected, constants.timesteps()));
     }
     let _alone = manager.lock()?;
+    let asked = Asked(Arc::new(asked));
     let mut observer = |report: &StepReport| {
         report.saved.set(true);
         observer(report);
+        if (asked.0)() {
+            report.stop();
+        }
     };
     let mut state = first_state(manager, model)?;
-    let is_due =
-        |epoch: usize| epoch > 0 && (epoch.is_multiple_of(training.checkpoint_period) || epoch == training.epochs);
     // A training that ended while it drew them draws them now.
-    if is_due(state.epoch()) && state.steps_into_epoch() == 0 && !manager.checkpoint_log(state.epoch()).exists() {
-        state.stopped = !draw_samples(manager, model, constants, &state)?;
+    if samples_are_due(manager, &state) {
+        state.stopped = !draw_samples(manager, model, constants, &state, &asked)?;
     }
     while state.epoch() < training.epochs && !state.is_stopped() {
         train_one_epoch(model, dataloader, constants, &mut state, &mut observer)?;
-        let due = is_due(state.epoch()) && state.steps_into_epoch() == 0;
+        let due = is_due(training, &state);
         if due || state.is_stopped() {
             manager.update_checkpoint(model, &state)?;
         }
         if due && !state.is_stopped() {
-            state.stopped = !draw_samples(manager, model, constants, &state)?;
+            state.stopped = !draw_samples(manager, model, constants, &state, &asked)?;
         }
     }
     Ok(state)
+}
+
+/// Whether samples belong to the checkpoint that `state` is at and are not there: the training was stopped before they were
+/// drawn, or while they were. The next call of [`train`] draws them.
+pub fn samples_are_due(manager: &ModelManager, state: &TrainingState) -> bool {
+    let training = &manager.config().training;
+    is_due(training, state) && draws_samples(training) && !manager.checkpoint_log(state.epoch()).exists()
+}
+
+/// Whether the end of this epoch, and of no step within it, has a checkpoint.
+fn is_due(training: &TrainingConfig, state: &TrainingState) -> bool {
+    let (epoch, period) = (state.epoch(), training.checkpoint_period);
+    epoch > 0 && state.steps_into_epoch() == 0 && (epoch.is_multiple_of(period) || epoch == training.epochs)
+}
+
+fn draws_samples(training: &TrainingConfig) -> bool {
+    training.sample_amount > 0 && training.inference_type != InferType::None
 }
 
 /// The newest checkpoint; or the weights of the model that the configuration names; or the weights as they are.
@@ -71,18 +108,20 @@ fn first_state(manager: &ModelManager, model: &dyn Denoiser) -> Result<TrainingS
     TrainingState::new(model, base, training)
 }
 
-/// Whether they were drawn to the end: the reader may interrupt it.
+/// Whether they were drawn to the end: the reader may interrupt it, or a stop may be asked for.
 fn draw_samples(
     manager: &ModelManager,
     model: &dyn Denoiser,
     constants: &ConstantsManager,
     state: &TrainingState,
+    asked: &Asked,
 ) -> Result<bool> {
     let (base, training) = (&manager.config().base, &manager.config().training);
-    if training.sample_amount == 0 || training.inference_type == InferType::None {
+    if !draws_samples(training) {
         return Ok(true);
     }
-    let mut logger = manager.checkpoint_logger(training.inference_type, state.epoch()).quiet();
+    let logger = manager.checkpoint_logger(training.inference_type, state.epoch()).quiet();
+    let mut logger = logger.stopped_when(asked.clone());
     let n = training.sample_amount as i64;
     let _samples = state.with_averaged_weights(|| generate_samples(model, constants, n, base.seed, &mut logger))?;
     Ok(logger.stopped_at().is_none())

@@ -9,6 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 /// Whether to stop after the step that is under way.
+#[derive(Clone)]
 pub struct Stop {
     signalled: Arc<AtomicBool>,
     file: PathBuf,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use ddpm_tutor::prelude::*;
+use ddpm_tutor::training_run::{samples_are_due, train_until};
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
@@ -93,15 +94,9 @@ impl Train {
             say(opening(&manager, parameter_count(&model), &dataloader, from))?;
         }
         let stop = Stop::listen(manager.folder())?;
-        let mut show = show_progress();
-        let mut observer = |report: &StepReport| {
-            show(report);
-            if stop.is_asked_for() {
-                report.stop();
-            }
-        };
+        let (mut show, asked) = (show_progress(), stop.clone());
         let started = Instant::now();
-        let state = train(&manager, &model, &dataloader, &constants, &mut observer)?;
+        let state = train_until(&manager, &model, &dataloader, &constants, &mut show, move || asked.is_asked_for())?;
         stop.clear()?;
         self.closing(&manager, &state, from, started.elapsed().as_secs_f64())
     }
@@ -112,13 +107,21 @@ impl Train {
         let in_epoch = state.steps_into_epoch();
         let file = if in_epoch > 0 { "stopped".to_owned() } else { format!("epoch_{epochs:04}") };
         let checkpoint = manager.folder().join(format!("checkpoints/{file}.safetensors"));
-        let stopped = state.is_stopped() && epochs < state.config().epochs;
+        let left_out = state.is_stopped() && samples_are_due(manager, state);
+        let stopped = left_out || state.is_stopped() && epochs < state.config().epochs;
         let status = if stopped { ExitCode::from(STOPPED) } else { ExitCode::SUCCESS };
         if self.json {
             say(json!({
                 "model": model, "epochs": epochs, "steps_into_epoch": in_epoch, "from_epoch": from, "loss": loss,
-                "stopped": stopped, "seconds": seconds, "checkpoint": checkpoint,
+                "stopped": stopped, "samples_left_out": left_out, "seconds": seconds, "checkpoint": checkpoint,
             }))?;
+        } else if left_out {
+            say(format!(
+                "stopped after {seconds:.1} s, after epoch {epochs} of {}, and saved: {}\n\
+                 Its samples are left out: `ddpm train --model {model}` draws them, and goes on from there",
+                state.config().epochs,
+                checkpoint.display()
+            ))?;
         } else if stopped {
             say(format!(
                 "stopped after {seconds:.1} s, {in_epoch} steps into epoch {} of {}, and saved: {}\n\

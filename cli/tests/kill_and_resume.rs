@@ -208,3 +208,27 @@ fn stopped_by_a_signal_or_a_file_it_saves_and_goes_on_as_if_nothing_had_been() {
         assert!(tensors(expected) == tensors(found), "{} differs from that of the whole run", found.display());
     }
 }
+
+#[test]
+fn stopped_while_it_draws_samples_it_ends_at_once_and_draws_them_the_next_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // One short epoch, and samples that take a minute.
+    let slow = ["--epochs", "1", "--timesteps", "1000", "--hidden-widths", "512,512", "--inference-type", "plot"];
+    let few = ["train", "--model", "m", "--dataset-size", "100", "--batch-size", "100", "--device", "cpu"];
+    let many = [&few[..], &slow, &["--sample-amount", "20000"]].concat();
+    let child = command(folder, &many).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while checkpoints(folder).is_empty() && started.elapsed() < Duration::from_secs(60) {}
+    std::thread::sleep(Duration::from_millis(200));
+    fs::write(folder.join("models/m/stop"), "").unwrap();
+    let (asked, output) = (Instant::now(), child.wait_with_output().unwrap());
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(130) && said.contains("Its samples are left out"), "{said}");
+    let samples = folder.join("models/m/inference_logs/epoch_0001/samples.json");
+    assert!(checkpoints(folder).len() == 1 && !samples.exists() && !folder.join("models/m/stop").exists());
+
+    let ran = ddpm(folder, &[&few[..], &slow, &["--sample-amount", "5"]].concat());
+    assert!(ran.code == Some(0) && samples.exists(), "{ran:?}");
+}
