@@ -4,6 +4,7 @@
 //! about CASE              the number of threads in a training step
 //! train CASE STEPS        seconds of so many training steps, as `train_one_epoch` does them
 //! sample CASE N T TIMES   seconds of drawing N samples in T steps, so many times
+//! profile CASE STEPS      milliseconds of the parts of a training step
 //! read FOLDER             seconds from a folder of photographs to a training set in memory
 //! count FOLDER            how many of its photographs can be read
 //! cuda                    the number of CUDA devices
@@ -11,6 +12,7 @@
 //! `benches/pytorch_worker.py` is its counterpart; `case.rs` has the cases.
 
 mod case;
+mod profile;
 mod reading;
 mod sampling;
 mod training;
@@ -49,6 +51,7 @@ fn main() -> Outcome<()> {
             ["sample", case, n, timesteps, times] => {
                 println!("{}", sampling::seconds(case.parse()?, n.parse()?, timesteps.parse()?, times.parse()?)?);
             }
+            ["profile", case, steps] => println!("{}", profile::parts(case.parse()?, steps.parse()?)?),
             ["cuda"] => println!("{}", ddpm_tutor::device::cuda_devices()),
             _ => return Err(format!("unknown command {line:?}: benches/worker/main.rs lists them").into()),
         }
