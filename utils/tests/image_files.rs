@@ -48,5 +48,5 @@ fn every_kind_of_file_becomes_what_pil_makes_of_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(expected.len() >= 18, "the fixtures are there");
+    assert!(expected.len() >= 25, "the fixtures are there");
 }

@@ -9,7 +9,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::color::flatten;
 use super::error::FileError;
-use super::jpeg;
+use super::{jpeg, palette_tiff};
 
 /// The most pixels that are decoded: more than cameras take, and 0.8 GB at the most for a decoder.
 pub(super) const MAX_PIXELS: u64 = 100_000_000;
@@ -45,6 +45,11 @@ fn decode_other(bytes: &[u8]) -> Result<(DynamicImage, Orientation), FileError> 
     use ImageFormat::{Bmp, Gif, Png, Tiff, WebP};
     if !matches!(format, Bmp | Gif | Png | Tiff | WebP) {
         return Err(FileError::Unknown);
+    }
+    if format == Tiff
+        && let Some(picture) = palette_tiff::decode(bytes)?
+    {
+        return Ok(picture);
     }
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(8 * MAX_PIXELS);

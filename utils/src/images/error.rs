@@ -75,6 +75,12 @@ pub enum FileError {
     /// A JPEG file that is cut off or damaged.
     #[error("damaged JPEG: {0}")]
     Jpeg(String),
+    /// A TIFF file that is cut off or damaged.
+    #[error("damaged TIFF: {0}")]
+    Tiff(#[from] tiff::TiffError),
+    /// A kind of file that is known, in a variety that is not read.
+    #[error("{0}")]
+    Unsupported(String),
     /// Another file that is cut off or damaged.
     #[error("{0}")]
     Decode(#[from] image::ImageError),

@@ -14,6 +14,7 @@ mod jpeg;
 mod labelled;
 mod load;
 mod memory;
+mod palette_tiff;
 mod resize;
 
 pub use cifar::read_cifar;
