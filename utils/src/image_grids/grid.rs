@@ -75,8 +75,9 @@ impl ImageGrid {
         let (left, top) = self.margins()?;
         let (width, height) = block.size();
         let outer = pixels(OUTER_MARGIN);
-        let words = pixels(text::width(&self.title, TITLE_SIZE)?) + 2 * outer;
-        let mut raster = Raster::new((left + width + outer).max(words), top + height + outer)?;
+        // The title begins where the images do, behind the labels of the rows.
+        let title = pixels(text::width(&self.title, TITLE_SIZE)?);
+        let mut raster = Raster::new(left + width.max(title) + outer, top + height + outer)?;
         block.draw(&mut raster, (left, top), &self.images.view());
         self.write(&mut raster, &block, (left, top))?;
         let half = |side: usize| side.div_ceil(PNG_SCALE as usize) as u32;
@@ -175,6 +176,21 @@ mod tests {
         assert!(size(&ImageGrid { labels: names(6), ..plain.clone() }).1 > height);
         assert!(size(&ImageGrid { column_labels: names(3), ..plain.clone() }).1 > height);
         assert!(size(&ImageGrid { row_labels: names(2), ..plain }).0 > width);
+    }
+
+    #[test]
+    fn a_title_behind_row_labels_is_written_whole() {
+        let title = "A title that is far longer than these few images are wide";
+        let labels = vec!["a row of long standing".to_owned()];
+        let grid = ImageGrid { row_labels: labels, ..ImageGrid::new(Array4::zeros((1, 3, 8, 8))) }.titled(title);
+        let wide = |grid: &ImageGrid| grid.picture().unwrap().width as usize;
+        let (left, _) = grid.margins().unwrap();
+        let room = wide(&grid) - left / PNG_SCALE as usize;
+        assert!(room as f64 >= text::width(title, TITLE_SIZE).unwrap(), "{room} pixels behind the labels");
+        // Without row labels it is as wide as ever.
+        let plain = ImageGrid { row_labels: Vec::new(), ..grid };
+        let words = text::width(title, TITLE_SIZE).unwrap() + 2.0 * OUTER_MARGIN;
+        assert!((wide(&plain) as f64 - words).abs() <= 1.0, "{} pixels for {words}", wide(&plain));
     }
 
     #[test]
