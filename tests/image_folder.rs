@@ -147,3 +147,30 @@ fn a_loader_of_a_folder_serves_it() {
     assert_eq!((x0.size(), labels.size()), (vec![4, 3, 8, 12], vec![4]));
     assert!(x0.abs().max().double_value(&[]) <= 1.0);
 }
+
+#[test]
+fn about_half_of_an_epoch_comes_mirrored_and_the_seed_says_which() {
+    // Brighter on the right, and each unlike all others.
+    let pixel = |(n, _, y, x): (usize, usize, usize, usize)| ((if y == 0 { n / 200 } else { n % 200 }) + 4 * x) as u8;
+    let (pixels, labels) = (ndarray::Array4::from_shape_fn((1000, 1, 2, 2), pixel), vec![0; 1000]);
+    let images = LabelledImages { pixels, labels, classes: vec!["all".to_owned()], remarks: Vec::new() };
+    let loader = |flips| {
+        let base = BaseConfig { seed: 3, device: DeviceChoice::Cpu, ..Default::default() };
+        let training = TrainingConfig { batch_size: 64, validation_samples: 100, ..Default::default() };
+        DataLoader::of_images(&images, flips, &base, &training).unwrap()
+    };
+    let count = |which: Tensor| which.sum(Kind::Int64).int64_value(&[]);
+    let mirrored = |x0: &Tensor| count(x0.select(3, 0).gt_tensor(&x0.select(3, 1)).select(2, 0));
+    let all = |flips, epoch| Tensor::cat(&loader(flips).epoch(epoch).collect::<Vec<_>>(), 0);
+    let same = |a: &Tensor, b: &Tensor| count((a - b).abs().amax([1, 2, 3], false).le(1e-6));
+    for epoch in [1, 2] {
+        let (coins, plain) = (all(true, epoch), all(false, epoch));
+        let heads = mirrored(&coins);
+        // 450 of 900 are expected, with a standard deviation of 15.
+        assert!((390..=510).contains(&heads) && mirrored(&plain) == 0, "{heads} of 900");
+        assert_eq!(coins, all(true, epoch), "the same seed mirrors the same");
+        // Each image is itself or its mirror image, in the order without coins.
+        assert_eq!((same(&coins, &plain), same(&coins, &plain.flip([-1]))), (900 - heads, heads));
+    }
+    assert_eq!(mirrored(&loader(true).held_out().unwrap()), 0, "what is held out stays as it is");
+}

@@ -127,3 +127,36 @@ fn the_growth_over_a_training_is_laid_side_by_side() {
     assert!(picture.alt.contains("Grid of 12 images of 16 x 24"), "{}", picture.alt);
     picture.save(folder.join("progress.png")).unwrap();
 }
+
+#[test]
+fn the_inside_of_a_network_has_pictures_that_say_what_they_are() {
+    let _generator = libtorch();
+    let folder = gallery("inside");
+    let config = UnetConfig {
+        image_shape: [3, 8, 12],
+        base_channels: 8,
+        channel_multipliers: vec![1, 2],
+        attention: vec![false, true],
+        residual_blocks: 1,
+        ..Default::default()
+    };
+    let look = |config: &UnetConfig| {
+        let unet = Unet::new(config, Precision::F32, Device::Cpu).unwrap();
+        let (x_t, t) = (Tensor::randn([2, 3, 8, 12], (Kind::Float, Device::Cpu)), Tensor::from_slice(&[3_i64, 3]));
+        unet.look_inside(&x_t, &t).unwrap()
+    };
+    let inside = look(&config);
+    let features = visualize_features(&inside).unwrap();
+    assert!(features.alt.contains("images of 8 x 12 pixels: The first 8 channels"), "{}", features.alt);
+    let attention = visualize_attention(&inside, [7, 11]).unwrap();
+    // A row a block that has it, a column for each of four heads.
+    let images = 4 * inside.attention.len();
+    let expected = format!("Grid of {images} images of 8 x 12 pixels: What the pixel in row 7, column 11 looks at");
+    assert_eq!(attention.alt, expected);
+    for (name, picture) in [("features.png", &features), ("attention.png", &attention)] {
+        assert!(picture.bytes.starts_with(b"\x89PNG") && picture.width > 100, "{picture:?}");
+        picture.save(folder.join(name)).unwrap();
+    }
+    assert!(visualize_attention(&inside, [8, 0]).unwrap_err().to_string().contains("a row below 8"));
+    assert!(visualize_features(&Inside::default()).unwrap_err().to_string().contains("no features"));
+}

@@ -96,3 +96,30 @@ fn the_loss_history_tells_the_quarters_of_the_timesteps_apart() {
     assert!(loss.mean.is_finite());
     assert_eq!(loss.quarters.map(f64::is_nan), [true, false, true, false], "two timesteps leave two quarters empty");
 }
+
+#[test]
+fn the_learning_rate_warms_up_from_the_first_step() {
+    let _generator = libtorch();
+    let data = Tensor::randn([250, 2], FLOAT);
+    let cosine = |step: f64| (1.0 + (std::f64::consts::PI * step / 10.0).cos()) / 2.0;
+    for (learning_rate_schedule, share) in
+        [(LearningRateSchedule::Constant, (|_| 1.0) as fn(f64) -> f64), (LearningRateSchedule::Cosine, cosine)]
+    {
+        // Two epochs of five steps, of which the first four warm up.
+        let training =
+            TrainingConfig { epochs: 2, batch_size: 50, warmup_steps: 4, learning_rate_schedule, ..quick_training() };
+        let model = get_model(&base(Path::new("unused"), 1), &small_network().into()).unwrap();
+        let (loader, constants, mut state) = setting(&model, data.shallow_clone(), &training);
+        let mut rates = Vec::new();
+        for _ in 0..2 {
+            train_one_epoch(&model, &loader, &constants, &mut state, &mut |report| rates.push(report.learning_rate))
+                .unwrap();
+        }
+        for (step, rate) in rates.iter().enumerate() {
+            let warmup = [0.25, 0.5, 0.75, 1.0].get(step).copied().unwrap_or(1.0);
+            let expected = training.learning_rate * warmup * share(step as f64);
+            assert!((rate - expected).abs() < 1e-12, "step {}: {rate}, expected {expected}", step + 1);
+        }
+        assert_eq!(rates.len(), 10);
+    }
+}
