@@ -12,7 +12,10 @@ use crate::config::HEADS;
 /// q, k, v = split( W_in norm(x) + b_in )
 /// out     = x + W_out softmax( q k^T / sqrt(d) ) v + b_out,   d = C / heads
 /// ```
-/// Vaswani et al. 2017, equation 1; in a U-Net: Ho et al. 2020, appendix B.
+/// Vaswani et al. 2017, equation 1; in a U-Net: Ho et al. 2020, appendix B. [`UnetConfig::scale_residuals`] leaves this sum as
+/// it is, and scales that of the block before it.
+///
+/// [`UnetConfig::scale_residuals`]: crate::config::UnetConfig::scale_residuals
 #[derive(Debug)]
 pub(super) struct Attention {
     group_norm: Norm,

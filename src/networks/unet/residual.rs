@@ -16,7 +16,8 @@ use crate::config::UnetConfig;
 /// h   = conv_2( dropout( silu( norm_2(h) ) ) )
 /// out = attention( h + match_input(x) )
 /// ```
-/// `match_input` is a 1 x 1 convolution where the channels change. He et al. 2016; Ho et al. 2020, appendix B.
+/// `match_input` is a 1 x 1 convolution where the channels change. He et al. 2016; Ho et al. 2020, appendix B. With
+/// [`UnetConfig::scale_residuals`] the sum `h + match_input(x)` is divided by `sqrt(2)`; that of the attention is not.
 #[derive(Debug)]
 pub(super) struct ResidualBlock {
     norm_1: Norm,
