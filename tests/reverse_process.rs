@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use common::{ClosedForm, bits, libtorch};
@@ -190,4 +190,18 @@ fn what_does_not_fit_is_refused() {
         let message = generate_samples(&wider, &constants, n, 0, &mut none).unwrap_err().to_string();
         assert!(message.contains("at least 1"), "{message}");
     }
+}
+
+#[test]
+fn the_memory_of_sampling_is_bounded_by_parts() {
+    let _libtorch = libtorch();
+    let largest = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&largest);
+    let model = ClosedForm::new(&[3, 64, 64], move |x_t, _| {
+        seen.set(seen.get().max(x_t.size()[0]));
+        x_t.shallow_clone()
+    });
+    let constants = ConstantsManager::from_betas(&[0.1, 0.2], 3, Device::Cpu).unwrap();
+    let _samples = generate_samples(&model, &constants, 100, 0, &mut InferenceLogger::new(InferType::None)).unwrap();
+    assert_eq!(largest.get(), 64, "of 64 x 64 pixels as many as 256 of 32 x 32");
 }
