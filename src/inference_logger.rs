@@ -189,6 +189,9 @@ impl InferenceLogger {
             None => None,
         };
         self.written.clear();
+        if !self.shows && self.stopped_at.is_some() {
+            return Ok(());
+        }
         let Some(picture) = course.map(|course| course.draw(self.infer_type, &self.title)).transpose()?.flatten()
         else {
             return Ok(());

@@ -65,7 +65,6 @@ pub mod training_state;
 pub mod validation;
 pub mod visualize;
 
-mod by_parts;
 mod checkpoint;
 mod inference_log;
 mod loss_by_timestep;

@@ -8,7 +8,8 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 /// The loss of one epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochLoss {
-    /// Mean over all samples: 0 is perfect, 1 is what predicting no noise at all gives.
+    /// Mean over all samples: 0 is perfect, 1 is what predicting no noise at all gives. Where timesteps are not drawn uniformly
+    /// ([`TimestepSampling`](crate::constants::TimestepSampling)) it is weighted as they are, and not to be compared with `validation`.
     pub mean: f64,
     /// Mean over each quarter of the timesteps, `t = 1 … T/4` first; NaN where no timestep fell into it.
     #[serde(with = "nan_as_null")]

@@ -8,6 +8,7 @@ use tch::{Kind, Reduction, Tensor, nn};
 
 use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
+use crate::forward::forward_diffusion;
 use crate::networks::Denoiser;
 
 /// Whether a message of libtorch's says that memory ran out, on a GPU or a CPU.
@@ -41,7 +42,7 @@ fn message_of(panic: &(dyn Any + Send)) -> &str {
     panic.downcast_ref::<&str>().copied().or_else(owned).unwrap_or_default()
 }
 
-/// Tries smaller batches, with a gradient as training takes it: halves until one fits, then between that one and those that
+/// Tries smaller batches, with noise and a gradient as training has them: halves until one fits, then between that one and those that
 /// do not.
 fn batch_too_large(model: &dyn Denoiser, constants: &ConstantsManager, batch_size: i64) -> Error {
     let device = model.var_store().device();
@@ -49,10 +50,13 @@ fn batch_too_large(model: &dyn Denoiser, constants: &ConstantsManager, batch_siz
         let mut shape = vec![n];
         shape.extend(model.sample_shape());
         let step = || {
-            let x_t = Tensor::f_zeros(&shape[..], (Kind::Float, device))?;
-            let loss =
-                model.predict_noise_in_training(&x_t, &constants.same_timestep(1, n)).mse_loss(&x_t, Reduction::Mean);
-            Ok(Tensor::f_run_backward(&[loss], &model.var_store().trainable_variables(), false, false)?)
+            let x0 = Tensor::f_zeros(&shape[..], (Kind::Float, device))?;
+            let t = constants.same_timestep(1, n);
+            let (x_t, eps) = forward_diffusion(constants, &x0, &t)?;
+            let loss = model.predict_noise_in_training(&x_t, &t).mse_loss(&eps, Reduction::Mean);
+            let parameters = model.var_store().trainable_variables();
+            let gradient = Tensor::f_run_backward(&[loss], &parameters, false, false)?;
+            Ok(Tensor::f_cat(&gradient.iter().map(|part| part.flatten(0, -1)).collect::<Vec<_>>(), 0)?)
         };
         matches!(if_it_fits(step), Ok(Some(_)))
     };
@@ -75,7 +79,8 @@ fn largest(too_large: i64, fits: impl Fn(i64) -> bool) -> Option<i64> {
 
 /// The network's prediction for `n` samples, of which `predict` computes some: from an index on, so many. It gets `part` of
 /// them at a time, and fewer where memory asks for it.
-pub(crate) fn predict_in_parts(n: i64, mut part: i64, predict: impl Fn(i64, i64) -> Result<Tensor>) -> Result<Tensor> {
+pub(crate) fn predict_in_parts(n: i64, part: i64, predict: impl Fn(i64, i64) -> Result<Tensor>) -> Result<Tensor> {
+    let mut part = part.min(n);
     loop {
         let starts = (0..n.max(1)).step_by(part.max(1) as usize);
         let all = || starts.map(|start| predict(start, part.min(n - start))).collect::<Result<Vec<_>>>();

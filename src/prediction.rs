@@ -4,9 +4,8 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
-use crate::networks::{Denoiser, check_fits, check_prediction};
+use crate::networks::{Denoiser, check_fits, check_prediction, threads_for};
 use crate::out_of_memory::predict_in_parts;
-use crate::threads::FewThreads;
 
 /// `eps_theta(x_t, t)`, without gradients; in parts where memory does not suffice for all samples at once.
 ///
@@ -27,7 +26,7 @@ pub fn predict(model: &dyn Denoiser, constants: &ConstantsManager, x_t: &Tensor,
         return Err(Error::Shape { what: "timesteps t", expected, got: t.size() });
     }
     constants.check_timesteps(t)?;
-    let (_no_grad, _threads) = (no_grad_guard(), FewThreads::for_network(model));
+    let (_no_grad, _threads) = (no_grad_guard(), threads_for(model));
     predict_in_parts(n, n, |start, len| {
         let (x_t, t) = (x_t.narrow(0, start, len), t.narrow(0, start, len));
         check_prediction(model.predict_noise(&x_t, &t), &x_t)

@@ -5,10 +5,9 @@ use tch::{Kind, Tensor, no_grad_guard};
 use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
 use crate::inference_logger::InferenceLogger;
-use crate::networks::{Denoiser, check_fits, check_prediction};
+use crate::networks::{Denoiser, check_fits, check_prediction, threads_for};
 use crate::out_of_memory::{self, Remembering};
 use crate::random::{self, Stream};
-use crate::threads::FewThreads;
 
 /// One state of the reverse process.
 #[derive(Debug)]
@@ -114,7 +113,7 @@ pub fn generate_samples(
     if n < 1 {
         return Err(Error::config("number of samples", "at least 1", n));
     }
-    let _threads = FewThreads::for_network(model);
+    let _threads = threads_for(model);
     random::seed_libtorch(random::derive(seed, Stream::Sampling, 0));
     let mut shape = vec![n];
     shape.extend(model.sample_shape());

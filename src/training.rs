@@ -11,9 +11,8 @@ use crate::error::{Error, Result};
 use crate::forward::forward_diffusion;
 pub use crate::loss_by_timestep::EpochLoss;
 use crate::loss_by_timestep::LossByTimestep;
-use crate::networks::{Denoiser, check_fits, check_prediction};
+use crate::networks::{Denoiser, check_fits, check_prediction, threads_for};
 use crate::out_of_memory::within_memory;
-use crate::threads::FewThreads;
 use crate::training_state::{Descent, TrainingState};
 use crate::validation::validation_loss;
 
@@ -61,7 +60,7 @@ impl StepReport {
 /// ```text
 /// repeat
 ///     x_0 ~ q(x_0)
-///     t   ~ Uniform({1, …, T})
+///     t   ~ Uniform({1, …, T}), unless the constants have another p(t)
 ///     eps ~ N(0, I)
 ///     take a gradient descent step on
 ///         grad_theta || eps - eps_theta( sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, t ) ||^2
@@ -83,7 +82,7 @@ pub fn train_one_epoch(
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<EpochLoss> {
     check_fits(model, "data for this network", dataloader.stored())?;
-    let _threads = FewThreads::for_network(model);
+    let _threads = threads_for(model);
     let started = Instant::now();
     let done = state.losses.steps;
     for (x0, step) in dataloader.epoch(state.epoch() + 1).zip(1..).skip(done as usize) {

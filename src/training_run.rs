@@ -51,6 +51,14 @@ pub fn train_until(
         let expected = format!("{}, the T of {}", training.timesteps, manager.name());
         return Err(Error::config("timesteps of the constants", expected, constants.timesteps()));
     }
+    if constants.timestep_sampling() != training.timestep_sampling {
+        let expected = format!("{:?}, as {} has it", training.timestep_sampling, manager.name());
+        return Err(Error::config(
+            "timestep sampling of the constants",
+            expected,
+            format!("{:?}", constants.timestep_sampling()),
+        ));
+    }
     let _alone = manager.lock()?;
     let asked = Asked(Arc::new(asked));
     let mut observer = |report: &StepReport| {

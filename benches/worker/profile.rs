@@ -1,4 +1,4 @@
-//! Where the time of a training step and of a sampling step goes, part by part.
+//! Where the time of a training step goes, part by part.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -24,6 +24,9 @@ pub fn parts(case: Case, steps: usize) -> Outcome<String> {
         parts.iter_mut().for_each(|part| part.1 = 0.0);
         let mut watch = Instant::now();
         let mut lap = |part: usize| {
+            if let Device::Cuda(device) = constants.device() {
+                tch::Cuda::synchronize(device as i64);
+            }
             parts[part].1 += watch.elapsed().as_secs_f64();
             watch = Instant::now();
         };

@@ -76,7 +76,7 @@ fn settings(dataset: &mut Dataset) -> Settings<'_> {
         Dataset::Cifar10(set) => images(&mut set.path, &mut set.size),
         Dataset::Cifar100(set) => images(&mut set.path, &mut set.size),
         Dataset::PaintedFlowers(set) => Settings { size: Some(&mut set.size), ..none },
-        _ => none,
+        Dataset::Own { .. } => none,
     }
 }
 

@@ -23,7 +23,7 @@ pub fn message(error: &(dyn std::error::Error + 'static), given: &ArgMatches) ->
 fn option_of(field: &str) -> String {
     match field.rsplit('.').next().unwrap_or(field) {
         "reverse_variance" => "variance",
-        "size" => "image_size",
+        "size" | "image_shape" => "image_size",
         setting => setting,
     }
     .to_owned()

@@ -169,7 +169,9 @@ fn stopped(folder: &Path, after: usize, ask: impl Fn(u32)) -> std::process::Outp
     let before = checkpoints(folder).len();
     let child = command(folder, &TRAIN).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
-    while checkpoints(folder).len() < before + after && started.elapsed() < Duration::from_secs(60) {}
+    while checkpoints(folder).len() < before + after && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     ask(child.id());
     child.wait_with_output().unwrap()
 }
@@ -219,7 +221,9 @@ fn stopped_while_it_draws_samples_it_ends_at_once_and_draws_them_the_next_time()
     let many = [&few[..], &slow, &["--sample-amount", "20000"]].concat();
     let child = command(folder, &many).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
-    while checkpoints(folder).is_empty() && started.elapsed() < Duration::from_secs(60) {}
+    while checkpoints(folder).is_empty() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     std::thread::sleep(Duration::from_millis(200));
     fs::write(folder.join("models/m/stop"), "").unwrap();
     let (asked, output) = (Instant::now(), child.wait_with_output().unwrap());

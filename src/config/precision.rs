@@ -12,7 +12,7 @@ pub enum Precision {
     #[default]
     Auto,
     /// 32 bits: 24 of precision. The command line and the notebooks' kernel keep a GPU from rounding them to TF32, which has 11
-    /// (`NVIDIA_TF32_OVERRIDE=0`; a value of your own is left alone), so that outputs can be compared with a CPU's.
+    /// (`NVIDIA_TF32_OVERRIDE=0`); a program of your own has to set that itself, so that outputs can be compared with a CPU's.
     F32,
     /// 16 bits, with the range of f32 and 8 bits of precision: faster on a GPU, and on a CPU that has instructions for it
     /// (AMX, AVX-512 BF16).

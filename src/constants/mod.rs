@@ -40,8 +40,7 @@ pub struct ConstantsManager {
     sample_dims: usize,
     variance: ReverseVariance,
     clip_denoised: bool,
-    /// How often each of `t = 0, 1, …, T` is trained on, `[T + 1]`; none where all are alike.
-    timestep_weights: Option<Tensor>,
+    timestep_sampling: TimestepSampling,
     betas: Vec<f64>,
     alpha_bars: Vec<f64>,
     beta: Tensor,
@@ -63,6 +62,11 @@ pub struct ConstantsManager {
 /// else turns timesteps into indices.
 fn index<T: Sub<i64>>(t: T) -> T::Output {
     t - 1
+}
+
+/// And back: the timesteps of such places.
+fn timestep(index: Tensor) -> Tensor {
+    index + 1
 }
 
 macro_rules! constants {
@@ -119,7 +123,7 @@ impl ConstantsManager {
             sample_dims,
             variance: ReverseVariance::Beta,
             clip_denoised: false,
-            timestep_weights: None,
+            timestep_sampling: TimestepSampling::Uniform,
             beta: tensor(&|i| betas[i]),
             alpha: tensor(&|i| alpha[i]),
             sqrt_alpha: tensor(&|i| alpha[i].sqrt()),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::ConstantsManager;
+use super::{ConstantsManager, timestep};
 use crate::error::{Error, Result};
 
 /// How often each timestep is drawn in training: the distribution `p(t)` of Algorithm 1, line 3.
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 pub enum TimestepSampling {
     /// `p(t) = 1 / T`. Ho et al. 2020, Algorithm 1.
     Uniform,
-    /// `p(t)` proportional to `1 / (1 + SNR(t)) = 1 - alpha_bar_t`: less of the last, hardly visible noise, more of the steps at
+    /// `p(t)` proportional to `1 / (1 + SNR(t)) = 1 - alpha_bar_t`: fewer steps at which hardly any noise is left to see, more of those at
     /// which shapes come about. The weights of Choi et al. 2022, "Perception Prioritized Training of Diffusion Models", with
     /// `k = 1` and `gamma = 1`.
     PerceptionPrioritized,
@@ -25,19 +25,24 @@ impl ConstantsManager {
     /// The same process, with timesteps drawn in another way.
     #[must_use]
     pub fn with_timestep_sampling(self, sampling: TimestepSampling) -> Self {
-        let weight = |t: usize| if t == 0 { 0.0 } else { 1.0 - self.alpha_cumulative(t) };
-        let timestep_weights = (sampling == TimestepSampling::PerceptionPrioritized).then(|| {
-            let weights: Vec<f64> = (0..=self.timesteps()).map(weight).collect();
-            Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(self.device)
-        });
-        Self { timestep_weights, ..self }
+        Self { timestep_sampling: sampling, ..self }
+    }
+
+    /// How the timesteps of a training are drawn.
+    pub fn timestep_sampling(&self) -> TimestepSampling {
+        self.timestep_sampling
     }
 
     /// `t ~ p(t)`, shape `[n]`, int64; [`TimestepSampling::Uniform`] unless told otherwise. Algorithm 1, line 3.
     pub fn sample_timesteps(&self, n: i64) -> Tensor {
-        match &self.timestep_weights {
-            None => Tensor::randint_low(1, self.timesteps() as i64 + 1, [n], (Kind::Int64, self.device)),
-            Some(weights) => weights.multinomial(n, true),
+        match self.timestep_sampling {
+            TimestepSampling::Uniform => {
+                Tensor::randint_low(1, self.timesteps() as i64 + 1, [n], (Kind::Int64, self.device))
+            }
+            TimestepSampling::PerceptionPrioritized => {
+                let weights: Tensor = 1.0 - &self.alpha_bar;
+                timestep(weights.multinomial(n, true))
+            }
         }
     }
 

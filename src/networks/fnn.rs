@@ -5,11 +5,11 @@ use std::iter;
 use tch::nn::{self, Module};
 use tch::{Device, Tensor, no_grad_guard};
 
-use crate::by_parts::by_parts;
 use crate::config::FnnConfig;
 use crate::constants::same_timestep;
 use crate::error::Result;
 use crate::networks::{Denoiser, TimeEmbedding};
+use crate::threads::by_parts;
 
 /// A feed-forward network `eps_theta(x_t, t)`: the point and the embedded timestep side by side, through linear layers
 /// with ReLU between them. Parameters are named `fc1.weight`, `fc1.bias`, …

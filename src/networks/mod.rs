@@ -14,6 +14,7 @@ use crate::config::{BaseConfig, NetworkConfig};
 use crate::constants::same_timestep;
 use crate::error::{Error, Result};
 use crate::random::{self, Stream};
+use crate::threads::Threads;
 
 /// A network `eps_theta(x_t, t)` that predicts the noise in `x_t`. Implement it for a network of your own: it then trains
 /// and samples like ours.
@@ -94,6 +95,16 @@ pub fn get_model(base: &BaseConfig, config: &NetworkConfig) -> Result<Box<dyn De
 /// How many numbers a network learns.
 pub fn parameter_count(model: &dyn Denoiser) -> i64 {
     model.var_store().trainable_variables().iter().map(|parameter| parameter.numel() as i64).sum()
+}
+
+/// Below this many parameters, handing out the work and waiting for it costs more than a second thread brings; and on a
+/// busy machine the waiting, which spins, makes training many times slower.
+const SMALL: i64 = 1_000_000;
+
+/// The CPU threads that a network is worth, until dropped: one for a small network on points.
+pub(crate) fn threads_for(model: &dyn Denoiser) -> Threads {
+    let small = model.sample_shape().len() == 1 && parameter_count(model) < SMALL;
+    if small { Threads::one() } else { Threads::all() }
 }
 
 /// A network's parameters and buffers, in the order of their names.

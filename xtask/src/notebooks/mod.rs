@@ -132,6 +132,7 @@ pub fn execute_one(project: &Project, parts: &Parts, notebook: &Document, quick:
         stamp::write_atomically(&input, notebook.quick()?.to_string().as_bytes())?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let _own_models = OwnModels::of(project, notebook);
     let job = execute::Job { input: &input, output: Some(&output), source_hash: None, kernel_env: &[] };
     let title = if quick { format!("{name} (quick)") } else { name };
     show::run(project, parts, &job, &title)
