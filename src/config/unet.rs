@@ -27,8 +27,8 @@ pub struct UnetConfig {
     pub dropout: f64,
     /// Width of the time features, in multiples of `B`.
     pub time_multiplier: i64,
-    /// Whether the sums of residual blocks (not of attention) are scaled by 1/√2, so that their variance does not grow with depth. Song et al. 2021,
-    /// appendix H.
+    /// Whether the sums of residual blocks, not those of attention, are scaled by 1/√2, so that their variance does not grow with
+    /// depth. Song et al. 2021, appendix H.
     pub scale_residuals: bool,
 }
 
