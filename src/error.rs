@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ddpm_utils::did_you_mean;
 use thiserror::Error;
 
 /// The result of everything in this crate that can fail.
@@ -266,8 +267,7 @@ fn known(name: &str, existing: &[String]) -> String {
     if existing.is_empty() {
         return " (it holds no models)".to_owned();
     }
-    let meant = ddpm_utils::similar(name, existing.iter().map(String::as_str));
-    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
+    let meant = did_you_mean(name, existing.iter().map(String::as_str));
     format!(" (there are: {}{meant})", existing.join(", "))
 }
 

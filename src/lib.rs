@@ -17,7 +17,7 @@
 //! | [`training`], [`training_state`], [`validation`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, how good it is on data that it does not see, and a bar for it |
 //! | [`sampling`], [`prediction`] | Algorithm 2: `generate_samples`; and one look through a network |
 //! | [`inference_logger`], [`npy`] | what becomes of samples; tensors as NumPy's files |
-//! | [`metrics`] | how good they are |
+//! | [`metrics`], [`nearest`] | how good they are, and whether they are copies |
 //! | [`model_manager`], [`training_run`] | a model's folder, weights from elsewhere and for elsewhere, and a whole training |
 //! | [`visualize`], [`show_source`](mod@show_source) | pictures of all this, and its source in a cell |
 //! | [`exercises`] | the checks behind the notebooks' exercises |
@@ -51,6 +51,7 @@ pub mod forward;
 pub mod inference_logger;
 pub mod metrics;
 pub mod model_manager;
+pub mod nearest;
 pub mod networks;
 pub mod npy;
 pub mod optim;
@@ -108,6 +109,7 @@ pub mod prelude {
     pub use crate::inference_logger::{InferType, InferenceLogger};
     pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
     pub use crate::model_manager::{ImportOptions, ModelManager, StorageKind, Weights};
+    pub use crate::nearest::{NearestImages, nearest_images};
     pub use crate::networks::{Denoiser, Fnn, Inside, TimeEmbedding, Unet, UnetSummary, get_model, parameter_count};
     pub use crate::optim::AdamW;
     pub use crate::prediction::predict;
@@ -122,6 +124,6 @@ pub mod prelude {
     pub use crate::visualize::{
         visualize_attention, visualize_data, visualize_features, visualize_forward, visualize_images,
         visualize_nearest, visualize_points, visualize_progress, visualize_score_field, visualize_training,
-        visualize_variance_schedule,
+        visualize_training_beside, visualize_variance_schedule,
     };
 }

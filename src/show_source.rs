@@ -1,8 +1,8 @@
 //! `show_source`: the crate's own code in a notebook cell, taken from the files that are compiled.
 
+use ddpm_utils::did_you_mean;
 use ddpm_utils::display::Html;
 use ddpm_utils::highlight::highlight_rust;
-use ddpm_utils::similar;
 
 use crate::error::{Error, Result};
 
@@ -51,9 +51,8 @@ fn unknown(name: &str) -> Error {
     public.sort_unstable();
     public.dedup();
     // Others can be shown too: a network's `predict_noise` is a trait's, and has no `pub`.
-    let meant = similar(name, public.iter().copied().chain(lines().filter_map(declared)));
-    let meant = meant.map_or_else(String::new, |meant| format!("did you mean {meant:?}? "));
-    Error::Unsupported(format!("there is no item {name:?} to show; {meant}there are: {}", public.join(", ")))
+    let meant = did_you_mean(name, public.iter().copied().chain(lines().filter_map(declared)));
+    Error::Unsupported(format!("there is no item {name:?} to show (there are: {}{meant})", public.join(", ")))
 }
 
 /// A file without its tests.

@@ -69,9 +69,31 @@ fn samples_of_images_become_grids_and_films() {
     assert!(alt.contains("x_t, t = 200 to x_t, t = 0"), "{alt}");
 
     visualize_nearest(&samples, &loader).unwrap().save(folder.join("nearest.png")).unwrap();
-    assert!(visualize_nearest(&samples.narrow(2, 0, 16), &loader).is_err());
+    for other in [samples.narrow(2, 0, 16), samples.narrow(0, 0, 0), Tensor::from(1.0)] {
+        let error = visualize_nearest(&other, &loader).unwrap_err().to_string();
+        assert!(error.contains("shape of the training images"), "{error}");
+    }
     visualize_forward(&constants, &loader).unwrap().save(folder.join("forward.png")).unwrap();
     visualize_data(&base).unwrap().save(folder.join("data.png")).unwrap();
+}
+
+#[test]
+fn a_network_that_knows_images_by_heart_is_found_out() {
+    let _generator = libtorch();
+    let folder = gallery("copies");
+    let (base, training) = (base(&folder, 64), TrainingConfig { validation_samples: 8, ..training(50) });
+    let loader = get_dataloader(&base, &training).unwrap();
+    let constants = ConstantsManager::new(&base, &training).unwrap();
+    let learned = loader.first(56);
+    let near = nearest_images(&(learned.flip([-1]) + 0.01), &loader).unwrap();
+    assert!(near.images.allclose(&learned.flip([-1]), 0.0, 1e-6, false), "mirrored, and its own");
+    assert!((&near.distances - 0.01).abs().max().double_value(&[]) < 1e-5, "{near:?}");
+
+    let model = knows_by_heart(learned, &constants);
+    let samples = generate_samples(&model, &constants, 20, 1, &mut InferenceLogger::new(InferType::None)).unwrap();
+    let copied = nearest_images(&samples, &loader).unwrap().median_distance();
+    let unseen = nearest_images(&loader.held_out().unwrap(), &loader).unwrap().median_distance();
+    assert!(copied < 0.05 && unseen > 0.2, "{copied}, {unseen}");
 }
 
 #[test]

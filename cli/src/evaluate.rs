@@ -26,6 +26,9 @@ pub struct Evaluate {
     /// Also draw the losses of the training's epochs into this file (.svg)
     #[arg(long, value_name = "FILE")]
     curve: Option<PathBuf>,
+    /// Draw the losses of this model, of the same folder, dashed beside them
+    #[arg(long, value_name = "NAME", requires = "curve")]
+    reference: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +39,11 @@ impl Evaluate {
         let (manager, model, constants) = self.trained.load()?;
         if let Some(file) = &self.curve {
             let history = self.trained.history(&manager, &model)?;
-            visualize_training(&history)?.save(file)?;
+            let picture = match &self.reference {
+                Some(name) => visualize_training_beside(&history, name, &self.trained.history_of(name)?)?,
+                None => visualize_training(&history)?,
+            };
+            picture.save(file)?;
         }
         if manager.config().base.dataset.is_images() {
             return self.evaluate_images(&manager, &model, &constants);

@@ -95,6 +95,13 @@ impl Trained {
         manager.load_weights(model, self.chosen.checkpoint, self.chosen.weights())
     }
 
+    /// The loss of each epoch of another model in the same folder, up to its newest checkpoint.
+    pub fn history_of(&self, name: &str) -> Result<Vec<EpochLoss>> {
+        let base = self.chosen.place.base();
+        let other = ModelManager::open(&base, name)?;
+        other.load_weights(&get_model(&base, &other.config().network)?, None, Weights::Ema)
+    }
+
     /// As [`Chosen::load`], the constants with the chosen variance and clipping.
     pub fn load(&self) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
         let (manager, model, mut constants) = self.chosen.load()?;

@@ -1,10 +1,12 @@
 //! `ddpm sample`: draws samples into a file.
 
+use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
 
 use clap::Args;
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::model::Trained;
@@ -32,6 +34,31 @@ pub struct Sample {
     json: bool,
 }
 
+/// How far samples are from the training images that are nearest to them, and images that training never saw: medians.
+#[derive(Serialize)]
+struct Copies {
+    distance: f64,
+    held_out_distance: Option<f64>,
+}
+
+impl Copies {
+    fn look(samples: &Tensor, dataloader: &DataLoader) -> Result<Self> {
+        let distance = |images: &Tensor| nearest_images(images, dataloader).map(|found| found.median_distance());
+        let held_out_distance = dataloader.held_out().map(|images| distance(&images)).transpose()?;
+        Ok(Self { distance: distance(samples)?, held_out_distance })
+    }
+}
+
+impl Display for Copies {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "to the nearest training image: {:.3} (median of the root mean square differences)", self.distance)?;
+        match self.held_out_distance {
+            Some(distance) => write!(f, "; from images held out of training: {distance:.3}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Sample {
     pub fn run(self) -> Result<()> {
         let (manager, model, constants) = self.trained.load()?;
@@ -53,13 +80,18 @@ impl Sample {
         let samples = generate_samples(&model, &constants, n, seed, &mut logger)?;
         let seconds = started.elapsed().as_secs_f64();
         self.out.write(&samples, seed, constants.timesteps(), logger.picture())?;
-        if let Some((file, dataloader)) = compare {
-            visualize_nearest(&samples, &dataloader)?.save(file)?;
-        }
+        let copies = match compare {
+            Some((file, dataloader)) => {
+                visualize_nearest(&samples, &dataloader)?.save(file)?;
+                Some(Copies::look(&samples, &dataloader)?)
+            }
+            None => None,
+        };
         let out = self.out.path();
         if self.json {
-            return say(json!({ "out": out, "n": n, "seed": seed, "seconds": seconds }));
+            return say(json!({ "out": out, "n": n, "seed": seed, "seconds": seconds, "nearest": copies }));
         }
-        say(format!("{} samples of {} (seed {seed}) in {seconds:.2} s: {}", n, manager.name(), out.display()))
+        say(format!("{} samples of {} (seed {seed}) in {seconds:.2} s: {}", n, manager.name(), out.display()))?;
+        copies.map_or(Ok(()), say)
     }
 }

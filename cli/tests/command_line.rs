@@ -106,6 +106,17 @@ fn an_evaluation_is_lines_or_one_json_value() {
     let ran = evaluate(&[]);
     assert!(ran.stdout.contains("Wasserstein") && ran.stdout.contains("tiny"), "{ran:?}");
     assert_plain(&(ran.stdout + &ran.stderr));
+
+    let curve = |options: &[&str]| {
+        evaluate(&[&["--curve", "curve.svg"], options].concat());
+        fs::read_to_string(folder.path().join("curve.svg")).unwrap()
+    };
+    let alone = curve(&[]);
+    succeeded(train_tiny(folder.path(), "other", &["--seed", "1"]));
+    let beside = curve(&["--reference", "other"]);
+    assert!(!alone.contains("other:") && beside.contains("other: each epoch"), "{beside}");
+    let ran = ddpm(folder.path(), &["evaluate", "--model", "tiny", "--curve", "curve.svg", "--reference", "othre"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("othre"), "{ran:?}");
 }
 
 #[test]

@@ -119,7 +119,9 @@ fn one_part_of_mnist_is_enough_and_a_broken_one_is_not() {
 fn what_is_not_there_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let said = |name: &str, from: &str| fetch(name, folder.path(), Some(&folder.path().join(from))).unwrap_err();
-    assert!(said("flower", "x").contains("data set to fetch: expected one of flowers, mnist, fashion-mnist"));
+    let slip = said("flower", "x");
+    assert!(slip.contains("data set to fetch: expected one of flowers, mnist, fashion-mnist"), "{slip}");
+    assert!(slip.contains("got flower; did you mean \"flowers\"?"), "{slip}");
     assert!(said("flowers", "nowhere").contains("nowhere: there is no such folder or archive"));
     fs::create_dir(folder.path().join("empty")).unwrap();
     assert!(said("cifar10", "empty").contains("data_batch_1.bin"));

@@ -135,6 +135,7 @@ fn images_go_into_every_format() {
         training: TrainingConfig {
             epochs: 1,
             batch_size: 5,
+            validation_samples: 1,
             inference_type: InferType::Image,
             ..common::quick_training()
         },
@@ -149,10 +150,21 @@ fn images_go_into_every_format() {
     };
     let (shape, values) = npy(&read("a.npy"));
     assert_eq!((shape.replace(' ', "").trim_end_matches(','), values.len()), ("12,3,8,16", 12 * 3 * 8 * 16));
-    let json: Value = serde_json::from_slice(&read("a.json")).unwrap();
-    let last = json["samples"][11][2][7][15].as_f64().unwrap() as f32;
+    let text: Value = serde_json::from_slice(&read("a.json")).unwrap();
+    let last = text["samples"][11][2][7][15].as_f64().unwrap() as f32;
     assert_eq!(last.to_bits(), values[values.len() - 1].to_bits());
     let (width, height) = png(&read("a.png"));
     assert!((200..1500).contains(&width) && (100..1500).contains(&height), "{width} x {height}");
     assert_eq!(gif_frames(&read("a.gif")), 11);
+
+    // An untrained network draws what is further from the images than those held out are.
+    let ran = sample(folder.path(), "b.npy", &["--nearest", "nearest.png", "--json"]);
+    let distance = |of: &str| json(&ran)["nearest"][of].as_f64().unwrap();
+    let (drawn, held_out) = (distance("distance"), distance("held_out_distance"));
+    assert!(held_out > 0.1 && drawn > held_out, "{drawn}, {held_out}");
+    png(&fs::read(folder.path().join("nearest.png")).unwrap());
+    let said = sample(folder.path(), "b.npy", &["--nearest", "nearest.png"]).stdout;
+    let expected =
+        format!("nearest training image: {drawn:.3} (median of the root mean square differences); from images");
+    assert!(said.contains(&expected), "{said}");
 }

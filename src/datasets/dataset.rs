@@ -1,5 +1,6 @@
 //! `Dataset`: the data sets by name.
 
+use ddpm_utils::did_you_mean;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +104,10 @@ impl Dataset {
             "cifar10" => Ok(Dataset::Cifar10(Cifar10::default())),
             "cifar100" => Ok(Dataset::Cifar100(Cifar100::default())),
             "painted-flowers" => Ok(Dataset::PaintedFlowers(PaintedFlowers::default())),
-            _ => Err(Error::config("BaseConfig.dataset", format!("one of {}", Self::NAMES.join(", ")), name)),
+            _ => {
+                let got = format!("{name}{}", did_you_mean(name, Self::NAMES));
+                Err(Error::config("BaseConfig.dataset", format!("one of {}", Self::NAMES.join(", ")), got))
+            }
         }
     }
 
@@ -248,6 +252,8 @@ mod tests {
         assert_eq!(parse(r#"{"name": "swiss-roll"}"#).unwrap(), Dataset::default());
         assert!(parse(r#"{"name": "swiss-roll", "nois": 0.1}"#).unwrap_err().to_string().contains("nois"));
         assert!(parse(r#"{"name": "swiss-rol"}"#).unwrap_err().to_string().contains("swiss-roll"));
+        let slip = Dataset::from_name("SwisRoll").unwrap_err().to_string();
+        assert!(slip.contains("one of swiss-roll, spiral") && slip.contains("did you mean \"swiss-roll\"?"), "{slip}");
         let noisy = Dataset::SwissRoll(SwissRoll { noise: f64::NAN });
         assert!(noisy.validate().is_err());
     }

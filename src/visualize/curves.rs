@@ -41,18 +41,39 @@ pub fn visualize_variance_schedule(constants: &ConstantsManager) -> Result<Pictu
 /// # Errors
 /// [`Error::Unsupported`] before the first epoch.
 pub fn visualize_training(history: &[EpochLoss]) -> Result<Picture> {
-    if history.is_empty() {
+    training_charts(history, None)
+}
+
+/// The same, with the loss of another training dashed beside it, epoch for epoch as far as `history` goes: is this one good?
+/// It is its validation loss where both have one, since training losses depend on the timesteps that were drawn.
+///
+/// Losses of the same data and T can be compared; an epoch should have as many steps in both.
+///
+/// # Errors
+/// [`Error::Unsupported`] before the first epoch of either.
+pub fn visualize_training_beside(history: &[EpochLoss], name: &str, reference: &[EpochLoss]) -> Result<Picture> {
+    training_charts(history, Some((name, reference)))
+}
+
+fn training_charts(history: &[EpochLoss], reference: Option<(&str, &[EpochLoss])>) -> Result<Picture> {
+    if history.is_empty() || reference.is_some_and(|(_, reference)| reference.is_empty()) {
         return Err(Error::Unsupported("there is no loss to show before the first epoch".to_owned()));
     }
-    let epochs: Vec<f64> = (1..=history.len()).map(|epoch| epoch as f64).collect();
-    let series = |label: &str, style, ys| Series { label: label.to_owned(), xs: epochs.clone(), ys, style };
+    let curve = |label: &str, style, ys| Series::counted(label, ys).styled(style);
     let means: Vec<f64> = history.iter().map(|loss| loss.mean).collect();
     let mut curves = vec![
-        series("each epoch", LineStyle::Faint, means.clone()),
-        series("smoothed", LineStyle::Solid, smoothed(&means)),
+        curve("each epoch", LineStyle::Faint, means.clone()),
+        curve("smoothed", LineStyle::Solid, smoothed(&means)),
     ];
-    let validation: Option<Vec<f64>> = history.iter().map(|loss| loss.validation).collect();
-    curves.extend(validation.map(|losses| series("validation", LineStyle::Solid, losses)));
+    let validation = validation_losses(history);
+    if let Some((name, reference)) = reference {
+        let as_far = &reference[..reference.len().min(history.len())];
+        let compared = validation.as_ref().and_then(|_| validation_losses(as_far));
+        let of_training = || as_far.iter().map(|loss| loss.mean).collect();
+        let (what, losses) = compared.map_or_else(|| ("each epoch", of_training()), |losses| ("validation", losses));
+        curves.push(curve(&format!("{name}: {what}"), LineStyle::Dashed, losses));
+    }
+    curves.extend(validation.map(|losses| curve("validation", LineStyle::Solid, losses)));
     let chart = |title: &str, series| LineChart {
         title: title.to_owned(),
         x_label: "epoch".to_owned(),
@@ -63,9 +84,14 @@ pub fn visualize_training(history: &[EpochLoss]) -> Result<Picture> {
     let mean = chart("Loss", curves);
     let quarter = |q: usize| smoothed(&history.iter().map(|loss| loss.quarters[q]).collect::<Vec<_>>());
     let labels = ["first quarter of t", "second", "third", "last"];
-    let by_quarter = labels.iter().enumerate().map(|(q, label)| series(label, LineStyle::Solid, quarter(q))).collect();
+    let by_quarter = labels.iter().enumerate().map(|(q, label)| curve(label, LineStyle::Solid, quarter(q))).collect();
     let quarters = chart("By timestep, smoothed: little noise is the hardest to see", by_quarter);
     Ok(line_charts("", &[mean, quarters])?)
+}
+
+/// The validation loss of each epoch, where each has one.
+fn validation_losses(history: &[EpochLoss]) -> Option<Vec<f64>> {
+    history.iter().map(|loss| loss.validation).collect()
 }
 
 /// The mean over two epochs before and after, fewer at the ends.
@@ -95,5 +121,21 @@ mod tests {
         let training = svg(visualize_training(&[loss, loss]).unwrap());
         assert_eq!(training.matches(">\nmean squared error\n").count(), 2, "{training}");
         assert_eq!(training.matches(">\nepoch\n").count(), 2, "{training}");
+    }
+
+    #[test]
+    fn another_training_stands_beside_this_one_as_far_as_it_goes() {
+        let loss = |mean, validation| EpochLoss { mean, quarters: [0.4; 4], validation };
+        let beside = |history: &[EpochLoss], reference: &[EpochLoss]| {
+            svg(visualize_training_beside(history, "Other", reference).unwrap())
+        };
+        let seen = [loss(0.5, Some(0.6)), loss(0.4, Some(0.5))];
+        let longer = [seen[0], seen[1], loss(0.3, Some(9.0))];
+        let chart = beside(&seen, &longer);
+        assert!(chart.contains(">\nOther: validation\n") && chart.contains(">\nvalidation\n"), "{chart}");
+        assert_eq!(chart, beside(&seen, &seen), "the third epoch has nothing to stand beside");
+        assert!(beside(&[loss(0.5, None)], &seen).contains(">\nOther: each epoch\n"));
+        assert!(beside(&seen, &[loss(0.5, None)]).contains(">\nOther: each epoch\n"));
+        assert!(visualize_training_beside(&seen, "Other", &[]).is_err() && visualize_training(&[]).is_err());
     }
 }

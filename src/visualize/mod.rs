@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::forward::forward_diffusion;
 use crate::random::{self, Stream};
 
-pub use curves::{visualize_training, visualize_variance_schedule};
+pub use curves::{visualize_training, visualize_training_beside, visualize_variance_schedule};
 pub use images::visualize_images;
 pub use inside::{visualize_attention, visualize_features};
 pub use nearest::visualize_nearest;

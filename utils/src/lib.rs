@@ -14,7 +14,7 @@
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
 //! | [`live_plot`](mod@live_plot) | line charts that grow while something is computed |
 //! | [`atomic`] | files that appear whole or not at all |
-//! | [`similar`] | the name that was meant by one that there is not |
+//! | [`similar`], [`did_you_mean`] | the name that was meant by one that there is not |
 //! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
 //!
 //! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between
@@ -43,4 +43,4 @@ pub mod torch_file;
 
 pub use ddpm_live::interrupted;
 pub use interrupt::{Interruptible, tell_checkpoint};
-pub use similar::similar;
+pub use similar::{did_you_mean, similar};

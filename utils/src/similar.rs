@@ -19,6 +19,11 @@ pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }
 
+/// `; did you mean "…"?`, for an error about `name`; nothing where none of `known` is [`similar`].
+pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    similar(name, known).map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"))
+}
+
 fn letters(name: &str) -> Vec<char> {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use ddpm_utils::did_you_mean;
 use thiserror::Error;
 
 use super::download::DownloadError;
@@ -11,7 +12,7 @@ use super::unpack::UnpackError;
 /// Why a data set is not in its folder.
 #[derive(Debug, Error)]
 pub enum FetchError {
-    #[error("data set to fetch: expected one of {known}, got {name}")]
+    #[error("data set to fetch: expected one of {known}, got {name}{}", did_you_mean(name, known.split(", ")))]
     Name { name: String, known: String },
     #[error("{}: there is no such folder or archive", .0.display())]
     NotThere(PathBuf),
