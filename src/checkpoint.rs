@@ -7,7 +7,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -133,7 +133,7 @@ pub(crate) fn read_training(
         Ok(Tensor::cat(&all, 0).to_device(model.var_store().device()))
     };
     let (ema, m, v) = (trained("ema")?, trained("m")?, trained("v")?);
-    let losses = losses(path, &parts)?;
+    let losses = losses(path, &parts, model.var_store().device())?;
     // Nothing is changed before everything was found to fit.
     let mut state = TrainingState::new(model, &config.base, &config.training)?;
     copy_into(model, &weights);
@@ -144,14 +144,15 @@ pub(crate) fn read_training(
 }
 
 /// The losses of an epoch that was stopped in the middle.
-fn losses(path: &Path, parts: &Parts) -> Result<LossByTimestep> {
+fn losses(path: &Path, parts: &Parts, device: Device) -> Result<LossByTimestep> {
     let steps = parts.progress.steps_into_epoch;
     if steps == 0 {
         return Ok(LossByTimestep::default());
     }
     let shape = |name| parts.tensors.tensor(name).map(|view| view.shape().iter().map(|size| *size as i64).collect());
     let shape: Vec<i64> = shape("losses.t").unwrap_or_else(|_| vec![0]);
-    let read = |name| tensor(path, parts, name, &shape);
+    // Those of the rest of the epoch will come from there.
+    let read = |name| tensor(path, parts, name, &shape).map(|losses| losses.to_device(device));
     Ok(LossByTimestep::from_tensors(steps, &read("losses.t")?, read("losses.loss")?))
 }
 

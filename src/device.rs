@@ -1,4 +1,4 @@
-//! Which device computes: CUDA where there is one, else Metal, else the CPU.
+//! Which device computes: CUDA where there is one that this libtorch has code for, else Metal, else the CPU.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tch::Device;
 
+use crate::cuda::{cuda_came_too_late, cuda_devices, load_cuda, try_cuda};
 use crate::error::{Error, Result};
 
 /// The device that a configuration asks for.
@@ -26,52 +27,39 @@ impl DeviceChoice {
     /// The device as libtorch names it.
     ///
     /// # Errors
-    /// [`Error::Config`] for a device that this machine does not have.
+    /// [`Error::Config`] for a device that this machine does not have, or that does not compute.
     pub fn resolve(self) -> Result<Device> {
-        // libtorch looks for CUDA once, the first time that anything asks: its library has to be loaded by then.
-        let _ = load_cuda();
+        let devices = match self {
+            // libtorch looks for CUDA once: another tensor of this process may ask for it.
+            DeviceChoice::Cpu | DeviceChoice::Metal => load_cuda().map_or(0, |()| 0),
+            DeviceChoice::Auto | DeviceChoice::Cuda(_) => cuda_devices(),
+        };
         let absent = |expected: String| Err(Error::config("BaseConfig.device", expected, self));
+        let broken = |n: usize, problem: String| {
+            absent(format!("another device, such as cpu: CUDA device {n} is seen but does not compute ({problem})"))
+        };
         match self {
-            DeviceChoice::Cpu => Ok(Device::Cpu),
-            DeviceChoice::Auto if cuda_devices() > 0 => Ok(Device::Cuda(0)),
-            DeviceChoice::Auto if tch::utils::has_mps() => Ok(Device::Mps),
-            DeviceChoice::Auto => Ok(Device::Cpu),
-            DeviceChoice::Cuda(n) => match cuda_devices() {
-                0 => absent("auto or cpu: no CUDA device is seen here (`cargo xtask doctor` says why)".to_owned()),
-                count if n < count => Ok(Device::Cuda(n)),
-                count => absent(format!("cuda:0 to cuda:{}", count - 1)),
+            DeviceChoice::Auto if devices > 0 => match try_cuda(0) {
+                Ok(()) => Ok(Device::Cuda(0)),
+                // The GPU is too old for this libtorch. It may be there for the screen alone.
+                Err(problem) if problem.contains("no kernel image") => Ok(Device::Cpu),
+                Err(problem) => broken(0, problem),
             },
-            DeviceChoice::Metal if tch::utils::has_mps() => Ok(Device::Mps),
+            DeviceChoice::Auto | DeviceChoice::Metal if tch::utils::has_mps() => Ok(Device::Mps),
+            DeviceChoice::Auto | DeviceChoice::Cpu => Ok(Device::Cpu),
             DeviceChoice::Metal => absent("auto or cpu: this libtorch has no Metal".to_owned()),
+            DeviceChoice::Cuda(n) if n < devices => try_cuda(n).map(|()| Device::Cuda(n)).or_else(|problem| broken(n, problem)),
+            DeviceChoice::Cuda(_) if cuda_came_too_late() => absent(
+                "auto or cpu: libtorch was asked for a device, a seed or a gradient before it had CUDA. Start again, and make the \
+                 model or the constants first, or call ddpm_tutor::cuda::load_cuda"
+                    .to_owned(),
+            ),
+            DeviceChoice::Cuda(_) if devices == 0 => {
+                absent("auto or cpu: no CUDA device is seen here (`cargo xtask doctor` says why)".to_owned())
+            }
+            DeviceChoice::Cuda(_) => absent(format!("cuda:0 to cuda:{}", devices - 1)),
         }
     }
-}
-
-/// How many CUDA devices libtorch sees, after its CUDA library has been given the chance to load.
-pub fn cuda_devices() -> usize {
-    if load_cuda().is_err() {
-        return 0;
-    }
-    usize::try_from(tch::Cuda::device_count()).unwrap_or(0)
-}
-
-/// Loads libtorch's CUDA library where it is there and complete. The crate links against the CPU part alone, so that one
-/// binary serves both kinds of machine; CUDA registers itself when its library is loaded.
-///
-/// # Errors
-/// The loader's message: on a machine without CUDA, that the library or one of its dependencies is not there.
-pub fn load_cuda() -> std::result::Result<(), String> {
-    #[cfg(target_os = "linux")]
-    {
-        use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-        // SAFETY: libtorch's own library, whose initialisers register the CUDA backend with the libtorch that is loaded.
-        match unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) } {
-            // The backend stays registered, so its code has to stay mapped.
-            Ok(library) => std::mem::forget(library),
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    Ok(())
 }
 
 impl fmt::Display for DeviceChoice {

@@ -7,7 +7,7 @@
 //!
 //! | room | what is inside |
 //! |---|---|
-//! | [`config`], [`device`], [`error`] | what a run is made from, where it computes, what can go wrong |
+//! | [`config`], [`device`], [`cuda`], [`error`] | what a run is made from, where it computes, what can go wrong |
 //! | [`schedule`] | `beta_t` as a function of `t` |
 //! | [`constants`] | everything that follows from `beta_t` |
 //! | [`forward`] | from data to noise: `forward_diffusion` |
@@ -42,6 +42,7 @@
 
 pub mod config;
 pub mod constants;
+pub mod cuda;
 pub mod datasets;
 pub mod device;
 pub mod ema;

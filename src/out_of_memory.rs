@@ -11,9 +11,25 @@ use crate::error::{Error, Result};
 use crate::forward::forward_diffusion;
 use crate::networks::Denoiser;
 
-/// Whether a message of libtorch's says that memory ran out, on a GPU or a CPU.
+/// What libtorch's allocators say when memory has run out, on a GPU or a CPU, and what cuBLAS and cuDNN make of it: the latter tries
+/// one algorithm after the other, and in the end says only that none worked.
+const SIGNS: [&str; 6] = [
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "STATUS_ALLOC_FAILED",
+    "ALLOCATION_FAILED",
+    "unable to find an engine to execute this computation",
+];
+
+/// Whether a message of libtorch's says that memory ran out.
 pub fn says_out_of_memory(message: &str) -> bool {
-    ["out of memory", "can't allocate memory", "not enough memory"].iter().any(|sign| message.contains(sign))
+    SIGNS.iter().any(|sign| message.contains(sign))
+}
+
+/// The first line of a panic that says that memory ran out.
+pub fn panic_out_of_memory(panic: &(dyn Any + Send)) -> Option<&str> {
+    message_of(panic).lines().next().filter(|_| says_out_of_memory(message_of(panic)))
 }
 
 /// Runs `f`; `None` where there was too little memory for it. Other panics go on.
@@ -22,7 +38,7 @@ pub(crate) fn if_it_fits<T>(f: impl FnOnce() -> Result<T>) -> Result<Option<T>> 
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(Err(Error::Torch(error))) if says_out_of_memory(&error.to_string()) => Ok(None),
         Ok(result) => result.map(Some),
-        Err(panic) if says_out_of_memory(message_of(&*panic)) => Ok(None),
+        Err(panic) if panic_out_of_memory(&*panic).is_some() => Ok(None),
         Err(panic) => resume_unwind(panic),
     }
 }
@@ -135,6 +151,22 @@ impl Denoiser for Remembering<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_want_of_memory_is_told_from_other_panics() {
+        let said = |panic: Box<dyn Any + Send>| panic_out_of_memory(&*panic).map(str::to_owned);
+        for sign in [
+            "CUDA out of memory. Tried to allocate 20.00 MiB.",
+            "GET was unable to find an engine to execute this computation",
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+            "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes",
+        ] {
+            assert_eq!(said(Box::new(format!("{sign}\nframe #0: c10"))).as_deref(), Some(sign));
+        }
+        assert_eq!(said(Box::new("shape '[2]' is invalid")), None);
+        assert_eq!(said(Box::new(5)), None);
+    }
 
     #[test]
     fn the_largest_that_fits_is_found_in_few_tries() {

@@ -3,6 +3,8 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::cuda::load_cuda;
+
 /// What a stream of random numbers is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stream {
@@ -44,6 +46,8 @@ pub(crate) fn derive(seed: u64, stream: Stream, k: u64) -> u64 {
 
 /// Seeds libtorch's generators (CPU and, where there is one, GPU).
 pub(crate) fn seed_libtorch(seed: u64) {
+    // Whoever has no CUDA has no generator there either.
+    let _ = load_cuda();
     tch::manual_seed(seed as i64);
 }
 

@@ -95,7 +95,7 @@ fn predict_in_parts(model: &dyn Denoiser, x_t: &Tensor, t: usize) -> Result<Tens
 ///     x_{t-1} = 1 / sqrt(alpha_t) ( x_t - beta_t / sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) + sigma_t z
 /// return x_0
 /// ```
-/// Ho et al. 2020, Algorithm 2. The same seed draws the same samples. Where the logger ends it early, at
+/// Ho et al. 2020, Algorithm 2. The same seed draws the same samples on the same device. Where the logger ends it early, at
 /// [`InferenceLogger::stopped_at`], the samples are the `x_t` of that step.
 ///
 /// # Shapes

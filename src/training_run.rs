@@ -17,7 +17,8 @@ use crate::training_state::TrainingState;
 ///
 /// It goes on from the newest checkpoint where there is one, writes a checkpoint every `checkpoint_period` epochs and after
 /// the last, and draws `sample_amount` samples with the averaged weights at each, from the same noise, into the model's
-/// inference logs. After a kill at any moment it ends, called again, with the weights it would have had. Where the observer
+/// inference logs. After a kill at any moment it ends, called again, with the weights it would have had (on a GPU up to
+/// rounding, since it adds the parts of a gradient in no fixed order). Where the observer
 /// [stops](StepReport::stop) it, it writes a checkpoint at once, and the state that it returns
 /// [says so](TrainingState::is_stopped).
 ///

@@ -15,7 +15,7 @@ use crate::random::{self, Stream};
 /// The optimizer, the moving average, how far the training is, and the loss of each epoch so far.
 ///
 /// Timesteps and noise of a step follow from the seed and the step's number alone, so a training that goes on from a
-/// saved state ends, on the same device, where one that was never stopped does.
+/// saved state ends, on the same CPU, where one that was never stopped does, and on a GPU near it.
 #[derive(Debug)]
 pub struct TrainingState {
     /// The optimizer, with its moments.

@@ -14,7 +14,7 @@ use crate::random::{self, Stream};
 const BATCH: i64 = 64;
 
 /// `|| eps - eps_theta(x_t, t) ||^2` over all of `x0`, with timesteps spread evenly over `1..=T` and noise that is always the
-/// same: 0 is perfect, 1 is what predicting no noise at all gives.
+/// same on the same device: 0 is perfect, 1 is what predicting no noise at all gives.
 ///
 /// # Shapes
 /// `x0`: `[N, D]` or `[N, C, H, W]`.

@@ -52,7 +52,7 @@ fn main() -> Outcome<()> {
                 println!("{}", sampling::seconds(case.parse()?, n.parse()?, timesteps.parse()?, times.parse()?)?);
             }
             ["profile", case, steps] => println!("{}", profile::parts(case.parse()?, steps.parse()?)?),
-            ["cuda"] => println!("{}", ddpm_tutor::device::cuda_devices()),
+            ["cuda"] => println!("{}", ddpm_tutor::cuda::cuda_devices()),
             _ => return Err(format!("unknown command {line:?}: benches/worker/main.rs lists them").into()),
         }
     }

@@ -1,7 +1,7 @@
 //! `ddpm doctor`: what libtorch this binary runs on, and whether it computes.
 
 use clap::Args;
-use ddpm_tutor::device::{cuda_devices, load_cuda};
+use ddpm_tutor::cuda::{cuda_devices, load_cuda};
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde::Serialize;

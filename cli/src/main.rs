@@ -21,11 +21,12 @@ mod train;
 mod training_options;
 
 use std::io::Write;
+use std::panic::{catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use ddpm_tutor::out_of_memory::says_out_of_memory;
+use ddpm_tutor::out_of_memory::{panic_out_of_memory, says_out_of_memory};
 use ddpm_tutor::prelude::*;
 
 /// Diffusion models from the command line: train, sample, evaluate, exchange.
@@ -94,14 +95,20 @@ fn main() -> ExitCode {
     }));
     let given = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
-    match run(cli.command) {
-        Ok(status) => status,
-        Err(error) => {
-            // A stderr that is closed leaves the exit status to tell.
-            let _ = writeln!(std::io::stderr(), "ddpm: {}", option_names::message(error.as_ref(), &given));
-            ExitCode::FAILURE
-        }
-    }
+    let problem = match catch_unwind(|| run(cli.command)) {
+        Ok(Ok(status)) => return status,
+        Ok(Err(error)) => option_names::message(error.as_ref(), &given),
+        Err(panic) => match panic_out_of_memory(&*panic) {
+            Some(line) => format!(
+                "out of memory: take fewer or smaller samples, a smaller network, or a device that is free (--device); libtorch \
+                 said: {line}"
+            ),
+            None => resume_unwind(panic),
+        },
+    };
+    // A stderr that is closed leaves the exit status to tell.
+    let _ = writeln!(std::io::stderr(), "ddpm: {problem}");
+    ExitCode::FAILURE
 }
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {

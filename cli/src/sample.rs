@@ -20,7 +20,7 @@ pub struct Sample {
     /// How many samples; 1000 points or 16 images where it is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     n: Option<i64>,
-    /// The same seed draws the same samples; the model's own where it is left out
+    /// The same seed draws the same samples on the same device; the model's own where it is left out
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// The file: .npy and .json hold the samples, .png shows them, .gif shows them form
@@ -77,7 +77,8 @@ impl Sample {
         let seed = self.seed.unwrap_or(config.base.seed);
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(manager.name()).quiet();
         let started = Instant::now();
-        let samples = generate_samples(&model, &constants, n, seed, &mut logger)?;
+        // A GPU is done only when they are here.
+        let samples = generate_samples(&model, &constants, n, seed, &mut logger)?.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
         self.out.write(&samples, seed, constants.timesteps(), logger.picture())?;
         let copies = match compare {

@@ -206,6 +206,20 @@ fn outputs() {
     refused(path, &sample("/proc/a.npy"), 1, &["/proc"]);
 }
 
+/// `ddpm` with these arguments under a limit of the shell's: what it says, and that it has failed and changed nothing.
+#[cfg(target_os = "linux")]
+fn limited(path: &Path, limit: &str, arguments: &str) -> String {
+    let before = snapshot(path);
+    let script = format!("trap '' XFSZ; ulimit {limit}; exec '{}' {arguments}", env!("CARGO_BIN_EXE_ddpm"));
+    let mut bash = std::process::Command::new("bash");
+    let output = bash.args(["-c", &script]).current_dir(path).env("OMP_NUM_THREADS", "1").output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{arguments}: {stderr}");
+    assert!(snapshot(path) == before, "{arguments} changed the folder");
+    stderr
+}
+
 /// A file may not grow beyond a few hundred bytes: what a full disk looks like.
 #[cfg(target_os = "linux")]
 #[test]
@@ -215,19 +229,18 @@ fn a_full_disk() {
     for name in ["old.npy", "old.json", "old.png", "old.gif"] {
         fs::write(path.join(name), b"old").unwrap();
     }
-    let full = |arguments: &str| {
-        let before = snapshot(path);
-        let script = format!("trap '' XFSZ; ulimit -f 1; exec '{}' {arguments}", env!("CARGO_BIN_EXE_ddpm"));
-        let mut bash = std::process::Command::new("bash");
-        let output = bash.args(["-c", &script]).current_dir(path).env("OMP_NUM_THREADS", "1").output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
-        assert!(!stderr.contains("panicked"), "{arguments}: {stderr}");
-        assert!(snapshot(path) == before, "{arguments} changed the folder");
-        stderr
-    };
     for ending in ["npy", "json", "png", "gif"] {
-        let stderr = full(&format!("sample --model tiny --n 2000 --out old.{ending}"));
+        let stderr = limited(path, "-f 1", &format!("sample --model tiny --n 2000 --out old.{ending}"));
         assert!(stderr.contains("cannot write") && stderr.contains(&format!("old.{ending}")), "{stderr}");
     }
+}
+
+/// A network of 6.4 GB where a process may have 6.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_memory() {
+    let folder = trained();
+    let stderr = limited(folder.path(), "-v 6000000", "train --model large --hidden-widths 40000,40000 --device cpu");
+    assert!(stderr.starts_with("ddpm: out of memory: take fewer or smaller samples, a smaller network"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }

@@ -11,7 +11,6 @@ use tch::{Device, Kind, Tensor};
 use crate::config::{BaseConfig, TrainingConfig};
 use crate::error::{Error, Result};
 pub use timesteps::TimestepSampling;
-use timesteps::check_kind;
 pub(crate) use timesteps::same_timestep;
 
 /// The variance `sigma_t^2` of the noise that the reverse process adds at step `t`.
@@ -204,7 +203,7 @@ impl ConstantsManager {
     }
 
     fn at(&self, constants: &Tensor, t: &Tensor) -> Result<Tensor> {
-        check_kind(t)?;
+        self.check_kind(t)?;
         // On a GPU an index outside the array ends the process; on the CPU it is an error that costs nothing to have.
         if self.device != Device::Cpu {
             self.check(t)?;

@@ -51,10 +51,21 @@ impl ConstantsManager {
         same_timestep(t, n, self.device)
     }
 
-    /// Refuses anything but int64 timesteps `[N]` in `1..=T`.
+    /// Refuses anything but int64 timesteps `[N]` in `1..=T`, on the device of the constants.
     pub(crate) fn check_timesteps(&self, t: &Tensor) -> Result<()> {
-        check_kind(t)?;
+        self.check_kind(t)?;
         self.check(t)
+    }
+
+    pub(super) fn check_kind(&self, t: &Tensor) -> Result<()> {
+        if t.dim() != 1 || t.kind() != Kind::Int64 {
+            let got = format!("a {:?} tensor of shape {:?}", t.kind(), t.size());
+            return Err(Error::Timestep { expected: "int64 timesteps of shape [N]".to_owned(), got });
+        }
+        if t.device() != self.device {
+            return Err(Error::Device { what: "timesteps", expected: self.device, got: t.device() });
+        }
+        Ok(())
     }
 
     pub(super) fn check(&self, t: &Tensor) -> Result<()> {
@@ -70,14 +81,6 @@ impl ConstantsManager {
 /// The timestep `t` for each of `n` samples, shape `[n]` int64.
 pub(crate) fn same_timestep(t: usize, n: i64, device: Device) -> Tensor {
     Tensor::full([n], t as i64, (Kind::Int64, device))
-}
-
-pub(super) fn check_kind(t: &Tensor) -> Result<()> {
-    if t.dim() == 1 && t.kind() == Kind::Int64 {
-        return Ok(());
-    }
-    let got = format!("a {:?} tensor of shape {:?}", t.kind(), t.size());
-    Err(Error::Timestep { expected: "int64 timesteps of shape [N]".to_owned(), got })
 }
 
 #[cfg(test)]

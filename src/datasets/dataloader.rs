@@ -111,10 +111,12 @@ impl DataLoader {
             order.shuffle(&mut random::generator(random::derive(seed, Stream::HeldOut, 0)));
             let (out, rest) = order.split_at_mut(held_out);
             rest.sort_unstable();
-            let rest = Tensor::from_slice(rest);
-            loader.held_out = Some(loader.data.index_select(0, &Tensor::from_slice(out)).to_device(device));
-            loader.data = loader.data.index_select(0, &rest);
-            loader.labels = loader.labels.map(|labels| labels.index_select(0, &rest));
+            // Data of the reader's own may be on a GPU already.
+            let select =
+                |of: &Tensor, which: &[i64]| of.index_select(0, &Tensor::from_slice(which).to_device(of.device()));
+            loader.held_out = Some(select(&loader.data, out).to_device(device));
+            loader.data = select(&loader.data, rest);
+            loader.labels = loader.labels.map(|labels| select(&labels, rest));
         }
         loader.data = loader.data.to_device(device);
         loader.labels = loader.labels.map(|labels| labels.to_device(device));
