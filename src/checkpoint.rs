@@ -98,6 +98,11 @@ pub(crate) fn read_weights(path: &Path, model: &dyn Denoiser, weights: Weights) 
     Ok(parts.progress)
 }
 
+/// Reads the loss of each epoch up to the checkpoint, and no weights.
+pub(crate) fn read_history(path: &Path) -> Result<Vec<EpochLoss>> {
+    Ok(parse(path, &tensor_file::read_file(path)?)?.progress.history)
+}
+
 /// Reads a whole training, that of the model `name`: its weights into the network, and the state to go on from.
 pub(crate) fn read_training(
     path: &Path,

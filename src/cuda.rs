@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 /// binary serves both kinds of machine; CUDA registers itself when its library is loaded.
 ///
 /// libtorch looks for CUDA once, the first time that anything asks for a device, a seed or a gradient: the library has to be
-/// loaded by then. Everything in this crate that asks loads it first.
+/// loaded by then. Where this crate resolves a device or sets a seed, it loads it first. Outside of Linux there is nothing to load.
 ///
 /// # Errors
 /// The loader's message: on a machine without CUDA, that the library or one of its dependencies is not there.
@@ -41,7 +41,7 @@ pub fn cuda_devices() -> usize {
 }
 
 /// Whether libtorch was asked for CUDA before its library was loaded, and has found none for the rest of the process.
-pub fn cuda_came_too_late() -> bool {
+pub(crate) fn cuda_came_too_late() -> bool {
     cfg!(target_os = "linux") && load_cuda().is_ok() && !tch::utils::has_cudart()
 }
 
@@ -49,7 +49,7 @@ pub fn cuda_came_too_late() -> bool {
 ///
 /// # Errors
 /// What libtorch says.
-pub(crate) fn try_cuda(device: usize) -> Result<(), String> {
+pub fn try_cuda(device: usize) -> Result<(), String> {
     let sum = || {
         let one = Tensor::f_ones([1], (Kind::Float, Device::Cuda(device)))?;
         one.f_add(&one)?.f_double_value(&[0])
@@ -75,7 +75,10 @@ pub(crate) fn cuda_generation(device: usize) -> Option<i32> {
         (status == 0).then_some(major)
     }
     #[cfg(not(target_os = "linux"))]
-    None
+    {
+        let _ = device;
+        None
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// The device that a configuration asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// CUDA where a device is seen, else Metal, else the CPU.
+    /// The first CUDA device that this libtorch has code for, else Metal, else the CPU.
     #[default]
     Auto,
     /// The CPU.
@@ -29,36 +29,51 @@ impl DeviceChoice {
     /// # Errors
     /// [`Error::Config`] for a device that this machine does not have, or that does not compute.
     pub fn resolve(self) -> Result<Device> {
-        let devices = match self {
-            // libtorch looks for CUDA once: another tensor of this process may ask for it.
-            DeviceChoice::Cpu | DeviceChoice::Metal => load_cuda().map_or(0, |()| 0),
-            DeviceChoice::Auto | DeviceChoice::Cuda(_) => cuda_devices(),
-        };
-        let absent = |expected: String| Err(Error::config("BaseConfig.device", expected, self));
-        let broken = |n: usize, problem: String| {
-            absent(format!("another device, such as cpu: CUDA device {n} is seen but does not compute ({problem})"))
-        };
+        // libtorch looks for CUDA once: another tensor of this process may ask for it.
+        let _ = load_cuda();
         match self {
-            DeviceChoice::Auto if devices > 0 => match try_cuda(0) {
-                Ok(()) => Ok(Device::Cuda(0)),
-                // The GPU is too old for this libtorch. It may be there for the screen alone.
-                Err(problem) if problem.contains("no kernel image") => Ok(Device::Cpu),
-                Err(problem) => broken(0, problem),
-            },
-            DeviceChoice::Auto | DeviceChoice::Metal if tch::utils::has_mps() => Ok(Device::Mps),
-            DeviceChoice::Auto | DeviceChoice::Cpu => Ok(Device::Cpu),
-            DeviceChoice::Metal => absent("auto or cpu: this libtorch has no Metal".to_owned()),
-            DeviceChoice::Cuda(n) if n < devices => try_cuda(n).map(|()| Device::Cuda(n)).or_else(|problem| broken(n, problem)),
-            DeviceChoice::Cuda(_) if cuda_came_too_late() => absent(
-                "auto or cpu: libtorch was asked for a device, a seed or a gradient before it had CUDA. Start again, and make the \
-                 model or the constants first, or call ddpm_tutor::cuda::load_cuda"
-                    .to_owned(),
-            ),
-            DeviceChoice::Cuda(_) if devices == 0 => {
-                absent("auto or cpu: no CUDA device is seen here (`cargo xtask doctor` says why)".to_owned())
-            }
-            DeviceChoice::Cuda(_) => absent(format!("cuda:0 to cuda:{}", devices - 1)),
+            DeviceChoice::Cpu => Ok(Device::Cpu),
+            DeviceChoice::Cuda(n) => self.cuda(n),
+            DeviceChoice::Auto => self.first(),
+            DeviceChoice::Metal if tch::utils::has_mps() => Ok(Device::Mps),
+            DeviceChoice::Metal => self.refused("auto or cpu: this libtorch has no Metal"),
         }
+    }
+
+    fn cuda(self, n: usize) -> Result<Device> {
+        match cuda_devices() {
+            devices if n < devices => match try_cuda(n) {
+                Ok(()) => Ok(Device::Cuda(n)),
+                Err(problem) => self.broken(n, &problem),
+            },
+            0 if cuda_came_too_late() => self.refused(
+                "auto or cpu: libtorch was asked for a device, a seed or a gradient before it had CUDA. Start again, and \
+                 make the model or the constants first, or call ddpm_tutor::cuda::load_cuda",
+            ),
+            0 => self.refused("auto or cpu: no CUDA device is seen here (`cargo xtask doctor` says why)"),
+            devices => self.refused(&format!("cuda:0 to cuda:{}", devices - 1)),
+        }
+    }
+
+    /// The first device that computes.
+    fn first(self) -> Result<Device> {
+        for n in 0..cuda_devices() {
+            match try_cuda(n) {
+                Ok(()) => return Ok(Device::Cuda(n)),
+                // Too old for this libtorch. It may be there for the screen alone.
+                Err(problem) if problem.contains("no kernel image") => {}
+                Err(problem) => return self.broken(n, &problem),
+            }
+        }
+        Ok(if tch::utils::has_mps() { Device::Mps } else { Device::Cpu })
+    }
+
+    fn broken(self, n: usize, problem: &str) -> Result<Device> {
+        self.refused(&format!("another device, such as cpu: CUDA device {n} is seen but does not compute ({problem})"))
+    }
+
+    fn refused(self, expected: &str) -> Result<Device> {
+        Err(Error::config("BaseConfig.device", expected, self))
     }
 }
 

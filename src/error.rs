@@ -104,12 +104,14 @@ pub enum Error {
     },
 
     /// The device has too little memory for the batch.
-    #[error("out of memory: a batch of {batch_size} does not fit; {}", fitting(*.fits))]
+    #[error("out of memory: a batch of {batch_size} does not fit; {}", fitting(*.fits, said))]
     OutOfMemory {
         /// The batch.
         batch_size: i64,
         /// The largest batch that fits; none where not even one sample does.
         fits: Option<i64>,
+        /// What libtorch said.
+        said: String,
     },
 
     /// A model name that is not one path component.
@@ -256,10 +258,11 @@ fn short(value: f64) -> String {
     if (1e-2..1e4).contains(&value) { format!("{value:.2}") } else { format!("{value:.2e}") }
 }
 
-fn fitting(batch_size: Option<i64>) -> String {
+fn fitting(batch_size: Option<i64>, said: &str) -> String {
     match batch_size {
         Some(fits) => format!("{fits} does: set batch_size to that, or make the network or the images smaller"),
-        None => "not even one sample does: make the network or the images smaller".to_owned(),
+        // It may have been something else, which cuDNN does not tell.
+        None => format!("not even one sample does: make the network or the images smaller (libtorch said: {said})"),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`Error::Timestep`] for a `t` outside `1..=T`; [`Error::Shape`] where `x0` is not of the kind of data that the constants
 /// are for, or `t` does not have one entry a sample; [`Error::Unsupported`] for samples that are not floating-point;
-/// [`Error::Device`] for samples on another device than the constants.
+/// [`Error::Device`] for samples or timesteps on another device than the constants.
 pub fn forward_diffusion(constants: &ConstantsManager, x0: &Tensor, t: &Tensor) -> Result<(Tensor, Tensor)> {
     one_timestep_a_sample(constants, x0, t)?;
     let eps = x0.randn_like();

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
 
-/// Training images that are compared at once: what bounds the memory.
+/// Training images that are compared at once, which bounds the memory.
 const CHUNK: i64 = 1_000;
 
 /// What [`nearest_images`] finds.
@@ -13,14 +13,14 @@ const CHUNK: i64 = 1_000;
 pub struct NearestImages {
     /// The training image nearest to each sample, mirrored where that is nearer: `[N, C, H, W]`, f32 in `[-1, 1]`.
     pub images: Tensor,
-    /// Root mean square of the difference to it, over pixels and channels: `[N]`, f32 from 0 (a copy) to 2.
+    /// Root mean square of the difference to it, over pixels and channels: `[N]`, f32; 0 for a copy, at most 2 within `[-1, 1]`.
     pub distances: Tensor,
 }
 
 impl NearestImages {
     /// The median of the distances.
     pub fn median_distance(&self) -> f64 {
-        self.distances.median().double_value(&[])
+        self.distances.quantile_scalar(0.5, None, false, "linear").double_value(&[])
     }
 }
 
@@ -31,14 +31,14 @@ impl NearestImages {
 /// saw, [`DataLoader::held_out`]: a network that has learned images by heart draws some that are much nearer than those.
 ///
 /// # Shapes
-/// `images`: `[N, C, H, W]`, shaped like the images of the loader.
+/// `images`: `[N, C, H, W]`, f32 in `[-1, 1]`, shaped like the images of the loader.
 ///
 /// # Errors
-/// [`Error::Shape`] for images of another shape, or none.
+/// [`Error::Shape`] for a loader of points, and for images of another shape, or none.
 pub fn nearest_images(images: &Tensor, dataloader: &DataLoader) -> Result<NearestImages> {
     let (shape, of_data) = (images.size(), dataloader.sample_shape());
     if shape.len() != 4 || shape[0] < 1 || shape[1..] != of_data {
-        let expected = format!("[N, …] with the shape of the training images, {of_data:?}");
+        let expected = format!("images [N, C, H, W], shaped like what was learned, {of_data:?}");
         return Err(Error::Shape { what: "images to compare", expected, got: shape });
     }
     let _no_grad = no_grad_guard();
@@ -57,11 +57,47 @@ pub fn nearest_images(images: &Tensor, dataloader: &DataLoader) -> Result<Neares
 /// The least `|x|² - 2 s·x` over the training images `x`, which is the squared distance less `|s|²`, and whose it is: `[N]`, `[N]`.
 fn least(images: &Tensor, dataloader: &DataLoader) -> (Tensor, Tensor) {
     let s = images.flatten(1, -1);
-    let chunk = |start: i64| {
+    let of_chunk = |start: i64| {
         let end = dataloader.samples().min(start + CHUNK);
         let x = dataloader.select(&Tensor::arange_start(start, end, (Kind::Int64, s.device()))).flatten(1, -1);
-        x.square().sum_dim_intlist([1].as_slice(), false, Kind::Float) - 2.0 * s.matmul(&x.tr())
+        let squares = x.square().sum_dim_intlist([1].as_slice(), false, Kind::Float);
+        let distances: Tensor = squares - 2.0 * s.matmul(&x.tr());
+        let (least, index) = distances.min_dim(1, false);
+        (least, index + start)
     };
-    let all: Vec<Tensor> = (0..dataloader.samples()).step_by(CHUNK as usize).map(chunk).collect();
-    Tensor::cat(&all, 1).min_dim(1, false)
+    let chunks = (0..dataloader.samples()).step_by(CHUNK as usize).map(of_chunk);
+    let (least, index): (Vec<Tensor>, Vec<Tensor>) = chunks.unzip();
+    let (least, chunk) = Tensor::stack(&least, 1).min_dim(1, true);
+    (least.squeeze_dim(1), Tensor::stack(&index, 1).gather(1, &chunk, false).squeeze_dim(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::config::{BaseConfig, TrainingConfig};
+    use crate::device::DeviceChoice;
+
+    /// All images are black but three, which lie in the first, the second and the last chunk.
+    #[test]
+    fn the_nearest_of_many_is_found_and_its_distance() {
+        let images = Tensor::full([2 * CHUNK + 1, 3, 2, 4], -1.0, (Kind::Float, Device::Cpu));
+        let bright = [(3, 1.0), (CHUNK + 7, 0.5), (2 * CHUNK, 0.2)];
+        for (index, value) in bright {
+            let _ = images.get(index).fill_(value);
+        }
+        let base = BaseConfig { device: DeviceChoice::Cpu, ..Default::default() };
+        let training = TrainingConfig { validation_samples: 0, ..Default::default() };
+        let loader = DataLoader::new(images.shallow_clone(), &base, &training).unwrap();
+        let seen = images.index_select(0, &Tensor::from_slice(&bright.map(|(index, _)| index)));
+        let found = nearest_images(&(&seen + 0.1), &loader).unwrap();
+        assert_eq!(found.images, seen);
+        assert!((&found.distances - 0.1).abs().max().double_value(&[]) < 1e-6, "{found:?}");
+        let median =
+            NearestImages { distances: Tensor::from_slice(&[1.0_f32, 2.0, 4.0, 8.0]), ..found }.median_distance();
+        assert!((median - 3.0).abs() < 1e-6, "{median}");
+        let points = DataLoader::new(Tensor::zeros([9, 2], (Kind::Float, Device::Cpu)), &base, &training).unwrap();
+        assert!(nearest_images(&images, &points).unwrap_err().to_string().contains("images [N, C, H, W]"));
+    }
 }

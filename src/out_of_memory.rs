@@ -27,19 +27,30 @@ pub fn says_out_of_memory(message: &str) -> bool {
     SIGNS.iter().any(|sign| message.contains(sign))
 }
 
-/// The first line of a panic that says that memory ran out.
+/// What libtorch said in a panic for want of memory, in one line; none where it was another panic.
 pub fn panic_out_of_memory(panic: &(dyn Any + Send)) -> Option<&str> {
-    message_of(panic).lines().next().filter(|_| says_out_of_memory(message_of(panic)))
+    let owned = || panic.downcast_ref::<String>().map(String::as_str);
+    let message = panic.downcast_ref::<&str>().copied().or_else(owned)?;
+    // tch unwraps: what libtorch said stands within quotes then, its line breaks escaped, with pages of C++ after the first.
+    let said = message.split_once("Torch(\"").map_or(message, |(_, said)| said);
+    says_out_of_memory(message).then(|| said.split("\\n").next().unwrap_or(said).lines().next().unwrap_or_default())
 }
 
-/// Runs `f`; `None` where there was too little memory for it. Other panics go on.
-pub(crate) fn if_it_fits<T>(f: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+/// There was too little memory; in libtorch's words.
+pub(crate) struct TooLittleMemory(String);
+
+/// Runs `f`, and says so where there was too little memory for it. Other panics go on.
+pub(crate) fn if_it_fits<T>(f: impl FnOnce() -> Result<T>) -> Result<Result<T, TooLittleMemory>> {
     // What `f` had begun to compute is dropped; weights change only after the gradient is whole.
     match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(Err(Error::Torch(error))) if says_out_of_memory(&error.to_string()) => Ok(None),
-        Ok(result) => result.map(Some),
-        Err(panic) if panic_out_of_memory(&*panic).is_some() => Ok(None),
-        Err(panic) => resume_unwind(panic),
+        Ok(Err(Error::Torch(error))) if says_out_of_memory(&error.to_string()) => {
+            Ok(Err(TooLittleMemory(error.to_string().lines().next().unwrap_or_default().to_owned())))
+        }
+        Ok(result) => result.map(Ok),
+        Err(panic) => match panic_out_of_memory(&*panic) {
+            Some(said) => Ok(Err(TooLittleMemory(said.to_owned()))),
+            None => resume_unwind(panic),
+        },
     }
 }
 
@@ -50,17 +61,17 @@ pub(crate) fn within_memory<T>(
     batch_size: i64,
     step: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    if_it_fits(step)?.ok_or_else(|| batch_too_large(model, constants, batch_size))
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> &str {
-    let owned = || panic.downcast_ref::<String>().map(String::as_str);
-    panic.downcast_ref::<&str>().copied().or_else(owned).unwrap_or_default()
+    if_it_fits(step)?.map_err(|problem| batch_too_large(model, constants, batch_size, problem))
 }
 
 /// Tries smaller batches, with noise and a gradient as training has them: halves until one fits, then between that one and those that
 /// do not.
-fn batch_too_large(model: &dyn Denoiser, constants: &ConstantsManager, batch_size: i64) -> Error {
+fn batch_too_large(
+    model: &dyn Denoiser,
+    constants: &ConstantsManager,
+    batch_size: i64,
+    problem: TooLittleMemory,
+) -> Error {
     let device = model.var_store().device();
     let fits = |n: i64| {
         let mut shape = vec![n];
@@ -74,9 +85,9 @@ fn batch_too_large(model: &dyn Denoiser, constants: &ConstantsManager, batch_siz
             let gradient = Tensor::f_run_backward(&[loss], &parameters, false, false)?;
             Ok(Tensor::f_cat(&gradient.iter().map(|part| part.flatten(0, -1)).collect::<Vec<_>>(), 0)?)
         };
-        matches!(if_it_fits(step), Ok(Some(_)))
+        matches!(if_it_fits(step), Ok(Ok(_)))
     };
-    Error::OutOfMemory { batch_size, fits: largest(batch_size, fits) }
+    Error::OutOfMemory { batch_size, fits: largest(batch_size, fits), said: problem.0 }
 }
 
 /// The largest number below `too_large` that `fits`, where what is smaller fits too; none where not even 1 does.
@@ -101,10 +112,12 @@ pub(crate) fn predict_in_parts(n: i64, part: i64, predict: impl Fn(i64, i64) -> 
         let starts = (0..n.max(1)).step_by(part.max(1) as usize);
         let all = || starts.map(|start| predict(start, part.min(n - start))).collect::<Result<Vec<_>>>();
         match if_it_fits(all)?.as_deref() {
-            Some([whole]) => return Ok(whole.shallow_clone()),
-            Some(parts) => return Ok(Tensor::cat(parts, 0)),
-            None if part <= 1 => return Err(Error::OutOfMemory { batch_size: 1, fits: None }),
-            None => part = (part + 1) / 2,
+            Ok([whole]) => return Ok(whole.shallow_clone()),
+            Ok(parts) => return Ok(Tensor::cat(parts, 0)),
+            Err(problem) if part <= 1 => {
+                return Err(Error::OutOfMemory { batch_size: 1, fits: None, said: problem.0.clone() });
+            }
+            Err(_) => part = (part + 1) / 2,
         }
     }
 }
@@ -129,14 +142,17 @@ impl Denoiser for Remembering<'_> {
 
     fn predict_noise_at(&self, x_t: &Tensor, t: usize) -> Tensor {
         let n = x_t.size()[0];
-        if n < self.too_many.get()
-            && let Ok(Some(eps_theta)) = if_it_fits(|| Ok(self.model.predict_noise_at(x_t, t)))
-        {
-            return eps_theta;
+        let mut said = "out of memory".to_owned();
+        if n < self.too_many.get() {
+            match if_it_fits(|| Ok(self.model.predict_noise_at(x_t, t))) {
+                Ok(Ok(eps_theta)) => return eps_theta,
+                Ok(Err(problem)) => said = problem.0,
+                Err(_) => unreachable!("nothing else can fail here"),
+            }
+            self.too_many.set(n);
         }
-        self.too_many.set(n.min(self.too_many.get()));
         // As libtorch says it, but without the hook that prints a panic.
-        resume_unwind(Box::new("out of memory"))
+        resume_unwind(Box::new(said))
     }
 
     fn sample_shape(&self) -> Vec<i64> {
@@ -162,7 +178,11 @@ mod tests {
             "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
             "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes",
         ] {
-            assert_eq!(said(Box::new(format!("{sign}\nframe #0: c10"))).as_deref(), Some(sign));
+            let message = format!("{sign}\nframe #0: c10::ThrowEnforceNotMet");
+            let unwrapped =
+                format!("called `Result::unwrap()` on an `Err` value: {:?}", tch::TchError::Torch(message.clone()));
+            assert_eq!(said(Box::new(message)).as_deref(), Some(sign));
+            assert_eq!(said(Box::new(unwrapped)).as_deref(), Some(sign));
         }
         assert_eq!(said(Box::new("shape '[2]' is invalid")), None);
         assert_eq!(said(Box::new(5)), None);

@@ -34,8 +34,15 @@ pub(crate) fn to_pixels(images: &Tensor) -> Result<Array4<u8>> {
 /// # Errors
 /// As [`to_pixels`].
 pub(crate) fn first_pixels(images: &Tensor, most: i64) -> Result<Array4<u8>> {
-    let count = images.size().first().copied().unwrap_or(0).min(most);
-    to_pixels(&if images.dim() == 4 { images.narrow(0, 0, count) } else { images.shallow_clone() })
+    to_pixels(&first(images, most))
+}
+
+/// The first `most` of a batch, or what there is.
+pub(crate) fn first(images: &Tensor, most: i64) -> Tensor {
+    match images.size().first() {
+        Some(count) => images.narrow(0, 0, most.min(*count)),
+        None => images.shallow_clone(),
+    }
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn unknown(name: &str) -> Error {
     public.dedup();
     // Others can be shown too: a network's `predict_noise` is a trait's, and has no `pub`.
     let meant = did_you_mean(name, public.iter().copied().chain(lines().filter_map(declared)));
-    Error::Unsupported(format!("there is no item {name:?} to show (there are: {}{meant})", public.join(", ")))
+    Error::Unsupported(format!("there is no item {name:?} to show{meant} (there are: {})", public.join(", ")))
 }
 
 /// A file without its tests.

@@ -178,7 +178,7 @@ fn out_of_memory_names_a_batch_that_fits_and_sampling_splits() {
     let mut state = TrainingState::new(&model, &base, &training).unwrap();
     let before = weights(&model);
     let error = train_one_epoch(&model, &dataloader, &constants, &mut state, &mut |_| ()).unwrap_err();
-    assert!(matches!(error, Error::OutOfMemory { batch_size: 16, fits: Some(5) }), "{error}");
+    assert!(matches!(error, Error::OutOfMemory { batch_size: 16, fits: Some(5), .. }), "{error}");
     assert!(error.to_string().contains("batch of 16 does not fit; 5 does"), "{error}");
     assert_eq!(weights(&model), before);
 
@@ -197,7 +197,8 @@ fn out_of_memory_names_a_batch_that_fits_and_sampling_splits() {
     assert_eq!(validation(&model), validation(&roomy));
     let full = ClosedForm::new(&[3, 8, 8], |_, _| panic!("CUDA out of memory."));
     let error = predict(&full, &constants, &x0, &t).unwrap_err();
-    assert!(matches!(error, Error::OutOfMemory { batch_size: 1, fits: None }), "{error}");
+    assert!(matches!(error, Error::OutOfMemory { batch_size: 1, fits: None, .. }), "{error}");
+    assert!(error.to_string().contains("(libtorch said: CUDA out of memory.)"), "{error}");
 }
 
 #[test]

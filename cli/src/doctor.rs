@@ -1,7 +1,7 @@
 //! `ddpm doctor`: what libtorch this binary runs on, and whether it computes.
 
 use clap::Args;
-use ddpm_tutor::cuda::{cuda_devices, load_cuda};
+use ddpm_tutor::cuda::{cuda_devices, load_cuda, try_cuda};
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde::Serialize;
@@ -64,7 +64,11 @@ fn device() -> Part {
         Ok(device) => {
             let ones = Tensor::ones([8], (Kind::Float, device));
             let ok = ones.sum(Kind::Float).double_value(&[]) == 8.0;
-            (ok, format!("computes on {device:?}; {} CUDA devices seen", cuda_devices()))
+            let mut detail = format!("computes on {device:?}; {} CUDA devices seen", cuda_devices());
+            for (n, problem) in (0..cuda_devices()).filter_map(|n| Some((n, try_cuda(n).err()?))) {
+                detail += &format!("; number {n} does not compute: {problem}");
+            }
+            (ok, detail)
         }
         Err(error) => (false, error.to_string()),
     };

@@ -38,12 +38,7 @@ impl Evaluate {
     pub fn run(self) -> Result<()> {
         let (manager, model, constants) = self.trained.load()?;
         if let Some(file) = &self.curve {
-            let history = self.trained.history(&manager, &model)?;
-            let picture = match &self.reference {
-                Some(name) => visualize_training_beside(&history, name, &self.trained.history_of(name)?)?,
-                None => visualize_training(&history)?,
-            };
-            picture.save(file)?;
+            self.losses(&manager)?.save(file)?;
         }
         if manager.config().base.dataset.is_images() {
             return self.evaluate_images(&manager, &model, &constants);
@@ -63,6 +58,26 @@ impl Evaluate {
         }
         let times = if self.repeats == 1 { String::new() } else { format!(", mean of {}", self.repeats) };
         say(format!("{}, {} samples against fresh {}{times}: {mean}", manager.name(), self.n, dataset.name()))
+    }
+
+    fn losses(&self, manager: &ModelManager) -> Result<Picture> {
+        let history = self.trained.history(manager)?;
+        let Some(name) = &self.reference else {
+            return visualize_training(&history);
+        };
+        let reference = self.trained.beside(name)?;
+        let learned = |manager: &ModelManager| {
+            let config = manager.config();
+            format!("{} with T = {}", config.base.dataset.name(), config.training.timesteps)
+        };
+        let (of_this, of_that) = (learned(manager), learned(&reference));
+        if of_this != of_that {
+            eprintln!(
+                "mind that {} learned {of_this}, {name} {of_that}: their losses differ for that alone",
+                manager.name()
+            );
+        }
+        visualize_training_beside(&history, name, &reference.history(None)?)
     }
 
     fn evaluate_images(

@@ -99,9 +99,9 @@ fn main() -> ExitCode {
         Ok(Ok(status)) => return status,
         Ok(Err(error)) => option_names::message(error.as_ref(), &given),
         Err(panic) => match panic_out_of_memory(&*panic) {
-            Some(line) => format!(
-                "out of memory: take fewer or smaller samples, a smaller network, or a device that is free (--device); libtorch \
-                 said: {line}"
+            Some(said) => format!(
+                "out of memory: make the batch, the samples or the network smaller, or take another --device \
+                 (libtorch said: {said})"
             ),
             None => resume_unwind(panic),
         },

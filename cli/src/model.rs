@@ -90,16 +90,14 @@ impl Chosen {
 }
 
 impl Trained {
-    /// The loss of each epoch up to the chosen checkpoint, whose weights `model` then has.
-    pub fn history(&self, manager: &ModelManager, model: &dyn Denoiser) -> Result<Vec<EpochLoss>> {
-        manager.load_weights(model, self.chosen.checkpoint, self.chosen.weights())
+    /// The loss of each epoch up to the chosen checkpoint.
+    pub fn history(&self, manager: &ModelManager) -> Result<Vec<EpochLoss>> {
+        manager.history(self.chosen.checkpoint)
     }
 
-    /// The loss of each epoch of another model in the same folder, up to its newest checkpoint.
-    pub fn history_of(&self, name: &str) -> Result<Vec<EpochLoss>> {
-        let base = self.chosen.place.base();
-        let other = ModelManager::open(&base, name)?;
-        other.load_weights(&get_model(&base, &other.config().network)?, None, Weights::Ema)
+    /// Another model of the same folder.
+    pub fn beside(&self, name: &str) -> Result<ModelManager> {
+        ModelManager::open(&self.chosen.place.base(), name)
     }
 
     /// As [`Chosen::load`], the constants with the chosen variance and clipping.

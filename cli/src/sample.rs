@@ -26,7 +26,7 @@ pub struct Sample {
     /// The file: .npy and .json hold the samples, .png shows them, .gif shows them form
     #[arg(long, value_name = "FILE", value_parser = Output::parse)]
     out: Output,
-    /// Images: also show, in this file (.png), the nearest training image under each of the first 16 samples
+    /// Images: also show, in this file (.png), the nearest training image under each of the first 16 samples, and say how far they are
     #[arg(long, value_name = "FILE", value_parser = Output::parse)]
     nearest: Option<Output>,
     /// Print the result as JSON
@@ -34,22 +34,22 @@ pub struct Sample {
     json: bool,
 }
 
-/// How far samples are from the training images that are nearest to them, and images that training never saw: medians.
+/// How far samples are from the training images that are nearest to them, and how far images held out of training are: medians.
 #[derive(Serialize)]
-struct Copies {
+struct MedianDistances {
     distance: f64,
     held_out_distance: Option<f64>,
 }
 
-impl Copies {
-    fn look(samples: &Tensor, dataloader: &DataLoader) -> Result<Self> {
+impl MedianDistances {
+    fn of(samples: &Tensor, dataloader: &DataLoader) -> Result<Self> {
         let distance = |images: &Tensor| nearest_images(images, dataloader).map(|found| found.median_distance());
         let held_out_distance = dataloader.held_out().map(|images| distance(&images)).transpose()?;
         Ok(Self { distance: distance(samples)?, held_out_distance })
     }
 }
 
-impl Display for Copies {
+impl Display for MedianDistances {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "to the nearest training image: {:.3} (median of the root mean square differences)", self.distance)?;
         match self.held_out_distance {
@@ -81,18 +81,18 @@ impl Sample {
         let samples = generate_samples(&model, &constants, n, seed, &mut logger)?.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
         self.out.write(&samples, seed, constants.timesteps(), logger.picture())?;
-        let copies = match compare {
+        let distances = match compare {
             Some((file, dataloader)) => {
                 visualize_nearest(&samples, &dataloader)?.save(file)?;
-                Some(Copies::look(&samples, &dataloader)?)
+                Some(MedianDistances::of(&samples, &dataloader)?)
             }
             None => None,
         };
         let out = self.out.path();
         if self.json {
-            return say(json!({ "out": out, "n": n, "seed": seed, "seconds": seconds, "nearest": copies }));
+            return say(json!({ "out": out, "n": n, "seed": seed, "seconds": seconds, "nearest": distances }));
         }
         say(format!("{} samples of {} (seed {seed}) in {seconds:.2} s: {}", n, manager.name(), out.display()))?;
-        copies.map_or(Ok(()), say)
+        distances.map_or(Ok(()), say)
     }
 }

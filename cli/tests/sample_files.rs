@@ -167,4 +167,7 @@ fn images_go_into_every_format() {
     let expected =
         format!("nearest training image: {drawn:.3} (median of the root mean square differences); from images");
     assert!(said.contains(&expected), "{said}");
+    let curve = ["--curve", "curve.svg", "--reference", "tiny"];
+    succeeded(ddpm(folder.path(), &[&["evaluate", "--model", "tiny"], &curve[..]].concat()));
+    assert!(fs::read_to_string(folder.path().join("curve.svg")).unwrap().contains("tiny: validation"));
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 /// What libtorch writes between its message and its frames; in a panic as a string that is quoted.
 const RAISED: &str = "Exception raised from ";
+/// What its allocator, which is out of memory, goes on with at once.
+const FRAME: &str = "frame #0: ";
 
 /// Leaves traces out of the lines that a cell prints to stderr.
 pub struct Traces {
@@ -43,6 +45,7 @@ impl Traces {
             Within::Backtrace if text.starts_with("note: Some details are omitted") => (true, Within::Nothing),
             Within::Backtrace if is_of_backtrace(text) => (true, Within::Backtrace),
             _ if text == "stack backtrace:" => (true, Within::Backtrace),
+            _ if text.starts_with(FRAME) && text.ends_with(')') && text.contains(" (0x") => (true, Within::Frames),
             _ if text.starts_with(RAISED) && text.ends_with("(most recent call first):") => (true, Within::Frames),
             _ => (false, Within::Nothing),
         };
@@ -58,7 +61,9 @@ fn is_of_backtrace(text: &str) -> bool {
 
 /// A message of libtorch's within quotes, as `unwrap` shows it, ends where its frames begin.
 fn without_quoted_frames(line: &str) -> Cow<'_, str> {
-    let Some((message, trace)) = line.split_once(&format!("\\n{RAISED}")) else { return line.into() };
+    let begins = |sign: &str| line.find(&format!("\\n{sign}"));
+    let Some(at) = begins(RAISED).or_else(|| begins(FRAME)) else { return line.into() };
+    let (message, trace) = line.split_at(at);
     match trace.split_once('"') {
         Some((_, rest)) => format!("{message}\"{rest}").into(),
         None => line.into(),
@@ -79,6 +84,9 @@ mod tests {
         let error = "Internal torch error: shapes cannot be multiplied\nException raised from meta at a.cpp:205 (most recent \
                      call first):\nframe #0: c10::Error::Error() + 0x9d\nframe #1: <unknown function>\n\nnext\n";
         assert_eq!(shown(error), "Internal torch error: shapes cannot be multiplied\nnext\n");
+        let error = "Torch: can't allocate memory\nframe #0: c10::ThrowEnforceNotMet() + 0x9d (0x7f5 in libc10.so)\n\
+                     frame #1: <unknown function> + 0x1 (0x7f6 in libc10.so)\n\nnext\n";
+        assert_eq!(shown(error), "Torch: can't allocate memory\nnext\n");
     }
 
     #[test]
@@ -100,6 +108,8 @@ mod tests {
         assert_eq!(shown(after), "   1: loss 0.3\n\n");
         let nested = "Error { source: Torch(\"no\\nException raised from meta\\nframe #0: x\\n\"), step: 1 }\n";
         assert_eq!(shown(nested), "Error { source: Torch(\"no\"), step: 1 }\n");
+        let full = "value: Torch(\"can't allocate memory\\nframe #0: x\\nframe #1: y\\n\")\n";
+        assert_eq!(shown(full), "value: Torch(\"can't allocate memory\")\n");
     }
 
     #[test]

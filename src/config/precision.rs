@@ -24,12 +24,26 @@ pub enum Precision {
 impl Precision {
     pub(crate) fn kind(self, device: Device) -> Kind {
         match (self, device) {
-            // A device that does not tell is more likely new than old.
-            (Precision::Auto, Device::Cuda(n)) if cuda_generation(n).is_none_or(|generation| generation >= 8) => {
-                Kind::BFloat16
-            }
+            (Precision::Auto, Device::Cuda(n)) => of_generation(cuda_generation(n)),
             (Precision::Bf16, _) => Kind::BFloat16,
             (Precision::Auto | Precision::F32, _) => Kind::Float,
         }
+    }
+}
+
+/// What a CUDA GPU computes in. One that does not tell is more likely new than old.
+fn of_generation(generation: Option<i32>) -> Kind {
+    if generation.is_none_or(|generation| generation >= 8) { Kind::BFloat16 } else { Kind::Float }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bf16_is_for_gpus_that_have_units_for_it() {
+        let kinds = [Some(7), Some(8), Some(12), None].map(of_generation);
+        assert_eq!(kinds, [Kind::Float, Kind::BFloat16, Kind::BFloat16, Kind::BFloat16]);
+        assert_eq!(Precision::Auto.kind(Device::Cpu), Kind::Float);
     }
 }

@@ -203,7 +203,7 @@ impl ConstantsManager {
     }
 
     fn at(&self, constants: &Tensor, t: &Tensor) -> Result<Tensor> {
-        self.check_kind(t)?;
+        self.check_tensor(t)?;
         // On a GPU an index outside the array ends the process; on the CPU it is an error that costs nothing to have.
         if self.device != Device::Cpu {
             self.check(t)?;

@@ -53,11 +53,11 @@ impl ConstantsManager {
 
     /// Refuses anything but int64 timesteps `[N]` in `1..=T`, on the device of the constants.
     pub(crate) fn check_timesteps(&self, t: &Tensor) -> Result<()> {
-        self.check_kind(t)?;
+        self.check_tensor(t)?;
         self.check(t)
     }
 
-    pub(super) fn check_kind(&self, t: &Tensor) -> Result<()> {
+    pub(super) fn check_tensor(&self, t: &Tensor) -> Result<()> {
         if t.dim() != 1 || t.kind() != Kind::Int64 {
             let got = format!("a {:?} tensor of shape {:?}", t.kind(), t.size());
             return Err(Error::Timestep { expected: "int64 timesteps of shape [N]".to_owned(), got });

@@ -44,19 +44,22 @@ pub fn visualize_training(history: &[EpochLoss]) -> Result<Picture> {
     training_charts(history, None)
 }
 
-/// The same, with the loss of another training dashed beside it, epoch for epoch as far as `history` goes: is this one good?
-/// It is its validation loss where both have one, since training losses depend on the timesteps that were drawn.
+/// The same, with the loss of another training, called `name`, dashed beside it, epoch for epoch as far as `history` goes. It is the
+/// validation loss where both have one, since training losses depend on the timesteps that were drawn.
 ///
-/// Losses of the same data and T can be compared; an epoch should have as many steps in both.
+/// Losses can be compared where data and T are the same, and an epoch has as many steps.
 ///
 /// # Errors
 /// [`Error::Unsupported`] before the first epoch of either.
 pub fn visualize_training_beside(history: &[EpochLoss], name: &str, reference: &[EpochLoss]) -> Result<Picture> {
+    if reference.is_empty() {
+        return Err(Error::Unsupported(format!("{name} has no loss to show: it was not trained here")));
+    }
     training_charts(history, Some((name, reference)))
 }
 
 fn training_charts(history: &[EpochLoss], reference: Option<(&str, &[EpochLoss])>) -> Result<Picture> {
-    if history.is_empty() || reference.is_some_and(|(_, reference)| reference.is_empty()) {
+    if history.is_empty() {
         return Err(Error::Unsupported("there is no loss to show before the first epoch".to_owned()));
     }
     let curve = |label: &str, style, ys| Series::counted(label, ys).styled(style);
@@ -67,9 +70,9 @@ fn training_charts(history: &[EpochLoss], reference: Option<(&str, &[EpochLoss])
     ];
     let validation = validation_losses(history);
     if let Some((name, reference)) = reference {
-        let as_far = &reference[..reference.len().min(history.len())];
-        let compared = validation.as_ref().and_then(|_| validation_losses(as_far));
-        let of_training = || as_far.iter().map(|loss| loss.mean).collect();
+        let same_epochs = &reference[..reference.len().min(history.len())];
+        let compared = validation.as_ref().and_then(|_| validation_losses(same_epochs));
+        let of_training = || same_epochs.iter().map(|loss| loss.mean).collect();
         let (what, losses) = compared.map_or_else(|| ("each epoch", of_training()), |losses| ("validation", losses));
         curves.push(curve(&format!("{name}: {what}"), LineStyle::Dashed, losses));
     }
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn another_training_stands_beside_this_one_as_far_as_it_goes() {
+    fn another_training_stands_beside_this_one_same_epochs_as_it_goes() {
         let loss = |mean, validation| EpochLoss { mean, quarters: [0.4; 4], validation };
         let beside = |history: &[EpochLoss], reference: &[EpochLoss]| {
             svg(visualize_training_beside(history, "Other", reference).unwrap())

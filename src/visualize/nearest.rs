@@ -8,7 +8,7 @@ use tch::Tensor;
 use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
 use crate::nearest::nearest_images;
-use crate::pixels::to_pixels;
+use crate::pixels::{first, to_pixels};
 
 /// Samples that are shown, and how many of them in a row.
 const SAMPLES: i64 = 16;
@@ -22,8 +22,7 @@ const COLUMNS: usize = 8;
 /// # Errors
 /// [`Error::Shape`] for samples of another shape, or none.
 pub fn visualize_nearest(samples: &Tensor, dataloader: &DataLoader) -> Result<Picture> {
-    let shown = samples.size().first().map_or(0, |count| SAMPLES.min(*count));
-    let samples = if shown > 0 { samples.narrow(0, 0, shown) } else { samples.shallow_clone() };
+    let samples = first(samples, SAMPLES);
     let found = nearest_images(&samples, dataloader)?.images;
     let (shown, found) = (to_pixels(&samples)?, to_pixels(&found)?);
     let grid = ImageGrid {

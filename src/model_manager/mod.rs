@@ -1,5 +1,7 @@
 //! `ModelManager`: a model's folder, with its configuration, its checkpoints and its inference logs.
 
+mod exchange;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,6 @@ use crate::inference_logger::{InferType, InferenceLogger};
 use crate::model_folder::ModelFolder;
 use crate::networks::{Denoiser, get_model};
 pub use crate::original::ImportOptions;
-use crate::original::{self, Imported};
 pub use crate::tensor_file::StorageKind;
 use crate::training::EpochLoss;
 use crate::training_state::TrainingState;
@@ -83,59 +84,6 @@ impl ModelManager {
         config.base.device = base.device;
         config.base.models_dir = base.models_dir.clone();
         Ok(Self { folder, config })
-    }
-
-    /// Makes the model `name` in `base.models_dir` from a file of weights: a checkpoint of the original Python tutorial
-    /// (`.tar`, `.pt`: what `torch.save` writes) or `.safetensors`, such as [`ModelManager::export_weights`] writes. Nothing
-    /// in the file is run. The network follows from names and shapes; what they do not show, from `options`.
-    ///
-    /// The model has one checkpoint, of weights alone: it can be sampled from and fine-tuned, not trained on.
-    ///
-    /// # Errors
-    /// [`Error::Path`] where something of that name is there; [`Error::Checkpoint`] for a file that is damaged, holds
-    /// something else than weights or does not fit the network; [`Error::ConfigFile`] where the configuration beside it is of
-    /// another network. Nothing was written then.
-    pub fn import(base: &BaseConfig, name: &str, file: &Path, options: &ImportOptions) -> Result<Self> {
-        let folder = ModelFolder::new(&base.models_dir, name)?;
-        if folder.path.exists() {
-            let problem = "this is there already; import under a new name, or delete it first".to_owned();
-            return Err(Error::Path { path: folder.path, problem });
-        }
-        let Imported { mut config, weights, progress } = original::import(base, file, options)?;
-        config.base.device = base.device;
-        let file = folder.checkpoint_file(progress.history.len());
-        let written =
-            folder.make().and_then(|()| checkpoint::write_weights(&file, &weights, &progress)).and_then(|()| {
-                // Last: a folder with a configuration is a model.
-                Ok(write_atomic(folder.config_file(), config.to_json()?.as_bytes())?)
-            });
-        if let Err(error) = written {
-            // Half a model would be in the way of the next attempt; it was not there before.
-            let _ = fs::remove_dir_all(&folder.path);
-            return Err(error);
-        }
-        Ok(Self { folder, config })
-    }
-
-    /// Writes the weights of a checkpoint to a `.safetensors` file, under the names that the original Python tutorial has
-    /// for them, so that its code loads them. [`ModelManager::import`] makes the same model of it again: bit for bit
-    /// where they are stored in f32. Returns what the original's code would do differently with them, a line each.
-    ///
-    /// # Errors
-    /// As [`ModelManager::load_weights`]; [`Error::Unsupported`] for a network of the reader's own, and for weights that
-    /// `storage` cannot hold; [`Error::Path`] for another ending; [`Error::Write`] where the file cannot be written.
-    pub fn export_weights(
-        &self,
-        file: &Path,
-        epoch: Option<usize>,
-        weights: Weights,
-        storage: StorageKind,
-    ) -> Result<Vec<String>> {
-        if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors")) {
-            let problem = "expected a name ending in .safetensors".to_owned();
-            return Err(Error::Path { path: file.to_owned(), problem });
-        }
-        original::export(&self.config, &self.folder.find_checkpoint(epoch)?, weights, storage, file)
     }
 
     /// Whether the newest weights fit the network of another model. One of the reader's own only its author can build: of
@@ -249,6 +197,14 @@ impl ModelManager {
     /// As [`ModelManager::load_checkpoint`].
     pub fn load_weights(&self, model: &dyn Denoiser, epoch: Option<usize>, weights: Weights) -> Result<Vec<EpochLoss>> {
         Ok(checkpoint::read_weights(&self.folder.find_checkpoint(epoch)?, model, weights)?.history)
+    }
+
+    /// The loss of each epoch up to a checkpoint, without its weights.
+    ///
+    /// # Errors
+    /// [`Error::NoCheckpoint`]; [`Error::Checkpoint`] for a file that is damaged.
+    pub fn history(&self, epoch: Option<usize>) -> Result<Vec<EpochLoss>> {
+        checkpoint::read_history(&self.folder.find_checkpoint(epoch)?)
     }
 
     /// A logger whose pictures and samples land in the model's numbered inference logs.

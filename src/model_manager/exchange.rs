@@ -1,0 +1,68 @@
+//! Models from files of weights, and files of weights from models.
+
+use std::fs;
+use std::path::Path;
+
+use ddpm_utils::atomic::write_atomic;
+
+use super::{ImportOptions, ModelManager, StorageKind, Weights};
+use crate::checkpoint;
+use crate::config::BaseConfig;
+use crate::error::{Error, Result};
+use crate::model_folder::ModelFolder;
+use crate::original::{self, Imported};
+
+impl ModelManager {
+    /// Makes the model `name` in `base.models_dir` from a file of weights: a checkpoint of the original Python tutorial
+    /// (`.tar`, `.pt`: what `torch.save` writes) or `.safetensors`, such as [`ModelManager::export_weights`] writes. Nothing
+    /// in the file is run. The network follows from names and shapes; what they do not show, from `options`.
+    ///
+    /// The model has one checkpoint, of weights alone: it can be sampled from and fine-tuned, not trained on.
+    ///
+    /// # Errors
+    /// [`Error::Path`] where something of that name is there; [`Error::Checkpoint`] for a file that is damaged, holds
+    /// something else than weights or does not fit the network; [`Error::ConfigFile`] where the configuration beside it is of
+    /// another network. Nothing was written then.
+    pub fn import(base: &BaseConfig, name: &str, file: &Path, options: &ImportOptions) -> Result<Self> {
+        let folder = ModelFolder::new(&base.models_dir, name)?;
+        if folder.path.exists() {
+            let problem = "this is there already; import under a new name, or delete it first".to_owned();
+            return Err(Error::Path { path: folder.path, problem });
+        }
+        let Imported { mut config, weights, progress } = original::import(base, file, options)?;
+        config.base.device = base.device;
+        let file = folder.checkpoint_file(progress.history.len());
+        let written =
+            folder.make().and_then(|()| checkpoint::write_weights(&file, &weights, &progress)).and_then(|()| {
+                // Last: a folder with a configuration is a model.
+                Ok(write_atomic(folder.config_file(), config.to_json()?.as_bytes())?)
+            });
+        if let Err(error) = written {
+            // Half a model would be in the way of the next attempt; it was not there before.
+            let _ = fs::remove_dir_all(&folder.path);
+            return Err(error);
+        }
+        Ok(Self { folder, config })
+    }
+
+    /// Writes the weights of a checkpoint to a `.safetensors` file, under the names that the original Python tutorial has
+    /// for them, so that its code loads them. [`ModelManager::import`] makes the same model of it again: bit for bit
+    /// where they are stored in f32. Returns what the original's code would do differently with them, a line each.
+    ///
+    /// # Errors
+    /// As [`ModelManager::load_weights`]; [`Error::Unsupported`] for a network of the reader's own, and for weights that
+    /// `storage` cannot hold; [`Error::Path`] for another ending; [`Error::Write`] where the file cannot be written.
+    pub fn export_weights(
+        &self,
+        file: &Path,
+        epoch: Option<usize>,
+        weights: Weights,
+        storage: StorageKind,
+    ) -> Result<Vec<String>> {
+        if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors")) {
+            let problem = "expected a name ending in .safetensors".to_owned();
+            return Err(Error::Path { path: file.to_owned(), problem });
+        }
+        original::export(&self.config, &self.folder.find_checkpoint(epoch)?, weights, storage, file)
+    }
+}
