@@ -69,14 +69,17 @@ fn training_charts(history: &[EpochLoss], reference: Option<(&str, &[EpochLoss])
         curve("smoothed", LineStyle::Solid, smoothed(&means)),
     ];
     let validation = validation_losses(history);
+    let is_validated = validation.is_some();
+    curves.extend(validation.map(|losses| curve("validation", LineStyle::Solid, losses)));
+    // Last, so that it is seen where the two lie on each other.
     if let Some((name, reference)) = reference {
         let same_epochs = &reference[..reference.len().min(history.len())];
-        let compared = validation.as_ref().and_then(|_| validation_losses(same_epochs));
-        let of_training = || same_epochs.iter().map(|loss| loss.mean).collect();
-        let (what, losses) = compared.map_or_else(|| ("each epoch", of_training()), |losses| ("validation", losses));
+        let (what, losses) = match validation_losses(same_epochs) {
+            Some(losses) if is_validated => ("validation", losses),
+            _ => ("each epoch", same_epochs.iter().map(|loss| loss.mean).collect()),
+        };
         curves.push(curve(&format!("{name}: {what}"), LineStyle::Dashed, losses));
     }
-    curves.extend(validation.map(|losses| curve("validation", LineStyle::Solid, losses)));
     let chart = |title: &str, series| LineChart {
         title: title.to_owned(),
         x_label: "epoch".to_owned(),
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn another_training_stands_beside_this_one_same_epochs_as_it_goes() {
+    fn another_training_stands_beside_this_one_epoch_for_epoch() {
         let loss = |mean, validation| EpochLoss { mean, quarters: [0.4; 4], validation };
         let beside = |history: &[EpochLoss], reference: &[EpochLoss]| {
             svg(visualize_training_beside(history, "Other", reference).unwrap())
