@@ -12,8 +12,8 @@ use super::unpack::UnpackError;
 /// Why a data set is not in its folder.
 #[derive(Debug, Error)]
 pub enum FetchError {
-    #[error("data set to fetch: expected one of {known}, got {name}{}", did_you_mean(name, known.split(", ")))]
-    Name { name: String, known: String },
+    #[error("data set to fetch: expected one of {}, got {name}{}", known.join(", "), did_you_mean(name, known.iter().copied()))]
+    Name { name: String, known: Vec<&'static str> },
     #[error("{}: there is no such folder or archive", .0.display())]
     NotThere(PathBuf),
     #[error("{}: this holds no {name}: expected one of {}", path.display(), marks.join(", "))]

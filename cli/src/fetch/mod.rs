@@ -33,7 +33,7 @@ pub fn fetchable() -> Vec<&'static str> {
 /// [`FetchError`]; what was downloaded stays, nothing else is half in its place.
 pub fn fetch(name: &str, dir: &Path, from: Option<&Path>) -> Result<Vec<String>> {
     let Some(set) = SOURCES.iter().find(|set| set.name == name) else {
-        return Err(FetchError::Name { name: name.to_owned(), known: fetchable().join(", ") });
+        return Err(FetchError::Name { name: name.to_owned(), known: fetchable() });
     };
     let target = dir.join(set.name);
     fs::create_dir_all(&target).map_err(FetchError::io("create", &target))?;
