@@ -1,6 +1,9 @@
-//! What a running cell asks for over its socket.
+//! What a running cell asks for over its socket, and what the process that reads its text says there.
+
+use std::time::Instant;
 
 use ddpm_live::{Answer, Message};
+use tokio::sync::oneshot;
 
 use crate::displays::Marked;
 use crate::front::Front;
@@ -9,6 +12,20 @@ use crate::front::Front;
 const WAITING: usize = 8;
 
 impl Front {
+    /// A message from the cells. Text is not kept waiting: behind it may be the marker of what waits.
+    pub async fn cell_says(&mut self, connection: u64, message: Message, reply: oneshot::Sender<Answer>) {
+        match message {
+            Message::Printed { stream, text } => self.printed(stream, &text, Instant::now()).await,
+            Message::Over { failed } => {
+                if let Some(running) = &mut self.running {
+                    running.failed = failed;
+                }
+            }
+            other => return self.held.push_back((connection, other, reply)),
+        }
+        let _ = reply.send(Answer::Done);
+    }
+
     /// Answers the cells, in order, as long as there is room for what they show.
     pub fn answer_cells(&mut self) {
         while let Some((_, message, _)) = self.held.front() {
@@ -48,7 +65,7 @@ impl Front {
                 self.loops.insert(connection);
                 Answer::Done
             }
-            Message::Checkpoint { .. } => Answer::Done,
+            Message::Checkpoint { .. } | Message::Printed { .. } | Message::Over { .. } => Answer::Done,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ddpm_live::{Answer, LARGEST, Message, SOCKET};
+use ddpm_live::{Answer, LARGEST, Message, Place, SOCKET};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::Sender;
@@ -16,10 +16,9 @@ use crate::event::Event;
 
 /// Listens in the session's private folder.
 pub fn listen(private: &Path, events: &Sender<Event>) -> Result<()> {
-    let path = private.join(SOCKET);
-    let listener = UnixListener::bind(&path).with_context(|| {
-        format!("cannot listen on {}; TMPDIR may name a folder with a shorter path", path.display())
-    })?;
+    let place = Place::of(private, SOCKET)?;
+    let listener = UnixListener::bind(place.path())
+        .with_context(|| format!("cannot listen on {}", private.join(SOCKET).display()))?;
     let events = events.clone();
     tokio::spawn(async move {
         for number in 0.. {

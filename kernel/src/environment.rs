@@ -2,12 +2,17 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::Path;
+use std::process;
 
 use ddpm_live::FOLDER;
 use tokio::process::Command;
 
-use crate::cell_rustc;
+use crate::{cargo, cell_rustc};
 use crate::session::Session;
+
+/// The library that has evcxr start our programs.
+const HANDOVER: &str = "libddpm_handover.so";
 
 /// Settings of a build that runs this kernel would rebuild everything, or put it where evcxr does not look.
 const OF_AN_OUTER_BUILD: [&str; 6] = [
@@ -44,6 +49,37 @@ pub fn prepare(command: &mut Command, session: &Session) {
             None => command.env_remove(name),
         };
     }
+}
+
+/// Has evcxr start our programs in place of the cells' process and of cargo (`handover.rs`). Where they are not beside this one,
+/// evcxr starts its own: cells run, and what they print reaches the front as evcxr has it.
+pub fn hand_over(command: &mut Command, lock: Option<&Path>) {
+    let Some(front) = env::current_exe().ok() else { return };
+    let Some(folder) = front.parent() else { return };
+    let cells = folder.join("ddpm_cells");
+    // Its standard library is that of the compiler that built it, which may have gone since.
+    let starts = || process::Command::new(&cells).arg("--version").output().is_ok_and(|ended| ended.status.success());
+    if !folder.join(HANDOVER).is_file() || !starts() {
+        return log!("{HANDOVER} or ddpm_cells in {} is missing or does not start: evcxr runs cells itself", folder.display());
+    }
+    let ours = env::var_os("LD_LIBRARY_PATH").and_then(|value| tidy(&value)).unwrap_or_default();
+    let folders = env::split_paths(&ours).filter(|path| !path.as_os_str().is_empty()).chain([folder.to_owned()]);
+    let Ok(folders) = env::join_paths(folders) else {
+        return log!("{} cannot be on a path: evcxr runs cells itself", folder.display());
+    };
+    let users = env::var_os("LD_PRELOAD").filter(|value| !value.is_empty());
+    let mut preload = OsString::from(HANDOVER);
+    if let Some(users) = users {
+        preload.push(":");
+        preload.push(&users);
+        command.env("DDPM_KERNEL_PRELOAD", users);
+    }
+    if let Some(lock) = lock {
+        command.env(cargo::LOCK, lock);
+    }
+    command.env("DDPM_KERNEL_CELLS", cells).env("DDPM_KERNEL_CARGO", &front);
+    // By its name alone: a path in LD_PRELOAD may have no spaces.
+    command.env("LD_LIBRARY_PATH", folders).env("LD_PRELOAD", preload);
 }
 
 /// Each folder once; a placeholder of the kernelspec that no client filled in means nothing.

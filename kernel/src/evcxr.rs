@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use zeromq::{DealerRecvHalf, DealerSendHalf, DealerSocket, Socket, SocketOptions
 
 use crate::environment;
 use crate::event::{Channel, Event, FromEvcxr};
+use crate::front::Options;
 use crate::session::Session;
 use crate::wire::{Key, Wire};
 
@@ -55,7 +56,8 @@ impl std::fmt::Debug for Sockets {
 
 impl Evcxr {
     /// Starts it in the session's work folder. That it can be talked to, and all that it says, comes as events.
-    pub fn start(number: u32, program: &Path, session: &Session, events: &Sender<Event>) -> Result<Self> {
+    pub fn start(number: u32, options: &Options, session: &Session, events: &Sender<Event>) -> Result<Self> {
+        let program = &options.evcxr;
         let secret = uuid::Uuid::new_v4().to_string();
         let ports = free_ports()?;
         let path = session.private.join(format!("evcxr-{number}.json"));
@@ -65,6 +67,7 @@ impl Evcxr {
         command.arg("--control_file").arg(&path);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         environment::prepare(&mut command, session);
+        environment::hand_over(&mut command, options.lock.as_deref());
         // A group of its own, with cargo and the cells in it: they end together.
         let mut child =
             command.process_group(0).spawn().with_context(|| format!("cannot start {}", program.display()))?;

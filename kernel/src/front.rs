@@ -1,7 +1,7 @@
 //! The front itself: it stands between Jupyter's client and evcxr, and between the running cell and the client. One thing
 //! happens at a time, in the order of the [`Event`]s.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -43,6 +43,9 @@ pub struct Options {
     /// The crate that cells use, loaded before the reader's first cell
     #[arg(long = "crate")]
     pub crate_folder: Option<PathBuf>,
+    /// A Cargo.lock: cells get its versions of the crates that they ask for
+    #[arg(long)]
+    pub lock: Option<PathBuf>,
 }
 
 /// The variable that names a work folder to use as it is: no copy, nothing loaded before the first cell.
@@ -64,6 +67,10 @@ pub struct Front {
     /// Other requests that came before evcxr could be talked to.
     pub early: Vec<(Channel, Wire)>,
     pub running: Option<Running>,
+    /// The cell that ran last: what is printed after its end is its own.
+    pub last: Option<Wire>,
+    /// Codes that evcxr was asked about, under the questions' ids.
+    pub asked_about: HashMap<String, String>,
     /// Connections of loops that end by themselves when they are asked to.
     pub loops: HashSet<u64>,
     /// What has been printed since the last cell ended.
@@ -110,6 +117,8 @@ pub async fn run(options: Options) -> Result<()> {
         waiting: VecDeque::new(),
         early: Vec::new(),
         running: None,
+        last: None,
+        asked_about: HashMap::new(),
         loops: HashSet::new(),
         late: Late::default(),
         question: None,
@@ -160,7 +169,7 @@ impl Front {
                     self.evcxr_says(event).await;
                 }
             }
-            Event::FromCell(connection, message, reply) => self.held.push_back((connection, message, reply)),
+            Event::FromCell(connection, message, reply) => self.cell_says(connection, message, reply).await,
             Event::CellLeft(connection) => {
                 self.loops.remove(&connection);
             }
@@ -205,10 +214,13 @@ impl Front {
                 self.client.send(channel, &message.reply(&json!({"status": "ok", "restart": restart}))).await;
                 return ControlFlow::Break(());
             }
-            _ => match &mut self.evcxr {
-                Some(evcxr) if evcxr.is_connected() => evcxr.send(channel, &message).await,
-                _ => self.early.push((channel, message)),
-            },
+            _ => {
+                let message = self.in_evcxrs_words(message);
+                match &mut self.evcxr {
+                    Some(evcxr) if evcxr.is_connected() => evcxr.send(channel, &message).await,
+                    _ => self.early.push((channel, message)),
+                }
+            }
         }
         self.advance().await;
         ControlFlow::Continue(())
@@ -245,7 +257,7 @@ impl Front {
     /// Starts evcxr, the first or one in place of one that died.
     pub async fn start_evcxr(&mut self) {
         self.started += 1;
-        match Evcxr::start(self.started, &self.options.evcxr, &self.session, &self.events) {
+        match Evcxr::start(self.started, &self.options, &self.session, &self.events) {
             Ok(evcxr) => {
                 self.guard.end(evcxr.group).await;
                 self.preparation.started();

@@ -126,7 +126,13 @@ impl Front {
         let words = if text.contains("Subprocess terminated") {
             running.process_ended = true;
             let killed = "it was killed from outside; the system does so where memory runs out";
-            let by_itself = if text.contains("signal: 9") { killed } else { "it ended by itself" };
+            let by_itself = match text {
+                text if text.contains("signal: 9 ") => killed,
+                text if text.contains("signal: 11 ") => "a segmentation fault, in code that is unsafe or not Rust",
+                text if text.contains("signal: 7 ") => "a bus error, in code that is unsafe or not Rust",
+                text if text.contains("signal: 4 ") => "an illegal instruction",
+                _ => "it ended by itself",
+            };
             let why = running.ended_because.unwrap_or(by_itself);
             self.what_is_lost(&format!("The process that runs the cells has ended: {why}."))
         } else if running.build_stopped {

@@ -1,8 +1,8 @@
 //! The kernel that Jupyter starts for `ddpm-rust`: a thin front before an unmodified `evcxr_jupyter`.
 //!
 //! ```text
-//! Jupyter ── five channels ── front ── five channels ── evcxr_jupyter ── stdin, stdout ── the cells' process
-//!                               └────────── a private socket (ddpm_live) ──────────────────────┘
+//! Jupyter ── five channels ── front ── five channels ── evcxr_jupyter ── two pipes ── the cells' process (ddpm_cells)
+//!                               └────────── a private socket (ddpm_live) ─────────────────────┘
 //! ```
 //!
 //! It answers at once while evcxr still starts, prepares the session, relays what it does not know, shows what a cell asks it
@@ -12,17 +12,20 @@
 mod log;
 mod build_copy;
 mod building;
+mod cargo;
 mod cell_link;
 mod cell_requests;
 mod cell_rustc;
 mod cells;
 mod client;
+mod comments;
 mod compiler;
-mod dependencies;
+mod cursor;
 mod displays;
 mod environment;
 mod evcxr;
 mod event;
+mod failures;
 mod front;
 mod guard;
 mod interrupts;
@@ -68,7 +71,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    if let Some(code) = cell_rustc::compile_or_link(&arguments) {
+    if let Some(code) = cargo::run(&arguments).or_else(|| cell_rustc::compile_or_link(&arguments)) {
         return code;
     }
     match execute(Cli::parse().command) {

@@ -1,10 +1,10 @@
-//! What a cell prints, on its way to the client: evcxr sends every line as a message of its own; here they are gathered for
+//! What a cell prints, on its way to the client: each line comes as a message of its own; here they are gathered for
 //! some milliseconds, and a flood is cut.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use ddpm_live::Stream;
 
 /// Lines wait this long for others: short enough not to be felt.
 const GATHERING: Duration = Duration::from_millis(4);
@@ -21,8 +21,7 @@ const TAIL: usize = 32 << 10;
 /// Text for one of the two streams.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// `stdout` or `stderr`.
-    pub stream: &'static str,
+    pub stream: Stream,
     pub text: String,
 }
 
@@ -38,7 +37,7 @@ pub struct Printed {
 
 impl Printed {
     /// Takes a line, and returns what is to be sent before it can wait for others.
-    pub fn add(&mut self, stream: &'static str, text: &str, now: Instant) -> Vec<Chunk> {
+    pub fn add(&mut self, stream: Stream, text: &str, now: Instant) -> Vec<Chunk> {
         let (text, rest) = text.split_at(boundary(text, SHOWN - self.shown));
         let mut due = if text.is_empty() { Vec::new() } else { self.gather(stream, text, now) };
         if !rest.is_empty() {
@@ -47,7 +46,7 @@ impl Printed {
         due
     }
 
-    fn gather(&mut self, stream: &'static str, text: &str, now: Instant) -> Vec<Chunk> {
+    fn gather(&mut self, stream: Stream, text: &str, now: Instant) -> Vec<Chunk> {
         self.shown += text.len();
         let mut due = Vec::new();
         if self.gathered.as_ref().is_some_and(|(chunk, _)| chunk.stream != stream) {
@@ -75,7 +74,7 @@ impl Printed {
         Some(chunk)
     }
 
-    fn leave_out(&mut self, stream: &'static str, text: &str) -> Vec<Chunk> {
+    fn leave_out(&mut self, stream: Stream, text: &str) -> Vec<Chunk> {
         let first = self.left_out == 0 && self.tail.is_empty();
         let start = boundary(text, text.len().saturating_sub(TAIL));
         self.left_out += start;
@@ -87,7 +86,7 @@ impl Printed {
             self.left_out += chunk.text.len();
         }
         let notice = || Chunk {
-            stream: "stdout",
+            stream: Stream::Stdout,
             text: format!("\n[more than {} kB: the last lines follow when the cell ends]\n", SHOWN >> 10),
         };
         let waiting = self.gathered.take().map(|(chunk, _)| chunk);
@@ -99,7 +98,7 @@ impl Printed {
         let mut chunks: Vec<Chunk> = self.take(now).into_iter().collect();
         if self.left_out > 0 {
             let text = format!("[{:.1} MB left out]\n", self.left_out as f64 / 1e6);
-            chunks.push(Chunk { stream: "stdout", text });
+            chunks.push(Chunk { stream: Stream::Stdout, text });
         }
         for chunk in self.tail.drain(..) {
             match chunks.last_mut() {
@@ -118,15 +117,11 @@ pub struct Late {
 }
 
 impl Late {
-    /// Cuts the text to what may still be shown. Whether there is any.
-    pub fn cut(&mut self, content: &mut Value) -> bool {
-        let text = content["text"].as_str().unwrap_or_default();
+    /// What may still be shown of a text.
+    pub fn cut<'a>(&mut self, text: &'a str) -> &'a str {
         let shown = boundary(text, SHOWN - self.size);
         self.size += shown;
-        if shown < text.len() {
-            content["text"] = text[..shown].into();
-        }
-        shown > 0
+        &text[..shown]
     }
 }
 
@@ -139,26 +134,26 @@ fn boundary(text: &str, at: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn chunk(stream: &'static str, text: &str) -> Chunk {
+    fn chunk(stream: Stream, text: &str) -> Chunk {
         Chunk { stream, text: text.to_owned() }
     }
 
     #[test]
     fn the_first_line_goes_at_once_and_the_next_ones_together() {
         let (mut printed, start) = (Printed::default(), Instant::now());
-        assert_eq!(printed.add("stdout", "a\n", start), [chunk("stdout", "a\n")]);
-        assert_eq!(printed.add("stdout", "b\n", start), []);
-        assert_eq!(printed.add("stdout", "c\n", start), []);
+        assert_eq!(printed.add(Stream::Stdout, "a\n", start), [chunk(Stream::Stdout, "a\n")]);
+        assert_eq!(printed.add(Stream::Stdout, "b\n", start), []);
+        assert_eq!(printed.add(Stream::Stdout, "c\n", start), []);
         assert_eq!(printed.due(), Some(start + GATHERING));
-        assert_eq!(printed.add("stderr", "!\n", start), [chunk("stdout", "b\nc\n")]);
-        assert_eq!(printed.close(start), [chunk("stderr", "!\n")]);
+        assert_eq!(printed.add(Stream::Stderr, "!\n", start), [chunk(Stream::Stdout, "b\nc\n")]);
+        assert_eq!(printed.close(start), [chunk(Stream::Stderr, "!\n")]);
     }
 
     #[test]
     fn one_long_line_is_cut_too() {
         let (mut printed, now) = (Printed::default(), Instant::now());
         let line = "ä".repeat(5_000_000) + "\n";
-        let mut chunks = printed.add("stdout", &line, now);
+        let mut chunks = printed.add(Stream::Stdout, &line, now);
         chunks.extend(printed.close(now));
         let size: usize = chunks.iter().map(|chunk| chunk.text.len()).sum();
         assert!(size < SHOWN + TAIL + 200, "{size}");
@@ -170,7 +165,7 @@ mod tests {
         let (mut printed, now) = (Printed::default(), Instant::now());
         let mut sent = String::new();
         for number in 0..1_000_000 {
-            printed.add("stdout", &format!("line {number}\n"), now).into_iter().for_each(|chunk| sent += &chunk.text);
+            printed.add(Stream::Stdout, &format!("line {number}\n"), now).into_iter().for_each(|chunk| sent += &chunk.text);
             assert!(printed.tail_size <= TAIL + 20);
         }
         printed.close(now).into_iter().for_each(|chunk| sent += &chunk.text);

@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
-use ddpm_live::{Bundle, HEARD, INTERRUPT};
+use ddpm_live::{Bundle, HEARD, INTERRUPT, Stream};
 use serde_json::{Value, json};
 
+use crate::comments;
+use crate::cursor;
 use crate::displays::Marked;
 use crate::evcxr::OWN;
 use crate::event::Channel;
 use crate::front::Front;
 use crate::printed::{Chunk, Late};
+use crate::failures;
 use crate::running::Running;
 use crate::wire::Wire;
 
@@ -25,11 +28,31 @@ impl Front {
             self.count += 1;
         }
         self.remove_interrupt();
-        let changed = self.with_versions_kept(&request);
-        if let Some(evcxr) = &mut self.evcxr {
-            evcxr.send(Channel::Shell, changed.as_ref().unwrap_or(&request)).await;
+        self.last = Some(request.clone());
+        let running = Running::new(request, self.count);
+        let mut for_evcxr = running.request.clone();
+        if let Some(code) = running.code.as_str().and_then(comments::without_the_last) {
+            let mut content = content;
+            content["code"] = code.into();
+            for_evcxr.set_content(&content);
         }
-        self.running = Some(Running::new(request, self.count));
+        if let Some(evcxr) = &mut self.evcxr {
+            evcxr.send(Channel::Shell, &for_evcxr).await;
+        }
+        self.running = Some(running);
+    }
+
+    /// A question about a place in a cell, as evcxr takes it; anything else as it came.
+    pub fn in_evcxrs_words(&mut self, mut message: Wire) -> Wire {
+        if message.is("complete_request") || message.is("inspect_request") {
+            let mut content = message.content();
+            cursor::to_evcxr(&mut content);
+            message.set_content(&content);
+            if let Some(code) = content["code"].as_str().filter(|_| message.is("complete_request")) {
+                self.asked_about.insert(message.header.msg_id.clone(), code.to_owned());
+            }
+        }
+        message
     }
 
     /// Answers of evcxr that are for one client.
@@ -38,20 +61,38 @@ impl Front {
             return self.own_answer(&message).await;
         }
         let parent = message.parent().msg_id;
-        let mut failed = false;
+        if let Some(code) = self.asked_about.remove(&parent) {
+            let mut content = message.content();
+            cursor::from_evcxr(&mut content, &code);
+            message.set_content(&content);
+        }
+        let mut stops = false;
         if let Some(running) = self.running.as_mut().filter(|running| running.request.header.msg_id == parent)
             && message.is("execute_reply")
         {
             running.replied = true;
             number(&mut message, running.count);
-            let stops = running.request.content()["stop_on_error"].as_bool().unwrap_or(true);
-            failed = stops && message.content()["status"] == "error";
+            let failed = running.failed.take();
+            let mut content = message.content();
+            if let Some(failed) = failed.filter(|_| content["status"] == "ok") {
+                let error = failures::error_of(&failed);
+                for (key, value) in error.as_object().into_iter().flatten() {
+                    content[key] = value.clone();
+                }
+                content["status"] = "error".into();
+                message.set_content(&content);
+                let request = running.request.clone();
+                self.send_printed(Instant::now()).await;
+                self.client.publish(&request, "error", error).await;
+            }
+            let asked = self.running.as_ref().and_then(|running| running.request.content()["stop_on_error"].as_bool());
+            stops = asked.unwrap_or(true) && content["status"] == "error";
         }
         self.client.send(channel, &message).await;
         if channel == Channel::Stdin && message.is("input_request") {
             self.question = Some(message.identities.clone());
         }
-        if failed {
+        if stops {
             self.abort_waiting().await;
         }
     }
@@ -60,34 +101,32 @@ impl Front {
     pub async fn published(&mut self, mut message: Wire) {
         let parent = message.parent();
         if parent.session == OWN {
-            if let Some(running) = self.running.as_mut().filter(|running| running.asked == Some(parent.msg_id)) {
-                running.asked = None;
-                return running.answered_at_the_end();
-            }
             return self.own_answer(&message).await;
         }
         let now = Instant::now();
         let Some(running) = self.running.as_mut().filter(|running| running.request.header.msg_id == parent.msg_id)
         else {
-            // Of a thread that has outlived its cell, or more than one cares to read.
-            if message.is("stream") {
-                let mut content = message.content();
-                if !self.late.cut(&mut content) {
-                    return;
-                }
-                message.set_content(&content);
-            }
             return self.client.send(Channel::Iopub, &message).await;
         };
         match message.header.msg_type.as_str() {
-            "stream" => return self.printed(&message.content(), now).await,
+            // Where evcxr itself runs the cells.
+            "stream" => {
+                let content = message.content();
+                let stream = if content["name"] == "stderr" { Stream::Stderr } else { Stream::Stdout };
+                return self.printed(stream, content["text"].as_str().unwrap_or_default(), now).await;
+            }
             "status" if message.content()["execution_state"] == "idle" => {
-                running.idle(message);
-                return self.ask_at_the_end().await;
+                running.idle = Some(message);
+                return;
             }
             "execute_input" | "execute_result" if running.is_silent() => return,
-            "execute_input" => number(&mut message, running.count),
-            // A shell command that printed nothing, such as the one of `dependencies.rs`.
+            "execute_input" => {
+                let mut content = message.content();
+                content["code"] = running.code.clone();
+                message.set_content(&content);
+                number(&mut message, running.count);
+            }
+            // A shell command that printed nothing.
             "execute_result" if message.content()["data"] == json!({"text/plain": ""}) => return,
             "execute_result" => {
                 number(&mut message, running.count);
@@ -102,31 +141,42 @@ impl Front {
         self.client.send(Channel::Iopub, &message).await;
     }
 
-    async fn printed(&mut self, content: &Value, now: Instant) {
+    /// Text of cells: whole lines, or a part of one that is a moment old.
+    pub async fn printed(&mut self, stream: Stream, text: &str, now: Instant) {
+        if self.running.is_none() {
+            return self.printed_late(stream, text).await;
+        }
+        for line in text.split_inclusive('\n') {
+            self.line(stream, line, now).await;
+        }
+    }
+
+    /// Of a thread that has outlived its cell: no more of it than one cares to read.
+    async fn printed_late(&mut self, stream: Stream, text: &str) {
+        let shown = self.late.cut(text);
+        if let Some(last) = self.last.clone().filter(|_| !shown.is_empty()) {
+            self.client.publish(&last, "stream", json!({"name": stream, "text": shown})).await;
+        }
+    }
+
+    async fn line(&mut self, stream: Stream, line: &str, now: Instant) {
         let Some(running) = &mut self.running else { return };
-        running.heard_a_line();
-        let stream = if content["name"] == "stderr" { "stderr" } else { "stdout" };
-        let text = content["text"].as_str().unwrap_or_default();
-        let text = if stream == "stderr" { &running.traces.left_out(text) } else { text };
-        if text.is_empty() {
+        let line = if stream == Stream::Stderr { &running.traces.left_out(line) } else { line };
+        if line.is_empty() {
             return;
         }
-        let known = ddpm_live::at_marker(text).filter(|(_, id, _)| running.displays.knows(id));
+        let known = ddpm_live::at_marker(line).filter(|(_, id, _)| running.displays.knows(id));
         let Some((before, id, after)) = known else {
-            let chunks = running.printed.add(stream, text, now);
+            let chunks = running.printed.add(stream, line, now);
             return self.send_chunks(chunks).await;
         };
         let mut chunks = if before.is_empty() { Vec::new() } else { running.printed.add(stream, before, now) };
         chunks.extend(running.printed.take(now));
         self.send_chunks(chunks).await;
         self.show(id, now).await;
-        // evcxr ends a line where the cell's process ended it; behind a marker that is the marker's own.
-        let rest = after.strip_suffix('\n').unwrap_or(after);
-        if !rest.is_empty()
-            && let Some(running) = &mut self.running
-        {
-            let chunks = running.printed.add(stream, &format!("{rest}\n"), now);
-            self.send_chunks(chunks).await;
+        // The end of its line is the marker's own.
+        if after != "\n" {
+            Box::pin(self.line(stream, after, now)).await;
         }
     }
 
@@ -168,26 +218,11 @@ impl Front {
         }
     }
 
-    async fn ask_at_the_end(&mut self) {
-        let question = Wire::request("kernel_info_request", OWN, &json!({}));
-        if let (Some(running), Some(evcxr)) = (&mut self.running, &mut self.evcxr) {
-            running.asked = Some(question.header.msg_id.clone());
-            evcxr.send(Channel::Shell, &question).await;
-        }
-    }
-
     pub async fn end_if_done(&mut self, now: Instant) {
-        if self.running.as_ref().is_some_and(|running| running.is_to_be_asked(now)) {
-            self.ask_at_the_end().await;
-        }
-        let Some(end) = self.running.as_ref().and_then(|running| running.end(now)).cloned() else { return };
-        let flood = self.running.as_ref().is_some_and(|running| running.is_in_flood(now));
+        let Some(end) = self.running.as_ref().and_then(Running::end).cloned() else { return };
         self.close_output(now).await;
         self.client.send(Channel::Iopub, &end).await;
         self.running = None;
-        if flood {
-            self.replace_evcxr().await;
-        }
         self.late = Late::default();
         self.question = None;
         self.loops.clear();

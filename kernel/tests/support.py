@@ -138,6 +138,7 @@ class Session:
             argv = [FRONT, "run", "--connection-file", "{connection_file}", "--evcxr", EVCXR]
             argv += ["--warm-folder", str(of.warm), "--sessions", str(self.sessions)]
             argv += ["--crate", str(crate)] if crate else []
+            argv += ["--lock", str(ROOT / "Cargo.lock")]
         # Offline: what the tests need is what the front itself was built from.
         environment = {
             "EVCXR_CONFIG_DIR": str(of.config), "TMPDIR": str(self.temporary), MARK: self.name, "CARGO_NET_OFFLINE": "true",
@@ -314,18 +315,16 @@ class Session:
         return found
 
     def evcxr(self):
-        return self._evcxr(lambda parent_is_evcxr: not parent_is_evcxr)
+        return self._one([process for process in self.processes() if process.name() == "evcxr_jupyter"])
 
     def cells_process(self):
-        """The child of evcxr_jupyter in which the cells run."""
-        return self._evcxr(lambda parent_is_evcxr: parent_is_evcxr)
+        """The child of evcxr_jupyter in which the cells run; its own child reads what they print."""
+        evcxr = self.evcxr().pid
+        return self._one([process for process in self.processes() if process.name() == "ddpm_cells" and process.ppid() == evcxr])
 
-    def _evcxr(self, wanted):
-        ours = [process for process in self.processes() if process.name().startswith("evcxr")]
-        pids = {process.pid for process in ours}
-        found = [process for process in ours if wanted(process.ppid() in pids)]
+    def _one(self, found):
         if len(found) != 1:
-            raise AssertionError(f"{len(found)} processes instead of one, of {ours}")
+            raise AssertionError(f"{len(found)} processes instead of one, of {self.processes()}")
         return found[0]
 
     def leftovers(self):

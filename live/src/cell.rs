@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Answer, Bundle, FOLDER, HEARD, INTERRUPT, Message, SOCKET, marker, read, write};
+use crate::{Answer, Bundle, FOLDER, HEARD, INTERRUPT, Message, Place, SOCKET, marker, read, write};
 
 /// How long the front may take to answer. It answers at once unless the machine is very busy.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,9 +21,15 @@ pub struct Front {
 impl Front {
     /// Connects, if this code runs in a cell behind the front.
     pub fn connect() -> Option<Self> {
-        let stream = UnixStream::connect(folder()?.join(SOCKET)).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        stream.set_write_timeout(Some(PATIENCE)).ok()?;
+        Self::connect_for(Some(PATIENCE))
+    }
+
+    /// Connects, and waits for each answer as long as is said: for ever, if nothing is.
+    pub fn connect_for(patience: Option<Duration>) -> Option<Self> {
+        let place = Place::of(&folder()?, SOCKET).ok()?;
+        let stream = UnixStream::connect(place.path()).ok()?;
+        stream.set_read_timeout(patience).ok()?;
+        stream.set_write_timeout(patience).ok()?;
         Some(Self { stream })
     }
 

@@ -4,15 +4,17 @@
 //! ([`FOLDER`]). In it are a socket, to which a cell connects when it has something to show, and, while an interrupt is
 //! asked for, a file ([`interrupted`]). A connection is a sequence of questions ([`Message`]), each with its [`Answer`].
 //!
-//! A picture goes over the socket, while printed text goes the long way round through evcxr. What keeps them in order is a
-//! line on stdout: the front answers a [`Message::Display`] with an id, the cell prints that id's [`marker`], and the picture
-//! appears where the marker comes by. Ids are random and the front's own, so that a line cannot be made up, and a display
-//! always belongs to the request that is running.
+//! What cells print comes over the same socket ([`Message::Printed`]), from the process that reads their stdout and stderr. A
+//! picture comes over a connection of its own. What keeps the two in order is a line on stdout: the front answers a
+//! [`Message::Display`] with an id, the cell prints that id's [`marker`], and the picture appears where the marker comes by.
+//! Ids are random and the front's own, so that a line cannot be made up, and a display always belongs to the request that is
+//! running.
 
 #![warn(missing_docs)]
 
 mod cell;
 mod frame;
+mod place;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +23,7 @@ use serde_json::Value;
 
 pub use cell::{Front, interrupted};
 pub use frame::{LARGEST, read, write};
+pub use place::Place;
 
 /// The variable of a cell's environment that names the session's folder.
 pub const FOLDER: &str = "DDPM_LIVE";
@@ -66,6 +69,37 @@ pub enum Message {
         /// A sentence, such as `MyRoll, epoch 20: let state = manager.load_checkpoint(&model, None)?;`.
         how_to_load: String,
     },
+    /// Cells have printed this. Lines come whole; what waits for its newline comes after a moment.
+    Printed {
+        /// Where.
+        stream: Stream,
+        /// Bytes that are not UTF-8 have been replaced.
+        text: String,
+    },
+    /// A cell has run. All that it printed was told before.
+    Over {
+        /// How it failed, if it did.
+        failed: Option<Failed>,
+    },
+}
+
+/// One of the two streams that a process prints to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How a cell failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// It panicked; otherwise a `?` returned an error.
+    pub panicked: bool,
+    /// What it said on stderr.
+    pub message: String,
 }
 
 /// What the front answers.

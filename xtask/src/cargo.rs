@@ -26,7 +26,8 @@ pub fn command(project: &Project) -> Command {
     command
 }
 
-/// Builds one program of a package with optimisation, and returns where it is. `kind` is `--bin` or `--bench`.
+/// Builds one program or library of a package with optimisation, and returns where it is. `kind` is `--bin`, `--bench` or `--lib`;
+/// rustc gets the options for the program itself.
 ///
 /// # Errors
 /// No network, a full disk or no linker in one sentence; of others the compiler's first error, and how to see the whole of it.
@@ -34,16 +35,19 @@ pub fn build(
     project: &Project,
     package: &str,
     [kind, name]: [&str; 2],
+    options: &[String],
     mut on_line: impl FnMut(&str),
 ) -> Result<PathBuf> {
     let mut command = command(project);
-    command.args(["build", "--release", "--package", package, kind, name]);
-    command.args(["--message-format", "json-render-diagnostics"]);
+    command.args(["rustc", "--release", "--package", package, kind]);
+    // A package has one library, which is not named.
+    command.args(Some(name).filter(|_| kind != "--lib"));
+    command.args(["--message-format", "json-render-diagnostics", "--"]).args(options);
     let (mut program, mut tail) = (None, Vec::new());
     let status = run_by_line(&mut command, |line| match serde_json::from_str::<Value>(line) {
         Ok(message) => {
             if message["target"]["name"] == name
-                && let Some(path) = message["executable"].as_str()
+                && let Some(path) = message["executable"].as_str().or_else(|| message["filenames"][0].as_str())
             {
                 program = Some(PathBuf::from(path));
             }

@@ -139,5 +139,5 @@ fn as_json(project: &Project, options: &Options) -> Result<()> {
 /// Builds one program with optimisation, and returns where it is.
 fn build(project: &Project, package: &str, [kind, name]: [&str; 2]) -> Result<PathBuf> {
     let step = Step::start(&format!("build of {name}"), "4 minutes the first time");
-    cargo::build(project, package, [kind, name], |line| step.say(line))
+    cargo::build(project, package, [kind, name], &[], |line| step.say(line))
 }

@@ -59,8 +59,11 @@ pub fn make(project: &Project, log: &mut Log) -> Result<()> {
         false => "1 to 2 minutes the first time: it is compiled",
     };
     log.step("notebook kernel's front", usually, |step| {
-        let built = cargo::build(project, NAME, ["--bin", NAME], |line| step.say(line))?;
-        put_in_place(&built, &program(project))?;
+        let folder = project.evcxr().join("bin");
+        for (target, options) in parts()? {
+            let built = cargo::build(project, NAME, target, &options, |line| step.say(line))?;
+            put_in_place(&built, &folder.join(built.file_name().context("a program has a name")?))?;
+        }
         stamp::save(&stamp_path(project), &wanted)?;
         Ok(((), project.shown(&program(project))))
     })
@@ -83,6 +86,15 @@ impl Sessions {
     }
 }
 
+/// What the front consists of, each part with what rustc is told besides.
+fn parts() -> Result<[([&'static str; 2], Vec<String>); 3]> {
+    // The process of the cells has Rust's standard library, and with it the buffer of stdout, in common with them.
+    let library = output_of(Command::new("rustc").args(["--print", "target-libdir"]));
+    let rpath = format!("link-arg=-Wl,-rpath,{}", library.context("rustc does not say where its library is")?);
+    let shared = ["-C", "prefer-dynamic", "-C", &rpath].map(str::to_owned).to_vec();
+    Ok([(["--lib", "ddpm_handover"], Vec::new()), (["--bin", "ddpm_cells"], shared), (["--bin", NAME], Vec::new())])
+}
+
 fn current(project: &Project) -> Result<Stamp> {
     let mut sources = Fingerprint::new();
     for file in ["Cargo.toml", "Cargo.lock", "kernel/Cargo.toml", "live/Cargo.toml"] {
@@ -91,6 +103,7 @@ fn current(project: &Project) -> Result<Stamp> {
     for folder in ["kernel/src", "live/src"] {
         sources.add_folder(&project.root, Path::new(folder))?;
     }
+    sources.add("options", format!("{:?}", parts()?).as_bytes());
     Ok(Stamp { rust: output_of(Command::new("rustc").arg("-V")).unwrap_or_default(), sources: sources.hex() })
 }
 
@@ -98,7 +111,8 @@ fn current(project: &Project) -> Result<Stamp> {
 fn put_in_place(built: &Path, program: &Path) -> Result<()> {
     let folder = program.parent().context("a program needs a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let beside = folder.join(format!(".{NAME}.{}.part", std::process::id()));
+    let name = program.file_name().context("a program needs a name")?.to_string_lossy();
+    let beside = folder.join(format!(".{name}.{}.part", std::process::id()));
     let placed = fs::copy(built, &beside)
         .and_then(|_| File::open(&beside)?.sync_all())
         .and_then(|()| fs::rename(&beside, program));

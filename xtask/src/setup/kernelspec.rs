@@ -78,6 +78,7 @@ fn spec(project: &Project, libtorch: &Libtorch, kernel: &Kernel) -> Value {
             front::program(project), "run", "--connection-file", "{connection_file}",
             "--evcxr", kernel.program, "--warm-folder", work_folder::folder(project),
             "--sessions", front::sessions_folder(project), "--crate", project.root,
+            "--lock", project.root.join("Cargo.lock"),
         ],
         "display_name": "Rust (ddpm_tutor)",
         "language": "rust",

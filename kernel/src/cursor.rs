@@ -1,0 +1,63 @@
+//! Places in a cell. Jupyter counts code points, evcxr what a reader takes for one character: a family is seven code points, or
+//! one such character.
+
+use serde_json::Value;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Turns the place in a question to what evcxr takes.
+pub fn to_evcxr(content: &mut Value) {
+    let code = content["code"].as_str().unwrap_or_default();
+    if let Some(points) = content["cursor_pos"].as_u64() {
+        content["cursor_pos"] = characters(code, points as usize).into();
+    }
+}
+
+/// Turns the places in the answer of evcxr's to a question about `code` to Jupyter's.
+pub fn from_evcxr(content: &mut Value, code: &str) {
+    for place in ["cursor_start", "cursor_end"] {
+        turn(content, place, code);
+    }
+    let types = content.pointer_mut("/metadata/_jupyter_types_experimental").and_then(Value::as_array_mut);
+    for kind in types.into_iter().flatten() {
+        turn(kind, "start", code);
+        turn(kind, "end", code);
+    }
+}
+
+fn turn(content: &mut Value, place: &str, code: &str) {
+    if let Some(characters) = content[place].as_u64() {
+        content[place] = points(code, characters as usize).into();
+    }
+}
+
+fn characters(code: &str, points: usize) -> usize {
+    let end = code.char_indices().nth(points).map_or(code.len(), |(at, _)| at);
+    code.grapheme_indices(true).take_while(|(at, character)| at + character.len() <= end).count()
+}
+
+fn points(code: &str, characters: usize) -> usize {
+    code.graphemes(true).take(characters).map(|character| character.chars().count()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn places_are_turned_there_and_back() {
+        // A family of seven code points, a flag of two, a letter with its accent.
+        let code = "\"👨‍👩‍👧‍👦🇩🇪e\u{301}\".le";
+        assert_eq!((characters(code, 0), characters(code, 8), characters(code, 10), characters(code, 12)), (0, 2, 3, 4));
+        for place in [0, 1, 8, 10, 12, 13, 16] {
+            assert_eq!(points(code, characters(code, place)), place);
+        }
+        // Within a character is at its beginning; behind the end is the end.
+        assert_eq!((characters(code, 11), characters(code, 99), points(code, 99)), (3, 8, 16));
+        let mut content = json!({"cursor_start": 6, "cursor_end": 8, "metadata": {"_jupyter_types_experimental": [{"start": 6}]}});
+        from_evcxr(&mut content, code);
+        assert_eq!((content["cursor_start"].as_u64(), content["cursor_end"].as_u64()), (Some(14), Some(16)));
+        assert_eq!(content["metadata"]["_jupyter_types_experimental"][0]["start"], 14);
+    }
+}

@@ -1,0 +1,50 @@
+//! A library that the front has loaded into evcxr and into what evcxr starts (`LD_PRELOAD`). Two of those programs are replaced
+//! with ones of ours as they start: the process of the cells, and cargo. evcxr itself stays as it is, and finds no difference.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr::{null, null_mut};
+
+use libc::{execv, getenv, setenv, unsetenv};
+
+/// evcxr says by it that the program that it starts is to run cells.
+const IS_CELLS: &CStr = c"EVCXR_IS_RUNTIME";
+
+/// The variables by which the front names its programs; `environment.rs` sets them.
+const CELLS: &CStr = c"DDPM_KERNEL_CELLS";
+const CARGO: &CStr = c"DDPM_KERNEL_CARGO";
+
+/// What the user had the front loaded with.
+const USERS: &CStr = c"DDPM_KERNEL_PRELOAD";
+
+#[cfg(target_os = "linux")]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_START: unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char) = at_start;
+
+/// Called by the loader before `main`, with what `main` gets. Where the other program cannot be started, this one goes on.
+unsafe extern "C" fn at_start(count: c_int, arguments: *const *const c_char, _: *const *const c_char) {
+    // Safety: the loader gives `count` strings that end with a zero, and no other thread runs yet.
+    unsafe {
+        let arguments = if arguments.is_null() { &[] } else { std::slice::from_raw_parts(arguments, count as usize) };
+        let program = match arguments.first() {
+            _ if !getenv(IS_CELLS.as_ptr()).is_null() => getenv(CELLS.as_ptr()),
+            Some(name) if is_cargo(CStr::from_ptr(*name)) => getenv(CARGO.as_ptr()),
+            _ => null_mut(),
+        };
+        if program.is_null() {
+            return;
+        }
+        // What the other program starts is left alone.
+        match getenv(USERS.as_ptr()) {
+            users if users.is_null() => unsetenv(c"LD_PRELOAD".as_ptr()),
+            users => setenv(c"LD_PRELOAD".as_ptr(), users, 1),
+        };
+        let own = [program.cast_const(), c"cargo".as_ptr()];
+        let line: Vec<*const c_char> = own.iter().chain(arguments).copied().chain([null()]).collect();
+        execv(program, line.as_ptr());
+    }
+}
+
+fn is_cargo(name: &CStr) -> bool {
+    name.to_bytes().rsplit(|byte| *byte == b'/').next() == Some(b"cargo")
+}
