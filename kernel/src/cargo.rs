@@ -76,7 +76,8 @@ fn together(held: &str, wanted: &str) -> String {
     }
     let names: HashSet<&str> = held.split(PACKAGE).filter_map(name).collect();
     // What has no source is a part of the project, or evcxr's.
-    let is_new = |package: &&str| name(package).is_some_and(|name| !names.contains(name)) && package.contains("\nsource = ");
+    let is_new =
+        |package: &&str| name(package).is_some_and(|name| !names.contains(name)) && package.contains("\nsource = ");
     let mut all = held.trim_end().to_owned() + "\n";
     for package in wanted.split(PACKAGE).skip(1).filter(is_new) {
         all += &format!("\n{PACKAGE}{}\n", package.trim_end());

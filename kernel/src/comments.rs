@@ -45,9 +45,14 @@ mod tests {
     fn comments_at_the_end_go_and_nothing_else() {
         let without = |code| without_the_last(code).unwrap_or_else(|| "as it was".to_owned());
         assert_eq!(without("6 * 7 // the answer"), "6 * 7");
-        assert_eq!(without(":dep hex // a\n// b\n6 * 7 /* the\n/* nested */ answer */\n// and more\n"), ":dep hex // a\n// b\n6 * 7\n\n\n");
+        assert_eq!(
+            without(":dep hex // a\n// b\n6 * 7 /* the\n/* nested */ answer */\n// and more\n"),
+            ":dep hex // a\n// b\n6 * 7\n\n\n"
+        );
         assert_eq!(without("let a = 1; // one\na"), "as it was");
-        for code in ["", "// nothing", ":dep hex", "\"// a text\"", "r#\"\"// \"#", "6 /* open", "!echo 'it' // x\n", "a\n"] {
+        for code in
+            ["", "// nothing", ":dep hex", "\"// a text\"", "r#\"\"// \"#", "6 /* open", "!echo 'it' // x\n", "a\n"]
+        {
             assert_eq!(without(code), "as it was", "{code}");
         }
         assert_eq!(without("!echo \"\n'x' // x"), "!echo \"\n'x'");

@@ -4,11 +4,13 @@
 use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Turns the place in a question to what evcxr takes.
-pub fn to_evcxr(content: &mut Value) {
+/// Turns the place in a question to what evcxr takes. It reads a name up to the place; `whole` puts it to the name's end.
+pub fn to_evcxr(content: &mut Value, whole: bool) {
     let code = content["code"].as_str().unwrap_or_default();
     if let Some(points) = content["cursor_pos"].as_u64() {
-        content["cursor_pos"] = characters(code, points as usize).into();
+        let behind = code.chars().skip(points as usize);
+        let rest = if whole { behind.take_while(|c| c.is_alphanumeric() || *c == '_').count() } else { 0 };
+        content["cursor_pos"] = characters(code, points as usize + rest).into();
     }
 }
 
@@ -49,13 +51,22 @@ mod tests {
     fn places_are_turned_there_and_back() {
         // A family of seven code points, a flag of two, a letter with its accent.
         let code = "\"👨‍👩‍👧‍👦🇩🇪e\u{301}\".le";
-        assert_eq!((characters(code, 0), characters(code, 8), characters(code, 10), characters(code, 12)), (0, 2, 3, 4));
+        assert_eq!(
+            (characters(code, 0), characters(code, 8), characters(code, 10), characters(code, 12)),
+            (0, 2, 3, 4)
+        );
         for place in [0, 1, 8, 10, 12, 13, 16] {
             assert_eq!(points(code, characters(code, place)), place);
         }
         // Within a character is at its beginning; behind the end is the end.
         assert_eq!((characters(code, 11), characters(code, 99), points(code, 99)), (3, 8, 16));
-        let mut content = json!({"cursor_start": 6, "cursor_end": 8, "metadata": {"_jupyter_types_experimental": [{"start": 6}]}});
+        let mut content = json!({"code": "s.len()", "cursor_pos": 3});
+        to_evcxr(&mut content, false);
+        assert_eq!(content["cursor_pos"], 3);
+        to_evcxr(&mut content, true);
+        assert_eq!(content["cursor_pos"], 5);
+        let mut content =
+            json!({"cursor_start": 6, "cursor_end": 8, "metadata": {"_jupyter_types_experimental": [{"start": 6}]}});
         from_evcxr(&mut content, code);
         assert_eq!((content["cursor_start"].as_u64(), content["cursor_end"].as_u64()), (Some(14), Some(16)));
         assert_eq!(content["metadata"]["_jupyter_types_experimental"][0]["start"], 14);

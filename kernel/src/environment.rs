@@ -8,8 +8,8 @@ use std::process;
 use ddpm_live::FOLDER;
 use tokio::process::Command;
 
-use crate::{cargo, cell_rustc};
 use crate::session::Session;
+use crate::{cargo, cell_rustc};
 
 /// The library that has evcxr start our programs.
 const HANDOVER: &str = "libddpm_handover.so";
@@ -60,7 +60,10 @@ pub fn hand_over(command: &mut Command, lock: Option<&Path>) {
     // Its standard library is that of the compiler that built it, which may have gone since.
     let starts = || process::Command::new(&cells).arg("--version").output().is_ok_and(|ended| ended.status.success());
     if !folder.join(HANDOVER).is_file() || !starts() {
-        return log!("{HANDOVER} or ddpm_cells in {} is missing or does not start: evcxr runs cells itself", folder.display());
+        return log!(
+            "{HANDOVER} or ddpm_cells in {} is missing or does not start: evcxr runs cells itself",
+            folder.display()
+        );
     }
     let ours = env::var_os("LD_LIBRARY_PATH").and_then(|value| tidy(&value)).unwrap_or_default();
     let folders = env::split_paths(&ours).filter(|path| !path.as_os_str().is_empty()).chain([folder.to_owned()]);

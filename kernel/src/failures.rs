@@ -22,9 +22,12 @@ pub fn error_of(failed: &Failed) -> Value {
 fn words_of(failed: &Failed) -> String {
     let mut traces = Traces::new();
     let said: String = failed.message.split_inclusive('\n').map(|line| traces.left_out(line).into_owned()).collect();
-    let lines: Vec<&str> = said.trim().lines().filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE")).collect();
+    let lines: Vec<&str> =
+        said.trim().lines().filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE")).collect();
     let start = match failed.panicked {
-        true => lines.iter().rposition(|line| line.starts_with("thread '") && line.contains("panicked at")).unwrap_or(0),
+        true => {
+            lines.iter().rposition(|line| line.starts_with("thread '") && line.contains("panicked at")).unwrap_or(0)
+        }
         false if lines.len() > LINES => lines.len() - 1,
         false => 0,
     };

@@ -35,6 +35,7 @@ mod loading;
 mod preparing;
 mod printed;
 mod quitting;
+mod reports;
 mod requests;
 mod running;
 mod session;

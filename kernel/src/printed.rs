@@ -165,7 +165,10 @@ mod tests {
         let (mut printed, now) = (Printed::default(), Instant::now());
         let mut sent = String::new();
         for number in 0..1_000_000 {
-            printed.add(Stream::Stdout, &format!("line {number}\n"), now).into_iter().for_each(|chunk| sent += &chunk.text);
+            printed
+                .add(Stream::Stdout, &format!("line {number}\n"), now)
+                .into_iter()
+                .for_each(|chunk| sent += &chunk.text);
             assert!(printed.tail_size <= TAIL + 20);
         }
         printed.close(now).into_iter().for_each(|chunk| sent += &chunk.text);

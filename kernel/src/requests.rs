@@ -12,9 +12,9 @@ use crate::evcxr::OWN;
 use crate::event::Channel;
 use crate::front::Front;
 use crate::printed::{Chunk, Late};
-use crate::failures;
 use crate::running::Running;
 use crate::wire::Wire;
+use crate::{failures, reports};
 
 impl Front {
     pub async fn begin(&mut self, request: Wire) {
@@ -46,7 +46,7 @@ impl Front {
     pub fn in_evcxrs_words(&mut self, mut message: Wire) -> Wire {
         if message.is("complete_request") || message.is("inspect_request") {
             let mut content = message.content();
-            cursor::to_evcxr(&mut content);
+            cursor::to_evcxr(&mut content, message.is("inspect_request"));
             message.set_content(&content);
             if let Some(code) = content["code"].as_str().filter(|_| message.is("complete_request")) {
                 self.asked_about.insert(message.header.msg_id.clone(), code.to_owned());
@@ -133,6 +133,9 @@ impl Front {
                 self.send_printed(now).await;
             }
             "error" => {
+                let mut content = message.content();
+                reports::place(&mut content, running.count);
+                message.set_content(&content);
                 self.explain_end(&mut message);
                 self.send_printed(now).await;
             }

@@ -57,7 +57,7 @@ class Suite:
         (self.config / "init.evcxr").write_text(f'!cp {lock} "$EVCXR_TMPDIR/Cargo.lock"\n')
         self.warm.mkdir()
         with Session(self, crate=None, env={"DDPM_TUTOR_WORK": str(self.warm)}) as session:
-            session.run(dependency())
+            session.run(dependency(), 300)
             session.run(PRELUDE)
             session.run("println!(\"warm\");")
 
@@ -127,12 +127,12 @@ class Done:
 class Session:
     """A running kernel with a client."""
 
-    def __init__(self, of, crate=PROBE, transport="tcp", signed=True, env=None, argv=None, beside=None):
-        """`beside` names a session with which this one has the folder of sessions in common."""
+    def __init__(self, of, crate=PROBE, transport="tcp", signed=True, env=None, argv=None, beside=None, sessions="s"):
+        """`beside` names a session with which this one has the folder of sessions in common; `sessions` is its name."""
         self.crate = crate if argv is None else None
         self.name = uuid.uuid4().hex[:8]
         self.home = of.home / self.name
-        self.sessions, self.temporary = (beside or self).home / "s", self.home / "t"
+        self.sessions, self.temporary = (beside or self).home / sessions, self.home / "t"
         self.temporary.mkdir(parents=True)
         if argv is None:
             argv = [FRONT, "run", "--connection-file", "{connection_file}", "--evcxr", EVCXR]

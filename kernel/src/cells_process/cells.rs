@@ -42,7 +42,8 @@ fn call(path: &str, function: &str, variables: *mut c_void) -> Result<*mut c_voi
     type Cell = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
     // Safety: a cell is what the reader of the notebook wrote, and evcxr compiled it with this function.
     unsafe {
-        let library = Library::open(Some(path), RTLD_NOW | RTLD_LOCAL).with_context(|| format!("cannot load {path}"))?;
+        let library =
+            Library::open(Some(path), RTLD_NOW | RTLD_LOCAL).with_context(|| format!("cannot load {path}"))?;
         let cell = library.get::<Cell>(function.as_bytes()).with_context(|| format!("{path} has no {function}"))?;
         let variables = cell(variables);
         // Variables, threads and what is called at the end of a thread live in it.

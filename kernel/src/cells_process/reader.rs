@@ -56,7 +56,9 @@ pub fn run(pipes: OfTheReader) -> Result<()> {
     loop {
         let ended = reader.wait()?;
         // All that is there belongs to a process that has ended; of one that runs, a part at a time.
-        while (0..2).map(|stream| reader.read(stream, &mut buffer)).collect::<Result<Vec<_>>>()?.contains(&true) && ended {}
+        while (0..2).map(|stream| reader.read(stream, &mut buffer)).collect::<Result<Vec<_>>>()?.contains(&true)
+            && ended
+        {}
         (0..2).try_for_each(|stream| reader.after_a_moment(stream))?;
         if ended {
             return reader.rest();
@@ -74,7 +76,8 @@ impl Reader {
             None => PollTimeout::NONE,
         };
         let [out, err] = &self.pipes.printed;
-        let mut waited = [out.as_fd(), err.as_fd(), self.pipes.life.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let mut waited =
+            [out.as_fd(), err.as_fd(), self.pipes.life.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         match poll(&mut waited, timeout) {
             Err(nix::errno::Errno::EINTR) => return Ok(false),
             other => other?,
@@ -200,4 +203,3 @@ impl Reader {
         self.tell_what_waits()
     }
 }
-

@@ -211,7 +211,10 @@ mod tests {
 
     #[test]
     fn words_are_found_behind_text_without_a_newline() {
-        assert_eq!(all("looking … EVCXR_PANIC_NOTIFICATION\n"), ["text looking … ", "Panicked EVCXR_PANIC_NOTIFICATION\n"]);
+        assert_eq!(
+            all("looking … EVCXR_PANIC_NOTIFICATION\n"),
+            ["text looking … ", "Panicked EVCXR_PANIC_NOTIFICATION\n"]
+        );
         assert_eq!(all("50 %\x1b_over:1\x1b\\."), ["text 50 %", "end", "text ."]);
         assert_eq!(all("a\nEVCXR_ERROR_OCCURRED\nb"), ["text a\n", "Failed EVCXR_ERROR_OCCURRED\n", "text b"]);
         assert_eq!(all("EVCXR_INPUT_REQUEST:Name?\n"), ["Asks EVCXR_INPUT_REQUEST:Name?\n"]);
@@ -222,7 +225,10 @@ mod tests {
         let value = "abcEVCXR_BEGIN_CONTENT text/plain\n6 EVCXR_ERROR_OCCURRED\n\nEVCXR_END_CONTENT\nd";
         let pieces = all(value);
         assert_eq!((pieces[0].as_str(), pieces[1].as_str()), ("text abc", "Begins EVCXR_BEGIN_CONTENT text/plain\n"));
-        assert_eq!(pieces[2..], ["OfTheValue 6 EVCXR_ERROR_OCCURRED\n", "OfTheValue \n", "Ends EVCXR_END_CONTENT\n", "text d"]);
+        assert_eq!(
+            pieces[2..],
+            ["OfTheValue 6 EVCXR_ERROR_OCCURRED\n", "OfTheValue \n", "Ends EVCXR_END_CONTENT\n", "text d"]
+        );
         let cut_off = all("EVCXR_BEGIN_CONTENT text/plain\nhalf\x1b_over:1\x1b\\");
         assert_eq!(cut_off[1..], ["Ends half\nEVCXR_END_CONTENT\n", "end"]);
     }
@@ -232,10 +238,13 @@ mod tests {
         for text in ["EVCXR_", "see EVCXR_PANIC_NOTIFICATION above\n", "\x1b[31mred\x1b[0m\n", "EEVCX"] {
             let mut scanner = Scanner::new(END);
             let pieces = scanner.take(text.as_bytes());
-            let mut told: Vec<u8> = pieces.into_iter().flat_map(|piece| match piece {
-                Piece::Text(text) => text,
-                other => panic!("{other:?}"),
-            }).collect();
+            let mut told: Vec<u8> = pieces
+                .into_iter()
+                .flat_map(|piece| match piece {
+                    Piece::Text(text) => text,
+                    other => panic!("{other:?}"),
+                })
+                .collect();
             told.extend(scanner.give_up());
             assert_eq!(String::from_utf8(told).unwrap(), text);
         }

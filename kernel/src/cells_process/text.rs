@@ -20,7 +20,8 @@ impl Text {
     pub fn add(&mut self, bytes: &[u8], now: Instant) -> Option<String> {
         self.waiting.extend_from_slice(bytes);
         let lines = self.waiting.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let length = if self.waiting.len() - lines > LONGEST { self.waiting.len() - unfinished(&self.waiting) } else { lines };
+        let length =
+            if self.waiting.len() - lines > LONGEST { self.waiting.len() - unfinished(&self.waiting) } else { lines };
         let told = self.first(length);
         if told.is_some() || self.since.is_none() {
             self.since = (!self.waiting.is_empty()).then_some(now);

@@ -114,6 +114,7 @@ fn current(project: &Project, parts: &Parts) -> Result<Stamp> {
     for file in ["Cargo.toml", "Cargo.lock", "utils/Cargo.toml", "live/Cargo.toml"] {
         manifests.add_file(&project.root, Path::new(file))?;
     }
+    manifests.add("cells", cells(project).concat().as_bytes());
     let mut sources = Fingerprint::new();
     for folder in ["src", "utils/src", "live/src"] {
         sources.add_folder(&project.root, Path::new(folder))?;
@@ -131,8 +132,8 @@ fn current(project: &Project, parts: &Parts) -> Result<Stamp> {
     })
 }
 
-/// Runs the first cell that every notebook has, through a real client, in this very folder.
-fn warm(project: &Project, parts: &Parts, step: &Step) -> Result<String> {
+/// The cells that are run in it.
+fn cells(project: &Project) -> Vec<&'static str> {
     let library = fs::read_to_string(project.root.join("src/lib.rs")).unwrap_or_default();
     let mut cells = vec![":dep ddpm_tutor = { path = \"..\" }"];
     if library.contains("pub mod prelude") {
@@ -140,9 +141,16 @@ fn warm(project: &Project, parts: &Parts, step: &Step) -> Result<String> {
     }
     // A statement, not only items: it is compiled differently.
     cells.push("println!(\"warm\");");
+    // For `.await` evcxr takes tokio, which no crate here needs.
+    cells.push("async fn nothing() {} nothing().await;");
     // evcxr has cargo check what does not compile, and that wants every crate once more: better now than at a reader's first slip.
     cells.push("let slip = no_such_function(); // fails");
-    let notebook = execute::scratch_notebook(&cells);
+    cells
+}
+
+/// Runs the first cells that every notebook has, through a real client, in this very folder.
+fn warm(project: &Project, parts: &Parts, step: &Step) -> Result<String> {
+    let notebook = execute::scratch_notebook(&cells(project));
     let input = project.setup_logs().join("warm.ipynb");
     stamp::write_atomically(&input, notebook.to_string().as_bytes())?;
     fs::create_dir_all(project.notebooks())?;
