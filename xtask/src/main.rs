@@ -16,6 +16,7 @@ mod process;
 mod project;
 mod setup;
 mod side_environment;
+mod soak;
 mod stamp;
 mod test;
 mod trouble;
@@ -53,6 +54,8 @@ enum Task {
     },
     /// Run everything that must hold, the cheapest check first
     Test(test::Options),
+    /// Run a notebook for hours in the kernel while it is interrupted, restarted and killed
+    Soak(soak::Options),
     /// List the notebooks; run, check or refresh them
     Notebooks(notebooks::Options),
     /// Measure speed and quality beside PyTorch, and write them to benches/README.md
@@ -105,6 +108,7 @@ fn run(project: &Project, task: Task) -> Result<()> {
         Task::Demo => demo::run(project),
         Task::Lab { no_browser } => lab::run(project, no_browser),
         Task::Test(options) => test::run(project, &options),
+        Task::Soak(options) => soak::run(project, &options),
         Task::Notebooks(options) => notebooks::run(project, &options),
         Task::Bench(options) => bench::run(project, &options),
         Task::Setup(options) => {
