@@ -102,7 +102,6 @@ class Soak:
                     self.attempt("a cell of the notebook", self.reader, self.reader.step)
                 name = self.operations.choose()
                 self.attempt(name, self.operations, lambda: self.operations.run(name))
-                self.report()
         except KeyboardInterrupt:
             self.faults.append(f"{self.at()}: stopped by Ctrl-C before its time")
         finally:
@@ -120,6 +119,7 @@ class Soak:
             who.give_up()
         self.done[name] += 1
         self.longest[name] = max(self.longest[name], time.monotonic() - started)
+        self.report()
 
     def tell(self, error, who):
         """The fault, where it was found, and the whole log of that kernel in a file."""
