@@ -1,5 +1,8 @@
 //! The project's tasks: `cargo xtask TASK`. Each first makes what it needs, so that cargo is all one has to have.
 
+#[macro_use]
+mod say;
+
 mod bench;
 mod browser;
 mod cargo;
@@ -16,11 +19,13 @@ mod process;
 mod project;
 mod setup;
 mod side_environment;
+mod soak;
 mod stamp;
 mod test;
 mod trouble;
 mod ui;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
@@ -53,6 +58,8 @@ enum Task {
     },
     /// Run everything that must hold, the cheapest check first
     Test(test::Options),
+    /// Run a notebook for hours in the kernel while it is interrupted, restarted and killed
+    Soak(soak::Options),
     /// List the notebooks; run, check or refresh them
     Notebooks(notebooks::Options),
     /// Measure speed and quality beside PyTorch, and write them to benches/README.md
@@ -92,12 +99,27 @@ impl SetupOptions {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => return tell(&told),
+    };
     let project = Project::locate();
-    match process::watch_for_ctrl_c().and_then(|()| run(&project, cli.task)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error),
+    let done = process::watch_for_ctrl_c().and_then(|()| run(&project, cli.task));
+    let status = done.map_or_else(|error| complain(&error), |()| ExitCode::SUCCESS);
+    say::unwritten().map_or(status, unwritten)
+}
+
+/// Help, the version, or what is wrong with the command itself.
+fn tell(told: &clap::Error) -> ExitCode {
+    match told.print() {
+        Err(error) if !told.use_stderr() && error.kind() != ErrorKind::BrokenPipe => unwritten(error),
+        _ => u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
+}
+
+fn unwritten(error: std::io::Error) -> ExitCode {
+    show(&Error::from(error).context("cannot write to stdout"));
+    ExitCode::FAILURE
 }
 
 fn run(project: &Project, task: Task) -> Result<()> {
@@ -105,6 +127,7 @@ fn run(project: &Project, task: Task) -> Result<()> {
         Task::Demo => demo::run(project),
         Task::Lab { no_browser } => lab::run(project, no_browser),
         Task::Test(options) => test::run(project, &options),
+        Task::Soak(options) => soak::run(project, &options),
         Task::Notebooks(options) => notebooks::run(project, &options),
         Task::Bench(options) => bench::run(project, &options),
         Task::Setup(options) => {

@@ -1,0 +1,70 @@
+//! `cargo xtask soak`: a notebook in the kernel for hours, interrupted, restarted and killed at random moments.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::process::run_in_view;
+use crate::project::Project;
+use crate::setup::{Parts, Wish};
+use crate::trouble::Reported;
+
+#[derive(Args)]
+pub struct Options {
+    /// How long, in hours
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = hours)]
+    hours: f64,
+    /// What the random moments follow from; printed where it is not given
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
+}
+
+/// Exit status 1 where a cell hangs, something is left at the end, or memory or open files grow.
+pub fn run(project: &Project, options: &Options) -> Result<()> {
+    let parts = crate::setup::run(project, Wish::None)?;
+    if soak(project, &parts, options)? { Ok(()) } else { Err(Reported.into()) }
+}
+
+fn soak(project: &Project, parts: &Parts, options: &Options) -> Result<bool> {
+    let mut command = parts.environment.command();
+    command.arg(project.root.join("kernel/tests/soak.py")).args(options.arguments());
+    // The kernelspec of this environment and no other; no configuration of the user's Jupyter.
+    command.env("JUPYTER_PREFER_ENV_PATH", "1").env("JUPYTER_NO_CONFIG", "1").env_remove("JUPYTER_PATH");
+    command.env_remove("DDPM_TUTOR_WORK").env_remove("EVCXR_TMPDIR").env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(run_in_view(command.current_dir(&project.root))?.success())
+}
+
+impl Options {
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["--hours".to_owned(), self.hours.to_string()];
+        arguments.extend(self.seed.map(|seed| format!("--seed={seed}")));
+        arguments
+    }
+}
+
+fn hours(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(hours) if hours > 0.0 && hours <= MOST_HOURS => Ok(hours),
+        _ => Err(format!("expected a number of hours, above 0 and at most {MOST_HOURS}")),
+    }
+}
+
+const MOST_HOURS: f64 = 1000.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_a_number_of_hours() {
+        assert_eq!(hours("0.5"), Ok(0.5));
+        for text in ["0", "-1", "NaN", "inf", "1001", "an hour", ""] {
+            assert!(hours(text).unwrap_err().contains("number of hours"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_driver_is_told_both() {
+        assert_eq!(Options { hours: 0.5, seed: None }.arguments(), ["--hours", "0.5"]);
+        assert_eq!(Options { hours: 2.0, seed: Some(7) }.arguments(), ["--hours", "2", "--seed=7"]);
+    }
+}
