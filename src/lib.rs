@@ -92,7 +92,8 @@ pub mod prelude {
     pub use tch::{self, Device, Kind, Tensor, nn};
 
     pub use crate::config::{
-        BaseConfig, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, Precision, TrainingConfig, UnetConfig,
+        BaseConfig, ConfigFile, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, Precision, TrainingConfig,
+        UnetConfig,
     };
     pub use crate::constants::{ConstantsManager, ReverseVariance, TimestepSampling};
     pub use crate::datasets::{

@@ -12,6 +12,12 @@ pub(crate) struct ModelFolder {
     pub path: PathBuf,
 }
 
+/// While it is there, no other process trains, changes or deletes the model.
+#[derive(Debug)]
+pub struct TrainingLock {
+    _file: File,
+}
+
 impl ModelFolder {
     /// Refuses a name that is not one path component, the same on every system, or that leads elsewhere.
     pub fn new(models_dir: &Path, name: &str) -> Result<Self> {
@@ -89,24 +95,37 @@ impl ModelFolder {
         }
     }
 
-    /// Keeps other trainings out until dropped, and clears what a killed one left half-written.
-    pub fn lock(&self) -> Result<File> {
+    /// Keeps other trainings out until dropped.
+    pub fn lock(&self) -> Result<TrainingLock> {
         // The folder itself can be locked, so no file has to lie there for it.
         let path = self.checkpoints_dir();
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-            let problem = "another process is training this model; wait for it, or train under another name".to_owned();
+            let problem = "another process is training this model; wait for it, or stop it first".to_owned();
             return Err(Error::Path { path: self.path.clone(), problem });
         }
+        Ok(TrainingLock { _file: file })
+    }
+
+    /// As [`ModelFolder::lock`], for a training: also clears what a killed one left half-written.
+    pub fn lock_to_train(&self) -> Result<TrainingLock> {
+        let lock = self.lock()?;
         for entry in fs::read_dir(self.checkpoints_dir()).into_iter().flatten().flatten() {
             if entry.path().extension().is_some_and(|ending| ending == "part") {
                 fs::remove_file(entry.path()).map_err(Error::io("delete", entry.path()))?;
             }
         }
-        Ok(file)
+        Ok(lock)
     }
 
-    fn checkpoints_dir(&self) -> PathBuf {
+    /// Removes the folders that [`ModelFolder::make`] has made, as far as they are empty.
+    pub fn remove_empty(&self) {
+        for folder in [self.checkpoints_dir(), self.inference_logs_dir(), self.path.clone()] {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+
+    pub fn checkpoints_dir(&self) -> PathBuf {
         self.path.join("checkpoints")
     }
 }

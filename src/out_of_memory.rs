@@ -4,7 +4,8 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use tch::{Kind, Reduction, Tensor, nn};
+use ddpm_utils::memory::spare_memory;
+use tch::{Device, Kind, Reduction, Tensor, nn};
 
 use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
@@ -34,6 +35,16 @@ pub fn panic_out_of_memory(panic: &(dyn Any + Send)) -> Option<&str> {
     // tch unwraps: what libtorch said stands within quotes then, its line breaks escaped, with pages of C++ after the first.
     let said = message.split_once("Torch(\"").map_or(message, |(_, said)| said);
     says_out_of_memory(message).then(|| said.split("\\n").next().unwrap_or(said).lines().next().unwrap_or_default())
+}
+
+/// Refuses more samples than a computer's memory has room for: its system would end the process, where a GPU only says no.
+pub(crate) fn require_room(shape: &[i64], device: Device) -> Result<()> {
+    let (n, sample) = (shape[0], shape[1..].iter().product::<i64>());
+    let most = spare_memory() / (4 * sample.max(1)) as u64;
+    if device != Device::Cpu || n as u64 <= most {
+        return Ok(());
+    }
+    Err(Error::config("number of samples", format!("at most {most}, for which there is memory"), n))
 }
 
 /// There was too little memory; in libtorch's words.

@@ -1,10 +1,21 @@
 //! Points between libtorch and ndarray, and how they are shown: coloured by angle, in a square.
 
+use ddpm_utils::memory::spare_memory;
 use ddpm_utils::plots::Limits;
 use ndarray::Array2;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
+
+/// Refuses more points than the memory has room for.
+pub(crate) fn require_memory(size: usize) -> Result<()> {
+    const POINT: u64 = 2 * 4;
+    let most = spare_memory() / POINT;
+    if size as u64 <= most {
+        return Ok(());
+    }
+    Err(Error::config("BaseConfig.dataset_size", format!("at most {most}, for which there is memory"), size))
+}
 
 /// `[N, 2]` points as a tensor on the CPU.
 pub(crate) fn to_tensor(points: &Array2<f32>) -> Tensor {

@@ -117,6 +117,7 @@ pub fn generate_samples(
     random::seed_libtorch(random::derive(seed, Stream::Sampling, 0));
     let mut shape = vec![n];
     shape.extend(model.sample_shape());
+    out_of_memory::require_room(&shape, constants.device())?;
     let noise = Tensor::f_randn(&shape[..], (Kind::Float, constants.device()))?;
 
     let mut samples = noise.shallow_clone();

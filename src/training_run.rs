@@ -7,7 +7,7 @@ use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
 use crate::inference_logger::{Asked, InferType};
-use crate::model_manager::{ModelManager, Weights};
+use crate::model_manager::{ModelManager, TrainingLock, Weights};
 use crate::networks::Denoiser;
 use crate::sampling::generate_samples;
 use crate::training::{StepReport, train_one_epoch};
@@ -31,16 +31,19 @@ pub fn train(
     constants: &ConstantsManager,
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<TrainingState> {
-    train_until(manager, model, dataloader, constants, observer, || false)
+    let lock = manager.lock()?;
+    train_until(manager, &lock, model, dataloader, constants, observer, || false)
 }
 
 /// As [`train`], and ends where `asked` says so: after a step of training, or while the samples of a checkpoint are drawn, which
-/// takes long. Those samples are then left out, and drawn when the training is called again: see [`samples_are_due`].
+/// takes long. Those samples are then left out, and drawn when the training is called again: see [`samples_are_due`]. The lock is
+/// the model's: [`ModelManager::lock`] or [`ModelManager::to_train`].
 ///
 /// # Errors
 /// As [`train`].
 pub fn train_until(
     manager: &ModelManager,
+    _lock: &TrainingLock,
     model: &dyn Denoiser,
     dataloader: &DataLoader,
     constants: &ConstantsManager,
@@ -60,7 +63,6 @@ pub fn train_until(
             format!("{:?}", constants.timestep_sampling()),
         ));
     }
-    let _alone = manager.lock()?;
     let asked = Asked(Arc::new(asked));
     let mut observer = |report: &StepReport| {
         report.saved.set(true);

@@ -6,14 +6,14 @@ use clap::Args;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct DataOptions {
     /// The folder that the images are in
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Size of the images: N, or height x width as in 32x48
-    #[arg(long, value_name = "N|HxW", value_parser = parse_size)]
-    image_size: Option<Size>,
+    #[arg(long, value_name = "N|HxW", value_parser = image_size)]
+    image_size: Option<[i64; 2]>,
     /// 3 for RGB, 1 for grey (image-folder)
     #[arg(long, value_name = "N")]
     channels: Option<i64>,
@@ -31,17 +31,12 @@ pub struct DataOptions {
     squares: Option<u32>,
 }
 
-/// Height and width.
-#[derive(Clone, Copy)]
-struct Size([i64; 2]);
-
-fn parse_size(text: &str) -> Result<Size, String> {
-    let wrong = |_| format!("expected a number of pixels such as 32, or height x width such as 32x48, got {text}");
-    match text.split_once(['x', 'X']) {
-        Some((height, width)) => {
-            Ok(Size([height.trim().parse().map_err(wrong)?, width.trim().parse().map_err(wrong)?]))
-        }
-        None => text.parse().map(|side| Size([side, side])).map_err(wrong),
+/// Height and width, as `32`, `32x48` or `32X48`; whether they can be had is the data's to say.
+pub fn image_size(text: &str) -> Result<[i64; 2], String> {
+    let (height, width) = text.split_once(['x', 'X']).unwrap_or((text, text));
+    match (height.trim().parse(), width.trim().parse()) {
+        (Ok(height), Ok(width)) => Ok([height, width]),
+        _ => Err("expected a number of pixels such as 32, or height x width such as 32x48".to_owned()),
     }
 }
 
@@ -85,13 +80,18 @@ fn images<'a>(path: &'a mut PathBuf, size: &'a mut [i64; 2]) -> Settings<'a> {
     Settings { path: Some(path), size: Some(size), ..Default::default() }
 }
 
+/// Says where the files of a data set are, where that is given.
+pub fn set_data_dir(dataset: &mut Dataset, data_dir: Option<PathBuf>) -> Result<()> {
+    DataOptions { data_dir, ..Default::default() }.apply(dataset)
+}
+
 impl DataOptions {
     /// Changes the data set as the options say, and refuses those that it does not have.
     pub fn apply(&self, dataset: &mut Dataset) -> Result<()> {
         let name = dataset.name().to_owned();
         let settings = settings(dataset);
         set(&name, "--data-dir", settings.path, self.data_dir.clone())?;
-        set(&name, "--image-size", settings.size, self.image_size.map(|size| size.0))?;
+        set(&name, "--image-size", settings.size, self.image_size)?;
         set(&name, "--channels", settings.channels, self.channels)?;
         set(&name, "--noise", settings.noise, self.noise)?;
         set(&name, "--turns", settings.turns, self.turns)?;

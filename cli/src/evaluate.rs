@@ -7,13 +7,15 @@ use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
-use crate::model::Trained;
-use crate::say::say;
+use crate::model::{DataPlace, Trained};
+use crate::say::{note, say};
 
 #[derive(Args)]
 pub struct Evaluate {
     #[command(flatten)]
     trained: Trained,
+    #[command(flatten)]
+    data: DataPlace,
     /// How many samples to compare with as many fresh data
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(i64).range(1..))]
     n: i64,
@@ -37,6 +39,7 @@ pub struct Evaluate {
 impl Evaluate {
     pub fn run(self) -> Result<()> {
         let (manager, model, constants) = self.trained.load()?;
+        self.data.check(manager.config())?;
         if let Some(file) = &self.curve {
             self.losses(&manager)?.save(file)?;
         }
@@ -72,10 +75,10 @@ impl Evaluate {
         };
         let (of_this, of_that) = (learned(manager), learned(&reference));
         if of_this != of_that {
-            eprintln!(
-                "mind that {} learned {of_this}, {name} {of_that}: their losses differ for that alone",
+            note(format!(
+                "warning: {} learned {of_this}, {name} {of_that}: their losses differ for that alone",
                 manager.name()
-            );
+            ));
         }
         visualize_training_beside(&history, name, &reference.history(None)?)
     }
@@ -87,7 +90,7 @@ impl Evaluate {
         constants: &ConstantsManager,
     ) -> Result<()> {
         let config = manager.config();
-        let dataloader = get_dataloader(&config.base, &config.training)?;
+        let dataloader = self.data.dataloader(config)?;
         let Some(held_out) = dataloader.held_out() else {
             let problem =
                 format!("{} was trained on all of its images: none are held out to measure on", manager.name());
@@ -95,7 +98,7 @@ impl Evaluate {
         };
         let images = held_out.size()[0];
         // It may take a while on a CPU.
-        eprintln!("looking for noise in {images} images");
+        note(format!("looking for noise in {images} images"));
         let loss = validation_loss(model, constants, &held_out)?;
         if self.json {
             return say(json!({ "model": manager.name(), "validation_loss": loss, "images": images }));

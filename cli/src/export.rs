@@ -8,7 +8,7 @@ use ddpm_tutor::prelude::*;
 use serde_json::json;
 
 use crate::model::Chosen;
-use crate::say::say;
+use crate::say::{note, say};
 
 #[derive(Args)]
 pub struct Export {
@@ -41,11 +41,11 @@ impl Export {
         };
         let manager = self.chosen.manager()?;
         let remarks = manager.export_weights(&self.out, self.chosen.checkpoint, self.chosen.weights(), storage)?;
+        for remark in &remarks {
+            note(format!("warning: {remark}"));
+        }
         if self.json {
             return say(json!({ "model": manager.name(), "out": self.out, "remarks": remarks }));
-        }
-        for remark in &remarks {
-            eprintln!("ddpm: mind: {remark}");
         }
         say(format!("weights of {}: {}", manager.name(), self.out.display()))
     }

@@ -9,6 +9,7 @@ use ddpm_tutor::prelude::*;
 use serde_json::json;
 
 use crate::Place;
+use crate::data_options::image_size;
 use crate::say::say;
 
 #[derive(Args)]
@@ -24,8 +25,8 @@ pub struct Import {
     /// T as the original counts; 1000 for a U-Net and 40 for an FNN where it is left out
     #[arg(long, value_name = "T")]
     timesteps: Option<usize>,
-    /// The size of the images, such as 32 or 48x64 (height x width); 32 where nothing says
-    #[arg(long, value_name = "SIZE", value_parser = image_size)]
+    /// The size of the images: N, or height x width as in 32x48; where nothing says, the data set's, or 32
+    #[arg(long, value_name = "N|HxW", value_parser = image_size)]
     image_size: Option<[i64; 2]>,
     /// The data that it was trained on, to evaluate it
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Dataset::NAMES))]
@@ -74,14 +75,5 @@ fn summary(network: &NetworkConfig) -> String {
             )
         }
         NetworkConfig::Own(name) => name.clone(),
-    }
-}
-
-fn image_size(text: &str) -> Result<[i64; 2], String> {
-    let (height, width) = text.split_once('x').unwrap_or((text, text));
-    let side = |side: &str| side.trim().parse().ok().filter(|side| (1..=4096).contains(side));
-    match (side(height), side(width)) {
-        (Some(height), Some(width)) => Ok([height, width]),
-        _ => Err("expected a side such as 32, or height x width such as 48x64, each 1 to 4096".to_owned()),
     }
 }

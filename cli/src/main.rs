@@ -20,7 +20,6 @@ mod stop;
 mod train;
 mod training_options;
 
-use std::io::Write;
 use std::panic::{catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -93,7 +92,15 @@ fn main() -> ExitCode {
             default(panic);
         }
     }));
-    let given = Cli::command().get_matches();
+    #[cfg(unix)]
+    {
+        // A file that may not grow larger is an error of writing, and no end without a word.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Default::default());
+    }
+    let given = match Cli::command().try_get_matches() {
+        Ok(given) => given,
+        Err(slip) => return told(&slip),
+    };
     let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
     let problem = match catch_unwind(|| run(cli.command)) {
         Ok(Ok(status)) => return status,
@@ -107,8 +114,19 @@ fn main() -> ExitCode {
         },
     };
     // A stderr that is closed leaves the exit status to tell.
-    let _ = writeln!(std::io::stderr(), "ddpm: {problem}");
+    say::note(problem);
     ExitCode::FAILURE
+}
+
+/// The help or the version that was asked for, or what is wrong with the command.
+fn told(slip: &clap::Error) -> ExitCode {
+    match slip.print() {
+        Err(error) if !slip.use_stderr() && error.kind() != std::io::ErrorKind::BrokenPipe => {
+            say::note(format!("cannot write to stdout: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(u8::try_from(slip.exit_code()).unwrap_or(2)),
+    }
 }
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {

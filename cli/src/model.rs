@@ -1,13 +1,15 @@
 //! What several commands ask of a model: which one, which weights; and deleting it.
 
 use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
 
 use crate::Place;
-use crate::say::say;
+use crate::data_options::set_data_dir;
+use crate::say::{note, say, to_stderr};
 
 /// A trained model, and which of its weights.
 #[derive(Args)]
@@ -113,6 +115,34 @@ impl Trained {
     }
 }
 
+/// The data that a model learned, wherever it is now.
+#[derive(Args)]
+pub struct DataPlace {
+    /// The folder that the images are in now; where the model was trained on them if left out
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl DataPlace {
+    /// The loader of the model's data. What is to be said of it goes to stderr.
+    pub fn dataloader(&self, config: &ModelConfig) -> Result<DataLoader> {
+        let mut base = config.base.clone();
+        set_data_dir(&mut base.dataset, self.data_dir.clone())?;
+        let dataloader = get_dataloader(&base, &config.training)?;
+        dataloader.remarks().iter().for_each(note);
+        Ok(dataloader)
+    }
+
+    pub fn is_given(&self) -> bool {
+        self.data_dir.is_some()
+    }
+
+    /// Refuses a folder for data that is in none.
+    pub fn check(&self, config: &ModelConfig) -> Result<()> {
+        set_data_dir(&mut config.base.dataset.clone(), self.data_dir.clone())
+    }
+}
+
 #[derive(Args)]
 pub struct Delete {
     /// The model's name
@@ -127,17 +157,22 @@ pub struct Delete {
 
 impl Delete {
     pub fn run(self) -> Result<()> {
-        let manager = ModelManager::open(&self.place.base(), &self.model)?;
-        let folder = manager.folder().to_owned();
-        let typed = self.confirm.unwrap_or_else(|| ask(&folder.display().to_string()));
-        manager.delete_model(&typed)?;
+        let base = self.place.base();
+        let folder = base.models_dir.join(&self.model);
+        let typed = match self.confirm {
+            Some(typed) => typed,
+            // Before it is typed: is there anything to delete?
+            None if !folder.join("config.json").exists() => self.model.clone(),
+            None => ask(&folder.display().to_string()),
+        };
+        ModelManager::delete(&base, &self.model, &typed)?;
         say(format!("deleted {}", folder.display()))
     }
 }
 
 fn ask(folder: &str) -> String {
     if io::stdin().is_terminal() {
-        eprint!("{folder} and all its checkpoints will be deleted. Type the model's name to go on: ");
+        to_stderr(format!("{folder} and all its checkpoints will be deleted. Type the model's name to go on: "));
     }
     let mut line = String::new();
     // An input that cannot be read confirms nothing.

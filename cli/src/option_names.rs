@@ -3,20 +3,36 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use ddpm_tutor::Error;
+use ddpm_utils::images::ImagesError;
 
 /// What the error says; where it refuses the value of an option that was given, by the option's name: `--learning-rate`, not
 /// `TrainingConfig.learning_rate`. What comes from a configuration file keeps the name that it has there.
 pub fn message(error: &(dyn std::error::Error + 'static), given: &ArgMatches) -> String {
     let text = error.to_string();
-    let Some(Error::Config { field, .. }) = error.downcast_ref() else { return text };
     let Some((_, options)) = given.subcommand() else { return text };
+    let field = match error.downcast_ref() {
+        Some(Error::Config { field, .. }) => field,
+        Some(Error::NoData { .. } | Error::DataFile(_) | Error::Images(_)) if takes(options, "data_dir") => {
+            let of_memory = matches!(error.downcast_ref(), Some(Error::Images(ImagesError::Memory { .. })));
+            return if of_memory {
+                text
+            } else {
+                format!("{text}. Where the data has moved, --data-dir says where to")
+            };
+        }
+        _ => return text,
+    };
     let option = option_of(field);
-    let is_given = matches!(options.try_contains_id(&option), Ok(true))
-        && options.value_source(&option) == Some(ValueSource::CommandLine);
+    let is_given = takes(options, &option) && options.value_source(&option) == Some(ValueSource::CommandLine);
     match text.strip_prefix(field) {
         Some(rest) if is_given => format!("--{}{rest}", option.replace('_', "-")),
         _ => text,
     }
+}
+
+/// Whether the command has an option of this name, given or not.
+fn takes(options: &ArgMatches, name: &str) -> bool {
+    options.try_contains_id(name).is_ok()
 }
 
 /// An option has the name of its setting, but for a few.
@@ -24,6 +40,7 @@ fn option_of(field: &str) -> String {
     match field.rsplit('.').next().unwrap_or(field) {
         "reverse_variance" => "variance",
         "size" | "image_shape" => "image_size",
+        "number of samples" => "n",
         setting => setting,
     }
     .to_owned()

@@ -9,9 +9,9 @@ use ddpm_tutor::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::model::Trained;
+use crate::model::{DataPlace, Trained};
 use crate::output::Output;
-use crate::say::say;
+use crate::say::{note, say};
 
 #[derive(Args)]
 pub struct Sample {
@@ -29,6 +29,8 @@ pub struct Sample {
     /// Images: also show, in this file (.png), the nearest training image under each of the first 16 samples, and say how far they are
     #[arg(long, value_name = "FILE", value_parser = Output::parse)]
     nearest: Option<Output>,
+    #[command(flatten)]
+    data: DataPlace,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -63,12 +65,16 @@ impl Sample {
     pub fn run(self) -> Result<()> {
         let (manager, model, constants) = self.trained.load()?;
         let config = manager.config();
+        self.data.check(config)?;
+        if self.data.is_given() && self.nearest.is_none() {
+            note("warning: --data-dir changes nothing without --nearest: no data is read");
+        }
         self.out.check()?;
         // What it is compared with is read first: a folder that is not there is found out before the sampling.
         let compare = match &self.nearest {
             Some(file) => {
                 file.check()?;
-                Some((file.path(), get_dataloader(&config.base, &config.training)?))
+                Some((file.path(), self.data.dataloader(config)?))
             }
             None => None,
         };

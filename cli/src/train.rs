@@ -13,19 +13,20 @@ use serde_json::json;
 
 use crate::data_options::DataOptions;
 use crate::network_options::NetworkOptions;
-use crate::say::say;
+use crate::say::{note, say, say_if_possible};
 use crate::stop::{STOPPED, Stop};
 use crate::training_options::TrainingOptions;
 use crate::{Place, set};
 
-/// Every option left out keeps the value of the configuration file, of the model that is there, or the default. Ctrl-C, or a
-/// file named `stop` in the model's folder, ends the training after a step and saves it; the same command goes on.
+/// Every option left out keeps the value of the configuration file, of the model that is there, or the default for the data. Ctrl-C,
+/// a signal (TERM, HUP, USR1, USR2, XCPU) or a file named `stop` in the model's folder ends the training after a step and saves it;
+/// the same command resumes it.
 #[derive(Args)]
 pub struct Train {
     /// The model's name: a new one, or one to train on
     #[arg(long, value_name = "NAME")]
     model: String,
-    /// A configuration file (JSON), as models/NAME/config.json
+    /// A configuration file (JSON), as models/NAME/config.json, or any part of one
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Start a new model from the weights of this one, on other data
@@ -36,7 +37,7 @@ pub struct Train {
     dataset: Option<String>,
     #[command(flatten)]
     data: DataOptions,
-    /// Samples to train on, at most
+    /// Samples to train on, at most; 100000 points or all images of a new model if left out
     #[arg(long, value_name = "N")]
     dataset_size: Option<usize>,
     /// The seed of data, weights, noise and order
@@ -75,28 +76,45 @@ impl From<PrecisionChoice> for Precision {
 
 impl Train {
     pub fn run(self) -> Result<ExitCode> {
-        let config = self.configuration()?;
+        let (mut config, warmup_is_default) = self.configuration()?;
+        // What can be refused is refused before the model's folder is made, and first what the model that is there refuses.
+        ModelManager::check(&self.model, &config)?;
         config.validate()?;
-        // What can be refused is refused before the model's folder is made.
         let model = get_model(&config.base, &config.network)?;
         let dataloader = get_dataloader(&config.base, &config.training)?;
         let constants = ConstantsManager::new(&config.base, &config.training)?;
-        let manager = ModelManager::new(&config.base, &self.model, config.network, &config.training)?;
-        if let Some(warning) = constants.warning() {
-            eprintln!("ddpm: mind: {warning}");
+        let steps = dataloader.batches() * config.training.epochs as u64;
+        let mut remarks: Vec<String> = dataloader.remarks().to_vec();
+        remarks.extend(self.fewer_than_asked(&dataloader));
+        if warmup_is_default {
+            let (warmup, fitting) = (config.training.warmup_steps, config.training.fitting_warmup(steps));
+            if fitting < warmup {
+                remarks.push(format!(
+                    "the warm-up takes {fitting} of the training's {steps} steps, not the usual {warmup} (--warmup-steps)"
+                ));
+            }
+            config.training.warmup_steps = fitting;
         }
+        let warnings = config.training.remarks(steps, dataloader.samples()).into_iter();
+        remarks.extend(warnings.chain(constants.warning()).map(|warning| format!("warning: {warning}")));
+        if let Ok(there) = ModelManager::open(&config.base, &self.model)
+            && there.has_checkpoint()
+        {
+            // One that cannot be trained on is refused before the configuration changes.
+            there.load_checkpoint(&model, None)?;
+        }
+        let (manager, lock) = ModelManager::to_train(&self.model, config)?;
         let from = manager.checkpoints().last().copied().unwrap_or(0);
-        for remark in dataloader.remarks() {
-            // With --json, stdout is for the result alone.
-            if self.json { eprintln!("ddpm: {remark}") } else { say(remark)? }
-        }
+        // stdout is for the result, with --json for that alone.
+        remarks.iter().for_each(note);
         if !self.json {
-            say(opening(&manager, parameter_count(&model), &dataloader, from))?;
+            say_if_possible(opening(&manager, parameter_count(&model), &dataloader, from));
         }
         let stop = Stop::listen(manager.folder())?;
         let (mut show, asked) = (show_progress(), stop.clone());
         let started = Instant::now();
-        let state = train_until(&manager, &model, &dataloader, &constants, &mut show, move || asked.is_asked_for())?;
+        let state =
+            train_until(&manager, &lock, &model, &dataloader, &constants, &mut show, move || asked.is_asked_for())?;
         stop.clear()?;
         self.closing(&manager, &state, from, started.elapsed().as_secs_f64())
     }
@@ -140,18 +158,30 @@ impl Train {
         Ok(status)
     }
 
-    /// The configuration file, or the model that is there, or the one to start from, or the defaults for the data; and over
-    /// it the options.
-    fn configuration(&self) -> Result<ModelConfig> {
+    /// Where fewer samples are there than were asked for.
+    fn fewer_than_asked(&self, dataloader: &DataLoader) -> Option<String> {
+        let asked = self.dataset_size?;
+        let held_out = dataloader.held_out().map_or(0, |samples| samples.size()[0]);
+        let there = (dataloader.samples() + held_out) as usize;
+        (there < asked).then(|| format!("{there} samples are all that there are, {asked} were asked for"))
+    }
+
+    /// The model that is there, or the one to start from, or the defaults for the data; over it the configuration file, and over
+    /// both the options. And whether the warm-up is a default, of a new model, that nobody has chosen.
+    fn configuration(&self) -> Result<(ModelConfig, bool)> {
         let place = self.place.base();
-        let (mut config, is_new) = match (&self.config, ModelManager::open(&place, &self.model)) {
-            (Some(file), _) => (ModelConfig::read(file)?, false),
-            (None, Ok(manager)) => (manager.config().clone(), false),
-            (None, Err(Error::NoModel { .. })) => (self.new_configuration(&place)?, true),
-            (None, Err(error)) => return Err(error),
+        let file = self.config.as_deref().map(ConfigFile::read).transpose()?;
+        let (mut config, is_new) = match ModelManager::open(&place, &self.model) {
+            Ok(manager) => (manager.config().clone(), false),
+            Err(Error::NoModel { .. }) => (self.new_configuration(&place, file.as_ref())?, true),
+            Err(error) => return Err(error),
         };
+        let gives = |setting: &str| file.as_ref().is_some_and(|file| file.gives(setting));
+        if let Some(file) = &file {
+            config = file.over(&config)?;
+        }
         let base = &mut config.base;
-        base.models_dir = place.models_dir;
+        let before = base.dataset.shape();
         set(&mut base.device, self.place.device);
         if let Some(name) = &self.dataset {
             let dataset = Dataset::from_name(name)?;
@@ -164,7 +194,11 @@ impl Train {
         set(&mut base.dataset_size, self.dataset_size);
         set(&mut base.seed, self.seed);
         set(&mut base.precision, self.precision.map(Into::into));
-        if let (true, NetworkConfig::Unet(unet), [c, h, w]) = (is_new, &mut config.network, &base.dataset.shape()[..]) {
+        let shape = base.dataset.shape();
+        // The network follows the data, unless a file says of both what they are.
+        if let (NetworkConfig::Unet(unet), [c, h, w]) = (&mut config.network, &shape[..])
+            && (shape != before || !gives("/network/unet/image_shape"))
+        {
             unet.image_shape = [*c, *h, *w];
         }
         self.training.apply(&mut config.training);
@@ -172,16 +206,26 @@ impl Train {
             config.training.start_from = self.from.clone();
         }
         self.network.apply(&mut config.network)?;
-        Ok(config)
+        let warmup_is_chosen = self.training.warmup_steps.is_some() || gives("/training/warmup_steps");
+        Ok((config, is_new && self.from.is_none() && !warmup_is_chosen))
     }
 
-    fn new_configuration(&self, place: &BaseConfig) -> Result<ModelConfig> {
+    fn new_configuration(&self, place: &BaseConfig, file: Option<&ConfigFile>) -> Result<ModelConfig> {
         if let Some(other) = &self.from {
             return Ok(ModelManager::open(place, other)?.config().clone());
         }
-        let mut dataset = self.dataset.as_deref().map_or_else(|| Ok(Dataset::default()), Dataset::from_name)?;
+        let of_file = file.and_then(ConfigFile::dataset).cloned();
+        let mut dataset = match &self.dataset {
+            Some(name) => {
+                of_file.filter(|dataset| dataset.name() == name).map_or_else(|| Dataset::from_name(name), Ok)?
+            }
+            None => of_file.unwrap_or_default(),
+        };
         self.data.apply(&mut dataset)?;
-        ModelConfig::for_dataset(dataset, place.device)
+        let device = self.place.device.or(file.and_then(ConfigFile::device)).unwrap_or_default();
+        let mut config = ModelConfig::for_dataset(dataset, device)?;
+        config.base.models_dir = place.models_dir.clone();
+        Ok(config)
     }
 }
 

@@ -44,9 +44,9 @@ pub struct TrainingOptions {
     /// The largest learning rate
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
-    /// Steps over which the learning rate rises to it
+    /// Steps over which the learning rate rises to it; images: 500, in a short training a tenth of its steps
     #[arg(long, value_name = "N")]
-    warmup_steps: Option<usize>,
+    pub warmup_steps: Option<usize>,
     /// How the learning rate goes on from there
     #[arg(long)]
     learning_rate_schedule: Option<RateScheduleChoice>,

@@ -35,4 +35,50 @@ fn the_command_line_imports_predicts_and_exports() {
     let train = ddpm(folder.path(), &["train", "--model", "fnn", "--device", "cpu"]);
     assert_eq!(train.code, Some(1));
     assert!(train.stderr.contains("weights only") && train.stderr.contains("--from fnn"), "{train:?}");
+    // Refused, it changes nothing, not even what a training may change.
+    let before = common::snapshot(folder.path());
+    assert_eq!(ddpm(folder.path(), &["train", "--model", "fnn", "--epochs", "500", "--device", "cpu"]).code, Some(1));
+    assert!(common::snapshot(folder.path()) == before);
+}
+
+#[test]
+fn weights_are_imported_with_a_data_set_of_their_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let described = fixture("original/unet/ckpt.tar");
+    let alone = folder.path().join("w.tar");
+    std::fs::copy(&described, &alone).unwrap();
+    let import = |file: &std::path::Path, name: &str, options: &[&str]| {
+        ddpm(folder.path(), &[&["import", file.to_str().unwrap(), "--model", name], options].concat())
+    };
+    for (n, (file, options, size)) in [
+        (&described, &["--dataset", "painted-flowers"][..], [12, 16]),
+        (&described, &["--dataset", "image-folder", "--image-size", "12x16"], [12, 16]),
+        (&alone, &["--dataset", "cifar10", "--image-size", "16"], [16, 16]),
+        (&alone, &["--dataset", "cifar100"], [32, 32]),
+        (&alone, &["--dataset", "flowers", "--image-size", "12X16"], [12, 16]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("m{n}");
+        succeeded(import(file, &name, options));
+        let config = ModelConfig::read(&folder.path().join("models").join(&name).join("config.json")).unwrap();
+        assert_eq!(config.base.dataset.shape(), [3, size[0], size[1]], "{options:?}");
+    }
+    for (file, options, words) in [
+        (
+            &described,
+            &["--image-size", "16"][..],
+            &["--image-size: expected 12 x 16, as ", "config.json says, got 16 x 16"][..],
+        ),
+        (&alone, &["--dataset", "mnist"], &["mnist has images of 1 channel, these weights take 3"]),
+        (&alone, &["--dataset", "moons"], &["takes images"]),
+        (&alone, &["--image-size", "12.5"], &["--image-size", "32x48"]),
+        (&alone, &["--image-size", "0"], &["--image-size: expected", "sides of 1 to 4096"]),
+        (&alone, &["--image-size", "13"], &["--image-size: expected sides", "12 x 12 or 14 x 14"]),
+    ] {
+        let ran = import(file, "refused", options);
+        assert!(ran.code.is_some_and(|code| code > 0) && words.iter().all(|word| ran.stderr.contains(word)), "{ran:?}");
+        assert!(!folder.path().join("models/refused").exists());
+    }
 }

@@ -178,6 +178,7 @@ fn a_torn_checkpoint() {
     fs::write(&file, &good[..good.len() / 2]).unwrap();
     for arguments in [
         &["train", "--model", "tiny", "--device", "cpu", "--json"][..],
+        &["train", "--model", "tiny", "--device", "cpu", "--epochs", "9"],
         &["sample", "--model", "tiny", "--out", "a.npy"],
         &["evaluate", "--model", "tiny", "--n", "10"],
     ] {

@@ -19,7 +19,7 @@ pub struct BaseConfig {
     pub precision: Precision,
     /// The data to learn.
     pub dataset: Dataset,
-    /// How many samples of it to train on.
+    /// How many samples of it to train on, at most.
     pub dataset_size: usize,
     /// The one seed that sets everything: data, initial weights, noise, order.
     pub seed: u64,
@@ -42,6 +42,9 @@ impl Default for BaseConfig {
 }
 
 impl BaseConfig {
+    /// A `dataset_size` that leaves out no image.
+    pub const ALL: usize = MANY;
+
     /// Refuses values that cannot work.
     ///
     /// # Errors

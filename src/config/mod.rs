@@ -2,6 +2,7 @@
 //! `TrainingConfig { epochs: 20, ..Default::default() }`. Everything that takes a configuration checks it first.
 
 mod base;
+mod file;
 mod model;
 mod network;
 mod precision;
@@ -9,6 +10,7 @@ mod training;
 mod unet;
 
 pub use base::BaseConfig;
+pub use file::ConfigFile;
 pub use model::ModelConfig;
 pub(crate) use model::differences;
 pub use network::{FnnConfig, NetworkConfig};

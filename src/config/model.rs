@@ -25,7 +25,7 @@ pub struct ModelConfig {
 
 impl ModelConfig {
     /// What to start from for a data set: the FNN for points; for images the U-Net, on a CPU the
-    /// [small one](UnetConfig::small) with fewer timesteps.
+    /// [small one](UnetConfig::small) with fewer timesteps, and all of the images.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a device that is not there.
@@ -37,7 +37,7 @@ impl ModelConfig {
         let (unet, timesteps) =
             if device.resolve()? == Device::Cpu { (UnetConfig::small(), 200) } else { (UnetConfig::default(), 1000) };
         Ok(Self {
-            base: BaseConfig { dataset, device, ..Default::default() },
+            base: BaseConfig { dataset, device, dataset_size: BaseConfig::ALL, ..Default::default() },
             network: unet.for_images([channels, height, width]).into(),
             training: TrainingConfig { timesteps, ..TrainingConfig::for_images() },
         })
@@ -118,11 +118,20 @@ pub(crate) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<V
     let mut keys: Vec<&String> = stored.iter().chain(&asked).map(|leaf| &leaf.0).collect();
     keys.sort();
     keys.dedup();
+    // Images of another size need a network of another size: the data says all.
+    let is_of_data = |key: &str| key.ends_with(".image_shape") || key.ends_with(".input_width");
+    let data_differs = stored.iter().any(|leaf| {
+        let counts = !leaf.0.ends_with(".path") && leaf.0.starts_with(".base.dataset.");
+        counts && value_in(&asked, &leaf.0).as_ref() != Some(&leaf.1)
+    });
     let unset = |value: Option<String>| value.unwrap_or_else(|| "unset".to_owned());
     differences.extend(keys.into_iter().filter_map(|key| {
         let (there, here) = (value_in(&stored, key), value_in(&asked, key));
         let setting = key.rsplit('.').next().unwrap_or(key);
-        let counts = there != here && !FREE.contains(&setting) && !others.iter().any(|part| key.starts_with(part));
+        let counts = there != here
+            && !FREE.contains(&setting)
+            && !others.iter().any(|part| key.starts_with(part))
+            && !(data_differs && is_of_data(key));
         counts.then(|| told(setting, &unset(there), &unset(here)))
     }));
     Ok(differences)
@@ -162,5 +171,13 @@ mod tests {
         assert!(told[2..].iter().all(|one| !one.starts_with("size") && !one.starts_with("hidden_widths")), "{told:?}");
         assert!(told[2..].contains(&"timesteps is 40 there, 200 was asked for".to_owned()), "{told:?}");
         assert!(differences(&points, &points).unwrap().is_empty());
+
+        let mut larger = images.clone();
+        if let (Dataset::PaintedFlowers(set), NetworkConfig::Unet(unet)) =
+            (&mut larger.base.dataset, &mut larger.network)
+        {
+            (set.size, unet.image_shape) = ([64, 64], [3, 64, 64]);
+        }
+        assert_eq!(differences(&images, &larger).unwrap(), ["size is [32,32] there, [64,64] was asked for"]);
     }
 }

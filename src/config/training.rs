@@ -105,6 +105,30 @@ impl TrainingConfig {
         }
     }
 
+    /// The warm-up of a training of so many steps, for those who have not chosen one: as it is, or, where it would be more than
+    /// half of the training, a tenth of it.
+    pub fn fitting_warmup(&self, steps: u64) -> usize {
+        if self.warmup_steps as u64 * 2 > steps { steps.div_ceil(10) as usize } else { self.warmup_steps }
+    }
+
+    /// What a user should know of a training of so many steps on so many samples.
+    pub fn remarks(&self, steps: u64, samples: i64) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let warmup = self.warmup_steps as u64;
+        if warmup > steps {
+            let share = 100.0 * steps as f64 / warmup as f64;
+            remarks.push(format!(
+                "the warm-up of {warmup} steps is longer than the training of {steps}: the learning rate rises to {share:.2} % \
+                 of {} at most; make warmup_steps smaller",
+                self.learning_rate
+            ));
+        }
+        if self.batch_size as i64 > samples {
+            remarks.push(format!("batches hold {samples} samples, all that there are, not {}", self.batch_size));
+        }
+        remarks
+    }
+
     /// Refuses values that cannot work.
     ///
     /// # Errors
@@ -133,5 +157,26 @@ impl TrainingConfig {
             require(norm > 0.0 && norm.is_finite(), "TrainingConfig.gradient_clipping", expected, norm)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warm_up_that_does_not_end_is_shortened_or_reported() {
+        let of = |warmup_steps| TrainingConfig { warmup_steps, ..Default::default() };
+        for (warmup, steps, fitting) in [(500, 1000, 500), (500, 999, 100), (500, 100, 10), (500, 1, 1), (0, 1, 0)] {
+            assert_eq!(of(warmup).fitting_warmup(steps), fitting, "{warmup} of {steps}");
+        }
+        assert!(of(100).remarks(100, 10_000).is_empty());
+        let [remark] = &of(500).remarks(100, 10_000)[..] else { panic!("one remark") };
+        assert!(
+            remark.contains("500 steps") && remark.contains("training of 100") && remark.contains("20.00 %"),
+            "{remark}"
+        );
+        let [remark] = &of(0).remarks(100, 511)[..] else { panic!("one remark") };
+        assert!(remark.contains("512") && remark.contains("batches hold 511"), "{remark}");
     }
 }

@@ -8,7 +8,7 @@ use crate::config::{BaseConfig, TrainingConfig};
 use crate::datasets::LabelledImages;
 use crate::error::{Error, Result};
 use crate::pixels::to_unit_range;
-use crate::points::to_tensor;
+use crate::points::{require_memory, to_tensor};
 use crate::random::{self, Stream};
 
 /// Serves a data set in batches. Every epoch holds each sample once, in an order drawn from the seed and the epoch's
@@ -37,6 +37,7 @@ pub struct DataLoader {
 pub fn get_dataloader(base: &BaseConfig, training: &TrainingConfig) -> Result<DataLoader> {
     base.validate()?;
     if !base.dataset.is_images() {
+        require_memory(base.dataset_size)?;
         let points = base.dataset.sample(base.dataset_size, base.seed)?;
         return DataLoader::new(to_tensor(&points), base, training);
     }
@@ -88,8 +89,9 @@ impl DataLoader {
         let data = Tensor::f_from_data_size(pixels.as_slice().unwrap_or_default(), &shape, Kind::Uint8)?;
         let labels: Vec<i64> = images.labels.iter().map(|label| *label as i64).collect();
         let labels = Some(Tensor::from_slice(&labels));
-        let loader = Self::split(data, labels, images.classes.clone(), flips, base, training)?;
-        Ok(Self { remarks: images.remarks.clone(), ..loader })
+        let mut loader = Self::split(data, labels, images.classes.clone(), flips, base, training)?;
+        loader.remarks.splice(0..0, images.remarks.iter().cloned());
+        Ok(loader)
     }
 
     /// Holds out the samples for the validation loss; which, follows from the seed.
@@ -105,7 +107,10 @@ impl DataLoader {
         let held_out = training.validation_samples.min(samples / 8);
         let device = base.device.resolve()?;
         let (batch_size, seed) = (training.batch_size as i64, base.seed);
-        let mut loader = Self { data, held_out: None, labels, classes, remarks: Vec::new(), flips, batch_size, seed };
+        let asked = training.validation_samples;
+        let fewer = || format!("{held_out} samples are held out of training, not {asked}: at most an eighth of all");
+        let remarks = (held_out < asked).then(fewer).into_iter().collect();
+        let mut loader = Self { data, held_out: None, labels, classes, remarks, flips, batch_size, seed };
         if held_out > 0 {
             let mut order: Vec<i64> = (0..samples as i64).collect();
             order.shuffle(&mut random::generator(random::derive(seed, Stream::HeldOut, 0)));

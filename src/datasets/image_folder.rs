@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ddpm_utils::images::{Fit, Folder, ImageFormat, ImagesError, check_memory, load_files};
 use serde::{Deserialize, Serialize};
 
-use super::images::chosen;
+use super::images::{chosen, left_out};
 use super::{ImageSet, LabelledImages};
 use crate::config::require;
 use crate::error::Result;
@@ -72,6 +72,7 @@ pub(super) fn load_folder(folder: Folder, set: &ImageFolder, n: usize, seed: u64
         return Err(ImagesError::NothingReadable { path: folder.root.clone(), files: paths.len(), first }.into());
     }
     let mut remarks = vec![check_memory(loaded.read.len(), format)?];
+    remarks.extend(left_out(chosen.len(), folder.files.len()));
     if !broken.is_empty() {
         let more = if broken.len() > NAMED { format!(" and {} more", broken.len() - NAMED) } else { String::new() };
         let first = broken[..broken.len().min(NAMED)].join(", ");

@@ -86,10 +86,16 @@ pub(super) fn labelled(
     let [height, width] = size.map(|side| side as usize);
     let chosen = chosen(stored.labels.len(), n, seed);
     let format = ImageFormat { height, width, channels: stored.pixels.dim().1, fit: Fit::Squash };
-    let remarks = vec![check_memory(chosen.len(), format)?];
+    let remarks = [check_memory(chosen.len(), format)?].into_iter().chain(left_out(chosen.len(), stored.labels.len()));
+    let remarks = remarks.collect();
     let pixels = choose_and_scale(&stored.pixels, &chosen, [height, width]);
     let labels = chosen.iter().map(|index| usize::from(stored.labels[*index])).collect();
     Ok(LabelledImages { pixels, labels, classes: classes.iter().map(|name| (*name).to_owned()).collect(), remarks })
+}
+
+/// What is said where not all images are taken.
+pub(super) fn left_out(taken: usize, all: usize) -> Option<String> {
+    (taken < all).then(|| format!("{taken} of {all} images are used, the others are left out (dataset_size)"))
 }
 
 /// Which `n` of `len` images to take, and in which order: both follow from the seed, and fewer are the first of more.

@@ -14,6 +14,7 @@ mod mnist;
 mod moons;
 mod painted_flowers;
 mod point_set;
+mod settings;
 mod spiral;
 mod swiss_roll;
 

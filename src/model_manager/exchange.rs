@@ -1,6 +1,7 @@
 //! Models from files of weights, and files of weights from models.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use ddpm_utils::atomic::write_atomic;
@@ -25,18 +26,27 @@ impl ModelManager {
     /// another network. Nothing was written then.
     pub fn import(base: &BaseConfig, name: &str, file: &Path, options: &ImportOptions) -> Result<Self> {
         let folder = ModelFolder::new(&base.models_dir, name)?;
-        if folder.path.exists() {
+        let is_taken = || {
             let problem = "this is there already; import under a new name, or delete it first".to_owned();
-            return Err(Error::Path { path: folder.path, problem });
+            Error::Path { path: folder.path.clone(), problem }
+        };
+        if folder.path.exists() {
+            return Err(is_taken());
         }
         let Imported { mut config, weights, progress } = original::import(base, file, options)?;
         config.base.device = base.device;
         let file = folder.checkpoint_file(progress.history.len());
-        let written =
-            folder.make().and_then(|()| checkpoint::write_weights(&file, &weights, &progress)).and_then(|()| {
-                // Last: a folder with a configuration is a model.
-                Ok(write_atomic(folder.config_file(), config.to_json()?.as_bytes())?)
-            });
+        fs::create_dir_all(&base.models_dir).map_err(Error::io("create", &base.models_dir))?;
+        // Made here and by nobody else: a training of that name may have begun meanwhile.
+        fs::create_dir(&folder.path).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => is_taken(),
+            _ => Error::Io { action: "create", path: folder.path.clone(), source: error },
+        })?;
+        let _lock = folder.make().and_then(|()| folder.lock())?;
+        let written = checkpoint::write_weights(&file, &weights, &progress).and_then(|()| {
+            // Last: a folder with a configuration is a model.
+            Ok(write_atomic(folder.config_file(), config.to_json()?.as_bytes())?)
+        });
         if let Err(error) = written {
             // Half a model would be in the way of the next attempt; it was not there before.
             let _ = fs::remove_dir_all(&folder.path);

@@ -1,19 +1,18 @@
 //! `ModelManager`: a model's folder, with its configuration, its checkpoints and its inference logs.
 
 mod exchange;
+mod making;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ddpm_utils::atomic::write_atomic;
-
 use crate::checkpoint;
 pub use crate::checkpoint::Weights;
-use crate::config::{BaseConfig, ModelConfig, NetworkConfig, Precision, TrainingConfig, differences};
-use crate::device::DeviceChoice;
+use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::inference_logger::{InferType, InferenceLogger};
 use crate::model_folder::ModelFolder;
+pub use crate::model_folder::TrainingLock;
 use crate::networks::{Denoiser, get_model};
 pub use crate::original::ImportOptions;
 pub use crate::tensor_file::StorageKind;
@@ -30,72 +29,6 @@ pub struct ModelManager {
 }
 
 impl ModelManager {
-    /// Opens the model `name` in `base.models_dir`, or makes it with this configuration where there is none.
-    ///
-    /// A model that exists keeps what its weights depend on: data, seed, network, diffusion and batches have to agree.
-    /// Epochs, checkpoint period, sample amount and inference type are taken over.
-    ///
-    /// # Errors
-    /// [`Error::ModelName`], [`Error::Config`], [`Error::ModelDiffers`] with every setting that differs; those of
-    /// [`ModelManager::load_weights`] where the model that a new one is to start from is not there or does not fit.
-    pub fn new(
-        base: &BaseConfig,
-        name: &str,
-        network: impl Into<NetworkConfig>,
-        training: &TrainingConfig,
-    ) -> Result<Self> {
-        let folder = ModelFolder::new(&base.models_dir, name)?;
-        let asked = ModelConfig { base: base.clone(), network: network.into(), training: training.clone() };
-        asked.validate()?;
-        if folder.exists() {
-            let stored = Self::open(base, name)?.config;
-            let differences = differences(&stored, &asked)?;
-            if !differences.is_empty() {
-                return Err(Error::ModelDiffers { name: name.to_owned(), differences });
-            }
-            let had = folder.checkpoints().last().copied().unwrap_or(0);
-            if training.epochs < had {
-                let expected = format!("at least {had}, the epochs that {name} has had");
-                return Err(Error::config("TrainingConfig.epochs", expected, training.epochs));
-            }
-            if stored == asked {
-                return Ok(Self { folder, config: stored });
-            }
-        } else if let Some(other) = &training.start_from {
-            // A folder that stayed behind would refuse the corrected configuration.
-            Self::open(base, other)?.check_gives_weights_to(&asked)?;
-        }
-        folder.make()?;
-        write_atomic(folder.config_file(), asked.to_json()?.as_bytes())?;
-        Ok(Self { folder, config: asked })
-    }
-
-    /// Opens a model that exists, with the configuration that it was made with; of `base`, the device and the folder hold.
-    ///
-    /// # Errors
-    /// [`Error::NoModel`] with the models that there are; those of [`ModelConfig::read`].
-    pub fn open(base: &BaseConfig, name: &str) -> Result<Self> {
-        let folder = ModelFolder::new(&base.models_dir, name)?;
-        if !folder.exists() {
-            let (name, models_dir) = (name.to_owned(), base.models_dir.clone());
-            return Err(Error::NoModel { name, existing: Self::list(&models_dir), models_dir });
-        }
-        let mut config = ModelConfig::read(&folder.config_file())?;
-        config.base.device = base.device;
-        config.base.models_dir = base.models_dir.clone();
-        Ok(Self { folder, config })
-    }
-
-    /// Whether the newest weights fit the network of another model. One of the reader's own only its author can build: of
-    /// that, whether there are weights at all.
-    fn check_gives_weights_to(&self, other: &ModelConfig) -> Result<()> {
-        if let NetworkConfig::Own(_) = other.network {
-            return self.folder.find_checkpoint(None).map(|_| ());
-        }
-        let base = BaseConfig { device: DeviceChoice::Cpu, precision: Precision::F32, ..other.base.clone() };
-        self.load_weights(&get_model(&base, &other.network)?, None, Weights::Ema).map(|_| ())
-    }
-
     /// The models in a folder, by name.
     pub fn list(models_dir: &Path) -> Vec<String> {
         ModelFolder::list(models_dir)
@@ -225,22 +158,11 @@ impl ModelManager {
         self.folder.checkpoint_log(epoch)
     }
 
-    /// Deletes the model: configuration, checkpoints and logs. `typed_name` is its name, typed once more, so that no slip
-    /// costs a trained model.
+    /// Keeps other trainings out of the model's folder until dropped.
     ///
     /// # Errors
-    /// [`Error::Path`] where the name typed is another.
-    pub fn delete_model(self, typed_name: &str) -> Result<()> {
-        let ModelFolder { name, path } = self.folder;
-        if typed_name != name {
-            let problem = format!("not deleted: {typed_name:?} is not the model's name; type {name:?} to delete it");
-            return Err(Error::Path { path, problem });
-        }
-        fs::remove_dir_all(&path).map_err(Error::io("delete", path))
-    }
-
-    /// Keeps other trainings out of the model's folder until dropped.
-    pub(crate) fn lock(&self) -> Result<fs::File> {
-        self.folder.lock()
+    /// [`Error::Path`] where another process trains it.
+    pub fn lock(&self) -> Result<TrainingLock> {
+        self.folder.lock_to_train()
     }
 }

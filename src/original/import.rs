@@ -25,9 +25,10 @@ pub struct ImportOptions {
     /// The original's number of timesteps; the model here has one fewer: see [`NoiseSchedule::OriginalLinear`]. Where it is
     /// left out: 1000 for a U-Net, 40 for an FNN.
     pub timesteps: Option<usize>,
-    /// Height and width of the images of a U-Net; 32 x 32 where neither this nor a configuration says.
+    /// Height and width of the images of a U-Net; where neither this nor a configuration says, those of the data set, or 32 x 32.
     pub image_size: Option<[i64; 2]>,
-    /// The data that it was trained on, to compare its samples with; data of the reader's own where it is left out.
+    /// The data that it was trained on, at the size of the network's images, to compare its samples with; data of the reader's
+    /// own where it is left out.
     pub dataset: Option<Dataset>,
 }
 
@@ -68,10 +69,18 @@ fn network(
     described: Option<Described>,
     options: &ImportOptions,
 ) -> Result<NetworkConfig> {
+    let of_dataset = options.dataset.clone().and_then(|mut dataset| dataset.size_mut().copied());
     let Some(Described::Original(config, file)) = described else {
-        return infer::network(path, state_dict, options.image_size.unwrap_or([32, 32]));
+        return infer::network(path, state_dict, options.image_size.or(of_dataset).unwrap_or([32, 32]));
     };
-    let size = options.image_size.or(config.image_size()).unwrap_or([32, 32]);
+    let said = config.image_size();
+    if let (Some([height, width]), Some(said)) = (options.image_size, said)
+        && said != [height, width]
+    {
+        let expected = format!("{} x {}, as {} says", said[0], said[1], file.display());
+        return Err(Error::config("image_size", expected, format!("{height} x {width}")));
+    }
+    let size = said.or(options.image_size).or(of_dataset).unwrap_or([32, 32]);
     let mut network = infer::network(path, state_dict, size)?;
     config.complete(&mut network, &file)?;
     Ok(network)
@@ -90,8 +99,10 @@ impl ImportOptions {
             let expected = "more than 20: the last beta of the original's schedule is 20 / T and has to stay below 1";
             return Err(Error::config("timesteps of the original", expected, timesteps));
         }
-        let own = || Dataset::Own { label: "imported".to_owned(), shape: shape.clone() };
-        let dataset = self.dataset.clone().unwrap_or_else(own);
+        let dataset = match self.dataset.clone() {
+            Some(dataset) => of_network(dataset, &network)?,
+            None => Dataset::Own { label: "imported".to_owned(), shape: shape.clone() },
+        };
         let inference_type = if shape == [2] { InferType::Plot } else { InferType::None };
         Ok(ModelConfig {
             base: BaseConfig { dataset, ..Default::default() },
@@ -117,5 +128,26 @@ impl ImportOptions {
                 "the {what} cannot be chosen: the configuration that comes with these weights says how they were trained"
             ))),
         }
+    }
+}
+
+/// The data set at the size of the network's images.
+fn of_network(mut dataset: Dataset, network: &NetworkConfig) -> Result<Dataset> {
+    let NetworkConfig::Unet(unet) = network else { return Ok(dataset) };
+    let [channels, height, width] = unet.image_shape;
+    if let (Dataset::ImageFolder(set), 1 | 3) = (&mut dataset, channels) {
+        set.channels = channels;
+    }
+    if let Some(size) = dataset.size_mut() {
+        *size = [height, width];
+    }
+    match dataset.shape()[..] {
+        [found, ..] if dataset.is_images() && found != channels => {
+            let (name, s) = (dataset.name(), if found == 1 { "" } else { "s" });
+            Err(Error::Unsupported(format!(
+                "{name} has images of {found} channel{s}, these weights take {channels}: leave the data set out, or name another"
+            )))
+        }
+        _ => Ok(dataset),
     }
 }

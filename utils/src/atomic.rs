@@ -72,7 +72,7 @@ pub fn write_atomic_with(
         }
     })?;
     let file = temporary.as_file_mut();
-    write(file).and_then(|()| file.flush()).and_then(|()| file.sync_all()).map_err(failed)?;
+    write(file).and_then(|()| file.flush()).and_then(|()| where_possible(file.sync_all())).map_err(failed)?;
     temporary.persist(path).map_err(|e| failed(e.error))?;
     sync_folder(folder).map_err(failed)
 }
@@ -92,7 +92,20 @@ fn new_file_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 
 /// The new name itself must reach the disk, too. Only Unix can sync a folder.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { where_possible(File::open(folder).and_then(|folder| folder.sync_all())) } else { Ok(()) }
+}
+
+/// Some network shares and FUSE file systems cannot sync, least of all a folder, and a folder may be writable but not readable.
+/// The file is complete all the same. A disk that fails (`EIO`) or is full still counts.
+fn where_possible(synced: io::Result<()>) -> io::Result<()> {
+    /// "Bad file descriptor": what some systems answer for a folder.
+    const EBADF: i32 = 9;
+    use io::ErrorKind::{InvalidInput, IsADirectory, PermissionDenied, Unsupported};
+    match synced {
+        Err(error) if matches!(error.kind(), InvalidInput | IsADirectory | PermissionDenied | Unsupported) => Ok(()),
+        Err(error) if error.raw_os_error() == Some(EBADF) => Ok(()),
+        synced => synced,
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +139,20 @@ mod tests {
         assert!(message.contains("a.txt") && message.contains("disk on fire"), "{message}");
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["a.txt"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_cannot_be_synced_is_written_all_the_same_and_a_failing_disk_is_reported() {
+        let synced = |errno| where_possible(Err(io::Error::from_raw_os_error(errno)));
+        // EINVAL, ENOTSUP, ENOSYS, EBADF, EISDIR, EACCES, EPERM
+        for errno in [22, 95, 38, 9, 21, 13, 1] {
+            assert!(synced(errno).is_ok(), "{errno}: {:?}", synced(errno));
+        }
+        // EIO, ENOSPC, EDQUOT
+        for errno in [5, 28, 122] {
+            assert_eq!(synced(errno).unwrap_err().raw_os_error(), Some(errno));
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
 //! | [`live_plot`](mod@live_plot) | line charts that grow while something is computed |
+//! | [`memory`] | how much memory there is, also in a container |
 //! | [`atomic`] | files that appear whole or not at all |
 //! | [`similar`], [`did_you_mean`] | the name that was meant by one that there is not |
 //! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
@@ -33,6 +34,7 @@ pub mod image_grids;
 pub mod images;
 mod interrupt;
 pub mod live_plot;
+pub mod memory;
 pub mod painted_flowers;
 mod palette;
 pub mod plots;

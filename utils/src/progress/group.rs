@@ -203,7 +203,11 @@ impl Group {
                     self.print(last);
                 }
             }
-            Surface::Terminal(bars) => bars.suspend(|| print(std::io::stderr().lock(), last)),
+            Surface::Terminal(bars) => {
+                // Not `suspend`, which panics where the terminal has been closed.
+                let _ = bars.clear();
+                print(std::io::stderr().lock(), last);
+            }
             _ => self.print(last),
         }
     }
