@@ -1,5 +1,6 @@
 //! The command line: trains, samples, evaluates and exchanges models where there is no notebook.
 
+mod begun;
 mod data;
 mod data_options;
 mod doctor;

@@ -16,7 +16,7 @@ use crate::network_options::NetworkOptions;
 use crate::say::{note, say, say_if_possible};
 use crate::stop::{STOPPED, Stop};
 use crate::training_options::TrainingOptions;
-use crate::{Place, set};
+use crate::{Place, begun::Begun, set};
 
 /// Every option left out keeps the value of the configuration file, of the model that is there, or the default for the data. Ctrl-C,
 /// a signal (TERM, HUP, USR1, USR2, XCPU) or a file named `stop` in the model's folder ends the training after a step and saves it;
@@ -103,7 +103,9 @@ impl Train {
             // One that cannot be trained on is refused before the configuration changes.
             there.load_checkpoint(&model, None)?;
         }
+        let is_new = !config.base.models_dir.join(&self.model).exists();
         let (manager, lock) = ModelManager::to_train(&self.model, config)?;
+        let _begun = is_new.then_some(Begun(&manager));
         let from = manager.checkpoints().last().copied().unwrap_or(0);
         // stdout is for the result, with --json for that alone.
         remarks.iter().for_each(note);

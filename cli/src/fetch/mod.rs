@@ -36,14 +36,24 @@ pub fn fetch(name: &str, dir: &Path, from: Option<&Path>) -> Result<Vec<String>>
         return Err(FetchError::Name { name: name.to_owned(), known: fetchable() });
     };
     let target = dir.join(set.name);
-    fs::create_dir_all(&target).map_err(FetchError::io("create", &target))?;
-    match from {
-        Some(from) if from.is_dir() => install(set, from, &target, false)?,
-        Some(from) if from.is_file() => install_archive(set, from, &target)?,
-        Some(from) => return Err(FetchError::NotThere(from.to_owned())),
-        None => from_network(set, &target)?,
+    let new: Vec<&Path> = target.ancestors().take_while(|folder| !folder.exists()).collect();
+    let fetched = fetch_to(set, &target, from);
+    if fetched.is_err() {
+        // Folders that were made for nothing go again; one that holds something is not removed.
+        new.iter().for_each(|folder| drop(fs::remove_dir(folder)));
     }
-    check(set, &target)
+    fetched
+}
+
+fn fetch_to(set: &Sources, target: &Path, from: Option<&Path>) -> Result<Vec<String>> {
+    fs::create_dir_all(target).map_err(FetchError::io("create", target))?;
+    match from {
+        Some(from) if from.is_dir() => install(set, from, target, false)?,
+        Some(from) if from.is_file() => install_archive(set, from, target)?,
+        Some(from) => return Err(FetchError::NotThere(from.to_owned())),
+        None => from_network(set, target)?,
+    }
+    check(set, target)
 }
 
 fn from_network(set: &Sources, target: &Path) -> Result<()> {
