@@ -89,8 +89,9 @@ fn fails(ended: &Ended, file: &str, cause: &str, as_it_was: bool) -> Vec<String>
     if ended.code() != Some(1) {
         wrong.push(format!("exit status {:?} in place of 1", ended.code()));
     }
-    // What it draws of its progress stands before that line.
-    let errors: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("ddpm: ")).collect();
+    // Warnings and what it draws of its progress stand before that line.
+    let is_error = |line: &&str| line.contains("ddpm: ") && !line.starts_with("ddpm: warning: ");
+    let errors: Vec<&str> = ended.stderr.lines().filter(is_error).collect();
     let last = ended.stderr.lines().last().unwrap_or_default();
     if ended.stderr_was == Stream::Kept && (errors != [last] || !last.contains(file) || !last.contains(cause)) {
         wrong.push(format!("expected one line of error, with {file:?} and {cause:?}"));
