@@ -196,6 +196,55 @@ mod tests {
         assert_eq!(read(&[DELIMITER, b"", b"[", b"{}", b"{}", b"{}"]), "its header is not JSON");
     }
 
+    /// For longer by `cargo xtask fuzz --only wire`.
+    #[test]
+    fn fuzz_wire() {
+        let seconds = std::env::var("DDPM_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0.3);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs_f64(seconds);
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        let (unsigned, signed, other) = (Key::of_protocol(""), Key::of_protocol("secret"), Key::of_evcxr("secret"));
+        let (mut read, mut refused) = (0, 0);
+        while std::time::Instant::now() < end {
+            let mut frames = request().write(if random(2) == 0 { &signed } else { &unsigned }).into_vec();
+            for _ in 0..=random(4) {
+                let place = random(frames.len());
+                let mut frame = frames[place].to_vec();
+                match random(5) {
+                    0 => drop(frames.remove(place)),
+                    1 => frames.insert(place, Bytes::from(vec![random(256) as u8; random(70)])),
+                    2 => frame.truncate(random(frame.len() + 1)),
+                    3 if !frame.is_empty() => frame[random(frame.len())] = random(256) as u8,
+                    _ => frame.extend_from_slice(DELIMITER),
+                }
+                if frames.is_empty() {
+                    frames.push(Bytes::new());
+                }
+                let place = place.min(frames.len() - 1);
+                frames[place] = frame.into();
+            }
+            let message = ZmqMessage::try_from(frames).unwrap();
+            for key in [&unsigned, &signed, &other] {
+                match Wire::read(message.clone(), key) {
+                    Ok(mut wire) => {
+                        // Whatever it holds, it can be answered and passed on.
+                        let (_, _, content) = (wire.parent(), wire.reply(&json!({})), wire.content());
+                        wire.set_content(&content);
+                        assert!(Wire::read(wire.write(&signed), &signed).is_ok());
+                        read += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+        assert!(read > 0 && refused > 0, "{read} messages read, {refused} refused: this shows nothing");
+    }
+
     #[test]
     fn a_reply_goes_to_the_client_and_names_the_request() {
         let request = request();
