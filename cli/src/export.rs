@@ -42,7 +42,7 @@ impl Export {
         let manager = self.chosen.manager()?;
         let remarks = manager.export_weights(&self.out, self.chosen.checkpoint, self.chosen.weights(), storage)?;
         if self.json {
-            return say(json!({ "model": manager.name(), "out": self.out, "remarks": remarks }));
+            return say(json!({ "model": manager.name(), "out": self.out.to_string_lossy(), "remarks": remarks }));
         }
         for remark in &remarks {
             eprintln!("ddpm: mind: {remark}");

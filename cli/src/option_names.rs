@@ -11,8 +11,10 @@ pub fn message(error: &(dyn std::error::Error + 'static), given: &ArgMatches) ->
     let Some(Error::Config { field, .. }) = error.downcast_ref() else { return text };
     let Some((_, options)) = given.subcommand() else { return text };
     let option = option_of(field);
-    let is_given = matches!(options.try_contains_id(&option), Ok(true))
-        && options.value_source(&option) == Some(ValueSource::CommandLine);
+    // What no configuration file holds is an option, given or not.
+    let is_given = field.starts_with("ImportOptions.")
+        || matches!(options.try_contains_id(&option), Ok(true))
+            && options.value_source(&option) == Some(ValueSource::CommandLine);
     match text.strip_prefix(field) {
         Some(rest) if is_given => format!("--{}{rest}", option.replace('_', "-")),
         _ => text,
