@@ -110,7 +110,7 @@ pub mod prelude {
     pub use crate::forward::{forward_diffusion, forward_step};
     pub use crate::inference_logger::{InferType, InferenceLogger};
     pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
-    pub use crate::model_manager::{ImportOptions, ModelManager, StorageKind, Weights};
+    pub use crate::model_manager::{ImportOptions, ImportReport, ModelManager, StorageKind, Weights};
     pub use crate::nearest::{NearestImages, nearest_images};
     pub use crate::networks::{Denoiser, Fnn, Inside, TimeEmbedding, Unet, UnetSummary, get_model, parameter_count};
     pub use crate::optim::AdamW;

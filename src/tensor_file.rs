@@ -1,10 +1,10 @@
 //! Tensors in safetensors files: from libtorch to bytes and back, in the kinds of numbers that weights are stored in.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use ddpm_utils::atomic::write_atomic;
+use ddpm_utils::files;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, serialize};
 use tch::{Device, Kind, Tensor, no_grad_guard};
@@ -88,12 +88,7 @@ pub(crate) fn write(path: &Path, tensors: &[Stored], header: HashMap<String, Str
 /// Reads a file that is not larger than any checkpoint would be.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     const MAX_BYTES: u64 = 16 << 30;
-    let size = fs::metadata(path).map_err(Error::io("read", path))?.len();
-    if size > MAX_BYTES {
-        let problem = format!("has {size} bytes; at most {MAX_BYTES} are accepted");
-        return Err(Error::Checkpoint { path: path.to_owned(), problem });
-    }
-    fs::read(path).map_err(Error::io("read", path))
+    files::read_file(path, MAX_BYTES).map_err(Error::io("read", path))
 }
 
 /// A tensor of weights from a file, in the kind that it is stored in; none for a kind that weights do not have.

@@ -101,6 +101,57 @@ fn a_folder_with_nothing_to_read_is_an_error_that_says_what_is_there() {
     assert!(message.contains("none of the 1 image files") && message.contains("photo.jpg"), "{message}");
 }
 
+#[test]
+fn content_decides_what_an_image_is_and_names_take_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (file, name) in
+        [("photo.jpg", "photo"), ("rgb.png", "picture.heic"), ("photo.webp", "a.jpg"), ("palette.gif", "b.bak")]
+    {
+        let file = if file == "photo.webp" { "lossless.webp" } else { file };
+        fs::copy(fixture(file), at(name)).unwrap();
+    }
+    for (name, content) in [
+        ("two\nlines.png", &b"version https://git-lfs.github.com/spec/v1\n"[..]),
+        ("page.jpg", b"<!doctype html><html>"),
+        ("iphone.jpg", b"\0\0\0\x18ftypheic\0\0\0\0"),
+        ("a.ppm", b"P6\n1 1\n255\nabc"),
+        ("b", b"P5\n1 1\n255\na"),
+        ("notes", b"some words"),
+        ("table.csv", b"1,2"),
+    ] {
+        fs::write(at(name), content).unwrap();
+    }
+    let images = set(folder.path()).load(100, 0).unwrap();
+    assert_eq!(images.labels.len(), 4);
+    let remarks = images.remarks.join("\n");
+    for words in [
+        "3 files could not be read",
+        "two\\nlines.png (its content is no PNG, JPEG, GIF, BMP, WebP or TIFF, but a Git LFS pointer",
+        "page.jpg (its content is no PNG, JPEG, GIF, BMP, WebP or TIFF, but a web page",
+        "but a HEIC image",
+        "1 files were passed over: .ppm is a kind that is not read here",
+        "1 files were passed over: a PNM image is a kind that is not read here",
+    ] {
+        assert!(remarks.contains(words), "{words}: {remarks}");
+    }
+    assert_eq!(images.remarks.len(), 4, "a line each: {remarks}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_whose_name_is_not_utf8_is_refused_by_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let path = PathBuf::from(std::ffi::OsStr::from_bytes(b"bilder_\xfc"));
+    for set in [
+        Dataset::ImageFolder(ImageFolder { path: path.clone(), ..Default::default() }),
+        Dataset::Mnist(Mnist { path: path.clone(), ..Default::default() }),
+    ] {
+        let message = set.validate().unwrap_err().to_string();
+        assert!(message.contains("bilder_") && message.contains("not UTF-8") && message.contains("ln -s"), "{message}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn links_that_lead_out_of_the_folder_are_not_followed() {

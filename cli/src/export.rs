@@ -45,7 +45,7 @@ impl Export {
             note(format!("warning: {remark}"));
         }
         if self.json {
-            return say(json!({ "model": manager.name(), "out": self.out, "remarks": remarks }));
+            return say(json!({ "model": manager.name(), "out": self.out.to_string_lossy(), "remarks": remarks }));
         }
         say(format!("weights of {}: {}", manager.name(), self.out.display()))
     }

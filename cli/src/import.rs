@@ -6,6 +6,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
+use ddpm_utils::files::{one_line, shown};
 use serde_json::json;
 
 use crate::Place;
@@ -14,11 +15,15 @@ use crate::say::say;
 
 #[derive(Args)]
 pub struct Import {
-    /// The weights: a .tar or .pt of the original Python tutorial (torch.save), or .safetensors. Nothing in it is run
+    /// The weights: a file of torch.save (.pt, .tar, .ckpt, .bin), or of safetensors. Nothing in it is run
     file: PathBuf,
     /// The name of the new model
     #[arg(long, value_name = "NAME")]
     model: String,
+    /// Which weights, where the file holds several: the key or prefix they are under, such as model or ema. The moving average
+    /// where it is left out
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
     /// Its configuration; config.json beside the weights where it is left out, and what the weights show where there is none
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -41,20 +46,30 @@ pub struct Import {
 impl Import {
     pub fn run(self) -> Result<()> {
         let dataset = self.dataset.as_deref().map(Dataset::from_name).transpose()?;
-        let options =
-            ImportOptions { config: self.config, timesteps: self.timesteps, image_size: self.image_size, dataset };
-        let manager = ModelManager::import(&self.place.base(), &self.model, &self.file, &options)?;
+        let options = ImportOptions {
+            config: self.config,
+            timesteps: self.timesteps,
+            image_size: self.image_size,
+            dataset,
+            key: self.key,
+        };
+        let (manager, report) = ModelManager::import_and_report(&self.place.base(), &self.model, &self.file, &options)?;
         let ModelConfig { network, training, .. } = manager.config();
+        let choice = if report.others.is_empty() { "" } else { " (--key NAME takes others)" };
+        for (remark, choice) in report.remarks.iter().zip(std::iter::once(choice).chain(std::iter::repeat(""))) {
+            eprintln!("ddpm: {}{choice}", one_line(remark));
+        }
         if self.json {
             let (model, timesteps) = (manager.name(), training.timesteps);
-            return say(
-                json!({ "model": model, "folder": manager.folder(), "network": network, "timesteps": timesteps }),
-            );
+            let folder = manager.folder().to_string_lossy();
+            return say(json!({
+                "model": model, "folder": folder, "network": network, "timesteps": timesteps, "remarks": report.remarks,
+            }));
         }
         say(format!(
             "{} from {}: {}, T = {}: {}",
             manager.name(),
-            self.file.display(),
+            shown(&self.file),
             summary(network),
             training.timesteps,
             manager.folder().display()

@@ -1,9 +1,9 @@
 //! NumPy's `.npy` files: arrays of any shape, as others write them.
 
-use std::fs;
 use std::io::{self, Cursor};
 use std::path::Path;
 
+use ddpm_utils::files::{describe, read_file};
 use ndarray::{ArrayD, ArrayViewD};
 use ndarray_npy::{ReadNpyExt, ReadableElement, ViewElement, ViewNpyError, ViewNpyExt};
 
@@ -26,9 +26,9 @@ pub enum NpyError {
     /// Reading failed.
     #[error("cannot be read: {0}")]
     Io(#[source] io::Error),
-    /// The file is too large to be an input.
-    #[error("it has {0} bytes; at most {MAX_BYTES} are accepted")]
-    TooLarge(u64),
+    /// The file is none of NumPy's arrays.
+    #[error("expected a .npy file, as numpy.save writes it; this is {0}")]
+    Other(&'static str),
     /// The array is of a kind that is not read, such as complex numbers or objects.
     #[error("its numbers are {0}; expected '<f4', '<f8', '<i4' or '<i8': save it with astype(numpy.float32) or int64")]
     Kind(String),
@@ -38,17 +38,14 @@ pub enum NpyError {
 }
 
 const MAX_BYTES: u64 = 4 << 30;
+const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// Reads a `.npy` file (versions 1 to 3, C or Fortran order; nothing pickled) of one of the kinds in [`NpyArray`].
 ///
 /// # Errors
 /// [`NpyError`]; the file's name is the caller's to add.
 pub fn read_npy(path: &Path) -> Result<NpyArray, NpyError> {
-    let size = fs::metadata(path).map_err(NpyError::Io)?.len();
-    if size > MAX_BYTES {
-        return Err(NpyError::TooLarge(size));
-    }
-    parse_npy(&fs::read(path).map_err(NpyError::Io)?)
+    parse_npy(&read_file(path, MAX_BYTES).map_err(NpyError::Io)?)
 }
 
 /// As [`read_npy`], from the file's bytes.
@@ -56,6 +53,13 @@ pub fn read_npy(path: &Path) -> Result<NpyArray, NpyError> {
 /// # Errors
 /// As [`read_npy`].
 pub fn parse_npy(file: &[u8]) -> Result<NpyArray, NpyError> {
+    match describe(&file[..file.len().min(512)]) {
+        Some("a zip archive") => {
+            return Err(NpyError::Other("a zip archive: of a .npz, save each array alone with numpy.save"));
+        }
+        Some(what) if !file.starts_with(MAGIC) => return Err(NpyError::Other(what)),
+        _ => (),
+    }
     // From version 2 on the header may claim 4 GB, which would be taken before it was read.
     if let [_, _, _, _, _, _, version, _, a, b, c, d, rest @ ..] = file
         && *version > 1
@@ -73,7 +77,10 @@ pub fn parse_npy(file: &[u8]) -> Result<NpyArray, NpyError> {
         return Ok(NpyArray::I32(array));
     }
     match ArrayViewD::<i64>::view_npy(file) {
-        Err(ViewNpyError::WrongDescriptor(kind)) => Err(NpyError::Kind(kind.to_string())),
+        Err(ViewNpyError::WrongDescriptor(kind)) => Err(NpyError::Kind(match kind.to_string() {
+            objects if objects.contains("'|O'") => "Python objects, which would have to be run".to_owned(),
+            kind => kind,
+        })),
         _ => view(file)?.map(NpyArray::I64).ok_or_else(|| NpyError::Damaged("its header makes no sense".to_owned())),
     }
 }
@@ -94,6 +101,8 @@ fn view<A: ViewElement + ReadableElement + Clone>(file: &[u8]) -> Result<Option<
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use ddpm_tutor::npy::write_npy;
     use ddpm_tutor::prelude::*;
     use ndarray_npy::WriteNpyExt;
@@ -166,6 +175,12 @@ mod tests {
         for kind in ["<f2", "<c8", "|b1", "|O", "<U4", ">f4", ">i8"] {
             let error = parse_npy(&file(1, &header(kind, "False", "1,"), &[0; 16])).unwrap_err();
             assert!(matches!(error, NpyError::Kind(_)), "{kind}: {error}");
+        }
+        let objects = parse_npy(&file(1, &header("|O", "False", "1,"), b"\x80\x03.")).unwrap_err().to_string();
+        assert!(objects.contains("Python objects"), "{objects}");
+        for (other, words) in [(&b"PK\x03\x04\x14\0"[..], ".npz"), (b"", "an empty file"), (b"1 2 3\n", "a text")] {
+            let message = parse_npy(other).unwrap_err().to_string();
+            assert!(message.contains("expected a .npy file") && message.contains(words), "{message}");
         }
         let good = file(1, &header("<f4", "False", "2, 3"), &values(6));
         for length in 0..good.len() {

@@ -23,7 +23,9 @@ pub fn message(error: &(dyn std::error::Error + 'static), given: &ArgMatches) ->
         _ => return text,
     };
     let option = option_of(field);
-    let is_given = takes(options, &option) && options.value_source(&option) == Some(ValueSource::CommandLine);
+    // What no configuration file holds is an option, given or not.
+    let is_given = field.starts_with("ImportOptions.")
+        || takes(options, &option) && options.value_source(&option) == Some(ValueSource::CommandLine);
     match text.strip_prefix(field) {
         Some(rest) if is_given => format!("--{}{rest}", option.replace('_', "-")),
         _ => text,

@@ -41,7 +41,7 @@ impl Predict {
         self.out.write_npy(&eps_theta)?;
         let (out, shape) = (self.out.path(), eps_theta.size());
         if self.json {
-            return say(json!({ "model": manager.name(), "out": out, "shape": shape }));
+            return say(json!({ "model": manager.name(), "out": out.to_string_lossy(), "shape": shape }));
         }
         say(format!("noise predicted by {}, {shape:?}: {}", manager.name(), out.display()))
     }

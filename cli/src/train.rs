@@ -133,7 +133,7 @@ impl Train {
         if self.json {
             say(json!({
                 "model": model, "epochs": epochs, "steps_into_epoch": in_epoch, "from_epoch": from, "loss": loss,
-                "stopped": stopped, "samples_left_out": left_out, "seconds": seconds, "checkpoint": checkpoint,
+                "stopped": stopped, "samples_left_out": left_out, "seconds": seconds, "checkpoint": checkpoint.to_string_lossy(),
             }))?;
         } else if left_out {
             say(format!(

@@ -115,6 +115,94 @@ fn one_part_of_mnist_is_enough_and_a_broken_one_is_not() {
     fetch("mnist", fresh.path(), Some(&fresh.path().join("mnist"))).unwrap();
 }
 
+/// The four files of MNIST with two digits each, under the names that `name` makes of them.
+fn digits(folder: &Path, name: impl Fn(&str) -> String) {
+    let header = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<u8>>();
+    let images = [header(&[0x803, 2, 28, 28]), vec![7; 2 * 784]].concat();
+    let labels = [header(&[0x801, 2]), vec![7, 1]].concat();
+    for part in ["train", "t10k"] {
+        for (file, bytes) in [("images-idx3-ubyte", &images), ("labels-idx1-ubyte", &labels)] {
+            let path = folder.join(name(&format!("{part}-{file}")));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+}
+
+fn dotted(name: &str) -> String {
+    name.replace("-idx", ".idx")
+}
+
+#[test]
+fn mnist_is_found_where_others_leave_it() {
+    let layouts: [(&str, &dyn Fn(&str) -> String); 6] = [
+        ("mnist", &str::to_owned),
+        ("mnist", &dotted),
+        ("mnist", &|name| format!("MNIST/raw/{name}")),
+        ("mnist", &|name| format!("{name}/{name}")),
+        // Unpacked on the way, and the name kept.
+        ("mnist", &|name| format!("archive/data/{name}.gz")),
+        ("fashion-mnist", &|name| format!("FashionMNIST/raw/{name}")),
+    ];
+    for (number, (set, name)) in layouts.into_iter().enumerate() {
+        let (from, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        digits(from.path(), name);
+        let found = fetch(set, data.path(), Some(from.path())).unwrap();
+        let expected = ["train: 2 images of 1 x 28 x 28: 1.6 kB", "test: 2 images of 1 x 28 x 28: 1.6 kB"];
+        assert_eq!(found[1..], expected, "layout {number}");
+        // The loader reads the folder as it is, too.
+        let images = Mnist { path: from.path().to_owned(), ..Default::default() }.load(9, 0);
+        assert_eq!(images.is_ok(), set == "mnist", "layout {number}");
+    }
+    // Both sets of torchvision's in one folder: each its own.
+    let (from, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    digits(from.path(), |name| format!("FashionMNIST/raw/{name}"));
+    let message = fetch("mnist", data.path(), Some(from.path())).unwrap_err();
+    assert!(message.contains("FashionMNIST") && message.contains("another data set"), "{message}");
+    digits(from.path(), |name| format!("MNIST/raw/{name}"));
+    fetch("mnist", data.path(), Some(from.path())).unwrap();
+}
+
+#[test]
+fn other_forms_of_a_data_set_are_named_and_the_advice_is_not_to_do_it_again() {
+    let refused = |set: &str, files: &[&str], words: &[&str]| {
+        let (from, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for file in files {
+            fs::create_dir_all(from.path().join(file).parent().unwrap()).unwrap();
+            fs::write(from.path().join(file), "x").unwrap();
+        }
+        let archive = from.path().join("given.tar.gz");
+        let mut tar = std::process::Command::new("tar");
+        assert!(
+            tar.arg("-czf")
+                .arg(&archive)
+                .args(["--exclude", "given.tar.gz", "-C"])
+                .arg(from.path())
+                .arg(".")
+                .status()
+                .unwrap()
+                .success()
+        );
+        for from in [from.path(), &archive] {
+            let message = fetch(set, data.path(), Some(from)).unwrap_err();
+            assert!(message.contains(from.to_str().unwrap()), "the one that was given: {message}");
+            assert!(words.iter().all(|word| message.contains(word)), "{words:?}: {message}");
+            assert!(!message.contains("--from") && !message.contains(".unpack"), "{message}");
+        }
+    };
+    let python = ["cifar-10-batches-py/data_batch_1", "cifar-10-batches-py/test_batch"];
+    refused("cifar10", &python, &["for Python", "binary version, cifar-10-binary.tar.gz"]);
+    refused(
+        "cifar100",
+        &["cifar-100-python/train", "cifar-100-python/meta"],
+        &["for Python", "cifar-100-binary.tar.gz"],
+    );
+    refused("cifar10", &["cifar-10-batches-mat/data_batch_1.mat"], &["MATLAB"]);
+    refused("mnist", &["mnist_train.csv", "mnist_test.csv"], &["mnist_test.csv", "a table of text", "IDX"]);
+    refused("mnist", &["mnist.npz"], &["mnist.npz", "Keras"]);
+    refused("mnist", &["a/nested.zip"], &["nested.zip", "another archive"]);
+}
+
 #[test]
 fn what_is_not_there_is_said() {
     let folder = tempfile::tempdir().unwrap();

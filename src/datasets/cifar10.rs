@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ddpm_utils::images::read_cifar;
 use serde::{Deserialize, Serialize};
 
+use super::found::{find_folder, instead};
 use super::image_folder::require_size;
 use super::images::{Split, labelled};
 use super::{ImageSet, LabelledImages};
@@ -60,12 +61,13 @@ impl ImageSet for Cifar10 {
 
 /// The files of a part, in the folder or in the one that the archive holds.
 pub(super) fn find(name: &'static str, path: &Path, inner: &str, names: &[&str]) -> Result<Vec<PathBuf>> {
-    let folder = Some(path.join(inner)).filter(|folder| folder.is_dir()).unwrap_or_else(|| path.to_owned());
+    let folder = find_folder(name, path, inner, names).unwrap_or_else(|| path.to_owned());
     let files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     match files.iter().zip(names).find(|(file, _)| !file.is_file()) {
         None => Ok(files),
         Some((_, missing)) => {
-            Err(Error::NoData { name, path: path.to_owned(), problem: format!("it holds no {missing}"), instead: "" })
+            let problem = format!("it holds no {missing}{}", instead(name, path));
+            Err(Error::NoData { name, path: path.to_owned(), problem, instead: "" })
         }
     }
 }

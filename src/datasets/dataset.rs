@@ -194,10 +194,30 @@ impl Dataset {
         Ok(draw(self.points()?, n, seed))
     }
 
+    /// The configuration is JSON, which is UTF-8: another name could be read now, and not be written down.
+    fn check_path(&self) -> Result<()> {
+        let path = match self {
+            Dataset::ImageFolder(set) => &set.path,
+            Dataset::Flowers(set) => &set.path,
+            Dataset::Mnist(set) => &set.path,
+            Dataset::FashionMnist(set) => &set.path,
+            Dataset::Cifar10(set) => &set.path,
+            Dataset::Cifar100(set) => &set.path,
+            _ => return Ok(()),
+        };
+        if path.to_str().is_some() {
+            return Ok(());
+        }
+        let problem = "the name of this folder is not UTF-8, and config.json cannot hold it: rename the folder, or make a \
+                       link to it (ln -s) with another name";
+        Err(Error::Path { path: path.clone(), problem: problem.to_owned() })
+    }
+
     /// Refuses settings that cannot work.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first setting that cannot work.
+    /// [`Error::Config`] naming the first setting that cannot work, [`Error::Path`] for a folder that cannot be written
+    /// down.
     pub fn validate(&self) -> Result<()> {
         match self.samples() {
             Samples::Own { shape, .. } => {
@@ -205,7 +225,10 @@ impl Dataset {
                 let expected = "[D] or [C, H, W] with sizes of at least 1";
                 return require(possible, "Dataset.shape", expected, format!("{shape:?}"));
             }
-            Samples::Images(set) => return set.validate(),
+            Samples::Images(set) => {
+                self.check_path()?;
+                return set.validate();
+            }
             Samples::Points(set) => {
                 let noise = set.noise();
                 require((0.0..=10.0).contains(&noise), "Dataset.noise", "0 to 10", noise)?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ddpm_utils::files::shown;
 use ddpm_utils::images::{Fit, Folder, ImageFormat, ImagesError, check_memory, load_files};
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +66,7 @@ pub(super) fn load_folder(folder: Folder, set: &ImageFolder, n: usize, seed: u64
     let chosen = chosen(folder.files.len(), n, seed);
     let paths: Vec<&Path> = chosen.iter().map(|index| folder.files[*index].path.as_path()).collect();
     let loaded = load_files(&paths, format)?;
-    let named = |file: usize| paths[file].strip_prefix(&folder.root).unwrap_or(paths[file]).display();
+    let named = |file: usize| shown(paths[file].strip_prefix(&folder.root).unwrap_or(paths[file]));
     let broken: Vec<String> = loaded.broken.iter().map(|(file, error)| format!("{} ({error})", named(*file))).collect();
     if loaded.read.is_empty() {
         let first = broken.first().cloned().unwrap_or_default();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ddpm_utils::images::read_idx;
 use serde::{Deserialize, Serialize};
 
+use super::found::{find_idx, instead};
 use super::image_folder::require_size;
 use super::images::{Split, labelled};
 use super::{ImageSet, LabelledImages};
@@ -70,16 +71,11 @@ pub(super) fn load(
     labelled(&read, classes, size, n, seed)
 }
 
-/// The file, packed or not, also where torchvision leaves it, or with a dot in its name.
 fn find(name: &'static str, folder: &Path, file: &str) -> Result<PathBuf> {
-    let dotted = file.replace("-idx", ".idx");
-    let names = [file.to_owned(), format!("{file}.gz"), dotted.clone(), format!("{dotted}.gz")];
-    let folders = [folder.to_owned(), folder.join("raw"), folder.join("MNIST/raw"), folder.join("FashionMNIST/raw")];
-    let mut paths = folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
-    paths.find(|path| path.is_file()).ok_or_else(|| Error::NoData {
+    find_idx(name, folder, file).ok_or_else(|| Error::NoData {
         name,
         path: folder.to_owned(),
-        problem: format!("it holds no {file}, packed (.gz) or not"),
+        problem: format!("it holds no {file}, packed (.gz) or not{}", instead(name, folder)),
         instead: "",
     })
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ddpm_utils::atomic::write_atomic;
 
-use super::{ImportOptions, ModelManager, StorageKind, Weights};
+use super::{ImportOptions, ImportReport, ModelManager, StorageKind, Weights};
 use crate::checkpoint;
 use crate::config::BaseConfig;
 use crate::error::{Error, Result};
@@ -25,6 +25,19 @@ impl ModelManager {
     /// something else than weights or does not fit the network; [`Error::ConfigFile`] where the configuration beside it is of
     /// another network. Nothing was written then.
     pub fn import(base: &BaseConfig, name: &str, file: &Path, options: &ImportOptions) -> Result<Self> {
+        Ok(Self::import_and_report(base, name, file, options)?.0)
+    }
+
+    /// As [`ModelManager::import`], with what was taken of the file and what was passed over.
+    ///
+    /// # Errors
+    /// As [`ModelManager::import`].
+    pub fn import_and_report(
+        base: &BaseConfig,
+        name: &str,
+        file: &Path,
+        options: &ImportOptions,
+    ) -> Result<(Self, ImportReport)> {
         let folder = ModelFolder::new(&base.models_dir, name)?;
         let is_taken = || {
             let problem = "this is there already; import under a new name, or delete it first".to_owned();
@@ -33,7 +46,7 @@ impl ModelManager {
         if folder.path.exists() {
             return Err(is_taken());
         }
-        let Imported { mut config, weights, progress } = original::import(base, file, options)?;
+        let Imported { mut config, weights, progress, report } = original::import(base, file, options)?;
         config.base.device = base.device;
         let file = folder.checkpoint_file(progress.history.len());
         fs::create_dir_all(&base.models_dir).map_err(Error::io("create", &base.models_dir))?;
@@ -52,7 +65,7 @@ impl ModelManager {
             let _ = fs::remove_dir_all(&folder.path);
             return Err(error);
         }
-        Ok(Self { folder, config })
+        Ok((Self { folder, config }, report))
     }
 
     /// Writes the weights of a checkpoint to a `.safetensors` file, under the names that the original Python tutorial has

@@ -14,7 +14,7 @@ use crate::inference_logger::{InferType, InferenceLogger};
 use crate::model_folder::ModelFolder;
 pub use crate::model_folder::TrainingLock;
 use crate::networks::{Denoiser, get_model};
-pub use crate::original::ImportOptions;
+pub use crate::original::{ImportOptions, ImportReport};
 pub use crate::tensor_file::StorageKind;
 use crate::training::EpochLoss;
 use crate::training_state::TrainingState;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ddpm_utils::files::read_text;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,6 +11,9 @@ use crate::config::{ModelConfig, NetworkConfig};
 use crate::error::{Error, Result};
 use crate::original::HEADER_ENTRY;
 use crate::original::state_dict::{StateDict, refused};
+
+/// More than any configuration has.
+const LONGEST: u64 = 1 << 20;
 
 /// A model as described by something else than its weights.
 #[derive(Debug)]
@@ -66,7 +70,7 @@ pub(super) fn find(path: &Path, named: Option<&Path>, state_dict: &StateDict) ->
 
 fn parse(file: &Path) -> Result<Option<Described>> {
     let problem = |error: serde_json::Error| Error::ConfigFile { path: file.to_owned(), problem: error.to_string() };
-    let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
+    let text = read_text(file, LONGEST).map_err(Error::io("read", file))?;
     let value: Value = serde_json::from_str(&text).map_err(problem)?;
     if value.get("MODEL_TYPE").is_some() {
         let config = serde_json::from_value(value).map_err(problem)?;

@@ -30,6 +30,18 @@ pub struct ImportOptions {
     /// The data that it was trained on, at the size of the network's images, to compare its samples with; data of the reader's
     /// own where it is left out.
     pub dataset: Option<Dataset>,
+    /// Which weights, where the file holds several, by the key or prefix that they are under: `model`, `ema`. Where it is
+    /// left out: the moving average if there is one.
+    pub key: Option<String>,
+}
+
+/// What a user should know of an import.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    /// What was taken, passed over and changed, a line each.
+    pub remarks: Vec<String>,
+    /// Other weights in the file, by the names that [`ImportOptions::key`] takes.
+    pub others: Vec<String>,
 }
 
 /// What a model's folder is made from.
@@ -37,11 +49,14 @@ pub(crate) struct Imported {
     pub config: ModelConfig,
     pub weights: Vec<(String, Tensor)>,
     pub progress: Progress,
+    pub report: ImportReport,
 }
 
 /// Reads and checks everything, and writes nothing.
 pub(crate) fn import(base: &BaseConfig, path: &Path, options: &ImportOptions) -> Result<Imported> {
-    let state_dict = StateDict::read(path)?;
+    let mut state_dict = StateDict::read(path, options.key.as_deref())?;
+    let (remarks, others) = (std::mem::take(&mut state_dict.remarks), std::mem::take(&mut state_dict.others));
+    let report = ImportReport { remarks, others };
     let described = described::find(path, options.config.as_deref(), &state_dict)?;
     let (mut config, progress) = match described {
         Some(Described::Ours(ours)) => {
@@ -61,7 +76,7 @@ pub(crate) fn import(base: &BaseConfig, path: &Path, options: &ImportOptions) ->
     let on_cpu = BaseConfig { device: DeviceChoice::Cpu, ..config.base.clone() };
     let model = get_model(&on_cpu, &config.network)?;
     let weights = fit::weights(path, state_dict, &model)?;
-    Ok(Imported { config, weights, progress })
+    Ok(Imported { config, weights, progress, report })
 }
 
 fn network(

@@ -1,6 +1,7 @@
 //! Weights from elsewhere and for elsewhere: checkpoints of the original Python tutorial become models here, and what was
 //! trained here becomes files that its code loads.
 
+mod choose;
 mod described;
 mod export;
 mod fit;
@@ -9,7 +10,7 @@ mod infer;
 mod state_dict;
 
 pub(crate) use export::export;
-pub use import::ImportOptions;
+pub use import::{ImportOptions, ImportReport};
 pub(crate) use import::{Imported, import};
 
 /// The original keeps the embedding of `t = 0 … 999` as a table among its parameters. Here it is computed.

@@ -1,13 +1,16 @@
-//! Names and tensors out of a file, whatever wrote it: `torch.save` or safetensors.
+//! Names and tensors out of a file, whatever wrote it: `torch.save` or safetensors. Which, its content says.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use ddpm_utils::torch_file::{Dtype, NamedTensor, TorchFileError, read_state_dict};
+use ddpm_utils::files::{describe, head, read_text};
+use ddpm_utils::torch_file::{Dtype, NamedTensor, TorchFile, TorchFileError};
 use safetensors::SafeTensors;
+use serde_json::Value;
 use tch::{Kind, Tensor};
 
 use crate::error::{Error, Result};
+use crate::original::choose::{Chosen, Group, choose};
 use crate::tensor_file::{self, all_finite};
 
 /// The weights of a network by their names, each in the kind of numbers that it was stored in.
@@ -16,19 +19,32 @@ pub(super) struct StateDict {
     pub tensors: BTreeMap<String, Tensor>,
     /// The entries of a safetensors file's header.
     pub header: HashMap<String, String>,
+    /// What else could have been chosen.
+    pub others: Vec<String>,
+    /// What was taken, passed over and changed, a line each.
+    pub remarks: Vec<String>,
 }
 
 impl StateDict {
-    /// Reads `.safetensors` by that ending, and everything else as a file of `torch.save`. Nothing in it is run.
-    pub fn read(path: &Path) -> Result<Self> {
-        let safetensors = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"));
-        let state_dict = if safetensors { read_safetensors(path)? } else { read_torch(path)? };
+    /// Reads a file of safetensors or of `torch.save`; of the weights in it those that `key` names. Nothing in it is run.
+    pub fn read(path: &Path, key: Option<&str>) -> Result<Self> {
+        let mut state_dict = match kind(path)? {
+            FileKind::Safetensors => read_safetensors(path, key)?,
+            FileKind::Torch => read_torch(path, key)?,
+        };
         for (name, tensor) in &state_dict.tensors {
             if !all_finite(tensor) {
                 return Err(refused(path, format!("tensor {name:?} holds NaN or infinity")));
             }
         }
+        if state_dict.tensors.values().any(|tensor| tensor.kind() == Kind::Double) {
+            state_dict.remarks.push("the weights are in f64 there; they are kept in f32".to_owned());
+        }
         Ok(state_dict)
+    }
+
+    fn new(chosen: Chosen, header: HashMap<String, String>) -> Self {
+        Self { tensors: BTreeMap::new(), header, others: chosen.others, remarks: chosen.remarks }
     }
 
     /// The shape of a tensor, where there is one of that name.
@@ -40,17 +56,75 @@ impl StateDict {
     pub fn has_any(&self, start: &str) -> bool {
         self.tensors.range(start.to_owned()..).next().is_some_and(|(name, _)| name.starts_with(start))
     }
+
+    fn add(&mut self, path: &Path, name: String, tensor: Tensor) -> Result<()> {
+        let twice = format!("two tensors are named {name:?} once wrappers are left out of their names");
+        if self.tensors.insert(name, tensor).is_some() { Err(refused(path, twice)) } else { Ok(()) }
+    }
 }
 
 pub(super) fn refused(path: &Path, problem: impl Into<String>) -> Error {
     Error::Checkpoint { path: path.to_owned(), problem: problem.into() }
 }
 
-fn read_torch(path: &Path) -> Result<StateDict> {
-    let tensors = read_state_dict(path).map_err(|error| match error {
+enum FileKind {
+    Safetensors,
+    Torch,
+}
+
+/// What kind of weights a file holds by its first bytes; where they say nothing, by its ending.
+fn kind(path: &Path) -> Result<FileKind> {
+    let head = head(path, 512).map_err(Error::io("read", path))?;
+    let safetensors = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"));
+    match describe(&head) {
+        Some("a safetensors file") => Ok(FileKind::Safetensors),
+        // The reader of such files knows those before PyTorch 1.6, and what else such an archive may be.
+        Some("a zip archive" | "a pickle of Python's" | "a tar archive") => Ok(FileKind::Torch),
+        None if safetensors => Ok(FileKind::Safetensors),
+        None => Ok(FileKind::Torch),
+        Some("a JSON text") => Err(refused(path, json(path))),
+        Some(what) => {
+            Err(refused(path, format!("expected weights, as torch.save or safetensors writes them; this is {what}")))
+        }
+    }
+}
+
+/// What a JSON file in place of weights is: perhaps the index of several files.
+fn json(path: &Path) -> String {
+    const LONGEST: u64 = 100 << 20;
+    let value = read_text(path, LONGEST).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    let map = value.as_ref().and_then(|value| value.get("weight_map")).and_then(Value::as_object);
+    let Some(map) = map else {
+        return "expected weights, as torch.save or safetensors writes them; this is a JSON text. A configuration is given \
+                beside the weights"
+            .to_owned();
+    };
+    let mut files: Vec<&str> = map.values().filter_map(Value::as_str).collect();
+    files.sort_unstable();
+    files.dedup();
+    format!(
+        "this is the index of weights that are divided among several files ({} of them, such as {:?}). Load them in Python, and \
+         save them as one",
+        files.len(),
+        files.first().unwrap_or(&"none")
+    )
+}
+
+fn read_torch(path: &Path, key: Option<&str>) -> Result<StateDict> {
+    let wrong = |error| match error {
         TorchFileError::Io(source) => Error::io("read", path)(source),
         error => refused(path, error.to_string()),
-    })?;
+    };
+    let mut file = TorchFile::open(path).map_err(wrong)?;
+    let dicts = file.state_dicts.clone();
+    let groups: Vec<Group> =
+        dicts.iter().map(|dict| Group { path: &dict.path, names: dict.names().collect() }).collect();
+    let keys: Vec<String> = file.keys.iter().map(|(key, _)| key.clone()).collect();
+    let chosen = choose(path, &groups, &keys, key)?;
+    let tensors = match dicts.get(chosen.group) {
+        Some(dict) => file.load(dict, |name| chosen.name(name).is_some()).map_err(wrong)?,
+        None => Vec::new(),
+    };
     let tensor = |tensor: NamedTensor| {
         let kind = match tensor.dtype {
             Dtype::F64 => Kind::Double,
@@ -60,13 +134,15 @@ fn read_torch(path: &Path) -> Result<StateDict> {
             other => return Err(no_weights(path, &tensor.name, &other)),
         };
         let shape: Vec<i64> = tensor.shape.iter().map(|size| *size as i64).collect();
-        Ok((tensor.name, Tensor::f_from_data_size(&tensor.bytes, &shape, kind)?))
+        Ok((chosen.name(&tensor.name).unwrap_or_default(), Tensor::f_from_data_size(&tensor.bytes, &shape, kind)?))
     };
-    let tensors = tensors.into_iter().map(tensor).collect::<Result<_>>()?;
-    Ok(StateDict { tensors, header: HashMap::new() })
+    let tensors: Vec<(String, Tensor)> = tensors.into_iter().map(tensor).collect::<Result<_>>()?;
+    let mut state_dict = StateDict::new(chosen, HashMap::new());
+    tensors.into_iter().try_for_each(|(name, tensor)| state_dict.add(path, name, tensor))?;
+    Ok(state_dict)
 }
 
-fn read_safetensors(path: &Path) -> Result<StateDict> {
+fn read_safetensors(path: &Path, key: Option<&str>) -> Result<StateDict> {
     let file = tensor_file::read_file(path)?;
     let broken = |error| refused(path, format!("not a complete safetensors file ({error})"));
     let views = SafeTensors::deserialize(&file).map_err(broken)?;
@@ -77,12 +153,21 @@ fn read_safetensors(path: &Path) -> Result<StateDict> {
                       weights to a file with `ddpm export`";
         return Err(refused(path, advice));
     }
-    let mut tensors = BTreeMap::new();
-    for (name, view) in views.iter() {
-        let tensor = tensor_file::to_tensor(&view)?.ok_or_else(|| no_weights(path, name, &view.dtype()))?;
-        tensors.insert(name.to_owned(), tensor);
+    if views.is_empty() {
+        return Err(refused(path, "it holds no tensors"));
     }
-    Ok(StateDict { tensors, header })
+    let mut names = views.names();
+    names.sort_unstable();
+    let chosen = choose(path, &[Group { path: &[], names }], &[], key)?;
+    let mut tensors = Vec::new();
+    for (name, view) in views.iter() {
+        let Some(ours) = chosen.name(name) else { continue };
+        let tensor = tensor_file::to_tensor(&view)?.ok_or_else(|| no_weights(path, name, &view.dtype()))?;
+        tensors.push((ours, tensor));
+    }
+    let mut state_dict = StateDict::new(chosen, header);
+    tensors.into_iter().try_for_each(|(name, tensor)| state_dict.add(path, name, tensor))?;
+    Ok(state_dict)
 }
 
 fn no_weights(path: &Path, name: &str, kind: &dyn std::fmt::Debug) -> Error {

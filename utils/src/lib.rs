@@ -15,6 +15,7 @@
 //! | [`live_plot`](mod@live_plot) | line charts that grow while something is computed |
 //! | [`memory`] | how much memory there is, also in a container |
 //! | [`atomic`] | files that appear whole or not at all |
+//! | [`files`] | files that a user names: opened, read up to a limit, and named by their content |
 //! | [`similar`], [`did_you_mean`] | the name that was meant by one that there is not |
 //! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
 //!
@@ -27,6 +28,7 @@ pub mod animation;
 pub mod atomic;
 mod classify;
 pub mod display;
+pub mod files;
 pub mod gif;
 mod gif_of_photographs;
 pub mod highlight;

@@ -9,6 +9,7 @@ mod unpack;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ddpm_tutor::datasets::{find_folder, find_idx, instead};
 use ddpm_tutor::prelude::*;
 use ddpm_utils::atomic::write_atomic_with;
 use ddpm_utils::progress::Progress;
@@ -16,7 +17,7 @@ use download::{Source, download};
 pub use error::FetchError;
 use hash::sha256;
 use sources::{SOURCES, Sources};
-use unpack::{Limits, unpack};
+pub use unpack::{Limits, unpack};
 
 type Result<T, E = FetchError> = std::result::Result<T, E>;
 
@@ -48,12 +49,18 @@ pub fn fetch(name: &str, dir: &Path, from: Option<&Path>) -> Result<Vec<String>>
 fn fetch_to(set: &Sources, target: &Path, from: Option<&Path>) -> Result<Vec<String>> {
     fs::create_dir_all(target).map_err(FetchError::io("create", target))?;
     match from {
-        Some(from) if from.is_dir() => install(set, from, target, false)?,
+        Some(from) if from.is_dir() => install(set, from, from, target, false)?,
         Some(from) if from.is_file() => install_archive(set, from, target)?,
         Some(from) => return Err(FetchError::NotThere(from.to_owned())),
         None => from_network(set, target)?,
     }
-    check(set, target)
+    match (check(set, target), from) {
+        // The advice to fetch it, or to say where it is, would be to do the same again.
+        (Err(FetchError::Data(Error::NoData { name, problem, .. })), Some(from)) => {
+            Err(FetchError::Incomplete { path: from.to_owned(), name, problem })
+        }
+        (checked, _) => checked,
+    }
 }
 
 fn from_network(set: &Sources, target: &Path) -> Result<()> {
@@ -87,22 +94,32 @@ fn install_archive(set: &Sources, archive: &Path, target: &Path) -> Result<()> {
     let unpacked = target.join(".unpacked");
     remove(&unpacked)?;
     unpack(archive, &unpacked, Limits::default())?;
-    let installed = install(set, &unpacked, target, true);
+    let installed = install(set, archive, &unpacked, target, true);
     remove(&unpacked)?;
     installed
 }
 
 /// Puts the data that is somewhere in `from` into its place in `target`: all at once, or file by file where each stands
-/// for itself.
-fn install(set: &Sources, from: &Path, target: &Path, may_move: bool) -> Result<()> {
-    let Some(data) = data_in(set, from) else {
-        return Err(FetchError::Other { path: from.to_owned(), name: set.name, marks: set.marks });
+/// for itself. `given`: what the user named.
+fn install(set: &Sources, given: &Path, from: &Path, target: &Path, may_move: bool) -> Result<()> {
+    let other = || {
+        let instead = instead(set.name, from);
+        FetchError::Other { path: given.to_owned(), name: set.name, marks: set.marks, instead }
     };
     let Some(inner) = set.inner else {
-        return set.marks.iter().map(|file| (data.join(file), target.join(file))).try_for_each(|(file, to)| {
-            if file.is_file() && !same(&file, &to) { copy_file(&file, &to) } else { Ok(()) }
+        let found = |name: &&'static str| Some((*name, find_idx(set.name, from, name)?));
+        let files: Vec<(&str, PathBuf)> = set.marks.iter().filter_map(found).collect();
+        if files.is_empty() {
+            return Err(other());
+        }
+        return files.into_iter().try_for_each(|(name, file)| {
+            // Wherever they were and whatever they were called, they have one name here.
+            let packed = if file.extension().is_some_and(|ending| ending == "gz") { ".gz" } else { "" };
+            let to = target.join(format!("{name}{packed}"));
+            if same(&file, &to) { Ok(()) } else { copy_file(&file, &to) }
         });
     };
+    let data = data_in(set, from).ok_or_else(other)?;
     let place = target.join(inner);
     if data_in(set, target).is_some() {
         return Ok(());
@@ -118,14 +135,9 @@ fn install(set: &Sources, from: &Path, target: &Path, may_move: bool) -> Result<
     fs::rename(&part, &place).map_err(FetchError::io("create", &place))
 }
 
-/// The folder with the data: `folder`, the archive's own in it, or the only one in it.
+/// The folder with the data: the archive's own, or one to which single folders lead.
 fn data_in(set: &Sources, folder: &Path) -> Option<PathBuf> {
-    let folders = || fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut visible = folders().filter(|path| !hidden(path) && path.is_dir());
-    let only = visible.next().filter(|_| visible.next().is_none());
-    let inner = set.inner.map(|inner| folder.join(inner));
-    let holds_data = |path: &PathBuf| set.marks.iter().any(|mark| path.join(mark).exists());
-    [Some(folder.to_owned()), inner, only].into_iter().flatten().find(holds_data)
+    find_folder(set.name, folder, set.inner?, set.marks)
 }
 
 fn same(a: &Path, b: &Path) -> bool {
@@ -190,6 +202,11 @@ fn check(set: &Sources, target: &Path) -> Result<Vec<String>> {
             Ok(vec![found, format!("the other part is not there: {problem}")])
         }
         (Ok(train), Ok(test)) => Ok(vec![train, test]),
+        // Labels that are missing are worth more words than a part of which nothing is there.
+        (Err(train @ Error::NoData { .. }), Err(test @ Error::NoData { .. })) => {
+            let labels = train.to_string().contains("labels");
+            Err(if labels { train } else { test }.into())
+        }
         // What is damaged is worth more words than what is missing.
         (Err(Error::NoData { .. }), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error.into()),
     }

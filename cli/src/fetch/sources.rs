@@ -19,17 +19,9 @@ const fn file(url: &'static str, bytes: u64, sha256: &'static str) -> Source<'st
     Source { url, bytes, sha256 }
 }
 
-/// The file names of MNIST and of sets in its form.
-const IDX: &[&str] = &[
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-];
+/// The file names of MNIST and of sets in its form; packed, they end in .gz.
+const IDX: &[&str] =
+    &["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 #[rustfmt::skip]
 pub(super) const SOURCES: [Sources; 5] = [

@@ -1,9 +1,10 @@
 //! The binary format of CIFAR: for each image one or two labels, then 32 x 32 red, green and blue values.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array4;
+
+use crate::files::describe;
 
 use super::labelled::{DataFile, DataFileError, Labelled, check_labels};
 
@@ -34,16 +35,15 @@ pub fn read_cifar(files: &[PathBuf], labels: usize, classes: usize) -> Result<La
 }
 
 fn records(path: &Path, record: usize) -> Result<Vec<u8>, DataFileError> {
-    let length = fs::metadata(path).map_err(|source| DataFileError::Io { path: path.to_owned(), source })?.len();
+    let bytes = DataFile::open(path)?.all(MOST_BYTES)?;
+    let length = bytes.len() as u64;
     let whole = length.max(1).next_multiple_of(record as u64);
-    if length != whole {
-        return Err(DataFileError::Truncated { path: path.to_owned(), expected: whole, got: length });
+    if length == whole {
+        return Ok(bytes);
     }
-    if length > MOST_BYTES {
-        return Err(DataFileError::TooLong { path: path.to_owned(), expected: MOST_BYTES });
+    // Any bytes are colours: only the length tells another kind of file.
+    match describe(&bytes[..bytes.len().min(512)]).filter(|_| length > 0) {
+        Some(kind) => Err(DataFileError::Kind { path: path.to_owned(), kind }),
+        None => Err(DataFileError::Truncated { path: path.to_owned(), expected: whole, got: length }),
     }
-    let mut file = DataFile::open(path)?;
-    let bytes = file.take(length, length)?;
-    file.end()?;
-    Ok(bytes)
 }

@@ -45,6 +45,19 @@ pub(super) fn luma(image: &RgbImage) -> GrayImage {
     grey
 }
 
+/// YCCK, which is CMYK whose first three inks went through the conversion of JFIF, as colours that they take away.
+pub(super) fn ycck_to_cmyk(ycck: &[u8]) -> Vec<u8> {
+    let byte = |value: f32| value.round().clamp(0.0, 255.0) as u8;
+    let mut cmyk = Vec::with_capacity(ycck.len());
+    for [y, cb, cr, k] in ycck.as_chunks::<4>().0 {
+        let (y, cb, cr) = (f32::from(*y), f32::from(*cb) - 128.0, f32::from(*cr) - 128.0);
+        let rgb = [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb];
+        let [c, m, yellow] = rgb.map(|value| 255 - byte(value));
+        cmyk.extend([c, m, yellow, *k]);
+    }
+    cmyk
+}
+
 /// CMYK without a colour profile. Adobe's programs store it inverted: 255 is no ink.
 pub(super) fn cmyk_to_rgb(cmyk: &[u8], inverted: bool) -> Vec<u8> {
     let paper = |ink: u8| u32::from(if inverted { ink } else { 255 - ink });

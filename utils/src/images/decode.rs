@@ -1,6 +1,5 @@
 //! From the bytes of a file to an upright picture in 8-bit RGB or grey.
 
-use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use super::color::flatten;
 use super::error::FileError;
 use super::{jpeg, palette_tiff};
+use crate::files::{describe, open_file};
 
 /// The most pixels that are decoded: more than cameras take, and 0.8 GB at the most for a decoder.
 pub(super) const MAX_PIXELS: u64 = 100_000_000;
@@ -18,7 +18,7 @@ pub(super) const MAX_FILE: u64 = 500_000_000;
 
 /// Reads and decodes a file. What kind it is follows from its content, not from its name.
 pub(super) fn decode_file(path: &Path, buffer: &mut Vec<u8>) -> Result<DynamicImage, FileError> {
-    let file = File::open(path)?;
+    let file = open_file(path)?;
     let length = file.metadata()?.len();
     if length > MAX_FILE {
         return Err(FileError::TooLong(length));
@@ -41,10 +41,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, FileError> {
 
 /// Everything but JPEG; of a file with many pictures the first.
 fn decode_other(bytes: &[u8]) -> Result<(DynamicImage, Orientation), FileError> {
-    let format = image::guess_format(bytes).map_err(|_| FileError::Unknown)?;
+    let unknown = || FileError::Unknown(describe(&bytes[..bytes.len().min(512)]));
+    let format = image::guess_format(bytes).map_err(|_| unknown())?;
     use ImageFormat::{Bmp, Gif, Png, Tiff, WebP};
     if !matches!(format, Bmp | Gif | Png | Tiff | WebP) {
-        return Err(FileError::Unknown);
+        return Err(unknown());
     }
     if format == Tiff
         && let Some(picture) = palette_tiff::decode(bytes)?

@@ -1,14 +1,16 @@
 //! What can be wrong with a folder of images, and with one file of it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::files::{describe, head, shown};
 
 /// Why there are no images.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImagesError {
     /// The folder, or something in it, cannot be listed.
-    #[error("cannot read the folder {}: {source}", path.display())]
+    #[error("cannot read the folder {}: {source}", shown(path))]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -16,7 +18,11 @@ pub enum ImagesError {
         source: io::Error,
     },
     /// There is no folder of that name.
-    #[error("there is no folder {}: expected one with a sub-folder of images for each class, or with the images themselves", path.display())]
+    #[error(
+        "there is no folder {}: expected one with a sub-folder of images for each class, or with the images themselves{}",
+        shown(path),
+        instead(path)
+    )]
     NoFolder {
         /// What was looked for.
         path: PathBuf,
@@ -24,7 +30,7 @@ pub enum ImagesError {
     /// The folder holds no image files.
     #[error(
         "{} holds no image files: expected PNG, JPEG, GIF, BMP, WebP or TIFF, in one sub-folder a class or all in the \
-         folder itself{}", path.display(), passed_over(.remarks)
+         folder itself{}", shown(path), passed_over(.remarks)
     )]
     NoImages {
         /// The folder.
@@ -33,7 +39,7 @@ pub enum ImagesError {
         remarks: Vec<String>,
     },
     /// None of the files could be read.
-    #[error("none of the {files} image files in {} can be read; the first is {first}", path.display())]
+    #[error("none of the {files} image files in {} can be read; the first is {first}", shown(path))]
     NothingReadable {
         /// The folder.
         path: PathBuf,
@@ -70,8 +76,8 @@ pub enum FileError {
     #[error("it is empty")]
     Empty,
     /// The bytes are those of no kind of image that is known here.
-    #[error("its content is no PNG, JPEG, GIF, BMP, WebP or TIFF")]
-    Unknown,
+    #[error("its content is no PNG, JPEG, GIF, BMP, WebP or TIFF{}", .0.map_or_else(String::new, |what| format!(", but {what}")))]
+    Unknown(Option<&'static str>),
     /// A JPEG file that is cut off or damaged.
     #[error("damaged JPEG: {0}")]
     Jpeg(String),
@@ -110,6 +116,12 @@ pub(crate) fn size(bytes: u64) -> String {
         100_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
+}
+
+/// What is there in place of a folder.
+fn instead(path: &Path) -> String {
+    let what = head(path, 512).ok().and_then(|head| describe(&head)).unwrap_or("a file");
+    if path.is_file() { format!("; this is {what}") } else { String::new() }
 }
 
 fn passed_over(remarks: &[String]) -> String {

@@ -5,11 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::ImagesError;
+use crate::files::{describe, head};
 
 /// The endings of the kinds that are read.
 const READ: [&str; 11] = ["png", "apng", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "webp", "tif", "tiff"];
 /// Pictures of other kinds: worth a word, since somebody may miss them.
-const OTHER: [&str; 8] = ["heic", "heif", "avif", "jxl", "jp2", "svg", "psd", "ico"];
+const OTHER: [&str; 16] =
+    ["heic", "heif", "avif", "jxl", "jp2", "svg", "psd", "ico", "ppm", "pgm", "pbm", "pnm", "tga", "exr", "dds", "qoi"];
+/// The same by their content: names may be wrong, or have no ending.
+const READ_CONTENT: [&str; 6] =
+    ["a PNG image", "a JPEG image", "a GIF image", "a BMP image", "a WebP image", "a TIFF image"];
 /// How deep a class's folder is searched.
 const DEPTH: usize = 16;
 
@@ -37,13 +42,13 @@ pub struct Folder {
 
 impl Folder {
     /// Lists a folder: its sub-folders that hold images are the classes, sorted by name; where there are none, its images
-    /// are of one class, named after the folder. No file is opened.
+    /// are of one class, named after the folder. Of files whose name says nothing, the first bytes are looked at.
     ///
     /// # Errors
     /// [`ImagesError`] where the folder is not there, cannot be listed or holds no image files.
     pub fn open(path: &Path) -> Result<Self, ImagesError> {
         let mut folder = Self::empty(path)?;
-        let mut walk = Walk { root: folder.root.clone(), outside: 0, linked: 0, other: BTreeMap::new() };
+        let mut walk = Walk::new(&folder.root);
         let (loose, folders) = walk.entries(&folder.root)?;
         for path in folders {
             folder.add(walk.files(&path, DEPTH)?, name(&path));
@@ -65,7 +70,7 @@ impl Folder {
     /// [`ImagesError`] where the folder is not there, cannot be listed or holds no image files of these classes.
     pub fn open_classes(path: &Path, classes: &[(&str, &[&str])]) -> Result<Self, ImagesError> {
         let mut folder = Self::empty(path)?;
-        let mut walk = Walk { root: folder.root.clone(), outside: 0, linked: 0, other: BTreeMap::new() };
+        let mut walk = Walk::new(&folder.root);
         for (class, names) in classes {
             match names.iter().map(|name| folder.root.join(name)).find(|path| path.is_dir()) {
                 Some(path) if path.is_symlink() => walk.linked += 1,
@@ -104,10 +109,15 @@ struct Walk {
     root: PathBuf,
     outside: usize,
     linked: usize,
+    special: usize,
     other: BTreeMap<String, usize>,
 }
 
 impl Walk {
+    fn new(root: &Path) -> Self {
+        Self { root: root.to_owned(), outside: 0, linked: 0, special: 0, other: BTreeMap::new() }
+    }
+
     /// The image files under a folder, sorted by path.
     fn files(&mut self, folder: &Path, depth: usize) -> Result<Vec<PathBuf>, ImagesError> {
         let (mut files, folders) = self.entries(folder)?;
@@ -144,8 +154,17 @@ impl Walk {
                 }
             } else if kind.is_file() && is_image {
                 files.push(path);
-            } else if kind.is_file() && OTHER.contains(&ending.as_str()) {
-                *self.other.entry(ending).or_default() += 1;
+            } else if kind.is_file() {
+                match content(&path) {
+                    Some(what) if READ_CONTENT.contains(&what) => files.push(path),
+                    _ if OTHER.contains(&ending.as_str()) => *self.other.entry(format!(".{ending}")).or_default() += 1,
+                    Some(what) if what.ends_with("image") || what.contains("SVG") => {
+                        *self.other.entry(what.to_owned()).or_default() += 1;
+                    }
+                    _ => (),
+                }
+            } else if is_image {
+                self.special += 1;
             }
         }
         files.sort();
@@ -161,11 +180,18 @@ impl Walk {
         if self.linked > 0 {
             remarks.push(format!("{} links to folders were not followed", self.linked));
         }
-        for (ending, files) in self.other {
-            remarks.push(format!("{files} files were passed over: .{ending} is a kind that is not read here"));
+        if self.special > 0 {
+            remarks.push(format!("{} pipes, sockets or devices were passed over", self.special));
+        }
+        for (kind, files) in self.other {
+            remarks.push(format!("{files} files were passed over: {kind} is a kind that is not read here"));
         }
         remarks
     }
+}
+
+fn content(path: &Path) -> Option<&'static str> {
+    head(path, 512).ok().and_then(|head| describe(&head))
 }
 
 fn name(path: &Path) -> String {

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use ndarray::Array4;
 
+use crate::files::{describe, head};
+
 use super::labelled::{DataFile, DataFileError, Labelled, check_labels};
 
 /// Bytes along three axes: images, rows, columns.
@@ -54,7 +56,12 @@ pub fn read_idx(images: &Path, labels: &Path, size: [u64; 2], classes: usize) ->
 fn open<'a>(path: &'a Path, expected: u32, what: &'static str) -> Result<DataFile<'a>, DataFileError> {
     let mut file = DataFile::open(path)?;
     let got = file.number()?;
-    if got == expected { Ok(file) } else { Err(DataFileError::Magic { path: path.to_owned(), what, expected, got }) }
+    let kind = || head(path, 512).ok().and_then(|head| describe(&head));
+    if got == expected {
+        Ok(file)
+    } else {
+        Err(DataFileError::Magic { path: path.to_owned(), what, expected, got, kind: kind() })
+    }
 }
 
 fn items(file: &mut DataFile) -> Result<u64, DataFileError> {

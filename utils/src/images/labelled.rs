@@ -1,7 +1,6 @@
 //! Images and labels as the classic data sets store them, and what can be wrong with such files.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
@@ -10,6 +9,7 @@ use ndarray::{Array4, ArrayView3};
 
 use super::resize::Scaler;
 use super::{Fit, ImageFormat};
+use crate::files::{open_file, shown};
 
 /// Images with a label each, as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Labelled {
 #[non_exhaustive]
 pub enum DataFileError {
     /// Opening or reading failed.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", shown(path))]
     Io {
         /// The file.
         path: PathBuf,
@@ -33,7 +33,10 @@ pub enum DataFileError {
         source: io::Error,
     },
     /// The first bytes are those of another kind of file.
-    #[error("{}: expected the magic number {expected:#010x} ({what}), got {got:#010x}: this is another kind of file", path.display())]
+    #[error(
+        "{}: expected the magic number {expected:#010x} ({what}), got {got:#010x}: this is {}", shown(path),
+        kind.unwrap_or("another kind of file")
+    )]
     Magic {
         /// The file.
         path: PathBuf,
@@ -43,9 +46,19 @@ pub enum DataFileError {
         expected: u32,
         /// The number that it has.
         got: u32,
+        /// What it is, where that is known.
+        kind: Option<&'static str>,
+    },
+    /// The file is something else altogether.
+    #[error("{}: expected images and labels in the binary format, this is {kind}", shown(path))]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
     },
     /// The file ends too early.
-    #[error("{} is cut off: expected {expected} bytes, got {got}. Get it again", path.display())]
+    #[error("{} is cut off: expected {expected} bytes, got {got}. Get it again", shown(path))]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -55,7 +68,10 @@ pub enum DataFileError {
         got: u64,
     },
     /// The file goes on after its end.
-    #[error("{}: expected {expected} bytes, but it goes on after them: it is damaged, or another kind of file", path.display())]
+    #[error(
+        "{}: expected {expected} bytes, but it goes on after them: it is damaged, or another kind of file",
+        shown(path)
+    )]
     TooLong {
         /// The file.
         path: PathBuf,
@@ -63,7 +79,7 @@ pub enum DataFileError {
         expected: u64,
     },
     /// The images are of another size.
-    #[error("{}: expected images of {expected:?} pixels, got {got:?}", path.display())]
+    #[error("{}: expected images of {expected:?} pixels, got {got:?}", shown(path))]
     ImageSize {
         /// The file.
         path: PathBuf,
@@ -73,7 +89,7 @@ pub enum DataFileError {
         got: [u64; 2],
     },
     /// More images than any such data set has.
-    #[error("{} says that it holds {count} items: it is damaged, since no such file has over {most}", path.display())]
+    #[error("{} says that it holds {count} items: it is damaged, since no such file has over {most}", shown(path))]
     Count {
         /// The file.
         path: PathBuf,
@@ -83,7 +99,10 @@ pub enum DataFileError {
         most: u64,
     },
     /// Images and labels are not of the same set.
-    #[error("{} holds {labels} labels, and there are {images} images: the two files belong to different sets", path.display())]
+    #[error(
+        "{} holds {labels} labels, and there are {images} images: the two files belong to different sets",
+        shown(path)
+    )]
     CountsDiffer {
         /// The file of labels.
         path: PathBuf,
@@ -93,7 +112,7 @@ pub enum DataFileError {
         images: usize,
     },
     /// A label that is no class.
-    #[error("{}: label {label} of image {index}: expected 0 to {}; the file is damaged", path.display(), classes - 1)]
+    #[error("{}: label {label} of image {index}: expected 0 to {}; the file is damaged", shown(path), classes - 1)]
     Label {
         /// The file.
         path: PathBuf,
@@ -106,7 +125,7 @@ pub enum DataFileError {
     },
 }
 
-/// A file, unpacked if its name ends in `.gz`, that is read to an end which is known beforehand.
+/// A file, unpacked if it is packed (gzip, whatever its name says), that is read to an end which is known beforehand.
 pub(super) struct DataFile<'a> {
     pub path: &'a Path,
     reader: Box<dyn Read>,
@@ -115,9 +134,10 @@ pub(super) struct DataFile<'a> {
 
 impl<'a> DataFile<'a> {
     pub fn open(path: &'a Path) -> Result<Self, DataFileError> {
-        let file = File::open(path).map_err(|source| DataFileError::Io { path: path.to_owned(), source })?;
-        let file = BufReader::with_capacity(1 << 16, file);
-        let packed = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+        let failed = |source| DataFileError::Io { path: path.to_owned(), source };
+        let file = open_file(path).map_err(failed)?;
+        let mut file = BufReader::with_capacity(1 << 16, file);
+        let packed = file.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
         let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
         Ok(Self { path, reader, got: 0 })
     }
@@ -133,6 +153,22 @@ impl<'a> DataFile<'a> {
                 Err(DataFileError::Io { path: self.path.to_owned(), source: error })
             }
             _ => Err(DataFileError::Truncated { path: self.path.to_owned(), expected, got: self.got }),
+        }
+    }
+
+    /// Everything, up to `most` bytes, of a file whose length is not known beforehand.
+    pub fn all(mut self, most: u64) -> Result<Vec<u8>, DataFileError> {
+        let mut bytes = Vec::new();
+        match self.reader.by_ref().take(most + 1).read_to_end(&mut bytes) {
+            Ok(length) if length as u64 > most => {
+                Err(DataFileError::TooLong { path: self.path.to_owned(), expected: most })
+            }
+            Ok(_) => Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                let got = bytes.len() as u64;
+                Err(DataFileError::Truncated { path: self.path.to_owned(), expected: got + 1, got })
+            }
+            Err(source) => Err(DataFileError::Io { path: self.path.to_owned(), source }),
         }
     }
 

@@ -6,6 +6,7 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::error::{TorchFileError, within};
+use crate::files::describe;
 
 const MAX_ENTRIES: u64 = 100_000;
 const MAX_PICKLE: u64 = 64 << 20;
@@ -26,7 +27,8 @@ pub(super) fn check_kind(file: &mut (impl Read + Seek)) -> Result<(), TorchFileE
     if head.starts_with(b"PK\x03\x04") {
         return Ok(());
     }
-    Err(TorchFileError::NotTorch(String::from_utf8_lossy(&head[..head.len().min(8)]).into_owned()))
+    let start = || format!("something that starts with {:?}", String::from_utf8_lossy(&head[..head.len().min(8)]));
+    Err(TorchFileError::NotTorch(describe(&head).map_or_else(start, str::to_owned)))
 }
 
 /// An archive with a `data.pkl` in it.
@@ -56,8 +58,13 @@ impl<R: Read + Seek> Archive<R> {
             folders.extend(name.strip_suffix("data.pkl").filter(|f| f.ends_with('/')).map(str::to_owned));
         }
         let [folder] = &folders[..] else {
-            return Err(TorchFileError::Archive(format!("expected one data.pkl in it, got {}", folders.len())));
+            let problem = format!("expected one data.pkl in it, got {}", folders.len());
+            let other = folders.is_empty().then(|| other(&zip));
+            return Err(other.map_or(TorchFileError::Archive(problem), TorchFileError::OtherZip));
         };
+        if zip.index_for_name(&format!("{folder}constants.pkl")).is_some() {
+            return Err(TorchFileError::Script);
+        }
         let mut archive = Self { folder: folder.clone(), zip };
         archive.check_byte_order()?;
         Ok(archive)
@@ -113,6 +120,21 @@ impl<R: Read + Seek> Archive<R> {
         }
         Err(TorchFileError::Archive(format!("{name}: expected {size} bytes, as declared, got {}", bytes.len())))
     }
+}
+
+/// What an archive without a pickle holds, in words.
+fn other<R: Read + Seek>(zip: &ZipArchive<R>) -> String {
+    let names: Vec<String> = zip.file_names().flatten().map(|name| name.escape_debug().to_string()).collect();
+    if !names.is_empty() && names.iter().all(|name| name.ends_with(".npy")) {
+        return format!("arrays of NumPy's (.npz): {}", shown(&names));
+    }
+    format!("{}: unpack it, and name the file of weights in it", shown(&names))
+}
+
+fn shown(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    if names.is_empty() { "nothing".to_owned() } else { names[..names.len().min(SHOWN)].join(", ") + more }
 }
 
 fn damaged(error: ZipError) -> TorchFileError {

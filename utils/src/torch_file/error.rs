@@ -10,7 +10,7 @@ pub enum TorchFileError {
     #[error("cannot be read: {0}")]
     Io(#[source] io::Error),
     /// The file is not a zip archive.
-    #[error("this is no file of torch.save: expected a zip archive, got something that starts with {0:?}")]
+    #[error("this is no file of torch.save, but {0}")]
     NotTorch(String),
     /// The file has the format of PyTorch before 1.6.
     #[error(
@@ -26,12 +26,23 @@ pub enum TorchFileError {
     BigEndian,
     /// The pickle names something else than a tensor's parts. Python would have run or made it.
     #[error(
-        "this file asks to run {0}; a checkpoint has no need to. If the file is your own, save model.state_dict() alone"
+        "this file asks to run {0}; a checkpoint has no need to. If the file is your own, load it in Python and save \
+         model.state_dict() alone, which holds the weights without the code"
     )]
     Global(String),
+    /// A program of `torch.jit.save`.
+    #[error(
+        "this is a TorchScript program (torch.jit.save), not a file of weights. In Python: \
+         torch.save(torch.jit.load(FILE).state_dict(), \"weights.pt\")"
+    )]
+    Script,
+    /// A zip archive of something else.
+    #[error("this is no file of torch.save, but a zip archive of {0}")]
+    OtherZip(String),
     /// The pickle has an instruction that `torch.save` does not write.
     #[error(
-        "byte {at} of its pickle is the instruction {name}, which torch.save does not write with its default settings"
+        "byte {at} of its pickle is the instruction {name}, which torch.save does not write with its default settings. Load \
+         it in Python, and save model.state_dict() with torch.save"
     )]
     Opcode {
         /// Its name in Python's `pickletools`, or its number.
@@ -66,7 +77,7 @@ pub enum TorchFileError {
         problem: String,
     },
     /// The file holds something else than a state dict.
-    #[error("expected a state dict (names and tensors), alone or under the key \"model\"; got {0}")]
+    #[error("expected a state dict (names and tensors), alone or under a key such as \"model\"; got {0}")]
     NoStateDict(String),
 }
 

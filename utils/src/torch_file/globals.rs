@@ -14,6 +14,9 @@ pub(super) enum Global {
     RebuildParameter,
     /// `torch.FloatStorage` and its like
     Storage(Dtype),
+    /// What may stand beside the weights, such as a loss of NumPy's or the options of a training. It is not made: what is
+    /// called by such a name becomes a word for it.
+    Passed(&'static str),
 }
 
 impl Global {
@@ -33,7 +36,51 @@ impl Global {
             ("torch", "CharStorage") => storage(Dtype::I8),
             ("torch", "ByteStorage") => storage(Dtype::U8),
             ("torch", "BoolStorage") => storage(Dtype::Bool),
-            _ => Err(TorchFileError::Global(format!("{module}.{name}").escape_debug().to_string())),
+            ("torch", "float16" | "bfloat16" | "float32" | "float64" | "int64" | "device" | "Size") => {
+                Ok(Global::Passed("a setting of PyTorch's"))
+            }
+            ("torch._utils", "_rebuild_parameter_with_state") => Ok(Global::RebuildParameter),
+            _ => passed(module, name).map(Global::Passed).ok_or_else(|| refused(module, name)),
         }
     }
+}
+
+/// Names of plain values: Python's own, NumPy's, and the usual holders of settings.
+fn passed(module: &str, name: &str) -> Option<&'static str> {
+    const SETTINGS: [&str; 10] = [
+        "omegaconf",
+        "pytorch_lightning",
+        "lightning",
+        "lightning_fabric",
+        "yacs",
+        "easydict",
+        "ml_collections",
+        "addict",
+        "munch",
+        "typing",
+    ];
+    let root = module.split('.').next().unwrap_or(module);
+    match (module, name) {
+        ("numpy", "dtype" | "ndarray") | ("numpy.dtypes", _) => Some("a value of NumPy's"),
+        ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar" | "_reconstruct") => Some("a value of NumPy's"),
+        ("_codecs", "encode") => Some("bytes"),
+        (
+            "builtins" | "__builtin__",
+            "set" | "frozenset" | "list" | "dict" | "tuple" | "int" | "float" | "complex" | "bool" | "str" | "bytes"
+            | "bytearray" | "slice" | "range" | "object",
+        ) => Some("a value of Python's"),
+        ("copyreg" | "copy_reg", "_reconstructor") => Some("an object"),
+        ("collections", "defaultdict" | "deque" | "Counter") => Some("a collection"),
+        ("argparse", "Namespace") | ("types", "SimpleNamespace") => Some("settings"),
+        ("datetime", "datetime" | "date" | "time" | "timedelta" | "timezone") => Some("a time"),
+        ("pathlib" | "pathlib._local", _) => Some("a path"),
+        ("decimal", "Decimal") | ("fractions", "Fraction") => Some("a number"),
+        ("uuid", "UUID") => Some("an identifier"),
+        _ => SETTINGS.contains(&root).then_some("settings"),
+    }
+}
+
+fn refused(module: &str, name: &str) -> TorchFileError {
+    let full = format!("{module}.{name}").escape_debug().to_string();
+    if module.starts_with("__torch__") { TorchFileError::Script } else { TorchFileError::Global(full) }
 }

@@ -21,7 +21,9 @@ use std::path::Path;
 
 pub use dtype::Dtype;
 pub use error::TorchFileError;
+pub use state_dict::StateDict;
 
+use crate::files::open_file;
 use archive::Archive;
 
 /// A tensor as plain numbers.
@@ -40,28 +42,54 @@ pub struct NamedTensor {
 /// The largest file that is read, and the most bytes that its tensors may have together.
 const MAX_BYTES: u64 = 4 << 30;
 
-/// Reads the state dict of a file that `torch.save` wrote: a dict of tensors, or the one under the key `model` of a dict
-/// of several. Other parts, such as an optimizer's state, are not loaded.
-///
-/// # Errors
-/// [`TorchFileError`] for what is no such file, is damaged, beyond the limits, or asks for more than tensors.
-pub fn read_state_dict(path: &Path) -> Result<Vec<NamedTensor>, TorchFileError> {
-    let file = File::open(path).map_err(TorchFileError::Io)?;
-    read_state_dict_from(BufReader::new(file))
+/// A file of `torch.save`: what its pickle says is known, no tensor has been read.
+pub struct TorchFile<R> {
+    archive: Archive<R>,
+    /// The state dicts that it holds: dicts of names and tensors, the file's own first.
+    pub state_dicts: Vec<StateDict>,
+    /// The keys of the outermost dict, with what is under each.
+    pub keys: Vec<(String, &'static str)>,
 }
 
-/// As [`read_state_dict`], from anything that can be read at any place.
-///
-/// # Errors
-/// As [`read_state_dict`].
-pub fn read_state_dict_from(mut file: impl Read + Seek) -> Result<Vec<NamedTensor>, TorchFileError> {
-    let length = file.seek(SeekFrom::End(0)).map_err(TorchFileError::Io)?;
-    error::within("size of the file", MAX_BYTES, length)?;
-    archive::check_kind(&mut file)?;
-    let mut archive = Archive::open(file)?;
-    let (values, root) = pickle::run(&archive.pickle()?)?;
-    let tensors = state_dict::find(&values, root)?;
-    state_dict::load(&mut archive, tensors)
+impl TorchFile<BufReader<File>> {
+    /// Opens a file, and finds the state dicts in it.
+    ///
+    /// # Errors
+    /// [`TorchFileError`] for what is no such file, is damaged, beyond the limits, or asks for more than tensors.
+    pub fn open(path: &Path) -> Result<Self, TorchFileError> {
+        Self::from_reader(BufReader::new(open_file(path).map_err(TorchFileError::Io)?))
+    }
+}
+
+impl<R: Read + Seek> TorchFile<R> {
+    /// As [`TorchFile::open`], from anything that can be read at any place.
+    ///
+    /// # Errors
+    /// As [`TorchFile::open`].
+    pub fn from_reader(mut file: R) -> Result<Self, TorchFileError> {
+        let length = file.seek(SeekFrom::End(0)).map_err(TorchFileError::Io)?;
+        error::within("size of the file", MAX_BYTES, length)?;
+        archive::check_kind(&mut file)?;
+        let mut archive = Archive::open(file)?;
+        let (values, root) = pickle::run(&archive.pickle()?)?;
+        let state_dicts = state_dict::find(&values, root)?;
+        Ok(Self { archive, state_dicts, keys: state_dict::keys(&values, root) })
+    }
+
+    /// Reads the tensors of a state dict whose names `wanted` accepts.
+    ///
+    /// # Errors
+    /// [`TorchFileError`] for a tensor that is not there as a whole, and beyond the limits.
+    pub fn load(
+        &mut self,
+        state_dict: &StateDict,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<NamedTensor>, TorchFileError> {
+        state_dict::load(
+            &mut self.archive,
+            state_dict.tensors.iter().filter(|(name, _)| wanted(name)).cloned().collect(),
+        )
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(super) enum Opcode<'a> {
     None,
     Bool,
     Int(i64),
+    /// A number that no size or count is.
     Float,
     Text(&'a str),
     EmptyTuple,
@@ -31,6 +32,8 @@ pub(super) enum Opcode<'a> {
         name: &'a str,
     },
     Reduce,
+    /// An object of a class, from arguments.
+    New,
     Build,
     PersistentId,
 }
@@ -60,7 +63,7 @@ impl<'a> Reader<'a> {
             b'J' => Opcode::Int(i32::from_le_bytes(self.array()?).into()),
             b'K' => Opcode::Int(self.array::<1>()?[0].into()),
             b'M' => Opcode::Int(u16::from_le_bytes(self.array()?).into()),
-            0x8a => Opcode::Int(self.long()?),
+            0x8a => self.long()?.map_or(Opcode::Float, Opcode::Int),
             b'G' => {
                 self.array::<8>()?;
                 Opcode::Float
@@ -86,6 +89,7 @@ impl<'a> Reader<'a> {
             b'j' => Opcode::Get(u32::from_le_bytes(self.array()?)),
             b'c' => Opcode::Global { module: self.line()?, name: self.line()? },
             b'R' => Opcode::Reduce,
+            0x81 => Opcode::New,
             b'b' => Opcode::Build,
             b'Q' => Opcode::PersistentId,
             other => return Err(TorchFileError::Opcode { name: name_of(other), at }),
@@ -111,17 +115,17 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
-    /// An integer of up to eight bytes; no size or count needs more.
-    fn long(&mut self) -> Result<i64, TorchFileError> {
+    /// An integer; none where it has more than eight bytes, as the state of a random generator and no size or count.
+    fn long(&mut self) -> Result<Option<i64>, TorchFileError> {
         let length = usize::from(self.array::<1>()?[0]);
-        if length > 8 {
-            return Err(self.damaged(format!("an integer of {length} bytes; at most 8 are accepted")));
-        }
         let bytes = self.take(length)?;
+        if length > 8 {
+            return Ok(None);
+        }
         let fill = if bytes.last().is_some_and(|top| top & 0x80 != 0) { 0xff } else { 0 };
         let mut array = [fill; 8];
         array[..length].copy_from_slice(bytes);
-        Ok(i64::from_le_bytes(array))
+        Ok(Some(i64::from_le_bytes(array)))
     }
 
     fn text(&mut self, length: usize) -> Result<&'a str, TorchFileError> {
@@ -165,7 +169,6 @@ fn name_of(code: u8) -> String {
         b'l' => "LIST",
         b'g' => "GET",
         b'p' => "PUT",
-        0x81 => "NEWOBJ",
         0x82..=0x84 => "EXT",
         0x8b => "LONG4",
         0x8c => "SHORT_BINUNICODE",

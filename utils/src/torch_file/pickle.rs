@@ -56,7 +56,8 @@ impl Machine<'_> {
             Opcode::Stop => {}
             Opcode::Proto(2) => {}
             Opcode::Proto(version) => {
-                return Err(self.damaged(format!("protocol {version}; torch.save writes protocol 2 by default")));
+                let advice = "save it again in Python, without pickle_protocol";
+                return Err(self.damaged(format!("protocol {version}; torch.save writes 2 by default: {advice}")));
             }
             Opcode::Mark => self.marks.push(self.stack.len()),
             Opcode::None => self.push(Value::None),
@@ -101,14 +102,14 @@ impl Machine<'_> {
                 self.stack.push(*id);
             }
             Opcode::Global { module, name } => self.push(Value::Global(Global::find(module, name)?)),
-            Opcode::Reduce => self.reduce()?,
+            Opcode::Reduce | Opcode::New => self.reduce()?,
             Opcode::Build => {
                 // The attributes of an OrderedDict: versions of modules, which no tensor depends on.
                 let (state, object) = (self.pop()?, self.top()?);
-                let both = (self.values.get(object), self.values.get(state));
-                let (Value::Dict(_), Value::Dict(_)) = both else {
-                    return Err(self.damaged("it sets attributes of something else than a dict"));
-                };
+                match (self.values.get(object), self.values.get(state)) {
+                    (Value::Dict(_), Value::Dict(_)) | (Value::Object(_), _) => (),
+                    _ => return Err(self.damaged("it sets attributes of something else than a dict")),
+                }
             }
             Opcode::PersistentId => {
                 let id = self.pop()?;
@@ -134,6 +135,7 @@ impl Machine<'_> {
                 }
                 _ => None,
             },
+            (Value::Global(Global::Passed(what)), Value::Tuple(_)) => Some(Value::Object(what)),
             _ => None,
         };
         let made = made.ok_or_else(|| self.damaged("a call with arguments that torch.save does not write"))?;
@@ -166,15 +168,16 @@ impl Machine<'_> {
     fn set_items(&mut self, items: &[Id]) -> Result<(), TorchFileError> {
         let dict = self.top()?;
         let pairs = items.chunks_exact(2);
-        if let (Value::Dict(entries), []) = (self.values.get_mut(dict), pairs.remainder()) {
-            entries.extend(pairs.map(|pair| (pair[0], pair[1])));
-            return Ok(());
+        match (self.values.get_mut(dict), pairs.remainder()) {
+            (Value::Dict(entries), []) => entries.extend(pairs.map(|pair| (pair[0], pair[1]))),
+            (Value::Object(_), []) => (),
+            _ => return Err(self.damaged("entries for something else than a dict")),
         }
-        Err(self.damaged("entries for something else than a dict"))
+        Ok(())
     }
 
     fn expect_list(&self) -> Result<(), TorchFileError> {
-        let list = matches!(self.values.get(self.top()?), Value::List);
+        let list = matches!(self.values.get(self.top()?), Value::List | Value::Object(_));
         if list { Ok(()) } else { Err(self.damaged("items for something else than a list")) }
     }
 

@@ -1,4 +1,4 @@
-//! The state dict in what a pickle made, and its tensors' numbers.
+//! The state dicts in what a pickle made, and their tensors' numbers.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{Read, Seek};
@@ -9,29 +9,93 @@ use super::values::{Id, TensorView, Value, Values};
 use super::{MAX_BYTES, NamedTensor};
 
 const MAX_TENSORS: u64 = 10_000;
+/// How deep dicts are searched, and how many state dicts are listed.
+const MAX_DEPTH: usize = 5;
+const MAX_STATE_DICTS: u64 = 100;
+const MAX_DICTS: usize = 10_000;
+/// The longest name, in bytes: a text can stand under any number of keys.
+const MAX_NAME: usize = 512;
+/// Keys that are looked at to say what a file holds, and those that are named where it holds no state dict.
+const LISTED: usize = 1000;
+const SHOWN: usize = 6;
 
-/// The names and tensors of the state dict: the result itself, or what it holds under `model`.
-pub(super) fn find(values: &Values, root: Id) -> Result<Vec<(String, TensorView)>, TorchFileError> {
-    let not_one = |got: String| TorchFileError::NoStateDict(got);
-    let Value::Dict(entries) = values.get(root) else { return Err(not_one(values.get(root).kind().to_owned())) };
-    let model = entries.iter().rev().find(|(key, _)| values.text(*key) == Some("model"));
-    let entries = match model.map(|(_, value)| values.get(*value)) {
-        Some(Value::Dict(entries)) => entries,
-        _ => entries,
-    };
-    within("tensors of its state dict", MAX_TENSORS, entries.len() as u64)?;
+/// A dict of names and tensors.
+#[derive(Debug, Clone)]
+pub struct StateDict {
+    /// The keys under which it lies, the outermost first; none where it is the file's own.
+    pub path: Vec<String>,
+    pub(super) tensors: Vec<(String, TensorView)>,
+}
+
+impl StateDict {
+    /// The names of its tensors.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+/// The dicts in `root` that hold tensors under names, itself among them.
+pub(super) fn find(values: &Values, root: Id) -> Result<Vec<StateDict>, TorchFileError> {
+    let (mut found, mut seen) = (Vec::new(), HashSet::from([root]));
+    let mut open = vec![(Vec::new(), root)];
+    // By depth, so that what lies near comes first.
+    for _ in 0..MAX_DEPTH {
+        let mut deeper = Vec::new();
+        for (path, id) in open {
+            let Value::Dict(entries) = values.get(id) else { continue };
+            found.extend(state_dict(values, &path, entries)?);
+            within("state dicts in its pickle", MAX_STATE_DICTS, found.len() as u64)?;
+            for (key, value) in entries {
+                if let (Some(key), Value::Dict(_)) = (values.text(*key), values.get(*value))
+                    && key.len() <= MAX_NAME
+                    && seen.len() < MAX_DICTS
+                    && seen.insert(*value)
+                {
+                    deeper.push(([&path[..], &[key.to_owned()]].concat(), *value));
+                }
+            }
+        }
+        open = deeper;
+    }
+    if found.is_empty() { Err(TorchFileError::NoStateDict(instead(values, root))) } else { Ok(found) }
+}
+
+fn state_dict(values: &Values, path: &[String], entries: &[(Id, Id)]) -> Result<Option<StateDict>, TorchFileError> {
     let (mut tensors, mut names) = (Vec::new(), HashSet::new());
     for (key, value) in entries {
-        let name = values.text(*key).ok_or_else(|| not_one(format!("{} as a name", values.get(*key).kind())))?;
-        let Value::Tensor(view) = values.get(*value) else {
-            return Err(not_one(format!("{} under {name:?}", values.get(*value).kind())));
-        };
+        let (Some(name), Value::Tensor(view)) = (values.text(*key), values.get(*value)) else { continue };
         if !names.insert(name) {
-            return Err(not_one(format!("the name {name:?} twice")));
+            return Err(TorchFileError::NoStateDict(format!("the name {name:?} twice")));
         }
+        within("tensors of its state dict", MAX_TENSORS, names.len() as u64)?;
+        within("length of a tensor's name", MAX_NAME as u64, name.len() as u64)?;
         tensors.push((name.to_owned(), view.clone()));
     }
-    if tensors.is_empty() { Err(not_one("no tensors".to_owned())) } else { Ok(tensors) }
+    Ok((!tensors.is_empty()).then(|| StateDict { path: path.to_owned(), tensors }))
+}
+
+/// The keys of a dict, with what is under each.
+pub(super) fn keys(values: &Values, root: Id) -> Vec<(String, &'static str)> {
+    let Value::Dict(entries) = values.get(root) else { return Vec::new() };
+    let key = |key: &Id| values.text(*key).unwrap_or_else(|| values.get(*key).kind()).chars().take(MAX_NAME).collect();
+    entries.iter().take(LISTED).map(|(name, value)| (key(name), values.get(*value).kind())).collect()
+}
+
+/// What there is where no tensors are, in words.
+fn instead(values: &Values, root: Id) -> String {
+    let keys = keys(values, root);
+    match (values.get(root), &keys[..]) {
+        (Value::Dict(_), []) => "an empty dict, no tensors".to_owned(),
+        (Value::Dict(_), keys) => {
+            let named: Vec<String> =
+                keys.iter().take(SHOWN).map(|(key, kind)| format!("{kind} under {key:?}")).collect();
+            let more = if keys.len() > SHOWN { ", …" } else { "" };
+            let numpy = keys.iter().any(|(_, kind)| kind.contains("NumPy"));
+            let advice = if numpy { ": make tensors of arrays with torch.from_numpy, and save again" } else { "" };
+            format!("no tensors, but {}{more}{advice}", named.join(", "))
+        }
+        (value, _) => value.kind().to_owned(),
+    }
 }
 
 /// Reads the tensors' numbers, each storage once, whatever shares it.

@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{Dtype, NamedTensor, TorchFileError, read_state_dict_from};
+use super::{Dtype, NamedTensor, TorchFile, TorchFileError};
 
 /// A pickle, instruction by instruction.
 #[derive(Default, Clone)]
@@ -65,7 +65,14 @@ fn file(pickle: &[u8]) -> Vec<u8> {
 }
 
 fn read(file: &[u8]) -> Result<Vec<NamedTensor>, TorchFileError> {
-    read_state_dict_from(Cursor::new(file))
+    read_all(file).map(|mut all| all.swap_remove(0).1)
+}
+
+/// Every state dict of a file, by its keys.
+fn read_all(file: &[u8]) -> Result<Vec<(String, Vec<NamedTensor>)>, TorchFileError> {
+    let mut file = TorchFile::from_reader(Cursor::new(file))?;
+    let state_dicts = file.state_dicts.clone();
+    state_dicts.iter().map(|dict| Ok((dict.path.join("."), file.load(dict, |_| true)?))).collect()
 }
 
 fn refused(file: &[u8], word: &str) {
@@ -109,6 +116,32 @@ fn one_under_model_is_found_and_the_rest_is_left_alone() {
 }
 
 #[test]
+fn all_state_dicts_are_found_and_what_stands_beside_them_is_passed_over() {
+    let tensor = |pickle: Pickle, key: &str| pickle.text(key).tensor("0", 6, 0, &[2], &[1]);
+    let nest = |pickle: Pickle, key: &str| tensor(pickle.text(key).raw(b"}("), "w").raw(b"u");
+    let mut pickle = nest(Pickle::new().raw(b"}("), "model");
+    // A loss of NumPy's, settings, a set, a time, a number of 16 bytes, and an optimizer's state under numbers.
+    pickle =
+        pickle.text("loss").raw(b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(").text("f8").raw(b"K\x00K\x01tR(");
+    pickle = pickle.raw(b"K\x03").text("<").raw(b"NNNK\x00K\x00K\x00tbc_codecs\nencode\n(").text("x").raw(b"\x85RtR");
+    pickle = pickle.text("args").raw(b"cargparse\nNamespace\n)\x81}").text("lr").raw(b"G").raw(&[0; 8]).raw(b"sb");
+    pickle = pickle.text("steps").raw(b"ccollections\ndefaultdict\n(c__builtin__\nlist\ntR(K\x01K\x02u");
+    pickle = pickle.text("seed").raw(b"\x8a\x10").raw(&[1; 16]);
+    pickle = tensor(pickle.text("optimizer").raw(b"}(K\x00}("), "exp_avg").raw(b"uu");
+    pickle = nest(pickle.text("ema").raw(b"}("), "shadow").raw(b"u");
+    let bytes = file(&pickle.raw(b"u.").0);
+    let all = read_all(&bytes).unwrap();
+    assert_eq!(all.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["model", "ema.shadow"]);
+    assert!(all.iter().all(|(_, tensors)| tensors.len() == 1 && values(&tensors[0]) == [0.0, 1.0]));
+    let keys = TorchFile::from_reader(Cursor::new(&bytes)).unwrap().keys;
+    let kind = |key: &str| keys.iter().find(|(name, _)| name == key).unwrap().1;
+    assert_eq!((kind("loss"), kind("args"), kind("seed")), ("a value of NumPy's", "settings", "a number"));
+    assert_eq!((kind("steps"), kind("optimizer")), ("a collection", "a dict"));
+    let arrays = Pickle::new().raw(b"}").text("w").raw(b"cnumpy.core.multiarray\n_reconstruct\n)R").raw(b"s.").0;
+    refused(&file(&arrays), "torch.from_numpy");
+}
+
+#[test]
 fn what_would_run_in_python_is_refused_by_its_name() {
     let calls = [("posix\nsystem", "posix.system"), ("os\nsystem", "os.system"), ("builtins\neval", "builtins.eval")];
     for (global, name) in calls {
@@ -122,7 +155,7 @@ fn what_would_run_in_python_is_refused_by_its_name() {
     );
     refused(&file(&Pickle::new().raw(b"ctorch._utils\n_rebuild_parameter\n(K\x01tR.").0), "a call with arguments");
     for (code, name) in
-        [(b'i', "INST"), (0x81, "NEWOBJ"), (0x93, "STACK_GLOBAL"), (b'o', "OBJ"), (0x82, "EXT"), (7, "0x07")]
+        [(b'i', "INST"), (0x92, "NEWOBJ_EX"), (0x93, "STACK_GLOBAL"), (b'o', "OBJ"), (0x82, "EXT"), (7, "0x07")]
     {
         refused(&file(&Pickle::new().raw(&[code]).0), &format!("instruction {name}"));
     }
@@ -176,9 +209,17 @@ fn bombs_of_all_kinds_end_soon() {
     let deep = Pickle::new().raw(b")").raw(&b"\x85".repeat(1_000_000)).raw(b".").0;
     refused(&file(&deep), "got a tuple");
     refused(&file(&Pickle::new().raw(b"}q\x00").text("model").raw(b"h\x00s.").0), "a dict under \"model\"");
+    // A text under many keys, and many dicts under one another.
+    let name = "n".repeat(60_000);
+    let keys = Pickle::new().raw(b"}(").text(&name).raw(b"q\x00N").raw(&b"h\x00N".repeat(100_000)).raw(b"u.").0;
+    refused(&file(&keys), "no tensors");
+    let named = Pickle::new().raw(b"}").text(&name).tensor("0", 6, 0, &[6], &[1]).raw(b"s.").0;
+    refused(&file(&named), "length of a tensor's name");
+    let many = Pickle::new().raw(b"}(").raw(&[b"K\x00", &b"}"[..]].concat().repeat(50_000));
+    refused(&file(&many.raw(b"u.").0), "no tensors");
     // Lengths that no file has.
     refused(&file(&Pickle::new().raw(b"X\xff\xff\xff\xff").0), "4294967295 bytes");
-    refused(&file(&Pickle::new().raw(b"\x8a\xff").0), "255 bytes");
+    refused(&file(&Pickle::new().raw(b"\x8a\xff").0), "255 bytes too early");
     refused(&file(&Pickle::new().raw(b"c").raw(&[b'a'; 1000]).0), "name without an end");
     refused(&file(&Pickle::new().raw(b"r\xff\xff\xff\xff").0), "its stack is empty");
     let zeros = vec![0; 1 << 24];
@@ -210,7 +251,10 @@ fn other_files_are_told_apart() {
     flipped[place + 5] ^= 1;
     refused(&flipped, "checksum");
     let stored = |entries: &[(&str, &[u8])]| zipped(entries, CompressionMethod::Stored);
-    refused(&stored(&[("a/other", b"")]), "expected one data.pkl in it, got 0");
+    refused(&stored(&[("a/other", b"")]), "a zip archive of a/other: unpack it");
+    refused(&stored(&[("x.npy", b""), ("y.npy", b"")]), "arrays of NumPy's (.npz): x.npy, y.npy");
+    refused(&stored(&[("a/data.pkl", &pickle), ("a/constants.pkl", b"")]), "TorchScript");
+    refused(&file(&Pickle::new().raw(b"c__torch__\nFNN\n)\x81.").0), "TorchScript");
     refused(&stored(&[("a/data.pkl", &pickle), ("b/data.pkl", &pickle)]), "expected one data.pkl in it, got 2");
     refused(&stored(&[("a/data.pkl", &pickle), ("a/byteorder", b"big"), ("a/data/0", &numbers(6))]), "big-endian");
     for name in ["../a", "a/../../b", "/etc/passwd", "a\\b", "C:/x"] {

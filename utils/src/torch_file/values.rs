@@ -21,6 +21,8 @@ pub(super) enum Value {
     Global(Global),
     Storage(Storage),
     Tensor(TensorView),
+    /// What is passed over, by a word for it.
+    Object(&'static str),
 }
 
 /// The numbers of one or more tensors: an entry of the archive.
@@ -88,6 +90,7 @@ impl Value {
             Value::Global(_) => "a name",
             Value::Storage(_) => "a storage",
             Value::Tensor(_) => "a tensor",
+            Value::Object(what) => what,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
+use ddpm_utils::files::{describe, head, shown};
 use flate2::read::MultiGzDecoder;
 use tar::EntryType;
 
@@ -28,11 +29,19 @@ impl Default for Limits {
 /// Why an archive was not unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// The name says of no archive that is known here.
-    #[error("{}: expected an archive that ends in .tar.gz, .tgz, .zip or .gz", .0.display())]
-    Kind(PathBuf),
+    /// The content is of no archive that is known here.
+    #[error(
+        "{}: expected an archive (.tar.gz, .tgz, .tar, .zip, or a single file in .gz), this is {kind}",
+        shown(path)
+    )]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
     /// The archive is cut off, damaged, or no archive.
-    #[error("{} is cut off or damaged: {source}. Get it again", path.display())]
+    #[error("{} is cut off or damaged: {source}. Get it again", shown(path))]
     Damaged {
         /// The archive.
         path: PathBuf,
@@ -40,7 +49,7 @@ pub enum UnpackError {
         source: io::Error,
     },
     /// An entry that is no file and no folder, or whose name leads elsewhere.
-    #[error("{}: the entry {entry:?} is {problem}; nothing was unpacked", path.display())]
+    #[error("{}: the entry {entry:?} is {problem}; nothing was unpacked", shown(path))]
     Unsafe {
         /// The archive.
         path: PathBuf,
@@ -50,7 +59,7 @@ pub enum UnpackError {
         problem: &'static str,
     },
     /// More comes out than any data set holds.
-    #[error("{} holds more than {what}; nothing was unpacked", path.display())]
+    #[error("{} holds more than {what}; nothing was unpacked", shown(path))]
     TooMuch {
         /// The archive.
         path: PathBuf,
@@ -58,7 +67,7 @@ pub enum UnpackError {
         what: String,
     },
     /// Writing failed.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}", shown(path))]
     Io {
         /// The file.
         path: PathBuf,
@@ -77,22 +86,24 @@ pub fn unpack(archive: &Path, into: &Path, limits: Limits) -> Result<(), UnpackE
         let path = path.to_owned();
         move |source| UnpackError::Io { path, source }
     };
+    let failed_to_read = |source| UnpackError::Damaged { path: archive.to_owned(), source };
     let parent = into.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(failed(parent))?;
     // Dropped, it is removed with all that is in it.
     let temporary = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(parent).map_err(failed(parent))?;
     let folder = temporary.path().join("whole");
     fs::create_dir(&folder).map_err(failed(&folder))?;
-    let name = archive.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let mut sink = Sink { archive, folder: &folder, limits, written: 0, entries: 0 };
-    if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
-        sink.tar()?;
-    } else if name.ends_with(".zip") {
-        sink.zip()?;
-    } else if let Some(name) = name.strip_suffix(".gz") {
-        sink.gz(Path::new(name))?;
-    } else {
-        return Err(UnpackError::Kind(archive.to_owned()));
+    let head = head(archive, 512).map_err(failed_to_read)?;
+    match describe(&head) {
+        Some("a zip archive" | "an empty zip archive") => sink.zip()?,
+        Some("a tar archive") => sink.plain_tar()?,
+        Some("a gzip archive") if sink.holds_tar() => sink.tar()?,
+        Some("a gzip archive") => sink.gz()?,
+        kind => {
+            let kind = kind.unwrap_or("another kind of file, or a damaged one");
+            return Err(UnpackError::Kind { path: archive.to_owned(), kind });
+        }
     }
     fs::rename(&folder, into).map_err(failed(into))
 }
@@ -107,8 +118,27 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
+    /// Whether a tar archive is packed in the file: by its content, or by its name where that is cut off.
+    fn holds_tar(&self) -> bool {
+        let mut head = Vec::new();
+        let read = self.open().map(|file| MultiGzDecoder::new(file).take(512).read_to_end(&mut head));
+        let name = self.archive.to_string_lossy().to_ascii_lowercase();
+        let named = name.ends_with(".tar.gz") || name.ends_with(".tgz");
+        if matches!(read, Ok(Ok(_))) && head.len() >= 262 { describe(&head) == Some("a tar archive") } else { named }
+    }
+
     fn tar(&mut self) -> Result<(), UnpackError> {
-        let mut archive = tar::Archive::new(MultiGzDecoder::new(self.open()?));
+        let file = MultiGzDecoder::new(self.open()?);
+        self.entries(file)
+    }
+
+    fn plain_tar(&mut self) -> Result<(), UnpackError> {
+        let file = self.open()?;
+        self.entries(file)
+    }
+
+    fn entries(&mut self, file: impl Read) -> Result<(), UnpackError> {
+        let mut archive = tar::Archive::new(file);
         for entry in archive.entries().map_err(|e| self.damaged(e))? {
             let mut entry = entry.map_err(|e| self.damaged(e))?;
             let path = entry.path().map_err(|e| self.damaged(e))?.into_owned();
@@ -145,9 +175,14 @@ impl Sink<'_> {
         Ok(())
     }
 
-    fn gz(&mut self, name: &Path) -> Result<(), UnpackError> {
+    /// A single file, named as the archive without its ending.
+    fn gz(&mut self) -> Result<(), UnpackError> {
+        let name = self.archive.file_name().unwrap_or_default().to_string_lossy();
+        let ending = name.len().saturating_sub(3);
+        let bare = name.get(ending..).is_some_and(|ending| ending.eq_ignore_ascii_case(".gz"));
+        let name = if bare { &name[..ending] } else { &name };
         let mut content = MultiGzDecoder::new(self.open()?);
-        self.file(name, &mut content)
+        self.file(Path::new(name), &mut content)
     }
 
     fn open(&self) -> Result<BufReader<File>, UnpackError> {
@@ -209,7 +244,7 @@ impl Sink<'_> {
     }
 
     fn refused(&self, entry: &Path, problem: &'static str) -> UnpackError {
-        UnpackError::Unsafe { path: self.archive.to_owned(), entry: entry.display().to_string(), problem }
+        UnpackError::Unsafe { path: self.archive.to_owned(), entry: shown(entry), problem }
     }
 
     fn too_much(&self, what: String) -> UnpackError {

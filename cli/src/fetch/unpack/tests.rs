@@ -120,7 +120,7 @@ fn a_cut_off_archive_gives_nothing() {
         fs::read(tgz(whole.path(), &[("a", EntryType::Regular, b"1"), ("b", EntryType::Regular, &noise)])).unwrap();
     let zip = fs::read(zip(whole.path(), &[("a", b"1"), ("b", &noise)])).unwrap();
     for (name, bytes) in [("archive.tgz", &tgz), ("archive.zip", &zip)] {
-        for cut in [0, bytes.len() / 2, bytes.len() - 4] {
+        for cut in [20, bytes.len() / 2, bytes.len() - 4] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join(name);
             fs::write(&path, &bytes[..cut]).unwrap();
@@ -128,8 +128,34 @@ fn a_cut_off_archive_gives_nothing() {
             assert!(matches!(error, UnpackError::Damaged { .. }), "{name} cut at {cut}: {error}");
         }
     }
+}
+
+#[test]
+fn an_archive_is_known_by_its_content() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("archive.rar");
-    fs::write(&path, "x").unwrap();
-    assert!(unpacked(&path).unwrap_err().to_string().contains(".tar.gz"));
+    let made = tgz(folder.path(), &[("set/a.txt", EntryType::Regular, b"one")]);
+    let packed = fs::read(&made).unwrap();
+    let mut tar = Vec::new();
+    MultiGzDecoder::new(&packed[..]).read_to_end(&mut tar).unwrap();
+    let zip = fs::read(zip(folder.path(), &[("set/a.txt", b"one")])).unwrap();
+    for (name, bytes) in [("a.zip", &packed), ("a.gz", &packed), ("a", &tar), ("a.tgz", &tar), ("a.tar.gz", &zip)] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), bytes).unwrap();
+        let out = unpacked(&folder.path().join(name)).unwrap();
+        assert_eq!(fs::read(out.join("set/a.txt")).unwrap(), b"one", "{name}");
+    }
+    for (content, words) in [
+        (&b"Rar!\x1a\x07\x01\0"[..], "a RAR archive"),
+        (b"", "an empty file"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        (b"\xfd7zXZ\0", "an xz archive"),
+        (b"\x01\x02\x03", "another kind of file"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("archive.zip");
+        fs::write(&path, content).unwrap();
+        let message = unpacked(&path).unwrap_err().to_string();
+        assert!(message.contains(words) && message.contains("archive.zip: expected"), "{message}");
+    }
 }
