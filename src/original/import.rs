@@ -51,6 +51,7 @@ pub(crate) fn import(base: &BaseConfig, path: &Path, options: &ImportOptions) ->
         }
         described => {
             let network = network(path, &state_dict, described, options)?;
+            network.validate()?;
             (options.configuration(network)?, Progress::default())
         }
     };
