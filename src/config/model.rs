@@ -128,10 +128,9 @@ pub(crate) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<V
     differences.extend(keys.into_iter().filter_map(|key| {
         let (there, here) = (value_in(&stored, key), value_in(&asked, key));
         let setting = key.rsplit('.').next().unwrap_or(key);
-        let counts = there != here
-            && !FREE.contains(&setting)
-            && !others.iter().any(|part| key.starts_with(part))
-            && !(data_differs && is_of_data(key));
+        let data_says_it = data_differs && is_of_data(key);
+        let kind_says_it = others.iter().any(|part| key.starts_with(part));
+        let counts = there != here && !FREE.contains(&setting) && !data_says_it && !kind_says_it;
         counts.then(|| told(setting, &unset(there), &unset(here)))
     }));
     Ok(differences)
