@@ -37,7 +37,8 @@ class Course(unittest.TestCase):
             raise unittest.SkipTest(f"the kernel {KERNEL} belongs to {spec.argv[0]}")
         cls.kernel = Session(suite(), crate=None, argv=spec.argv, env={**spec.env, "CARGO_TARGET_DIR": None})
         cls.addClassCleanup(cls.kernel.end)
-        cls.kernel.start(cwd=str(pathlib.Path(spec.argv[-1]) / "notebooks"))
+        checkout = pathlib.Path(spec.argv[spec.argv.index("--crate") + 1])
+        cls.kernel.start(cwd=str(checkout / "notebooks"))
         cls.kernel.run(CELLS[0], 240)
 
     def test_names_were_read_before_the_first_cell(self):

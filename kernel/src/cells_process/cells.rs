@@ -60,9 +60,9 @@ fn asks(work: &Path) -> bool {
 
 /// Byte by byte: what comes behind the line may be an answer to the cell.
 fn line(commands: &mut impl Read) -> Result<Option<String>> {
-    let mut line = Vec::new();
-    for byte in commands.bytes() {
-        match byte? {
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while commands.read(&mut byte)? > 0 {
+        match byte[0] {
             b'\n' => return Ok(Some(String::from_utf8(line).context("evcxr sent a line that is not UTF-8")?)),
             byte => line.push(byte),
         }

@@ -1,7 +1,7 @@
 //! The pipes between evcxr, the cells and the process that reads what they print.
 
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 use anyhow::Result;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -47,8 +47,7 @@ impl Pipes {
     /// Takes this process's three streams, which are evcxr's, and puts others in their places. Nothing of it is handed on to
     /// programs that cells start.
     pub fn lay() -> Result<Self> {
-        let own = |fd| -> Result<OwnedFd> { Ok(File::from(keep(fd)?).into()) };
-        let (commands, evcxr) = (own(0)?, [own(1)?, own(2)?]);
+        let (commands, evcxr) = (keep(0)?, [keep(1)?, keep(2)?]);
         let pipe = || pipe2(OFlag::O_CLOEXEC);
         let printed = [pipe()?, pipe()?];
         dup2_stdin(File::open("/dev/null")?)?;
@@ -92,7 +91,6 @@ impl Pipes {
 
 /// A second descriptor for one of the three streams, beyond those that programs expect.
 fn keep(stream: i32) -> Result<OwnedFd> {
-    use std::os::fd::{BorrowedFd, FromRawFd};
     // Safety: the three streams are open, since evcxr gives them.
     let stream = unsafe { BorrowedFd::borrow_raw(stream) };
     let copy = fcntl(stream, FcntlArg::F_DUPFD_CLOEXEC(10))?;
@@ -109,9 +107,4 @@ impl OfTheCells {
         }
         Ok(())
     }
-}
-
-/// The number of a descriptor, for `poll`.
-pub fn number(file: &impl AsRawFd) -> i32 {
-    file.as_raw_fd()
 }
