@@ -135,7 +135,8 @@ fn dotted(name: &str) -> String {
 
 #[test]
 fn mnist_is_found_where_others_leave_it() {
-    let layouts: [(&str, &dyn Fn(&str) -> String); 6] = [
+    type Place<'a> = &'a dyn Fn(&str) -> String;
+    let layouts: [(&str, Place); 6] = [
         ("mnist", &str::to_owned),
         ("mnist", &dotted),
         ("mnist", &|name| format!("MNIST/raw/{name}")),

@@ -219,7 +219,10 @@ mod tests {
                     0 => drop(frames.remove(place)),
                     1 => frames.insert(place, Bytes::from(vec![random(256) as u8; random(70)])),
                     2 => frame.truncate(random(frame.len() + 1)),
-                    3 if !frame.is_empty() => frame[random(frame.len())] = random(256) as u8,
+                    3 if !frame.is_empty() => {
+                        let at = random(frame.len());
+                        frame[at] = random(256) as u8;
+                    }
                     _ => frame.extend_from_slice(DELIMITER),
                 }
                 if frames.is_empty() {

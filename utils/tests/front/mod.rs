@@ -120,7 +120,7 @@ impl Front {
                 }
                 _ => Answer::Done,
             },
-            Message::Loop | Message::Checkpoint { .. } => Answer::Done,
+            Message::Loop | Message::Checkpoint { .. } | Message::Printed { .. } | Message::Over { .. } => Answer::Done,
         }
     }
 }
