@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ddpm_tutor::{Error, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
 use signal_hook::flag;
+
+/// How long a file named `stop` has to stay.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// Whether to stop after the step that is under way.
 #[derive(Clone)]
@@ -41,8 +45,13 @@ impl Stop {
         Ok(stop)
     }
 
+    /// Whoever takes the file back at once did not mean it: it is looked for twice.
     pub fn is_asked_for(&self) -> bool {
-        self.signalled.load(Ordering::Relaxed) || self.file.exists()
+        let file_stays = || {
+            std::thread::sleep(MOMENT);
+            self.file.exists()
+        };
+        self.signalled.load(Ordering::Relaxed) || self.file.exists() && file_stays()
     }
 
     /// Removes the file, so that the next training is not stopped by it.
