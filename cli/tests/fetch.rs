@@ -129,13 +129,15 @@ fn digits(folder: &Path, name: impl Fn(&str) -> String) {
     }
 }
 
+type Naming = dyn Fn(&str) -> String;
+
 fn dotted(name: &str) -> String {
     name.replace("-idx", ".idx")
 }
 
 #[test]
 fn mnist_is_found_where_others_leave_it() {
-    let layouts: [(&str, &dyn Fn(&str) -> String); 6] = [
+    let layouts: [(&str, &Naming); 6] = [
         ("mnist", &str::to_owned),
         ("mnist", &dotted),
         ("mnist", &|name| format!("MNIST/raw/{name}")),

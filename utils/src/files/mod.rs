@@ -18,7 +18,7 @@ pub fn open_file(path: &Path) -> io::Result<File> {
     if kind.is_file() {
         return File::open(path);
     }
-    let what = if kind.is_dir() { "folder".to_owned() } else { format!("{}", special(kind)) };
+    let what = if kind.is_dir() { "folder" } else { special(kind) };
     let kind = if kind.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::InvalidInput };
     Err(io::Error::new(kind, format!("this is a {what}, expected a file{}", inside(path))))
 }
