@@ -7,6 +7,8 @@ mod doctor;
 mod evaluate;
 mod export;
 mod fetch;
+#[cfg(test)]
+mod fuzz;
 mod import;
 mod library_environment;
 mod model;
@@ -28,6 +30,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ddpm_tutor::out_of_memory::{panic_out_of_memory, says_out_of_memory};
 use ddpm_tutor::prelude::*;
+use ddpm_utils::files::one_line;
 
 /// Diffusion models from the command line: train, sample, evaluate, exchange.
 #[derive(Parser)]
@@ -115,7 +118,7 @@ fn main() -> ExitCode {
         },
     };
     // A stderr that is closed leaves the exit status to tell.
-    say::note(problem);
+    say::note(one_line(&problem));
     ExitCode::FAILURE
 }
 

@@ -90,7 +90,7 @@ fn weights_are_found_under_keys_and_behind_prefixes() {
     for (file, words) in [
         (new().dict(|file| file.fnn("", 0.5)), &[][..]),
         (new().dict(|file| file.fnn("module.", 0.5)), &["\"module\"", "\"module.\" was cut off"][..]),
-        (under("model", "_orig_mod."), &["\"model\""]),
+        (under("model", "_orig_mod."), &["\"model\"", "names of wrappers were left out"]),
         (under("model", "module._orig_mod."), &["\"model.module\""]),
         (under("state_dict", "model."), &["\"state_dict.model\""]),
         (under("model_state_dict", ""), &["\"model_state_dict\""]),
@@ -171,6 +171,7 @@ fn what_a_file_is_follows_from_its_content() {
     fs::copy(path.join("b.safetensors"), path.join("b.bin")).unwrap();
     succeeded(import(path, "b.bin", &[]));
 
+    let whole_fnn = fs::read(path.join("b.safetensors")).unwrap();
     let refused = |name: &str, content: &[u8], words: &[&str]| {
         for name in [format!("{name}.pt"), format!("{name}.safetensors")] {
             fs::write(path.join(&name), content).unwrap();
@@ -195,9 +196,9 @@ fn what_a_file_is_follows_from_its_content() {
         b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.",
         &["before 1.6", "save it again"],
     );
+    refused("weights-00001-of-00002", &whole_fnn, &["one of 2 files"]);
     refused("hdf", b"\x89HDF\r\n\x1a\n\0\0\0\0", &["HDF5"]);
-    let whole = fs::read(path.join("b.safetensors")).unwrap();
-    refused("cut", &whole[..whole.len() - 9], &["not a complete safetensors file"]);
+    refused("cut", &whole_fnn[..whole_fnn.len() - 9], &["not a complete safetensors file"]);
 
     fs::create_dir(path.join("folder.safetensors")).unwrap();
     fs::copy(path.join("b.safetensors"), path.join("folder.safetensors/model.safetensors")).unwrap();

@@ -179,6 +179,9 @@ fn remarks(
             if others.is_empty() { String::new() } else { format!("; also there: {}", result.others.join(", ")) };
         remarks.push(format!("the weights are those of {:?}{average}{removed}{others}", chosen.label));
     }
+    if let Some(name) = group.names.iter().find(|name| bare(name) != **name) {
+        remarks.push(format!("names of wrappers were left out, as in {:?} for {name:?}", bare(name)));
+    }
     let outermost = |candidate: &&Candidate| groups[candidate.group].path.first();
     let taken: Vec<&String> = others.iter().filter_map(outermost).chain(group.path.first()).collect();
     let beside = keys.iter().filter(|key| !taken.contains(key) && !group.names.contains(&key.as_str())).cloned();

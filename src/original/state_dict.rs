@@ -32,6 +32,13 @@ impl StateDict {
             FileKind::Safetensors => read_safetensors(path, key)?,
             FileKind::Torch => read_torch(path, key)?,
         };
+        if let Some(files) = part(path) {
+            let problem = format!(
+                "by its name this is one of {files} files that the weights are divided among. Load them in Python, and save \
+                 them as one"
+            );
+            return Err(refused(path, problem));
+        }
         for (name, tensor) in &state_dict.tensors {
             if !all_finite(tensor) {
                 return Err(refused(path, format!("tensor {name:?} holds NaN or infinity")));
@@ -84,9 +91,19 @@ fn kind(path: &Path) -> Result<FileKind> {
         None => Ok(FileKind::Torch),
         Some("a JSON text") => Err(refused(path, json(path))),
         Some(what) => {
-            Err(refused(path, format!("expected weights, as torch.save or safetensors writes them; this is {what}")))
+            let packed = if what.contains("archive") { ": unpack it, and name the file of weights in it" } else { "" };
+            let problem = format!("expected weights, as torch.save or safetensors writes them; this is {what}{packed}");
+            Err(refused(path, problem))
         }
     }
+}
+
+/// Of a name such as `model-00001-of-00002.safetensors` the second number.
+fn part(path: &Path) -> Option<u32> {
+    let (rest, files) = path.file_stem()?.to_str()?.rsplit_once("-of-")?;
+    let (_, number) = rest.rsplit_once('-')?;
+    let (number, files): (u32, u32) = (number.parse().ok()?, files.parse().ok()?);
+    (1..=files).contains(&number).then_some(files).filter(|files| *files > 1)
 }
 
 /// What a JSON file in place of weights is: perhaps the index of several files.

@@ -11,6 +11,7 @@ mod clean;
 mod data;
 mod demo;
 mod doctor;
+mod fuzz;
 mod hash;
 mod lab;
 mod live_kernel;
@@ -68,6 +69,8 @@ enum Task {
     Setup(SetupOptions),
     /// Get a data set, as `ddpm data` does: flowers, mnist, fashion-mnist, cifar10 or cifar100
     Data(data::Options),
+    /// Read files changed at random, for as long as you like: none may make a reader panic, hang or fill the memory
+    Fuzz(fuzz::Options),
     /// Show every part of the set-up: its version, whether it works, and what mends it
     Doctor,
     /// Remove what the set-up made in this checkout
@@ -136,6 +139,7 @@ fn run(project: &Project, task: Task) -> Result<()> {
             Ok(())
         }
         Task::Data(options) => data::run(project, &options),
+        Task::Fuzz(options) => fuzz::run(project, &options),
         Task::Doctor => doctor::run(project),
         Task::CleanSetup { yes } => clean::run(project, yes),
     }

@@ -19,16 +19,18 @@ pub(super) fn check_kind(file: &mut (impl Read + Seek)) -> Result<(), TorchFileE
     file.seek(SeekFrom::Start(0))
         .and_then(|_| file.by_ref().take(512).read_to_end(&mut head))
         .map_err(TorchFileError::Io)?;
-    // A pickle of the number 0x1950a86a20f9469cfc6c; or, older still, a tar archive.
+    // A pickle of the number 0x1950a86a20f9469cfc6c; or, older still, a tar archive with four entries of its own.
     let (magic, tar) = (&b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"[..], head.get(257..262));
-    if head.get(2..14) == Some(magic) || tar == Some(b"ustar") {
+    let entry = ["sys_info", "pickle", "storages", "tensors"].iter().any(|name| head.starts_with(name.as_bytes()));
+    if head.get(2..14) == Some(magic) || tar == Some(b"ustar") && entry {
         return Err(TorchFileError::Legacy);
     }
     if head.starts_with(b"PK\x03\x04") {
         return Ok(());
     }
     let start = || format!("something that starts with {:?}", String::from_utf8_lossy(&head[..head.len().min(8)]));
-    Err(TorchFileError::NotTorch(describe(&head).map_or_else(start, str::to_owned)))
+    let archive = if tar == Some(b"ustar") { ": unpack it, and name the file of weights in it" } else { "" };
+    Err(TorchFileError::NotTorch(describe(&head).map_or_else(start, |what| format!("{what}{archive}"))))
 }
 
 /// An archive with a `data.pkl` in it.

@@ -1,0 +1,49 @@
+//! `cargo xtask fuzz`: the readers of files against files changed at random, for longer than the tests do (cli/src/fuzz).
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::process::run_in_view;
+use crate::project::Project;
+use crate::setup;
+use crate::trouble::Reported;
+
+#[derive(Args)]
+pub struct Options {
+    /// Seconds for each reader
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    seconds: u64,
+    /// This reader alone, such as pickle, safetensors, npy, idx, cifar, jpeg, images, config, zip or tar
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// The seed of the changes; the same one makes the same files
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Read this file alone: what an earlier run has found
+    #[arg(long, value_name = "FILE", requires = "only")]
+    file: Option<PathBuf>,
+}
+
+pub fn run(project: &Project, options: &Options) -> Result<()> {
+    setup::run_without_own_crates(project)?;
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["test", "--quiet", "--package", "ddpm", "--bin", "ddpm", "--manifest-path"]);
+    command.arg(project.root.join("Cargo.toml")).args(["fuzz::readers_answer", "--", "--nocapture"]);
+    command.env("DDPM_FUZZ_SECONDS", options.seconds.to_string());
+    if let Some(only) = &options.only {
+        command.env("DDPM_FUZZ_ONLY", only);
+    }
+    if let Some(seed) = options.seed {
+        command.env("DDPM_FUZZ_SEED", seed.to_string());
+    }
+    if let Some(file) = &options.file {
+        // The test runs in another folder.
+        command.env("DDPM_FUZZ_FILE", std::path::absolute(file)?);
+    }
+    if run_in_view(&mut command)?.success() { Ok(()) } else { Err(Reported.into()) }
+}
