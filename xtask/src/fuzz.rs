@@ -12,12 +12,15 @@ use crate::project::Project;
 use crate::setup;
 use crate::trouble::Reported;
 
+/// The name of the kernel's messages among the readers.
+const WIRE: &str = "wire";
+
 #[derive(Args)]
 pub struct Options {
     /// Seconds for each reader
     #[arg(long, value_name = "N", default_value_t = 60)]
     seconds: u64,
-    /// This reader alone, such as pickle, safetensors, npy, idx, cifar, jpeg, images, config, zip or tar
+    /// This reader alone, such as pickle, safetensors, npy, idx, cifar, jpeg, images, config, zip, tar or wire
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// The seed of the changes; the same one makes the same files
@@ -45,5 +48,17 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
         // The test runs in another folder.
         command.env("DDPM_FUZZ_FILE", std::path::absolute(file)?);
     }
-    if run_in_view(&mut command)?.success() { Ok(()) } else { Err(Reported.into()) }
+    let only = options.only.as_deref();
+    let files = only == Some(WIRE) || run_in_view(&mut command)?.success();
+    let messages = only.is_some_and(|only| only != WIRE) || run_in_view(&mut wire(project, options))?.success();
+    if files && messages { Ok(()) } else { Err(Reported.into()) }
+}
+
+/// The notebook kernel's reader of Jupyter's messages, which is no part of the command line.
+fn wire(project: &Project, options: &Options) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["test", "--quiet", "--package", "ddpm_kernel", "--bin", "ddpm_kernel", "--manifest-path"]);
+    command.arg(project.root.join("Cargo.toml")).args(["fuzz_wire", "--", "--nocapture"]);
+    command.env("DDPM_FUZZ_SECONDS", options.seconds.to_string());
+    command
 }
