@@ -1,4 +1,4 @@
-//! A training that goes on from its last checkpoint ends where one that never stopped does, whatever was drawn meanwhile.
+//! A training that resumes from its last checkpoint ends where one that never stopped does, whatever was drawn meanwhile.
 
 mod common;
 

@@ -1,11 +1,11 @@
-//! A model whose training has only begun: without a checkpoint it is not worth a folder.
+//! A new model whose training fails before its first checkpoint: its folder is removed.
 
 use std::fs;
 
 use ddpm_tutor::prelude::*;
 
-/// Where the training of a new model fails before its first checkpoint, on a full disk or without the memory for it, the
-/// folder goes again: what is there could be neither sampled from nor evaluated.
+/// Removes the folder when dropped, unless there is a checkpoint. A full disk or too little memory may end a training that early; the
+/// folder could be neither sampled from nor evaluated.
 pub struct Begun<'a>(pub &'a ModelManager);
 
 impl Drop for Begun<'_> {

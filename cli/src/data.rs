@@ -8,7 +8,7 @@ use clap::Args;
 use crate::fetch::{fetch, fetchable};
 use crate::say::say;
 
-/// Downloads resume where they broke off, and count only when their size and SHA-256 are right.
+/// Downloads resume where they were interrupted, and count only when their size and SHA-256 are right.
 #[derive(Args)]
 pub struct Data {
     /// flowers, mnist, fashion-mnist, cifar10 or cifar100; all are listed if left out

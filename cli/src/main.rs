@@ -42,7 +42,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a model, or go on from its last checkpoint
+    /// Train a model, or resume from its last checkpoint
     Train(Box<train::Train>),
     /// Draw samples from a trained model into a file
     Sample(sample::Sample),
@@ -89,7 +89,7 @@ fn set<T>(setting: &mut T, option: Option<T>) {
 
 fn main() -> ExitCode {
     library_environment::set();
-    // A panic of libtorch's for want of memory is caught and told as an error: its pages of C++ need not be seen.
+    // When libtorch runs out of memory it panics with pages of C++: caught here and reported as an error.
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if !says_out_of_memory(&panic.to_string()) {

@@ -138,14 +138,14 @@ impl Train {
         } else if left_out {
             say(format!(
                 "stopped after {seconds:.1} s, after epoch {epochs} of {}, and saved: {}\n\
-                 Its samples are left out: `ddpm train --model {model}` draws them, and goes on from there",
+                 Its samples are left out: `ddpm train --model {model}` draws them and resumes from there",
                 state.config().epochs,
                 checkpoint.display()
             ))?;
         } else if stopped {
             say(format!(
                 "stopped after {seconds:.1} s, {in_epoch} steps into epoch {} of {}, and saved: {}\n\
-                 `ddpm train --model {model}` goes on from there",
+                 `ddpm train --model {model}` resumes from there",
                 epochs + 1,
                 state.config().epochs,
                 checkpoint.display()

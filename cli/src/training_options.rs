@@ -47,7 +47,7 @@ pub struct TrainingOptions {
     /// Steps over which the learning rate rises to it; images: 500, in a short training a tenth of its steps
     #[arg(long, value_name = "N")]
     pub warmup_steps: Option<usize>,
-    /// How the learning rate goes on from there
+    /// How the learning rate changes after that
     #[arg(long)]
     learning_rate_schedule: Option<RateScheduleChoice>,
     /// AdamW's decoupled weight decay

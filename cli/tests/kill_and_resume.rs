@@ -1,4 +1,4 @@
-//! A training that is killed or stopped goes on from its last checkpoint, and ends where one that never stopped does.
+//! A training that is killed or stopped resumes from its last checkpoint and ends where one that never stopped does.
 #![cfg(unix)]
 
 mod common;

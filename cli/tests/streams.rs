@@ -52,19 +52,8 @@ fn a_stderr_that_is_full_or_closed_keeps_nothing_from_being_done() {
             assert!(output.status.success() && said.contains(result), "{arguments:?}: {} {said}", output.status);
         };
         let name = format!("m{n}");
-        let train = [
-            "train",
-            "--model",
-            &name,
-            "--dataset-size",
-            "50",
-            "--batch-size",
-            "100",
-            "--timesteps",
-            "5",
-            "--epochs",
-            "1",
-        ];
+        let train = format!("train --model {name} --dataset-size 50 --batch-size 100 --timesteps 5 --epochs 1");
+        let train: Vec<&str> = train.split(' ').collect();
         done(&[&train[..], &["--sample-amount", "0", "--json"]].concat(), "\"epochs\":1");
         done(&["evaluate", "--model", "images", "--json"], "validation_loss");
         done(&["evaluate", "--model", "points", "--n", "50", "--curve", "c.svg", "--reference", "images"], "points");
@@ -84,18 +73,8 @@ fn a_stdout_that_is_full_is_an_error_after_the_work_and_one_that_is_closed_is_no
     models(path);
     for (n, (stdout, code)) in [(full as fn() -> Stdio, 1), (closed, 0)].into_iter().enumerate() {
         let name = format!("m{n}");
-        let train = [
-            "train",
-            "--model",
-            &name,
-            "--dataset-size",
-            "50",
-            "--timesteps",
-            "5",
-            "--epochs",
-            "1",
-            "--sample-amount=0",
-        ];
+        let train = format!("train --model {name} --dataset-size 50 --timesteps 5 --epochs 1 --sample-amount=0");
+        let train: Vec<&str> = train.split(' ').collect();
         for arguments in [
             &train[..],
             &["evaluate", "--model", "points", "--n", "50"],

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::traces::Traces;
 
-/// An error that is longer than this is told by its last line; most of what is there is likely to be something else.
+/// Of stderr text longer than this, only the last line is taken as the error; the rest is likely to be something else.
 const LINES: usize = 10;
 
 /// What a client is sent as `error`. The cell's own words stand above it, on stderr, so that it does not repeat them.

@@ -26,8 +26,9 @@ unsafe extern "C" fn at_start(count: c_int, arguments: *const *const c_char, _: 
     // Safety: the loader gives `count` strings that end with a zero, and no other thread runs yet.
     unsafe {
         let arguments = if arguments.is_null() { &[] } else { std::slice::from_raw_parts(arguments, count as usize) };
+        let is_cells = !getenv(IS_CELLS.as_ptr()).is_null();
         let program = match arguments.first() {
-            _ if !getenv(IS_CELLS.as_ptr()).is_null() => getenv(CELLS.as_ptr()),
+            _ if is_cells => getenv(CELLS.as_ptr()),
             Some(name) if is_cargo(CStr::from_ptr(*name)) => getenv(CARGO.as_ptr()),
             _ => null_mut(),
         };
@@ -39,7 +40,9 @@ unsafe extern "C" fn at_start(count: c_int, arguments: *const *const c_char, _: 
             users if users.is_null() => unsetenv(c"LD_PRELOAD".as_ptr()),
             users => setenv(c"LD_PRELOAD".as_ptr(), users, 1),
         };
+        // In cargo's place, the front gets cargo's whole line behind its own subcommand.
         let own = [program.cast_const(), c"cargo".as_ptr()];
+        let (own, arguments) = if is_cells { (&own[..1], &[][..]) } else { (&own[..], arguments) };
         let line: Vec<*const c_char> = own.iter().chain(arguments).copied().chain([null()]).collect();
         execv(program, line.as_ptr());
     }

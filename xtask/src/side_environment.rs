@@ -93,7 +93,7 @@ fn explain(side: &Side, output: &[String], log: &str) -> Trouble {
     let error = error.or(output.last().map(|line| line.trim())).unwrap_or("no message");
     Trouble::new(
         format!("{} could not be installed: {error}", side.what),
-        format!("the whole story is in {log}; running this again goes on from there"),
+        format!("the whole story is in {log}; running this again resumes from there"),
     )
 }
 

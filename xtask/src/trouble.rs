@@ -29,7 +29,7 @@ pub struct Interrupted;
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("interrupted; what was finished is kept, and running it again goes on from there")
+        f.write_str("interrupted; what was finished is kept, and running it again resumes from there")
     }
 }
 

@@ -1,14 +1,14 @@
-//! The process that runs cells, in place of evcxr's own: it loads each cell and calls it, as evcxr says on a pipe. What differs is
-//! that evcxr's pipes are not the cells': a cell may print what and how it likes, and read its stdin.
+//! The process that runs cells, in place of evcxr's own: it loads each cell and calls it, as evcxr says on a pipe. Unlike
+//! evcxr's own, it keeps evcxr's pipes out of the cells' reach: a cell may print anything in any way, and read its stdin.
 //!
 //! ```text
-//! evcxr ── commands ──► the cells' process ── stdout, stderr ──► the reader ── what cells printed ──► the front
+//! evcxr ── commands ──► the cells' process ── stdout, stderr ──► the reader ── their output ──► the front
 //!   ▲                                                               │
 //!   └───────────────── how cells ended, what they show ─────────────┘
 //! ```
 //!
-//! The reader is a second process: what a cell printed last is told even if the cell ended its process, and so is its end.
-//! This program is linked with Rust's standard library as a shared library, as cells are: they have one buffer of stdout in common.
+//! The reader is a second process, so the last output reaches the front even if a cell ends its own process.
+//! This program links Rust's standard library dynamically, as cells do, so that they share one stdout buffer.
 
 mod cells;
 mod pipes;

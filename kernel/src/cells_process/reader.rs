@@ -1,5 +1,5 @@
-//! The process that reads what cells print. It tells the front, and evcxr no more than what evcxr's own code in the cells says to
-//! it. How a cell ended is told to the front before evcxr hears of it: then all that the cell printed is there.
+//! The process that reads the cells' output. It sends the output to the front, and to evcxr only evcxr's own markers. The front learns how
+//! a cell ended before evcxr does, and has all of the cell's output by then.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;

@@ -19,7 +19,7 @@ pub fn explain(output: &str, log: &str) -> Trouble {
         let last = || output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message").trim();
         Trouble::new(
             format!("pip failed: {}", error.unwrap_or_else(last)),
-            format!("the whole story is in {log}; running this again goes on from there"),
+            format!("the whole story is in {log}; running this again resumes from there"),
         )
     })
 }
@@ -59,7 +59,7 @@ pub fn general(output: &str, place: &Place) -> Option<Trouble> {
         "incomplete-download",
         "Connection reset",
     ]) {
-        Trouble::new("the download broke off", "run this again; packages that are installed already are kept")
+        Trouble::new("the download was interrupted", "run this again; packages that are installed already are kept")
     } else if has(&[
         "Temporary failure in name resolution",
         "Name or service not known",
@@ -114,7 +114,7 @@ mod tests {
             "cannot be reached",
         );
         says("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full");
-        says("pip._vendor.urllib3.exceptions.IncompleteRead: IncompleteRead(1 bytes read)", "broke off");
+        says("pip._vendor.urllib3.exceptions.IncompleteRead: IncompleteRead(1 bytes read)", "was interrupted");
         says("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "broken");
         says("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "certificate");
         says("ERROR: No matching distribution found for torch==2.11.0", "no torch==2.11.0 for this system");

@@ -1,4 +1,4 @@
-//! Downloads that go on where they broke off, and count only when size and hash are right.
+//! Downloads that resume where they were interrupted, and count only when size and hash are right.
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +39,9 @@ pub enum DownloadError {
         problem: String,
     },
     /// The connection ended early, time and again.
-    #[error("the download of {url} broke off after {got} of {expected} bytes. Run the same again to go on from there")]
+    #[error(
+        "the download of {url} was interrupted after {got} of {expected} bytes. Run the same command again to resume it"
+    )]
     BrokeOff {
         /// The address.
         url: String,
@@ -91,7 +93,7 @@ const ATTEMPTS: usize = 3;
 const MEGABYTE: u64 = 1_000_000;
 
 /// Downloads to `to`, which is there at the end, whole and checked, or not at all. What came before the connection broke
-/// off stays beside it, as `NAME.part`, and the next call goes on from there where the server allows it.
+/// off stays beside it, as `NAME.part`, and the next call resumes from there where the server allows it.
 ///
 /// # Errors
 /// [`DownloadError`].
