@@ -81,10 +81,13 @@ class Course(unittest.TestCase):
         flat = "Tensor::zeros([2, 3], (Kind::Float, tch::Device::Cpu))"
         for product in ("matmul(&flat)", "f_matmul(&flat)?"):
             code = f"let flat: Tensor = {flat}; let product: Tensor = flat.{product};"
-            error = self.kernel.finish(self.kernel.execute(code)).error
-            self.assertIn("mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", error)
-            self.assertNotIn("frame #", error)
-            self.assertLess(len(error), 500, error)
+            done = self.kernel.fail(code)
+            for words in (done.stream("stderr"), done.of("error")[0]["content"]["evalue"]):
+                self.assertIn("mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", words)
+            self.assertNotIn("frame #", done.error)
+            # A notebook shows stderr and the traceback, which does not repeat it.
+            shown = done.stream("stderr") + "".join(done.of("error")[0]["content"]["traceback"])
+            self.assertLess(len(shown), 500, shown)
 
 
 if __name__ == "__main__":
