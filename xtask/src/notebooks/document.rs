@@ -1,5 +1,6 @@
 //! A notebook file: its cells, what its metadata asks for in quick mode, and what must hold for a committed one.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -74,14 +75,29 @@ impl Document {
         self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// The words that its code has between quotes: names of models, of items to show, of classes.
+    pub fn names_in_quotes(&self) -> BTreeSet<&str> {
+        let literals = self.cells.iter().filter(|cell| cell.is_code()).flat_map(|cell| cell.source.split('"'));
+        let is_name = |text: &&str| text.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
+        literals.filter(|text| !text.is_empty()).filter(is_name).collect()
+    }
+
     /// The models that it trains: by convention their names begin with `My`.
     pub fn own_models(&self) -> Vec<&str> {
-        let literals = self.cells.iter().filter(|cell| cell.is_code()).flat_map(|cell| cell.source.split('"'));
-        let is_own = |text: &&str| text.starts_with("My") && text.chars().all(char::is_alphanumeric);
-        let mut names: Vec<&str> = literals.filter(is_own).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        self.names_in_quotes().into_iter().filter(|name| name.starts_with("My")).collect()
+    }
+
+    /// The items of the crate that its cells show.
+    pub fn shown_items(&self) -> BTreeSet<&str> {
+        let code = self.cells.iter().filter(|cell| cell.is_code());
+        let calls = code.flat_map(|cell| cell.source.split("show_source(\"").skip(1));
+        calls.filter_map(|rest| rest.split('"').next()).collect()
+    }
+
+    /// The files and folders that its metadata lists: what it shows, and what its figures come from.
+    pub fn sources(&self) -> Vec<&str> {
+        let sources = self.json["metadata"]["ddpm"]["sources"].as_array();
+        sources.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
     pub fn code_cells(&self) -> usize {
@@ -121,7 +137,7 @@ impl Document {
         match self.stored_hash() {
             None => faults.push("it was never refreshed".to_owned()),
             Some(stored) if stored != current => {
-                faults.push("the crate or its cells have changed since it was executed".to_owned())
+                faults.push("its cells, its models or its sources have changed since it was executed".to_owned())
             }
             Some(_) => {}
         }

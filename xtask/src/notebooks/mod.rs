@@ -34,7 +34,7 @@ pub struct Options {
     /// Write the time of every cell, and that of the first picture, as JSON
     #[arg(long, value_name = "FILE", requires = "run")]
     timings: Option<PathBuf>,
-    /// Check that the committed notebooks come from the current code
+    /// Check that the committed notebooks come from their current cells, models and sources
     #[arg(long, conflicts_with = "refresh")]
     check: bool,
     /// Execute notebooks that are not current (or the one that is named) and write their outputs into them
@@ -66,7 +66,7 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// How many committed notebooks are not from the current code. Prints which, why and what to do.
+/// How many committed notebooks are not current. Prints which, why and what to do.
 pub fn check(project: &Project) -> Result<usize> {
     let bad = list(project, &all(project)?)?;
     if bad > 0 {
@@ -111,6 +111,7 @@ fn list(project: &Project, notebooks: &[Document]) -> Result<usize> {
     let mut bad = 0;
     for notebook in notebooks {
         let mut faults = notebook.faults(&source_hash::of(project, notebook)?);
+        faults.extend(source_hash::faults(project, notebook));
         faults.extend(notation::faults(project, notebook)?);
         let mark = if faults.is_empty() { ui::green("✓ current") } else { ui::red("✗ not current") };
         println!("  {:<28} {:>3} code cells  {mark}", notebook.name(), notebook.code_cells());
@@ -175,7 +176,7 @@ fn put_in_place(project: &Project, notebook: &Document, output: &PathBuf, hash: 
     let now = source_hash::of(project, &Document::read(&notebook.path)?)?;
     if now != hash {
         return Err(Trouble::new(
-            format!("{} or the crate was changed while it was executed", notebook.name()),
+            format!("{}, a model or a source of it was changed while it was executed", notebook.name()),
             "cargo xtask notebooks --refresh, once more",
         )
         .into());

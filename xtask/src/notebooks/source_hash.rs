@@ -1,5 +1,7 @@
-//! What a committed notebook was made from: the crate's sources, the models that its cells load, and its own cells.
+//! What makes a committed notebook stale: its own cells, the models that they load, and the sources that its metadata lists.
+//! Not every edit of the crate does: that the rest of a notebook still runs is what quick mode proves.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
@@ -8,24 +10,23 @@ use super::document::Document;
 use crate::hash::Fingerprint;
 use crate::project::Project;
 
-const FOLDERS: [&str; 3] = ["src", "utils/src", "live/src"];
-const FILES: [&str; 4] = ["Cargo.toml", "Cargo.lock", "utils/Cargo.toml", "live/Cargo.toml"];
-/// The models that are committed: cells load them. What a reader trains beside them is none of a notebook's sources.
-const MODELS: [&str; 3] = ["models/SwissRoll", "models/Flowers", "models/PaintedFlowers"];
-
 /// Outputs and the stored hash itself do not count.
 pub fn of(project: &Project, notebook: &Document) -> Result<String> {
     let mut hash = Fingerprint::new();
-    for folder in FOLDERS {
-        hash.add_folder(&project.root, Path::new(folder))?;
+    for source in notebook.sources() {
+        let relative = Path::new(source);
+        if project.root.join(relative).is_dir() {
+            hash.add_folder(&project.root, relative)?;
+        } else {
+            hash.add_file(&project.root, relative)?;
+        }
     }
-    for file in FILES {
-        hash.add_file(&project.root, Path::new(file))?;
-    }
-    for model in MODELS.map(Path::new) {
-        hash.add_file(&project.root, &model.join("config.json"))?;
-        // Weights in a file of the same name make other pictures: their bytes count, some 16 MB in all.
-        hash.add_folder(&project.root, &model.join("checkpoints"))?;
+    for model in notebook.names_in_quotes() {
+        let model = Path::new("models").join(model);
+        // What it trains itself is none of its sources, and a reader's copy of that neither.
+        if !notebook.own_models().iter().any(|own| model.ends_with(own)) {
+            add_model(&mut hash, project, &model)?;
+        }
     }
     for cell in &notebook.cells {
         hash.add(&cell.kind, cell.source.as_bytes());
@@ -33,31 +34,128 @@ pub fn of(project: &Project, notebook: &Document) -> Result<String> {
     Ok(hash.hex())
 }
 
+/// Weights in a file of the same name make other pictures: their bytes count.
+fn add_model(hash: &mut Fingerprint, project: &Project, model: &Path) -> Result<()> {
+    if project.root.join(model).join("config.json").is_file() {
+        hash.add_file(&project.root, &model.join("config.json"))?;
+        hash.add_folder(&project.root, &model.join("checkpoints"))?;
+    }
+    Ok(())
+}
+
+/// What is wrong with the list itself: it is missing, a source is not there, or an item that a cell shows is in none of them.
+pub fn faults(project: &Project, notebook: &Document) -> Vec<String> {
+    let sources = notebook.sources();
+    if sources.is_empty() {
+        return vec!["its metadata lists no sources: \"ddpm\": {\"sources\": [\"src/training.rs\", …]}".to_owned()];
+    }
+    let absent = sources.iter().filter(|source| !project.root.join(source).exists());
+    let mut faults: Vec<String> =
+        absent.map(|source| format!("its metadata lists {source}, which is not there")).collect();
+    let mut texts = Vec::new();
+    sources.iter().for_each(|source| read_all(&project.root.join(source), &mut texts));
+    let unlisted = notebook.shown_items().into_iter().filter(|item| !texts.iter().any(|text| declares(text, item)));
+    faults.extend(unlisted.map(|item| {
+        format!("it shows {item}, which none of the sources that its metadata lists declares: add its file to them")
+    }));
+    faults
+}
+
+fn read_all(path: &Path, texts: &mut Vec<String>) {
+    if let Ok(entries) = fs::read_dir(path) {
+        entries.flatten().for_each(|entry| read_all(&entry.path(), texts));
+    } else {
+        texts.extend(fs::read_to_string(path));
+    }
+}
+
+fn declares(text: &str, item: &str) -> bool {
+    ["fn", "struct", "enum", "trait"].iter().any(|keyword| {
+        let declaration = format!("{keyword} {item}");
+        let mut ends = text.match_indices(&declaration).map(|(at, found)| &text[at + found.len()..]);
+        ends.any(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stamp;
 
+    struct Made {
+        project: Project,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Made {
+        fn new(sources: &str, code: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let made = Self { project: Project { root: folder.path().into() }, _folder: folder };
+            let cell = serde_json::json!({ "cell_type": "code", "source": code });
+            let metadata = format!(r#"{{"ddpm": {{"sources": {sources}}}}}"#);
+            made.write("notebooks/01_a.ipynb", &format!(r#"{{"cells": [{cell}], "metadata": {metadata}}}"#));
+            made
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            stamp::write_atomically(&self.project.root.join(path), text.as_bytes()).unwrap();
+        }
+
+        fn notebook(&self) -> Document {
+            Document::read(&self.project.notebooks().join("01_a.ipynb")).unwrap()
+        }
+
+        fn hash(&self) -> String {
+            of(&self.project, &self.notebook()).unwrap()
+        }
+
+        fn faults(&self) -> Vec<String> {
+            faults(&self.project, &self.notebook())
+        }
+    }
+
     #[test]
-    fn a_committed_models_weights_are_a_source_and_a_readers_are_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let project = Project { root: folder.path().into() };
-        let write =
-            |path: &str, text: &str| stamp::write_atomically(&project.root.join(path), text.as_bytes()).unwrap();
-        write("notebooks/01_a.ipynb", r#"{"cells": []}"#);
-        let notebook = Document::read(&project.notebooks().join("01_a.ipynb")).unwrap();
-        let hash = || of(&project, &notebook).unwrap();
-        let without = hash();
-        write("models/Flowers/checkpoints/epoch_0014.safetensors", "a");
-        let first = hash();
-        assert_ne!(without, first);
-        write("models/Flowers/checkpoints/epoch_0014.safetensors", "b");
-        let retrained = hash();
-        assert_ne!(first, retrained);
-        write("models/Flowers/inference_logs/0001/process.gif", "a");
-        write("models/MyFlowers/checkpoints/epoch_0001.safetensors", "a");
-        assert_eq!(retrained, hash());
-        write("models/Flowers/config.json", "{}");
-        assert_ne!(retrained, hash());
+    fn a_model_counts_where_a_cell_loads_it_and_was_not_trained_there() {
+        let made = Made::new("[]", r#"open("Flowers")?; train("MyFlowers")?;"#);
+        let mut hashes = vec![made.hash()];
+        let mut changes = |path: &str, text: &str, expected: bool| {
+            made.write(path, text);
+            assert_eq!(hashes.last() != Some(&made.hash()), expected, "{path}");
+            hashes.push(made.hash());
+        };
+        changes("models/Flowers/config.json", "{}", true);
+        changes("models/Flowers/checkpoints/epoch_0014.safetensors", "a", true);
+        changes("models/Flowers/checkpoints/epoch_0014.safetensors", "b", true);
+        changes("models/Flowers/inference_logs/0001/process.gif", "a", false);
+        changes("models/MyFlowers/config.json", "{}", false);
+        changes("models/SwissRoll/config.json", "{}", false);
+    }
+
+    #[test]
+    fn a_listed_source_counts_and_another_does_not() {
+        let made = Made::new(r#"["src/forward.rs", "src/networks"]"#, "");
+        let before = made.hash();
+        made.write("src/sampling.rs", "fn other() {}");
+        assert_eq!(before, made.hash());
+        made.write("src/forward.rs", "fn forward() {}");
+        let forward = made.hash();
+        assert_ne!(before, forward);
+        made.write("src/networks/fnn.rs", "struct Fnn;");
+        assert_ne!(forward, made.hash());
+    }
+
+    #[test]
+    fn a_list_names_files_that_are_there_and_all_that_is_shown() {
+        assert!(Made::new("[]", "").faults()[0].contains("lists no sources"));
+        let made =
+            Made::new(r#"["src/forward.rs", "src/networks"]"#, r#"show_source("forward")?; show_source("Fnn")?;"#);
+        made.write("src/forward.rs", "pub fn forward_diffusion() {}");
+        let faults = made.faults();
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert!(faults[0].contains("src/networks, which is not there"), "{faults:?}");
+        assert!(faults[1].contains("it shows Fnn,") && faults[2].contains("it shows forward,"), "{faults:?}");
+        made.write("src/forward.rs", "pub fn forward(x: f64) {}");
+        made.write("src/networks/deep/fnn.rs", "pub struct Fnn {}");
+        assert_eq!(made.faults(), Vec::<String>::new());
     }
 }
