@@ -79,6 +79,14 @@ fn configuration_files() {
     fs::copy(path.join("odd.json"), path.join("models/odd/config.json")).unwrap();
     refused(path, &["sample", "--model", "odd", "--out", "a.npy"], 1, &["epochs", "at least 1"]);
     refused(path, &["train", "--model", "new", "--config", "none.json"], 1, &["cannot read", "none.json"]);
+    refused(
+        path,
+        &["train", "--model", "new", "--config", "models"],
+        1,
+        &["models: this is a folder, expected a file"],
+    );
+    #[cfg(unix)]
+    refused(path, &["train", "--model", "new", "--config", "/dev/null"], 1, &["this is a device, expected a file"]);
     fs::write(path.join("bytes.json"), b"\xff\xfe\x00").unwrap();
     refused(path, &["train", "--model", "new", "--config", "bytes.json"], 1, &["bytes.json"]);
 }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use ddpm_utils::files::read_text;
 use serde_json::Value;
 
-use crate::config::ModelConfig;
+use crate::config::{LONGEST, ModelConfig};
 use crate::datasets::Dataset;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
@@ -24,7 +25,7 @@ impl ConfigFile {
     /// # Errors
     /// [`Error::Io`] where it cannot be read, [`Error::ConfigFile`] for an unknown key or a wrong type.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = read_text(path, LONGEST).map_err(Error::io("read", path))?;
         let problem =
             |error: serde_json::Error| Error::ConfigFile { path: path.to_owned(), problem: error.to_string() };
         // As a whole first: its errors name the line.

@@ -23,6 +23,8 @@ use crate::error::{Error, Result};
 
 /// More of anything than this is a slip, or an attack on the memory.
 const MANY: usize = 1_000_000_000;
+/// The longest configuration file that is read, in bytes.
+pub(crate) const LONGEST: u64 = 1 << 20;
 
 pub(crate) fn require(
     holds: bool,

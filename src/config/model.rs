@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use ddpm_utils::files::read_text;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use crate::config::{BaseConfig, NetworkConfig, TrainingConfig, UnetConfig, require};
+use crate::config::{BaseConfig, LONGEST, NetworkConfig, TrainingConfig, UnetConfig, require};
 use crate::datasets::Dataset;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
@@ -74,7 +75,7 @@ impl ModelConfig {
     /// [`Error::Io`] where it cannot be read, [`Error::ConfigFile`] for an unknown key or a wrong type,
     /// [`Error::Config`] for an impossible value.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = read_text(path, LONGEST).map_err(Error::io("read", path))?;
         let config: Self = serde_json::from_str(&text)
             .map_err(|error| Error::ConfigFile { path: path.to_owned(), problem: error.to_string() })?;
         config.validate()?;

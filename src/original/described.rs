@@ -7,13 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::checkpoint::Progress;
-use crate::config::{ModelConfig, NetworkConfig};
+use crate::config::{LONGEST, ModelConfig, NetworkConfig};
 use crate::error::{Error, Result};
 use crate::original::HEADER_ENTRY;
 use crate::original::state_dict::{StateDict, refused};
-
-/// More than any configuration has.
-const LONGEST: u64 = 1 << 20;
 
 /// A model as described by something else than its weights.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ const MOST: u64 = 8_000_000_000;
 /// The data itself, the copy that computes, and the shuffled copy of an epoch.
 const COPIES: u64 = 3;
 
-/// The bytes that one data set, or as many samples, may take: there will be [copies](COPIES) of them.
+/// The bytes that one data set, or as many samples, may take: there will be three copies of them.
 pub fn spare_memory() -> u64 {
     available_memory().map_or(MOST, |available| (available / COPIES).min(MOST))
 }

@@ -52,6 +52,13 @@ fn decode_other(bytes: &[u8]) -> Result<(DynamicImage, Orientation), FileError> 
     {
         return Ok(picture);
     }
+    let decoded = decode_first(bytes, format);
+    // The end of a PNG may be missing where its pixels are all there.
+    let ended = if format == Png && decoded.is_err() { with_png_end(bytes) } else { None };
+    ended.map_or(decoded, |ended| decode_first(&ended, format))
+}
+
+fn decode_first(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), FileError> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(8 * MAX_PIXELS);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -63,6 +70,46 @@ fn decode_other(bytes: &[u8]) -> Result<(DynamicImage, Orientation), FileError> 
     Ok((DynamicImage::from_decoder(decoder)?, orientation))
 }
 
+/// A PNG file up to its last whole chunk, and the chunk that ends it; none where that is there.
+fn with_png_end(bytes: &[u8]) -> Option<Vec<u8>> {
+    const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+    // Behind the signature: chunks of a length, a name, as many bytes and a checksum.
+    let mut at = 8;
+    while let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let next = at.checked_add(u32::from_be_bytes(*length) as usize)?.checked_add(12)?;
+        if next > bytes.len() {
+            break;
+        }
+        if bytes[at + 4..].starts_with(b"IEND") {
+            return None;
+        }
+        at = next;
+    }
+    bytes.get(..at).map(|whole| [whole, END].concat())
+}
+
 pub(super) fn check_size(width: u64, height: u64) -> Result<(), FileError> {
     if width * height > MAX_PIXELS { Err(FileError::TooLarge { width, height }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_png_may_be_missing_and_nothing_else() {
+        for name in ["rgb.png", "palette.png", "black_white.png"] {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/images/");
+            let whole = std::fs::read(format!("{path}{name}")).unwrap();
+            let pixels = |bytes: &[u8]| decode(bytes).map(DynamicImage::into_bytes);
+            let expected = pixels(&whole).unwrap();
+            assert!(pixels(&[&whole[..], b"more"].concat()).unwrap() == expected, "{name} followed");
+            for length in 0..whole.len() {
+                match pixels(&whole[..length]) {
+                    Ok(pixels) => assert!(length >= whole.len() - 12 && pixels == expected, "{name} cut to {length}"),
+                    Err(_) => assert!(length < whole.len() - 12, "{name} cut to {length}"),
+                }
+            }
+        }
+    }
 }
