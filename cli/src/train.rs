@@ -84,8 +84,7 @@ impl Train {
         let dataloader = get_dataloader(&config.base, &config.training)?;
         let constants = ConstantsManager::new(&config.base, &config.training)?;
         let steps = dataloader.batches() * config.training.epochs as u64;
-        let mut remarks: Vec<String> = dataloader.remarks().to_vec();
-        remarks.extend(self.fewer_than_asked(&dataloader));
+        let mut remarks: Vec<String> = self.fewer_than_asked(&dataloader).into_iter().collect();
         if warmup_is_default {
             let (warmup, fitting) = (config.training.warmup_steps, config.training.fitting_warmup(steps));
             if fitting < warmup {
@@ -107,11 +106,14 @@ impl Train {
         let (manager, lock) = ModelManager::to_train(&self.model, config)?;
         let _begun = is_new.then_some(Begun(&manager));
         let from = manager.checkpoints().last().copied().unwrap_or(0);
-        // stdout is for the result, with --json for that alone.
-        remarks.iter().for_each(note);
-        if !self.json {
+        // With --json, stdout is for the result alone.
+        if self.json {
+            dataloader.remarks().iter().for_each(note);
+        } else {
+            dataloader.remarks().iter().for_each(say_if_possible);
             say_if_possible(opening(&manager, parameter_count(&model), &dataloader, from));
         }
+        remarks.iter().for_each(note);
         let stop = Stop::listen(manager.folder())?;
         let (mut show, asked) = (show_progress(), stop.clone());
         let started = Instant::now();
