@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::Place;
 use crate::data_options::image_size;
-use crate::say::say;
+use crate::say::{note, say};
 
 #[derive(Args)]
 pub struct Import {
@@ -57,7 +57,7 @@ impl Import {
         let ModelConfig { network, training, .. } = manager.config();
         let choice = if report.others.is_empty() { "" } else { " (--key NAME takes others)" };
         for (remark, choice) in report.remarks.iter().zip(std::iter::once(choice).chain(std::iter::repeat(""))) {
-            eprintln!("ddpm: {}{choice}", one_line(remark));
+            note(format!("{}{choice}", one_line(remark)));
         }
         if self.json {
             let (model, timesteps) = (manager.name(), training.timesteps);

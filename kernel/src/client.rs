@@ -60,8 +60,11 @@ impl Client {
         let mut heartbeat = RepSocket::new();
         bind(&mut heartbeat, &info.hb_url()).await?;
         tokio::spawn(async move {
-            while let Ok(beat) = heartbeat.recv().await {
-                let _ = heartbeat.send(beat).await;
+            // A client that went away within a message is an error here; the others wait for their answers.
+            loop {
+                if let Ok(beat) = heartbeat.recv().await {
+                    let _ = heartbeat.send(beat).await;
+                }
             }
         });
         let mut iopub = PubSocket::new();

@@ -1,7 +1,9 @@
 //! A second process that outlives the front by a moment. However the front ends, evcxr and the cell that it runs end too,
 //! and no folder stays: the system closes a pipe, and this process tidies up.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, stdin};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use tokio::process::{Child, Command};
 pub struct Guard {
     child: Child,
     /// All that it was told, for the one that takes its place should it be killed.
-    told: Vec<String>,
+    told: Vec<Vec<u8>>,
 }
 
 impl Guard {
@@ -26,25 +28,27 @@ impl Guard {
 
     /// To be removed when the front has gone.
     pub async fn remove(&mut self, path: &Path) {
-        self.tell(format!("remove {}\n", path.display())).await;
+        self.tell(message("remove", path.as_os_str().as_bytes())).await;
     }
 
     /// A group of processes that is to end with the front.
     pub async fn end(&mut self, group: Pid) {
-        self.tell(format!("end {group}\n")).await;
+        self.tell(message("end", group.to_string().as_bytes())).await;
     }
 
     /// Its processes have ended; the number may become another group's.
     pub async fn forget(&mut self, group: Pid) {
-        self.told.retain(|line| *line != format!("end {group}\n"));
-        self.tell(format!("forget {group}\n")).await;
+        let group = group.to_string();
+        let end = message("end", group.as_bytes());
+        self.told.retain(|told| *told != end);
+        self.tell(message("forget", group.as_bytes())).await;
     }
 
-    async fn tell(&mut self, line: String) {
-        if !line.starts_with("forget") {
-            self.told.push(line.clone());
+    async fn tell(&mut self, message: Vec<u8>) {
+        if !message.starts_with(b"forget ") {
+            self.told.push(message.clone());
         }
-        if self.write(&line).await.is_none() {
+        if self.write(&message).await.is_none() {
             log!("the guard process was gone, and is started again");
             match spawn() {
                 Ok(child) => self.child = child,
@@ -55,12 +59,17 @@ impl Guard {
         }
     }
 
-    async fn write(&mut self, text: &str) -> Option<()> {
+    async fn write(&mut self, messages: &[u8]) -> Option<()> {
         if matches!(self.child.try_wait(), Ok(Some(_))) {
             return None;
         }
-        self.child.stdin.as_mut()?.write_all(text.as_bytes()).await.ok()
+        self.child.stdin.as_mut()?.write_all(messages).await.ok()
     }
+}
+
+/// A verb and its object. It ends with a zero byte, which no path contains: a line break may be part of one.
+fn message(verb: &str, object: &[u8]) -> Vec<u8> {
+    [verb.as_bytes(), b" ", object, b"\0"].concat()
 }
 
 fn spawn() -> Result<Child> {
@@ -73,17 +82,7 @@ fn spawn() -> Result<Child> {
 
 /// What the guard process does: it listens until the front has gone, and tidies up.
 pub fn run() -> Result<()> {
-    let (mut groups, mut paths) = (Vec::<Pid>::new(), Vec::<PathBuf>::new());
-    for line in stdin().lock().lines() {
-        let line = line?;
-        let (verb, object) = line.split_once(' ').unwrap_or((&line, ""));
-        match (verb, object.parse().map(Pid::from_raw)) {
-            ("end", Ok(group)) => groups.push(group),
-            ("forget", Ok(group)) => groups.retain(|known| *known != group),
-            ("remove", _) => paths.push(object.into()),
-            _ => log!("the guard process does not understand {line:?}"),
-        }
-    }
+    let Told { groups, paths } = read(stdin().lock())?;
     let running = groups.iter().filter(|group| killpg(**group, Signal::SIGKILL).is_ok()).count();
     if running > 0 {
         // A process that is being killed may still write a file.
@@ -93,4 +92,43 @@ pub fn run() -> Result<()> {
         let _ = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
     }
     Ok(())
+}
+
+/// What is to be done when the front has gone.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    groups: Vec<Pid>,
+    paths: Vec<PathBuf>,
+}
+
+fn read(messages: impl BufRead) -> Result<Told> {
+    let mut told = Told::default();
+    for message in messages.split(0) {
+        let message = message?;
+        let space = message.iter().position(|byte| *byte == b' ').unwrap_or(message.len());
+        let (verb, object) = (&message[..space], message.get(space + 1..).unwrap_or_default());
+        let group = || std::str::from_utf8(object).ok()?.parse().ok().map(Pid::from_raw);
+        match (verb, group()) {
+            (b"end", Some(group)) => told.groups.push(group),
+            (b"forget", Some(group)) => told.groups.retain(|known| *known != group),
+            (b"remove", _) => told.paths.push(OsStr::from_bytes(object).into()),
+            _ => log!("the guard process does not understand {:?}", String::from_utf8_lossy(&message)),
+        }
+    }
+    Ok(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_arrives_with_its_line_breaks_and_bytes() {
+        let paths =
+            [&b"/tmp/a\nend 1"[..], b"/tmp/ b\xff", b"/tmp/c"].map(|bytes| PathBuf::from(OsStr::from_bytes(bytes)));
+        let mut sent = message("end", b"7");
+        sent.extend(paths.iter().flat_map(|path| message("remove", path.as_os_str().as_bytes())));
+        sent.extend([message("end", b"8"), message("forget", b"7"), message("what", b"x")].concat());
+        assert_eq!(read(&sent[..]).unwrap(), Told { groups: vec![Pid::from_raw(8)], paths: paths.to_vec() });
+    }
 }

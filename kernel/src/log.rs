@@ -1,5 +1,9 @@
-//! The front's log: lines on stderr, which Jupyter's server shows among its own.
+//! The front's log: lines on stderr, which Jupyter's server shows among its own. Where stderr is a closed terminal or a full disk, a line is
+//! lost, and nothing else.
 
 macro_rules! log {
-    ($($argument:tt)*) => { eprintln!("[ddpm_kernel] {}", format_args!($($argument)*)) };
+    ($($argument:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), "[ddpm_kernel] {}", format_args!($($argument)*));
+    }};
 }

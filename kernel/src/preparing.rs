@@ -172,8 +172,12 @@ impl Front {
                 }
                 let errors = std::mem::take(&mut preparation.errors).join("\n");
                 preparation.detail = "asking the compiler what is wrong".to_owned();
-                let Some(number) = self.evcxr.as_ref().map(|evcxr| evcxr.number) else { return };
-                let (cargo, events) = (compiler::cargo(&self.session), self.events.clone());
+                let Some((number, group)) = self.evcxr.as_ref().map(|evcxr| (evcxr.number, evcxr.group)) else {
+                    return;
+                };
+                let (mut cargo, events) = (compiler::cargo(&self.session), self.events.clone());
+                // It ends with evcxr, and what it started with it.
+                cargo.process_group(group.as_raw());
                 tokio::spawn(async move {
                     let words = compiler::complaint(cargo).await.unwrap_or(errors);
                     let _ = events.send(Event::FromEvcxr(number, FromEvcxr::NotLoaded(words))).await;

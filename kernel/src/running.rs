@@ -44,7 +44,7 @@ pub struct Running {
 impl Running {
     pub fn new(request: Wire, count: u32) -> Self {
         Self {
-            code: request.content()["code"].take(),
+            code: request.content()["code"].clone(),
             request,
             count,
             printed: Printed::default(),

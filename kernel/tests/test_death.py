@@ -33,6 +33,9 @@ class Death(unittest.TestCase):
     def test_an_exit(self):
         self.dies("std::process::exit(3);", "3")
 
+    def test_an_exit_while_a_program_that_it_started_prints_on(self):
+        self.dies('std::process::Command::new("yes").spawn().unwrap(); std::process::exit(3);', "3")
+
     def test_an_abort(self):
         self.dies("std::process::abort();", "sigabrt")
 

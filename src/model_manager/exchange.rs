@@ -55,7 +55,7 @@ impl ModelManager {
             ErrorKind::AlreadyExists => is_taken(),
             _ => Error::Io { action: "create", path: folder.path.clone(), source: error },
         })?;
-        let _lock = folder.make().and_then(|()| folder.lock())?;
+        let _lock = folder.make().and_then(|()| folder.lock()).inspect_err(|_| folder.remove_empty())?;
         let written = checkpoint::write_weights(&file, &weights, &progress).and_then(|()| {
             // Last: a folder with a configuration is a model.
             Ok(write_atomic(folder.config_file(), config.to_json()?.as_bytes())?)

@@ -10,7 +10,7 @@ use clap::Args;
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup;
-use crate::trouble::Reported;
+use crate::trouble::{Reported, Trouble};
 
 /// The name of the kernel's messages among the readers.
 const WIRE: &str = "wire";
@@ -23,7 +23,7 @@ pub struct Options {
     /// This reader alone, such as pickle, safetensors, npy, idx, cifar, jpeg, images, config, zip, tar or wire
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// The seed of the changes; the same one makes the same files
+    /// The seed of the changes; the same one makes the same files. `wire` has one of its own
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Read this file alone: what an earlier run has found
@@ -49,6 +49,9 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
         command.env("DDPM_FUZZ_FILE", std::path::absolute(file)?);
     }
     let only = options.only.as_deref();
+    if only == Some(WIRE) && (options.file.is_some() || options.seed.is_some()) {
+        return Err(Trouble::new("wire reads messages, no files", "leave out --file and --seed").into());
+    }
     let files = only == Some(WIRE) || run_in_view(&mut command)?.success();
     let messages = only.is_some_and(|only| only != WIRE) || run_in_view(&mut wire(project, options))?.success();
     if files && messages { Ok(()) } else { Err(Reported.into()) }

@@ -14,7 +14,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,9 +32,16 @@ const LETTERS: usize = 3000;
 const SEED: u64 = 1;
 const SHORT: Duration = Duration::from_millis(400);
 
+/// The memory that is measured is the process's: one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// One file after another, until the time is over; the first that breaks a rule ends the run.
 #[test]
 fn readers_answer_to_whatever_a_file_holds() {
+    let _alone = alone();
     let asked = |name: &str| env::var(name).ok();
     let number = |name: &str| asked(name).and_then(|text| text.parse::<u64>().ok());
     let time = number("DDPM_FUZZ_SECONDS").map_or(SHORT, Duration::from_secs);
@@ -76,6 +83,7 @@ fn a_reader_that_breaks_a_rule_is_found() {
         Reader { name: "babbles", seeds: Vec::new, read: |_, _| Err("x".repeat(LETTERS + 1)) },
         Reader { name: "swells", seeds: Vec::new, read: |_, _| taken(Vec::<u8>::with_capacity(BYTES + 1)) },
     ];
+    let _alone = alone();
     for (reader, words) in BROKEN.iter().zip(["it panics: index out of bounds", "letters", "bytes of memory"]) {
         let mut run = Run::new(reader, SEED);
         let problem = run.check(b"input").unwrap_err();

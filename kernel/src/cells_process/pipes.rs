@@ -38,9 +38,8 @@ pub struct OfTheReader {
     pub end: Vec<u8>,
     /// Closed when the process of the cells has ended, even if something that it started still holds its stdout.
     pub life: OwnedFd,
-    /// As long as they are open, evcxr takes the cells for running.
+    /// As long as it is open, and this process's stderr, evcxr takes the cells for running.
     pub to_evcxr: File,
-    _errors_to_evcxr: OwnedFd,
 }
 
 impl Pipes {
@@ -84,7 +83,6 @@ impl Pipes {
             end: self.end,
             life: self.life.0,
             to_evcxr: to_evcxr.into(),
-            _errors_to_evcxr: errors,
         })
     }
 }

@@ -55,10 +55,11 @@ pub fn run(pipes: OfTheReader) -> Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
         let ended = reader.wait()?;
-        // All that is there belongs to a process that has ended; of one that runs, a part at a time.
-        while (0..2).map(|stream| reader.read(stream, &mut buffer)).collect::<Result<Vec<_>>>()?.contains(&true)
-            && ended
-        {}
+        // Of a process that has ended, each pipe holds no more than a chunk or, in front of it, what a program that it started printed;
+        // such a program may print on for ever.
+        for _ in 0..if ended { 2 } else { 1 } {
+            (0..2).try_for_each(|stream| reader.read(stream, &mut buffer))?;
+        }
         (0..2).try_for_each(|stream| reader.after_a_moment(stream))?;
         if ended {
             return reader.rest();
@@ -85,12 +86,12 @@ impl Reader {
         Ok(waited[2].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)))
     }
 
-    /// Reads what has come on a stream. Whether there was something.
-    fn read(&mut self, stream: usize, buffer: &mut [u8]) -> Result<bool> {
+    /// Reads a part of what has come on a stream, if anything has.
+    fn read(&mut self, stream: usize, buffer: &mut [u8]) -> Result<()> {
         let length = match self.pipes.printed[stream].read(buffer) {
-            Ok(0) => return Ok(false),
+            Ok(0) => return Ok(()),
             Ok(length) => length,
-            Err(error) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => return Ok(false),
+            Err(error) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         for piece in self.scanners[stream].take(&buffer[..length]) {
@@ -106,7 +107,7 @@ impl Reader {
             }
         }
         self.held_since[stream] = self.scanners[stream].holds().then(Instant::now);
-        Ok(true)
+        Ok(())
     }
 
     /// What has waited long enough for its line to end, or to become a word of evcxr's.

@@ -68,7 +68,12 @@ impl Scanner {
 
     /// The pieces in what has come. What may be the beginning of a word is held back.
     pub fn take(&mut self, bytes: &[u8]) -> Vec<Piece> {
+        let new = self.held.len().saturating_sub(self.end.len());
         self.held.extend_from_slice(bytes);
+        // A value may be one line of a hundred megabytes: what was searched for its end is not searched again.
+        if self.in_a_value && memchr(b'\n', bytes).is_none() && memmem::find(&self.held[new..], &self.end).is_none() {
+            return Vec::new();
+        }
         let (held, mut pieces, mut text) = (take(&mut self.held), Vec::new(), Vec::new());
         let mut rest = &held[..];
         while !rest.is_empty() {
@@ -231,6 +236,20 @@ mod tests {
         );
         let cut_off = all("EVCXR_BEGIN_CONTENT text/plain\nhalf\x1b_over:1\x1b\\");
         assert_eq!(cut_off[1..], ["Ends half\nEVCXR_END_CONTENT\n", "end"]);
+    }
+
+    #[test]
+    fn a_value_on_one_long_line_takes_no_time() {
+        let mut scanner = Scanner::new(END);
+        scanner.take(b"EVCXR_BEGIN_CONTENT text/plain\n");
+        let started = std::time::Instant::now();
+        for _ in 0..1600 {
+            assert!(scanner.take(&[b'7'; 1 << 16]).is_empty());
+        }
+        let pieces = scanner.take(b"\nEVCXR_END_CONTENT\n");
+        assert_eq!(pieces.len(), 2);
+        assert!(matches!(&pieces[0], Piece::ForEvcxr(Said::OfTheValue, line) if line.len() == (1600 << 16) + 1));
+        assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod tests;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 use std::time::Duration;
 
 use ddpm_utils::progress::Progress;
@@ -88,8 +89,10 @@ pub enum DownloadError {
     },
 }
 
-/// How often a connection may break off before that is an error.
-const ATTEMPTS: usize = 3;
+/// How often in a row a connection may break off, no further than before, until that is an error.
+const ATTEMPTS: u32 = 3;
+/// How long to wait before the next attempt; twice as long after each one in vain.
+const PAUSE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_millis(500) };
 const MEGABYTE: u64 = 1_000_000;
 
 /// Downloads to `to`, which is there at the end, whole and checked, or not at all. What came before the connection broke
@@ -148,7 +151,8 @@ fn receive(
 ) -> Result<bool, DownloadError> {
     let failed = |source| DownloadError::Io { path: part.to_owned(), source };
     let mut resumed = false;
-    let mut in_vain = 0;
+    // A server without ranges begins anew each time: only what goes beyond the furthest so far is progress.
+    let (mut furthest, mut in_vain) = (0, 0);
     loop {
         let mut have = file.metadata().map_err(failed)?.len();
         if have > source.bytes {
@@ -170,9 +174,13 @@ fn receive(
             file.set_len(0).map_err(failed)?;
             return Err(DownloadError::Size { url: source.url.to_owned(), expected: source.bytes, got: now });
         }
-        in_vain = if now > have { 0 } else { in_vain + 1 };
-        if now < source.bytes && in_vain == ATTEMPTS {
-            return Err(DownloadError::BrokeOff { url: source.url.to_owned(), got: now, expected: source.bytes });
+        in_vain = if now > furthest.max(have) { 0 } else { in_vain + 1 };
+        furthest = furthest.max(now);
+        if now < source.bytes {
+            if in_vain == ATTEMPTS {
+                return Err(DownloadError::BrokeOff { url: source.url.to_owned(), got: now, expected: source.bytes });
+            }
+            sleep(PAUSE * 2_u32.pow(in_vain));
         }
     }
 }

@@ -16,6 +16,8 @@ enum Answer {
     Whole,
     /// As `Ranges`, but the connection ends after so many bytes.
     BreakAfter(usize),
+    /// As `Whole`, and the connection ends after so many bytes.
+    WholeBreakAfter(usize),
     /// A status without a body.
     Status(&'static str),
 }
@@ -53,7 +55,7 @@ fn serve(mut stream: TcpStream, content: &[u8], answer: Answer, seen: &Mutex<Vec
         head.iter().find_map(|line| line.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
     seen.lock().unwrap().push(range);
     let total = content.len();
-    let from = if matches!(answer, Answer::Whole) { 0 } else { range.unwrap_or(0) };
+    let from = if matches!(answer, Answer::Whole | Answer::WholeBreakAfter(_)) { 0 } else { range.unwrap_or(0) };
     let body = &content[from.min(total)..];
     let status = match answer {
         Answer::Status(status) => status,
@@ -63,7 +65,11 @@ fn serve(mut stream: TcpStream, content: &[u8], answer: Answer, seen: &Mutex<Vec
     let body = if let Answer::Status(_) = answer { &[] } else { body };
     let range = if from > 0 { format!("Content-Range: bytes {from}-{}/{total}\r\n", total - 1) } else { String::new() };
     let header = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{range}Connection: close\r\n\r\n", body.len());
-    let sent = if let Answer::BreakAfter(bytes) = answer { &body[..bytes.min(body.len())] } else { body };
+    let sent = if let Answer::BreakAfter(bytes) | Answer::WholeBreakAfter(bytes) = answer {
+        &body[..bytes.min(body.len())]
+    } else {
+        body
+    };
     let _ = stream.write_all(header.as_bytes()).and_then(|()| stream.write_all(sent));
 }
 
@@ -118,6 +124,21 @@ fn the_next_run_goes_on_with_what_is_there() {
     get(&server, &to).unwrap();
     assert_eq!(fs::read(&to).unwrap(), content());
     assert_eq!(server.asked_for(), [Some(100_000)]);
+}
+
+#[test]
+fn a_server_without_ranges_that_breaks_off_is_not_asked_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("file.bin");
+    let breaks = [1000, 500, 2000, 2000, 1999, 2000].map(Answer::WholeBreakAfter);
+    let server = Server::start(&content(), &breaks);
+    let error = get(&server, &to).unwrap_err();
+    assert!(matches!(error, DownloadError::BrokeOff { got: 2000, expected: 300_000, .. }), "{error}");
+    // Three times in vain after the furthest: 2000, 1999, 2000.
+    assert_eq!(server.asked_for().len(), 6);
+    let better = [breaks.as_slice(), &[Answer::Whole]].concat();
+    get(&Server::start(&content(), &better[4..]), &to).unwrap();
+    assert_eq!(fs::read(&to).unwrap(), content());
 }
 
 #[test]
