@@ -24,10 +24,30 @@ use crate::error::{Error, Result};
 pub fn forward_diffusion(constants: &ConstantsManager, x0: &Tensor, t: &Tensor) -> Result<(Tensor, Tensor)> {
     one_timestep_a_sample(constants, x0, t)?;
     let eps = x0.randn_like();
+    let x_t = add_noise(constants, x0, t, &eps)?;
+    Ok((x_t, eps))
+}
+
+/// Adds the noise `eps`, as much as `t` steps add.
+///
+/// ```text
+/// x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps
+/// ```
+/// Ho et al. 2020, equation 4.
+///
+/// # Shapes
+/// `x0`, `t` and the result: as [`forward_diffusion`]; `eps` is shaped like `x0`.
+///
+/// # Errors
+/// As [`forward_diffusion`]; [`Error::Shape`] for an `eps` of another shape.
+pub fn add_noise(constants: &ConstantsManager, x0: &Tensor, t: &Tensor, eps: &Tensor) -> Result<Tensor> {
+    one_timestep_a_sample(constants, x0, t)?;
+    if eps.size() != x0.size() {
+        return Err(Error::Shape { what: "noise", expected: format!("{:?}, that of x0", x0.size()), got: eps.size() });
+    }
     let mean = x0 * constants.sqrt_alpha_cumulative_at(t)?;
     let std = constants.sqrt_one_minus_alpha_cumulative_at(t)?;
-    let x_t = mean + std * &eps;
-    Ok((x_t, eps))
+    Ok(mean + std * eps)
 }
 
 /// Adds the noise of one step: draws `x_t ~ q(x_t | x_{t-1})`. `t` such steps from `x_0` are what

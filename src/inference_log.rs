@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use crate::npy::{read_npy, write_npy};
 use crate::points::to_points;
 
+/// The file that is written last: where it is, all are.
+pub(crate) const SAMPLES_FILE: &str = "samples.json";
+
 /// Where a log goes.
 #[derive(Debug, Clone)]
 pub(crate) enum LogFolder {
@@ -49,7 +52,7 @@ impl LogFolder {
 impl Samples {
     /// Points fit into JSON as they are; images are better off in an array, beside a note on them.
     fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
-        let (json_file, npy_file) = (folder.join("samples.json"), folder.join("samples.npy"));
+        let (json_file, npy_file) = (folder.join(SAMPLES_FILE), folder.join("samples.npy"));
         let mut files = vec![json_file.clone()];
         let samples = if self.samples.dim() == 2 {
             let points: Vec<[f32; 2]> = to_points(&self.samples)?.rows().into_iter().map(|p| [p[0], p[1]]).collect();

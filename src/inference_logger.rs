@@ -42,7 +42,7 @@ pub struct InferenceLogger {
     logs: Option<LogFolder>,
     shows: bool,
     live: bool,
-    timesteps: usize,
+    steps: usize,
     course: Option<Course>,
     watch: Option<Watch>,
     stopped_at: Option<usize>,
@@ -80,7 +80,7 @@ impl InferenceLogger {
             logs: None,
             shows: true,
             live: false,
-            timesteps: 0,
+            steps: 0,
             course: None,
             watch: None,
             stopped_at: None,
@@ -149,28 +149,29 @@ impl InferenceLogger {
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) for samples that this kind of picture cannot show.
     pub fn record(&mut self, state: &ChainState) -> Result<ControlFlow<()>> {
-        // A chain that broke off leaves states behind: a new one begins at its largest t.
-        if self.timesteps <= state.t {
-            self.timesteps = state.t;
-            (self.course, self.watch, self.stopped_at) = (None, None, None);
+        // A chain that broke off may have left states behind.
+        if state.step == 0 {
+            (self.course, self.watch, self.stopped_at, self.samples) = (None, None, None, None);
         }
-        let (live, timesteps) = (self.shows && self.live, self.timesteps);
-        let watch = self.watch.get_or_insert_with(|| Watch::begin(live.then_some(timesteps)));
+        self.steps = state.steps;
+        let live = self.shows && self.live;
+        let watch = self.watch.get_or_insert_with(|| Watch::begin(live.then_some(state.steps)));
         let asked = self.asked.as_ref().is_some_and(|Asked(asked)| asked());
-        let stops = state.t > 0 && (asked || watch.reader.interrupts());
+        let is_last = state.step == state.steps;
+        let stops = !is_last && (asked || watch.reader.interrupts());
         let course = self.course.get_or_insert_with(|| Course::of(state));
-        course.record(self.infer_type, state, self.timesteps, stops || state.t == 0)?;
+        course.record(self.infer_type, state, stops || is_last)?;
         if stops {
             self.stopped_at = Some(state.t);
             return Ok(ControlFlow::Break(()));
         }
         if self.shows || !in_notebook() {
-            watch.show_progress(state.t, self.timesteps);
+            watch.show_progress(state);
         }
         if let Some(view) = &mut watch.view {
             view.show(state)?;
         }
-        if state.t == 0 && self.logs.is_some() {
+        if is_last && self.logs.is_some() {
             self.samples = Some(state.x_t.shallow_clone());
         }
         Ok(ControlFlow::Continue(()))
@@ -182,7 +183,7 @@ impl InferenceLogger {
     /// # Errors
     /// Those of drawing and of writing.
     pub fn finish(&mut self, seed: u64) -> Result<()> {
-        let (course, timesteps) = (self.course.take(), std::mem::take(&mut self.timesteps));
+        let (course, timesteps) = (self.course.take(), std::mem::take(&mut self.steps));
         let samples = self.samples.take();
         let view = match self.watch.take() {
             Some(watch) => watch.end(self.shows, self.stopped_at, timesteps),
@@ -217,11 +218,11 @@ impl Watch {
     }
 
     /// Says how far the chain is, where it takes longer than some seconds; a bar, which leaves only one line, comes sooner.
-    fn show_progress(&mut self, t: usize, timesteps: usize) {
+    fn show_progress(&mut self, state: &ChainState) {
         let patience = Duration::from_secs(if self.reader.is_live() { 1 } else { 4 });
         let seen = self.view.as_ref().is_some_and(LiveView::shows_every_state);
         if !seen && self.started.elapsed() >= patience {
-            let (total, done) = (timesteps as u64, (timesteps - t) as u64);
+            let (total, done) = (state.steps as u64, state.step as u64);
             let progress = self.progress.get_or_insert_with(|| Progress::new("sampling", total).resumed_at(done));
             progress.tick(done, String::new);
         }

@@ -107,7 +107,7 @@ pub mod prelude {
         Verdict, check_clipped_mean, check_ema_decay, check_forward, check_posterior_variance, check_predicted_x0,
         check_unit_range, check_without_noise,
     };
-    pub use crate::forward::{forward_diffusion, forward_step};
+    pub use crate::forward::{add_noise, forward_diffusion, forward_step};
     pub use crate::inference_logger::{InferType, InferenceLogger};
     pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
     pub use crate::model_manager::{ImportOptions, ImportReport, ModelManager, StorageKind, Weights};

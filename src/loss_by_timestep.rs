@@ -21,8 +21,9 @@ pub struct EpochLoss {
 
 impl fmt::Display for EpochLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] = self.quarters;
-        write!(f, "loss {:.4} (by quarter of the timesteps: {a:.4}, {b:.4}, {c:.4}, {d:.4})", self.mean)?;
+        // Of so few timesteps or samples that none fell into it, a quarter has no loss.
+        let quarters = self.quarters.map(|loss| if loss.is_nan() { "–".to_owned() } else { format!("{loss:.4}") });
+        write!(f, "loss {:.4} (by quarter of the timesteps: {})", self.mean, quarters.join(", "))?;
         self.validation.map_or(Ok(()), |loss| write!(f, ", validation {loss:.4}"))
     }
 }
@@ -37,7 +38,7 @@ pub(crate) struct LossByTimestep {
 }
 
 impl LossByTimestep {
-    /// Takes in a step: `t`, `[N]`, and the noise with its prediction, `[N, …]`. Returns the loss of each sample, `[N]`.
+    /// Takes in a step: `t`, `[N]` on the CPU, and the noise with its prediction, `[N, …]`. Returns the loss of each sample, `[N]`.
     pub fn add(&mut self, t: &Tensor, eps: &Tensor, eps_theta: &Tensor) -> Tensor {
         let _no_grad = no_grad_guard();
         let loss = (eps - eps_theta).square().flatten(1, -1).mean_dim(1, false, Kind::Float);
@@ -53,7 +54,7 @@ impl LossByTimestep {
     }
 
     pub fn from_tensors(steps: u64, t: &Tensor, loss: Tensor) -> Self {
-        Self { steps, t: vec![t.to_kind(Kind::Int64)], loss: vec![loss] }
+        Self { steps, t: vec![t.to_device(Device::Cpu).to_kind(Kind::Int64)], loss: vec![loss] }
     }
 
     /// The means over all samples so far, of `timesteps` `T`.
@@ -84,5 +85,21 @@ mod nan_as_null {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 4], D::Error> {
         Ok(<[Option<f64>; 4]>::deserialize(deserializer)?.map(|value| value.unwrap_or(f64::NAN)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_without_timesteps_has_no_loss() {
+        let mut losses = LossByTimestep::default();
+        let zeros = Tensor::zeros([2, 3], tch::kind::FLOAT_CPU);
+        losses.add(&Tensor::from_slice(&[1_i64, 2]), &(&zeros + 1.0), &zeros);
+        let loss = losses.epoch_loss(2, None);
+        assert_eq!(loss.to_string(), "loss 1.0000 (by quarter of the timesteps: –, 1.0000, –, 1.0000)");
+        let json = serde_json::to_string(&loss).unwrap();
+        assert!(json.contains("[null,1.0,null,1.0]") && !json.contains("NaN"), "{json}");
     }
 }

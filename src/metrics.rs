@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::points::to_tensor;
-use crate::random::{self, Stream};
+use crate::random::{self, Draws, Stream};
 
 /// Directions that the sliced distance is averaged over.
 const DIRECTIONS: i64 = 500;
@@ -110,8 +110,7 @@ struct Slices {
 
 impl Slices {
     fn new(dimensions: i64, seed: u64) -> Self {
-        random::seed_libtorch(random::derive(seed, Stream::Directions, 0));
-        let directions = Tensor::randn([dimensions, DIRECTIONS], tch::kind::FLOAT_CPU);
+        let directions = Draws::new(seed, Stream::Directions, 0).normal(&[dimensions, DIRECTIONS], Device::Cpu);
         Self { directions: &directions / directions.norm_scalaropt_dim(2.0, [0_i64], true) }
     }
 

@@ -50,18 +50,20 @@ impl AdamW {
         self.steps
     }
 
-    /// Takes one step against the gradient of `loss` (one number) and returns the gradient's norm, from before it was
-    /// clipped. A gradient that is not finite is returned as such, and changes nothing.
+    /// Takes one step against the gradient of `loss` (one number). Returns the loss and the gradient's norm, from before it was clipped;
+    /// where one of them is not finite, nothing has changed. Nothing has changed either where memory ran out.
     ///
     /// # Errors
     /// [`Error::Torch`](crate::Error::Torch) where `loss` does not depend on the parameters;
     /// [`Error::Unsupported`](crate::Error::Unsupported) where the network has got another optimizer since.
-    pub fn backward_step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<f64> {
+    pub fn backward_step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<(f64, f64)> {
         self.parameters.check_still_ours()?;
         let gradient = self.parameters.gradient(loss)?;
         let _no_grad = no_grad_guard();
-        let norm = gradient.norm().double_value(&[]);
-        if norm.is_finite() {
+        // Read together: each reading waits for a GPU.
+        let both = Tensor::f_stack(&[loss.to_kind(gradient.kind()), gradient.norm()], 0)?.to_device(Device::Cpu);
+        let (loss, norm) = (both.double_value(&[0]), both.double_value(&[1]));
+        if loss.is_finite() && norm.is_finite() {
             self.steps += 1;
             let at_a_time = if gradient.device() == Device::Cpu { AT_A_TIME } else { gradient.numel() as i64 };
             let parts = |all: &Tensor| all.split(at_a_time, 0);
@@ -70,10 +72,11 @@ impl AdamW {
                 self.update([theta, m, v], gradient, norm, learning_rate);
             }
         }
-        Ok(norm)
+        Ok((loss, norm))
     }
 
-    /// Updates some of the parameters and their moments in place. `norm`: that of the whole gradient.
+    /// Updates some of the parameters and their moments in place. `norm`: that of the whole gradient. Every operation writes into
+    /// a tensor that is there, at last into the gradient: where memory runs out it does so before anything has changed.
     fn update(&self, [mut theta, mut m, mut v]: [Tensor; 3], mut gradient: Tensor, norm: f64, learning_rate: f64) {
         if let Some(longest) = self.gradient_clipping.filter(|longest| norm > *longest) {
             let _ = gradient.g_mul_scalar_(longest / norm);
@@ -83,14 +86,15 @@ impl AdamW {
         let _ = gradient.g_add_scalar_(FLOOR);
         let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(self.steps).unwrap_or(i32::MAX));
         let _ = m.lerp_(&gradient, 1.0 - BETA_1);
-        let _ = v.lerp_(&gradient.square(), 1.0 - BETA_2);
+        let _ = v.lerp_(&gradient.square_(), 1.0 - BETA_2);
         if learning_rate == 0.0 {
             return;
         }
         let step_size = learning_rate / correction(BETA_1);
         // theta += m / denominator, with step size and sign inside the denominator: one operation that writes in place.
-        let root = v.sqrt().g_mul_scalar_(-1.0 / (step_size * correction(BETA_2).sqrt()));
-        let denominator = root - EPS / step_size;
+        let root = v.sqrt_out(&gradient);
+        let denominator =
+            { root }.g_mul_scalar_(-1.0 / (step_size * correction(BETA_2).sqrt())).g_add_scalar_(-EPS / step_size);
         if self.weight_decay > 0.0 {
             let _ = theta.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
         }
@@ -118,7 +122,7 @@ mod tests {
         let (x_t, t) = (Tensor::randn([32, 2], tch::kind::FLOAT_CPU), Tensor::ones([32], (Kind::Int64, Device::Cpu)));
         let loss = || 100.0 * model.predict_noise(&x_t, &t).square().mean(Kind::Float);
         let gradient = optimizer.parameters.gradient(&loss()).unwrap();
-        let norm = optimizer.backward_step(&loss(), 1e-2).unwrap();
+        let (_, norm) = optimizer.backward_step(&loss(), 1e-2).unwrap();
         assert!((norm - gradient.norm().double_value(&[])).abs() < 1e-3 && norm > 0.5, "{norm}");
 
         let gradient = gradient * (0.5 / norm) + FLOOR;

@@ -35,7 +35,8 @@ impl FlatParameters {
 
     /// Whether the network's tensors are still views of `values`: a second optimizer would have moved them into its own.
     pub fn check_still_ours(&self) -> Result<()> {
-        if self.parameters[0].data_ptr() == self.values.data_ptr() {
+        let is_view = |(parameter, view): (&Tensor, Tensor)| parameter.data_ptr() == view.data_ptr();
+        if self.parameters.iter().zip(views(&self.values, &shapes(&self.parameters))).all(is_view) {
             return Ok(());
         }
         let advice = "this training state no longer trains the network: a newer TrainingState (or load_checkpoint, or a \

@@ -1,7 +1,9 @@
 //! Randomness from one seed: every use has its own stream, so that none of them depends on what ran before it.
 
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use tch::{Device, Tensor};
 
 use crate::cuda::load_cuda;
 
@@ -32,11 +34,36 @@ pub(crate) enum Stream {
     Validation = 12,
     /// The painted flowers, an item each.
     Painting = 10,
+    /// What an exercise asks about.
+    Exercise = 13,
 }
 
 /// A generator whose numbers are the same on every machine.
 pub(crate) fn generator(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// Random tensors, the same on every device, for a picture, a metric or an exercise: libtorch's generator, from which the reader may
+/// be drawing, stays as it was.
+pub(crate) struct Draws(ChaCha8Rng);
+
+impl Draws {
+    /// Those of item `k` of a stream.
+    pub fn new(seed: u64, stream: Stream, k: u64) -> Self {
+        Self(generator(derive(seed, stream, k)))
+    }
+
+    /// `N(0, I)`, f32.
+    pub fn normal(&mut self, shape: &[i64], device: Device) -> Tensor {
+        let numbers: Vec<f32> = (0..shape.iter().product::<i64>()).map(|_| self.0.sample(StandardNormal)).collect();
+        Tensor::from_slice(&numbers).view(shape).to_device(device)
+    }
+
+    /// `n` timesteps, uniform over `1..=most`: `[n]` int64.
+    pub fn timesteps(&mut self, n: usize, most: usize, device: Device) -> Tensor {
+        let numbers: Vec<i64> = (0..n).map(|_| self.0.random_range(1..=most as i64)).collect();
+        Tensor::from_slice(&numbers).to_device(device)
+    }
 }
 
 /// The seed of item `k` of a stream: neighbouring seeds, streams and items are as unrelated as distant ones.

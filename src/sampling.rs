@@ -12,6 +12,10 @@ use crate::random::{self, Stream};
 /// One state of the reverse process.
 #[derive(Debug)]
 pub struct ChainState {
+    /// The steps that the chain has taken: 0 at the start, `steps` at the end.
+    pub step: usize,
+    /// The steps that it takes in all.
+    pub steps: usize,
     /// How many steps of noise are left in `x_t`: `T` at the start, 0 at the end.
     pub t: usize,
     /// The samples at step `t`, `[N, …]`.
@@ -151,15 +155,16 @@ impl Iterator for ReverseChain<'_> {
         let t = self.t.checked_sub(1)?;
         let _no_grad = no_grad_guard();
         self.t = t;
-        let x_t = self.x_t.shallow_clone();
+        let (steps, x_t) = (self.constants.timesteps(), self.x_t.shallow_clone());
+        let step = steps - t;
         if t == 0 {
             let predicted_x0 = x_t.shallow_clone();
-            return Some(Ok(ChainState { t, x_t, predicted_x0 }));
+            return Some(Ok(ChainState { step, steps, t, x_t, predicted_x0 }));
         }
         match reverse_step(&self.model, self.constants, &x_t, t) {
             Ok((x_prev, predicted_x0)) => {
                 self.x_t = x_prev;
-                Some(Ok(ChainState { t, x_t, predicted_x0 }))
+                Some(Ok(ChainState { step, steps, t, x_t, predicted_x0 }))
             }
             Err(error) => {
                 self.t = 0;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use tch::{Kind, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
@@ -90,7 +90,7 @@ pub fn train_one_epoch(
         let t = constants.sample_timesteps(x0.size()[0]);
         let (eps, eps_theta, descent) = within_memory(model, constants, x0.size()[0], || {
             let (x_t, eps) = forward_diffusion(constants, &x0, &t)?;
-            let eps_theta = check_prediction(model.predict_noise_in_training(&x_t, &t), &x_t)?;
+            let eps_theta = check_prediction(model.predict_noise_in_training(&x_t, &t.to_device(x_t.device())), &x_t)?;
             let loss = eps_theta.mse_loss(&eps, Reduction::Mean);
             let descent = state.descend(&loss, dataloader.batches())?;
             Ok((eps, eps_theta, descent))
@@ -120,7 +120,7 @@ pub fn train_one_epoch(
 /// The error that names the timesteps, of the last batch, at which the loss is not finite.
 fn diverged(state: &mut TrainingState, descent: &Descent, t: &Tensor, by_sample: &Tensor) -> Error {
     state.losses = LossByTimestep::default();
-    let broken = by_sample.isfinite().logical_not();
+    let broken = by_sample.isfinite().logical_not().to_device(Device::Cpu);
     let (count, samples) = (broken.sum(Kind::Int64).int64_value(&[]), by_sample.size()[0]);
     let t: Vec<i64> = Vec::try_from(t.masked_select(&broken)).unwrap_or_default();
     let first: Vec<String> = t.iter().take(8).map(i64::to_string).collect();

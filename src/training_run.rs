@@ -6,6 +6,7 @@ use crate::config::{BaseConfig, TrainingConfig};
 use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
+use crate::inference_log::SAMPLES_FILE;
 use crate::inference_logger::{Asked, InferType};
 use crate::model_manager::{ModelManager, TrainingLock, Weights};
 use crate::networks::Denoiser;
@@ -55,6 +56,10 @@ pub fn train_until(
         let expected = format!("{}, the T of {}", training.timesteps, manager.name());
         return Err(Error::config("timesteps of the constants", expected, constants.timesteps()));
     }
+    if constants.betas() != training.schedule.betas(training.timesteps)? {
+        let expected = format!("{:?}, the schedule of {}", training.schedule, manager.name());
+        return Err(Error::config("constants", expected, "those of another schedule"));
+    }
     if constants.timestep_sampling() != training.timestep_sampling {
         let expected = format!("{:?}, as {} has it", training.timestep_sampling, manager.name());
         return Err(Error::config(
@@ -93,7 +98,9 @@ pub fn train_until(
 /// drawn, or while they were. The next call of [`train`] draws them.
 pub fn samples_are_due(manager: &ModelManager, state: &TrainingState) -> bool {
     let training = &manager.config().training;
-    is_due(training, state) && draws_samples(training) && !manager.checkpoint_log(state.epoch()).exists()
+    // The last of their files.
+    let drawn = manager.checkpoint_log(state.epoch()).join(SAMPLES_FILE).exists();
+    is_due(training, state) && draws_samples(training) && !drawn
 }
 
 /// Whether the end of this epoch, and of no step within it, has a checkpoint.

@@ -1,10 +1,8 @@
 //! `TrainingState`: what a training carries from step to step beside the weights, and what a checkpoint therefore holds.
 
-use std::f64::consts::PI;
-
 use tch::Tensor;
 
-use crate::config::{BaseConfig, LearningRateSchedule, TrainingConfig};
+use crate::config::{BaseConfig, TrainingConfig};
 use crate::ema::Ema;
 use crate::error::Result;
 use crate::loss_by_timestep::{EpochLoss, LossByTimestep};
@@ -98,32 +96,14 @@ impl TrainingState {
     /// # Errors
     /// As [`AdamW::backward_step`].
     pub fn descend(&mut self, loss: &Tensor, steps_per_epoch: u64) -> Result<Descent> {
-        let mut descent = Descent {
-            loss: loss.double_value(&[]),
-            grad_norm: None,
-            learning_rate: self.learning_rate(steps_per_epoch),
-        };
-        if descent.loss.is_finite() {
-            descent.grad_norm = Some(self.optimizer.backward_step(loss, descent.learning_rate)?);
-        }
+        let learning_rate = self.config.learning_rate_at(self.optimizer.steps(), steps_per_epoch);
+        let (loss, grad_norm) = self.optimizer.backward_step(loss, learning_rate)?;
+        let descent = Descent { loss, grad_norm: loss.is_finite().then_some(grad_norm), learning_rate };
         if descent.is_finite() {
             self.ema.update(&self.optimizer);
             self.last_grad_norm = descent.grad_norm;
         }
         Ok(descent)
-    }
-
-    fn learning_rate(&self, steps_per_epoch: u64) -> f64 {
-        let steps = self.optimizer.steps() as f64;
-        let warmup = ((steps + 1.0) / self.config.warmup_steps.max(1) as f64).min(1.0);
-        let schedule = match self.config.learning_rate_schedule {
-            LearningRateSchedule::Constant => 1.0,
-            LearningRateSchedule::Cosine => {
-                let share = steps / (steps_per_epoch * self.config.epochs as u64) as f64;
-                (1.0 + (PI * share.min(1.0)).cos()) / 2.0
-            }
-        };
-        self.config.learning_rate * warmup * schedule
     }
 
     pub(crate) fn end_epoch(&mut self, loss: EpochLoss) {

@@ -8,8 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
 
-use common::{ClosedForm, base, libtorch, quick_training, small_network, weights};
+use common::{ClosedForm, base, libtorch, quick_training, setting, small_network, weights};
 use ddpm_tutor::prelude::*;
+use ndarray::Array4;
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 const INT: (Kind, Device) = (Kind::Int64, Device::Cpu);
@@ -69,22 +70,135 @@ fn samples_and_constants_of_different_dimensions_are_refused() {
 #[test]
 fn a_logger_forgets_a_chain_that_broke_off() {
     let _generator = libtorch();
-    let betas = NoiseSchedule::Linear.betas(30).unwrap();
-    let constants = ConstantsManager::from_betas(&betas, 1, Device::Cpu).unwrap();
+    let constants =
+        |steps| ConstantsManager::from_betas(&NoiseSchedule::Linear.betas(steps).unwrap(), 1, Device::Cpu).unwrap();
     let fails = Rc::new(Cell::new(true));
     let failing = Rc::clone(&fails);
     let model = ClosedForm::new(&[2], move |x, t| {
         assert!(!(failing.get() && t.int64_value(&[0]) == 3), "a slip in a cell");
         x * 0.5
     });
-    let mut used = InferenceLogger::new(InferType::PlotProcess).quiet();
-    assert!(catch_unwind(AssertUnwindSafe(|| generate_samples(&model, &constants, 5, 1, &mut used))).is_err());
-    fails.set(false);
-    let mut fresh = InferenceLogger::new(InferType::PlotProcess).quiet();
-    for logger in [&mut used, &mut fresh] {
-        let _samples = generate_samples(&model, &constants, 5, 1, logger).unwrap();
+    // A chain of as many steps, and a longer one.
+    for steps in [30, 200] {
+        fails.set(true);
+        let mut used = InferenceLogger::new(InferType::PlotProcess).quiet();
+        let draw = |steps, logger: &mut InferenceLogger| generate_samples(&model, &constants(steps), 5, 1, logger);
+        assert!(catch_unwind(AssertUnwindSafe(|| draw(steps, &mut used))).is_err());
+        fails.set(false);
+        let mut fresh = InferenceLogger::new(InferType::PlotProcess).quiet();
+        for logger in [&mut used, &mut fresh] {
+            let _samples = draw(30, logger).unwrap();
+        }
+        assert!(used.picture().unwrap().bytes == fresh.picture().unwrap().bytes, "panels of both chains, {steps}");
     }
-    assert!(used.picture().unwrap().bytes == fresh.picture().unwrap().bytes, "panels of both chains");
+}
+
+#[test]
+fn what_draws_for_a_picture_or_a_number_leaves_the_readers_generator_alone() {
+    let _generator = libtorch();
+    let base = base(Path::new("unused"), 600);
+    let training = TrainingConfig { validation_samples: 20, ..quick_training() };
+    let loader = get_dataloader(&base, &training).unwrap();
+    let constants = ConstantsManager::new(&base, &training).unwrap();
+    let model = get_model(&base, &small_network().into()).unwrap();
+    let images = ConstantsManager::from_betas(&[0.1, 0.2], 3, Device::Cpu).unwrap();
+    type Look<'a> = (&'a str, Box<dyn Fn() + 'a>);
+    let looks: Vec<Look> = vec![
+        ("visualize_forward", Box::new(|| drop(visualize_forward(&constants, &loader).unwrap()))),
+        ("score field", Box::new(|| drop(visualize_score_field(&model, &constants, &loader, 3).unwrap()))),
+        ("evaluate", Box::new(|| drop(evaluate(&loader.first(100), &base.dataset, 1).unwrap()))),
+        ("sliced_wasserstein", Box::new(|| drop(sliced_wasserstein(&loader.first(9), &loader.first(9), 1)))),
+        ("validation", Box::new(|| drop(validation_loss(&model, &constants, &loader.held_out().unwrap())))),
+        ("check_forward", Box::new(|| drop(check_forward(&constants, |_, x0, _, _| x0.shallow_clone())))),
+        ("check_without_noise", Box::new(|| drop(check_without_noise(&constants, |_, x, _, _| x.shallow_clone())))),
+        ("check_clipped_mean", Box::new(|| drop(check_clipped_mean(&images, |_, x, _, _| x.shallow_clone())))),
+    ];
+    let draw = || Tensor::randn([3], FLOAT);
+    for (name, look) in looks {
+        tch::manual_seed(7);
+        let (first, second) = (draw(), draw());
+        tch::manual_seed(7);
+        let again = draw();
+        look();
+        assert_eq!((again, draw()), (first, second), "{name}");
+    }
+}
+
+#[test]
+fn images_without_a_label_each_are_refused() {
+    let images = |labels: Vec<usize>| LabelledImages {
+        pixels: Array4::zeros((3, 1, 8, 8)),
+        labels,
+        classes: vec!["a".to_owned(), "b".to_owned()],
+        remarks: Vec::new(),
+    };
+    let (base, training) = (base(Path::new("unused"), 3), quick_training());
+    let load = |labels| DataLoader::of_images(&images(labels), false, &base, &training);
+    let message = |labels| load(labels).unwrap_err().to_string();
+    assert!(load(vec![0, 1, 1]).is_ok());
+    assert!(message(vec![0, 1]).contains("[3], one an image"), "{}", message(vec![0, 1]));
+    assert!(message(vec![0, 1, 2]).contains("2 for image 2"), "{}", message(vec![0, 1, 2]));
+}
+
+#[test]
+fn held_out_images_keep_their_labels() {
+    let labels: Vec<usize> = (0..40).map(|i| i % 3).collect();
+    let images = LabelledImages {
+        pixels: Array4::from_shape_fn((40, 1, 8, 8), |(i, ..)| (100 * (i % 3)) as u8),
+        labels,
+        classes: ["a", "b", "c"].map(str::to_owned).to_vec(),
+        remarks: Vec::new(),
+    };
+    let training = TrainingConfig { validation_samples: 5, ..quick_training() };
+    let loader = DataLoader::of_images(&images, false, &base(Path::new("unused"), 40), &training).unwrap();
+    let brightness = |x0: Tensor| ((x0.amax([1, 2, 3], false) + 1.0) * 127.5 / 100.0).round().to_kind(Kind::Int64);
+    assert_eq!(&brightness(loader.held_out().unwrap()), loader.held_out_labels().unwrap());
+    assert_eq!(&brightness(loader.first(35)), loader.labels().unwrap());
+}
+
+#[test]
+fn constants_of_another_schedule_train_nothing() {
+    let _generator = libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let (base, training) = (base(folder.path(), 100), TrainingConfig { timesteps: 40, ..quick_training() });
+    let manager = ModelManager::new(&base, "m", small_network(), &training).unwrap();
+    let (model, loader) = (manager.get_model().unwrap(), get_dataloader(&base, &training).unwrap());
+    let other = TrainingConfig { schedule: NoiseSchedule::Linear, ..training };
+    let constants = ConstantsManager::new(&base, &other).unwrap();
+    let message = train(&manager, &model, &loader, &constants, &mut |_| ()).unwrap_err().to_string();
+    assert!(message.contains("Cosine, the schedule of m"), "{message}");
+    assert!(!manager.has_checkpoint());
+}
+
+#[test]
+fn a_state_whose_parameters_were_replaced_in_part_says_so() {
+    let _generator = libtorch();
+    let base = base(Path::new("unused"), 100);
+    let model = get_model(&base, &small_network().into()).unwrap();
+    let (loader, constants, mut state) = setting(&model, Tensor::randn([100, 2], FLOAT), &quick_training());
+    let mut last = model.var_store().variables().remove("fc3.bias").unwrap();
+    last.set_data(&last.copy());
+    let message = train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap_err().to_string();
+    assert!(message.contains("no longer trains the network"), "{message}");
+}
+
+/// The disk was full, or the process was killed, after the picture was written and before the samples were.
+#[test]
+fn samples_of_a_checkpoint_that_were_written_in_part_are_drawn_again() {
+    let _generator = libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let base = base(folder.path(), 100);
+    let training = TrainingConfig { epochs: 1, sample_amount: 3, inference_type: InferType::Plot, ..quick_training() };
+    let manager = ModelManager::new(&base, "m", small_network(), &training).unwrap();
+    let (loader, constants) =
+        (get_dataloader(&base, &training).unwrap(), ConstantsManager::new(&base, &training).unwrap());
+    let model = manager.get_model().unwrap();
+    train(&manager, &model, &loader, &constants, &mut |_| ()).unwrap();
+    let samples = manager.folder().join("inference_logs/epoch_0001/samples.json");
+    let drawn = fs::read(&samples).unwrap();
+    fs::remove_file(&samples).unwrap();
+    train(&manager, &model, &loader, &constants, &mut |_| ()).unwrap();
+    assert_eq!(fs::read(&samples).unwrap(), drawn);
 }
 
 #[test]

@@ -100,7 +100,9 @@ impl Train {
             && there.has_checkpoint()
         {
             // One that cannot be trained on is refused before the configuration changes.
-            there.load_checkpoint(&model, None)?;
+            let epochs = there.load_checkpoint(&model, None)?.epoch();
+            let jump = config.training.jump(&there.config().training, epochs);
+            remarks.extend(jump.map(|jump| format!("warning: {jump} (--learning-rate-from-epoch {epochs})")));
         }
         let is_new = !config.base.models_dir.join(&self.model).exists();
         let (manager, lock) = ModelManager::to_train(&self.model, config)?;
@@ -216,7 +218,9 @@ impl Train {
 
     fn new_configuration(&self, place: &BaseConfig, file: Option<&ConfigFile>) -> Result<ModelConfig> {
         if let Some(other) = &self.from {
-            return Ok(ModelManager::open(place, other)?.config().clone());
+            let mut config = ModelManager::open(place, other)?.config().clone();
+            config.training.learning_rate_from_epoch = 0;
+            return Ok(config);
         }
         let of_file = file.and_then(ConfigFile::dataset).cloned();
         let mut dataset = match &self.dataset {

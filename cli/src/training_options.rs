@@ -50,6 +50,9 @@ pub struct TrainingOptions {
     /// How the learning rate changes after that
     #[arg(long)]
     learning_rate_schedule: Option<RateScheduleChoice>,
+    /// Epochs after which warm-up and schedule begin anew, over the rest: for a training that is extended
+    #[arg(long, value_name = "EPOCHS")]
+    learning_rate_from_epoch: Option<usize>,
     /// AdamW's decoupled weight decay
     #[arg(long, value_name = "DECAY")]
     weight_decay: Option<f64>,
@@ -106,6 +109,7 @@ impl TrainingOptions {
         set(&mut training.learning_rate, self.learning_rate);
         set(&mut training.warmup_steps, self.warmup_steps);
         set(&mut training.learning_rate_schedule, self.learning_rate_schedule.map(Into::into));
+        set(&mut training.learning_rate_from_epoch, self.learning_rate_from_epoch);
         set(&mut training.weight_decay, self.weight_decay);
         set(&mut training.ema_decay, self.ema_decay);
         set(&mut training.gradient_clipping, self.gradient_clipping.map(|norm| (norm != 0.0).then_some(norm)));

@@ -144,6 +144,22 @@ fn what_is_shortened_or_left_out_is_said_also_beside_json() {
 }
 
 #[test]
+fn a_training_that_is_extended_is_told_where_its_learning_rate_jumps() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let of =
+        ["--dataset", "moons", "--dataset-size", "64", "--batch-size", "8", "--sample-amount", "0", "--device", "cpu"];
+    let train = |more: &[&str]| succeeded(ddpm(path, &[&["train", "--model", "m"], &of[..], more].concat()));
+    assert!(!train(&["--epochs", "2"]).stderr.contains("learning rate"));
+    let ran = train(&["--epochs", "4"]);
+    assert!(ran.stderr.contains("warning: after 2 of 2 epochs the learning rate had fallen"), "{ran:?}");
+    assert!(ran.stderr.contains("(--learning-rate-from-epoch 2)"), "{ran:?}");
+    let ran = train(&["--epochs", "6", "--learning-rate-from-epoch", "4"]);
+    assert!(!ran.stderr.contains("learning rate"), "{ran:?}");
+    assert_eq!(config(path, "m")["training"]["learning_rate_from_epoch"], 4);
+}
+
+#[test]
 fn all_images_are_taken_unless_fewer_are_asked_for() {
     let painted = ModelConfig::for_dataset(Dataset::from_name("flowers").unwrap(), DeviceChoice::Cpu).unwrap();
     assert_eq!(painted.base.dataset_size, BaseConfig::ALL);

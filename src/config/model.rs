@@ -85,13 +85,14 @@ impl ModelConfig {
 
 /// What the weights depend on and the two do not agree in.
 pub(crate) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<Vec<String>> {
-    const FREE: [&str; 9] = [
+    const FREE: [&str; 10] = [
         "device",
         "precision",
         "path",
         "reverse_variance",
         "clip_denoised",
         "epochs",
+        "learning_rate_from_epoch",
         "checkpoint_period",
         "sample_amount",
         "inference_type",

@@ -1,5 +1,7 @@
 //! `TrainingConfig`: how the diffusion is set up, and how long and how fast the network learns it.
 
+use std::f64::consts::PI;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::{MANY, require};
@@ -53,12 +55,20 @@ pub struct TrainingConfig {
     pub warmup_steps: usize,
     /// How it goes on from there.
     pub learning_rate_schedule: LearningRateSchedule,
+    /// The epochs after which warm-up and schedule begin anew, to end with the last epoch: for a training that has had these epochs
+    /// and is extended. 0: they span the whole training.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub learning_rate_from_epoch: usize,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
     /// Decay of the moving average of the weights that sampling uses, in `[0, 1)`; 0 keeps the weights themselves.
     pub ema_decay: f64,
     /// The largest norm of the whole gradient; longer ones are scaled down. `None`: no limit.
     pub gradient_clipping: Option<f64>,
+}
+
+fn is_zero(epochs: &usize) -> bool {
+    *epochs == 0
 }
 
 impl Default for TrainingConfig {
@@ -79,6 +89,7 @@ impl Default for TrainingConfig {
             learning_rate: 2e-3,
             warmup_steps: 0,
             learning_rate_schedule: LearningRateSchedule::Cosine,
+            learning_rate_from_epoch: 0,
             weight_decay: 0.0,
             ema_decay: 0.999,
             gradient_clipping: Some(1.0),
@@ -103,6 +114,44 @@ impl TrainingConfig {
             warmup_steps: 500,
             ..Default::default()
         }
+    }
+
+    /// The learning rate of a step, counted from 0, in epochs of so many steps.
+    ///
+    /// ```text
+    /// lr min( 1, (step + 1) / warm-up ) (1 + cos(pi step / steps)) / 2
+    /// ```
+    /// Loshchilov & Hutter 2017, equation 5, with a linear warm-up.
+    pub fn learning_rate_at(&self, step: u64, steps_per_epoch: u64) -> f64 {
+        let anew = self.learning_rate_from_epoch as u64 * steps_per_epoch;
+        let end = self.epochs as u64 * steps_per_epoch;
+        // Two schedules one after the other, of which the first may have no steps.
+        let (step, steps) = if step < anew { (step, anew) } else { (step - anew, end.saturating_sub(anew)) };
+        let warmup = ((step as f64 + 1.0) / self.warmup_steps.max(1) as f64).min(1.0);
+        let schedule = match self.learning_rate_schedule {
+            LearningRateSchedule::Constant => 1.0,
+            LearningRateSchedule::Cosine => (1.0 + (PI * (step as f64 / steps as f64).min(1.0)).cos()) / 2.0,
+        };
+        self.learning_rate * warmup * schedule
+    }
+
+    /// A sentence where this configuration extends a training that has had `epochs` by `before`, and its learning rate, which
+    /// had fallen, jumps up by that.
+    pub fn jump(&self, before: &Self, epochs: usize) -> Option<String> {
+        if epochs == 0 || self.epochs <= before.epochs || self.learning_rate_from_epoch >= epochs {
+            return None;
+        }
+        // The schedule's share alone: 100 steps an epoch are enough to tell.
+        let at = |of: &Self, step: u64| Self { warmup_steps: 0, ..of.clone() }.learning_rate_at(step, 100);
+        let step = epochs as u64 * 100;
+        let (fell_to, rises_to) = (at(before, step - 1), at(self, step));
+        (rises_to > 1.1 * fell_to).then(|| {
+            format!(
+                "after {epochs} of {} epochs the learning rate had fallen to {fell_to:.1e}; as part of {} it rises to {rises_to:.1e}. \
+                 learning_rate_from_epoch = {epochs} begins warm-up and schedule anew, over the new epochs alone",
+                before.epochs, self.epochs
+            )
+        })
     }
 
     /// The warm-up of a training of so many steps, for those who have not chosen one: as it is, or, where it would be more than
@@ -147,6 +196,8 @@ impl TrainingConfig {
         require(samples <= MANY, "TrainingConfig.sample_amount", "at most 1000000000", samples)?;
         let rate = self.learning_rate;
         require(rate > 0.0 && rate <= 1.0, "TrainingConfig.learning_rate", "in (0, 1]", rate)?;
+        let from = self.learning_rate_from_epoch;
+        require(from < self.epochs, "TrainingConfig.learning_rate_from_epoch", "fewer than epochs", from)?;
         let warmup = self.warmup_steps;
         require(warmup <= MANY, "TrainingConfig.warmup_steps", "at most 1000000000", warmup)?;
         let decay = self.weight_decay;
@@ -163,6 +214,35 @@ impl TrainingConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_schedule_falls_once_or_anew_over_the_new_epochs() {
+        let first = TrainingConfig { epochs: 100, warmup_steps: 10, ..Default::default() };
+        let whole = TrainingConfig { epochs: 200, ..first.clone() };
+        let anew = TrainingConfig { learning_rate_from_epoch: 100, ..whole.clone() };
+        let peak = first.learning_rate;
+        let near = |rate: f64, expected: f64| assert!((rate - expected).abs() < 1e-3 * peak, "{rate}, not {expected}");
+        near(first.learning_rate_at(999, 10), 0.0);
+        near(whole.learning_rate_at(1000, 10), peak / 2.0);
+        for step in [0, 5, 500, 999] {
+            assert_eq!(anew.learning_rate_at(step, 10), first.learning_rate_at(step, 10), "resumed from the start");
+            assert_eq!(
+                anew.learning_rate_at(1000 + step, 10),
+                first.learning_rate_at(step, 10),
+                "{step} of the new ones"
+            );
+        }
+        let jump = whole.jump(&first, 100).unwrap();
+        assert!(jump.contains("rises to 1.0e-3") && jump.contains("learning_rate_from_epoch = 100"), "{jump}");
+        assert!(whole.jump(&first, 50).is_some(), "from half to more than that");
+        let constant = |config: &TrainingConfig| TrainingConfig {
+            learning_rate_schedule: LearningRateSchedule::Constant,
+            ..config.clone()
+        };
+        assert_eq!(constant(&whole).jump(&constant(&first), 100), None);
+        assert_eq!((anew.jump(&first, 100), whole.jump(&whole, 100), whole.jump(&first, 0)), (None, None, None));
+        assert!(TrainingConfig { learning_rate_from_epoch: 200, ..whole }.validate().is_err());
+    }
 
     #[test]
     fn a_warm_up_that_does_not_end_is_shortened_or_reported() {

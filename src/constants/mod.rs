@@ -29,7 +29,8 @@ pub enum ReverseVariance {
 /// The constants of one diffusion process, at every timestep `1..=T`.
 ///
 /// Each `…_at(t)` takes timesteps `t: [N]` (int64, in `1..=T`) and returns their constants, shaped to broadcast over a
-/// batch: `[N, 1]` for points, `[N, 1, 1, 1]` for images. Computed in f64, stored as f32.
+/// batch: `[N, 1]` for points, `[N, 1, 1, 1]` for images. Computed in f64, stored as f32. They are looked up on the CPU: timesteps
+/// that are there, as [`sample_timesteps`](Self::sample_timesteps) draws them, cost no wait for a GPU.
 ///
 /// In training every sample of a batch has a timestep of its own; in sampling all share one, and a plain number will do:
 /// [`beta`](Self::beta), [`alpha_cumulative`](Self::alpha_cumulative), [`sigma`](Self::sigma), in f64.
@@ -115,7 +116,7 @@ impl ConstantsManager {
         let alpha_bar_prev: Vec<f64> =
             std::iter::once(1.0).chain(alpha_bar.iter().copied()).take(betas.len()).collect();
         let tensor = |f: &dyn Fn(usize) -> f64| {
-            Tensor::from_slice(&(0..betas.len()).map(f).collect::<Vec<f64>>()).to_kind(Kind::Float).to_device(device)
+            Tensor::from_slice(&(0..betas.len()).map(f).collect::<Vec<f64>>()).to_kind(Kind::Float)
         };
         Ok(Self {
             device,
@@ -168,7 +169,7 @@ impl ConstantsManager {
         self.sample_dims
     }
 
-    /// Where the constants live.
+    /// Where the data is, and the constants of its timesteps.
     pub fn device(&self) -> Device {
         self.device
     }
@@ -204,18 +205,15 @@ impl ConstantsManager {
 
     fn at(&self, constants: &Tensor, t: &Tensor) -> Result<Tensor> {
         self.check_tensor(t)?;
-        // On a GPU an index outside the array ends the process; on the CPU it is an error that costs nothing to have.
-        if self.device != Device::Cpu {
-            self.check(t)?;
-        }
-        let rows = index(t);
+        // On a GPU an index outside the array would end the process; on the CPU it is an error that costs nothing to have.
+        let rows = index(t.to_device(Device::Cpu));
         let Ok(values) = constants.f_index_select(0, &rows) else {
             self.check(t)?;
             return Ok(constants.f_index_select(0, &rows)?);
         };
         let mut shape = vec![1; self.sample_dims + 1];
         shape[0] = -1;
-        Ok(values.view(&shape[..]))
+        Ok(values.view(&shape[..]).to_device(self.device))
     }
 }
 

@@ -4,6 +4,11 @@ use super::{ConstantsManager, ReverseVariance, index, posterior_variance};
 use crate::error::{Error, Result};
 
 impl ConstantsManager {
+    /// `beta_1 … beta_T`.
+    pub fn betas(&self) -> &[f64] {
+        &self.betas
+    }
+
     /// `beta_t` in f64, for `t` in `1..=T`.
     ///
     /// # Panics

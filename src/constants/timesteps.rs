@@ -33,11 +33,11 @@ impl ConstantsManager {
         self.timestep_sampling
     }
 
-    /// `t ~ p(t)`, shape `[n]`, int64; [`TimestepSampling::Uniform`] unless told otherwise. Algorithm 1, line 3.
+    /// `t ~ p(t)`, shape `[n]`, int64, on the CPU; [`TimestepSampling::Uniform`] by default. Algorithm 1, line 3.
     pub fn sample_timesteps(&self, n: i64) -> Tensor {
         match self.timestep_sampling {
             TimestepSampling::Uniform => {
-                Tensor::randint_low(1, self.timesteps() as i64 + 1, [n], (Kind::Int64, self.device))
+                Tensor::randint_low(1, self.timesteps() as i64 + 1, [n], (Kind::Int64, Device::Cpu))
             }
             TimestepSampling::PerceptionPrioritized => {
                 let weights: Tensor = 1.0 - &self.alpha_bar;
@@ -51,7 +51,7 @@ impl ConstantsManager {
         same_timestep(t, n, self.device)
     }
 
-    /// Refuses anything but int64 timesteps `[N]` in `1..=T`, on the device of the constants.
+    /// Refuses anything but int64 timesteps `[N]` in `1..=T`, on the CPU or the device of the constants.
     pub(crate) fn check_timesteps(&self, t: &Tensor) -> Result<()> {
         self.check_tensor(t)?;
         self.check(t)
@@ -62,13 +62,14 @@ impl ConstantsManager {
             let got = format!("a {:?} tensor of shape {:?}", t.kind(), t.size());
             return Err(Error::Timestep { expected: "int64 timesteps of shape [N]".to_owned(), got });
         }
-        if t.device() != self.device {
+        if ![Device::Cpu, self.device].contains(&t.device()) {
             return Err(Error::Device { what: "timesteps", expected: self.device, got: t.device() });
         }
         Ok(())
     }
 
     pub(super) fn check(&self, t: &Tensor) -> Result<()> {
+        let t = t.to_device(Device::Cpu);
         let outside = t.lt(1).logical_or(&t.gt(self.timesteps() as i64)).nonzero();
         if outside.size()[0] == 0 {
             return Ok(());

@@ -22,6 +22,7 @@ pub struct DataLoader {
     data: Tensor,
     held_out: Option<Tensor>,
     labels: Option<Tensor>,
+    held_out_labels: Option<Tensor>,
     classes: Vec<String>,
     remarks: Vec<String>,
     flips: bool,
@@ -72,7 +73,7 @@ impl DataLoader {
     /// A loader of images in memory; with `flips`, every other image of an epoch comes mirrored.
     ///
     /// # Errors
-    /// [`Error::Shape`] where there are none.
+    /// [`Error::Shape`] where there are none, or not one label an image; [`Error::Config`] for a label without a class.
     pub fn of_images(
         images: &LabelledImages,
         flips: bool,
@@ -84,6 +85,15 @@ impl DataLoader {
         if images.pixels.is_empty() {
             let expected = "[N, C, H, W], with at least one image".to_owned();
             return Err(Error::Shape { what: "images", expected, got: shape });
+        }
+        if images.labels.len() as i64 != shape[0] {
+            let expected = format!("[{}], one an image", shape[0]);
+            return Err(Error::Shape { what: "labels", expected, got: vec![images.labels.len() as i64] });
+        }
+        let classes = images.classes.len();
+        if let Some((i, label)) = images.labels.iter().enumerate().find(|(_, label)| **label >= classes) {
+            let expected = format!("an index into the {classes} classes");
+            return Err(Error::config("labels", expected, format!("{label} for image {i}")));
         }
         let pixels = images.pixels.as_standard_layout();
         let data = Tensor::f_from_data_size(pixels.as_slice().unwrap_or_default(), &shape, Kind::Uint8)?;
@@ -110,7 +120,8 @@ impl DataLoader {
         let asked = training.validation_samples;
         let fewer = || format!("{held_out} samples are held out of training, not {asked}: at most an eighth of all");
         let remarks = (held_out < asked).then(fewer).into_iter().collect();
-        let mut loader = Self { data, held_out: None, labels, classes, remarks, flips, batch_size, seed };
+        let mut loader =
+            Self { data, held_out: None, labels, held_out_labels: None, classes, remarks, flips, batch_size, seed };
         if held_out > 0 {
             let mut order: Vec<i64> = (0..samples as i64).collect();
             order.shuffle(&mut random::generator(random::derive(seed, Stream::HeldOut, 0)));
@@ -121,6 +132,7 @@ impl DataLoader {
                 |of: &Tensor, which: &[i64]| of.index_select(0, &Tensor::from_slice(which).to_device(of.device()));
             loader.held_out = Some(select(&loader.data, out).to_device(device));
             loader.data = select(&loader.data, rest);
+            loader.held_out_labels = loader.labels.as_ref().map(|labels| select(labels, out).to_device(device));
             loader.labels = loader.labels.map(|labels| select(&labels, rest));
         }
         loader.data = loader.data.to_device(device);
@@ -156,6 +168,11 @@ impl DataLoader {
     /// The samples that training does not see, `[V, …]` f32, where some are held out.
     pub fn held_out(&self) -> Option<Tensor> {
         self.held_out.as_ref().map(to_unit_range)
+    }
+
+    /// The classes of [those](Self::held_out), `[V]` int64, where the data set has classes.
+    pub fn held_out_labels(&self) -> Option<&Tensor> {
+        self.held_out_labels.as_ref()
     }
 
     /// The samples of these indices, `[n]` int64, f32.

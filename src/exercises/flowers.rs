@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::{Verdict, judge};
 use crate::constants::ConstantsManager;
 use crate::error::Result;
+use crate::random::{Draws, Stream};
 
 /// Notebook 02, exercise 1: bytes, 0 to 255, as f32 in `[-1, 1]`.
 pub fn check_unit_range(answer: impl Fn(&Tensor) -> Tensor) -> Verdict {
@@ -62,9 +63,10 @@ pub fn check_clipped_mean(
     constants: &ConstantsManager,
     answer: impl Fn(&ConstantsManager, &Tensor, &Tensor, &Tensor) -> Tensor,
 ) -> Result<Verdict> {
-    crate::random::seed_libtorch(0);
-    let images = || Tensor::randn([64, 3, 4, 4], (Kind::Float, constants.device()));
-    let (x_t, x0, t) = (images(), images() * 1.5, constants.sample_timesteps(64));
+    let mut draws = Draws::new(0, Stream::Exercise, 0);
+    let device = constants.device();
+    let (x_t, x0) = (draws.normal(&[64, 3, 4, 4], device), draws.normal(&[64, 3, 4, 4], device) * 1.5);
+    let t = draws.timesteps(64, constants.timesteps(), device);
     let (of_x0, of_x_t) = (constants.posterior_mean_x0_at(&t)?, constants.posterior_mean_x_t_at(&t)?);
     let clipped = x0.clamp(-1.0, 1.0);
     let right = &of_x0 * &clipped + &of_x_t * &x_t;

@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::{Verdict, judge};
 use crate::constants::ConstantsManager;
 use crate::error::Result;
+use crate::random::{Draws, Stream};
 
 /// Notebook 01, exercise 1: `x_t` from `x_0` and the noise `eps`, at timesteps `t`.
 ///
@@ -111,12 +112,10 @@ pub fn check_without_noise(
 }
 
 fn question(constants: &ConstantsManager) -> (Tensor, Tensor, Tensor) {
-    crate::random::seed_libtorch(0);
-    let points = || Tensor::randn([256, 2], (Kind::Float, constants.device()));
+    let (mut draws, device) = (Draws::new(0, Stream::Exercise, 0), constants.device());
+    let (x, eps) = (draws.normal(&[256, 2], device), draws.normal(&[256, 2], device));
     // Up to T/2: dividing by sqrt(alpha_bar_T), which is nearly 0, leaves nothing of f32's digits.
-    let half = (constants.timesteps() as i64 / 2).max(1);
-    let t = Tensor::randint_low(1, half + 1, [256], (Kind::Int64, constants.device()));
-    (points(), t, points())
+    (x, draws.timesteps(256, (constants.timesteps() / 2).max(1), device), eps)
 }
 
 #[cfg(test)]

@@ -19,14 +19,9 @@ const IN_FILM: i64 = 16;
 pub(super) type Moment = super::Moment<Array4<u8>>;
 
 /// The state, where the picture needs it.
-pub(super) fn moment(
-    infer_type: InferType,
-    state: &ChainState,
-    timesteps: usize,
-    last: bool,
-) -> Result<Option<Moment>> {
+pub(super) fn moment(infer_type: InferType, state: &ChainState, last: bool) -> Result<Option<Moment>> {
     let (wanted, most) = match infer_type {
-        InferType::Gif => (is_image_frame(state.t, timesteps), IN_FILM),
+        InferType::Gif => (is_image_frame(state.step, state.steps), IN_FILM),
         _ => (false, IN_GRID),
     };
     if !(wanted || last) {

@@ -20,7 +20,7 @@ pub(crate) struct Moment<A> {
     predicted_x0: A,
 }
 
-/// The moments that a picture needs. It does not grow with `T`: see [`moments`].
+/// The moments that a picture needs. It does not grow with the steps: see [`moments`].
 #[derive(Debug)]
 pub(crate) enum Course {
     Points(Vec<points::Moment>),
@@ -36,20 +36,20 @@ impl Course {
         }
     }
 
-    /// Keeps what the picture will need of this state, the `t`-th of `timesteps`, and perhaps the last of all.
+    /// Keeps what the picture will need of this state, which may be the last of all.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for samples that this kind of picture cannot show; [`Error::Shape`] for points that are not
     /// in the plane.
-    pub fn record(&mut self, infer_type: InferType, state: &ChainState, timesteps: usize, last: bool) -> Result<()> {
+    pub fn record(&mut self, infer_type: InferType, state: &ChainState, last: bool) -> Result<()> {
         let refused = |advice: &str| Err(Error::Unsupported(format!("InferType::{infer_type:?} is for {advice}")));
         match (self, infer_type) {
             (_, InferType::None) => {}
             (Course::Points(moments), InferType::Plot | InferType::PlotProcess | InferType::Gif) => {
-                moments.extend(points::moment(infer_type, state, timesteps, last)?);
+                moments.extend(points::moment(infer_type, state, last)?);
             }
             (Course::Images { moments, .. }, InferType::Image | InferType::Gif) => {
-                moments.extend(images::moment(infer_type, state, timesteps, last)?);
+                moments.extend(images::moment(infer_type, state, last)?);
             }
             (Course::Points(_), InferType::Image) => {
                 return refused("images; show points with Plot, PlotProcess or Gif");

@@ -18,16 +18,11 @@ const FILM_PANEL: u32 = 260;
 pub(super) type Moment = super::Moment<Array2<f32>>;
 
 /// The state, where the picture needs it.
-pub(super) fn moment(
-    infer_type: InferType,
-    state: &ChainState,
-    timesteps: usize,
-    last: bool,
-) -> Result<Option<Moment>> {
+pub(super) fn moment(infer_type: InferType, state: &ChainState, last: bool) -> Result<Option<Moment>> {
     let wanted = match infer_type {
         InferType::Plot => false,
-        InferType::PlotProcess => is_panel(state.t, timesteps),
-        _ => is_frame(state.t, timesteps),
+        InferType::PlotProcess => is_panel(state.step, state.steps),
+        _ => is_frame(state.step, state.steps),
     };
     if !(wanted || last) {
         return Ok(None);
@@ -99,7 +94,7 @@ mod tests {
         let moment = |t: &usize| Moment { t: *t, x_t: x_t.clone(), predicted_x0: x_t.clone() };
         for timesteps in [1, 10, 40, 1000] {
             let moments: Vec<Moment> =
-                (0..=timesteps).rev().filter(|t| is_panel(*t, timesteps)).map(|t| moment(&t)).collect();
+                (0..=timesteps).rev().filter(|t| is_panel(timesteps - t, timesteps)).map(|t| moment(&t)).collect();
             let picture = draw(InferType::PlotProcess, &moments, "moons, 20 epochs").unwrap().unwrap();
             assert!(picture.width <= 900, "T = {timesteps}: {}", picture.width);
             let rows = f64::from(picture.height) / (f64::from(picture.width) / moments.len() as f64);

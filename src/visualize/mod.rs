@@ -15,8 +15,8 @@ use crate::config::BaseConfig;
 use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
 use crate::error::Result;
-use crate::forward::forward_diffusion;
-use crate::random::{self, Stream};
+use crate::forward::add_noise;
+use crate::random::{Draws, Stream};
 
 pub use curves::{visualize_training, visualize_training_beside, visualize_variance_schedule};
 pub use images::visualize_images;
@@ -59,7 +59,6 @@ fn noised(constants: &ConstantsManager, x0: &Tensor, t: usize) -> Result<Tensor>
     if t == 0 {
         return Ok(x0.shallow_clone());
     }
-    random::seed_libtorch(random::derive(0, Stream::Picture, 0));
-    let timesteps = constants.same_timestep(t, x0.size()[0]);
-    Ok(forward_diffusion(constants, x0, &timesteps)?.0)
+    let eps = Draws::new(0, Stream::Picture, 0).normal(&x0.size(), x0.device());
+    add_noise(constants, x0, &constants.same_timestep(t, x0.size()[0]), &eps)
 }
