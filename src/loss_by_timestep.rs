@@ -96,7 +96,7 @@ mod tests {
     fn a_quarter_without_timesteps_has_no_loss() {
         let mut losses = LossByTimestep::default();
         let zeros = Tensor::zeros([2, 3], tch::kind::FLOAT_CPU);
-        losses.add(&Tensor::from_slice(&[1_i64, 2]), &(&zeros + 1.0), &zeros);
+        let _by_sample = losses.add(&Tensor::from_slice(&[1_i64, 2]), &(&zeros + 1.0), &zeros);
         let loss = losses.epoch_loss(2, None);
         assert_eq!(loss.to_string(), "loss 1.0000 (by quarter of the timesteps: –, 1.0000, –, 1.0000)");
         let json = serde_json::to_string(&loss).unwrap();

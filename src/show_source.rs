@@ -32,7 +32,7 @@ const FILES: [&str; 17] = [
 ///
 /// ```
 /// use ddpm_tutor::prelude::*;
-/// let html = show_source("forward_diffusion")?;
+/// let html = show_source("add_noise")?;
 /// assert!(html.0.contains("sqrt_alpha_cumulative_at"));
 /// # Ok::<(), Error>(())
 /// ```
@@ -101,6 +101,7 @@ mod tests {
     #[test]
     fn every_name_in_a_notebook_s_reach_is_found() {
         for (name, words) in [
+            ("add_noise", "Ok(mean + std * eps)"),
             ("train_one_epoch", "state.seed_step()"),
             ("generate_samples", "ReverseChain::new"),
             ("betas", "NoiseSchedule::Cosine"),
