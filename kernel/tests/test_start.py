@@ -11,7 +11,7 @@ import sys
 import textwrap
 import unittest
 
-from support import FRONT, PRELUDE, PROBE, Session, dependency, kill, suite, wait_until
+from support import EVCXR, FRONT, PRELUDE, PROBE, Session, dependency, kill, suite, wait_until
 
 
 class Start(unittest.TestCase):
@@ -52,6 +52,13 @@ class Start(unittest.TestCase):
         file = wait_until(lambda: list(kernel.temporary.glob("ddpm-kernel-*/evcxr-*.json")), "evcxr's connection file")[0]
         modes = [oct(stat.S_IMODE(path.stat().st_mode)) for path in (file.parent, file)]
         self.assertEqual(modes, ["0o700", "0o600"])
+
+    def test_a_log_that_nobody_can_read_costs_its_lines_and_nothing_else(self):
+        """The terminal that Jupyter was started from was closed, or its log is on a full disk."""
+        argv = [FRONT, "run", "--connection-file", "{connection_file}", "--evcxr", EVCXR]
+        argv += ["--warm-folder", str(suite().warm), "--sessions", str(suite().home / "unread")]
+        with Session(suite(), argv=["sh", "-c", 'exec "$@" 2>/dev/full', "sh", *argv]) as kernel:
+            self.assertEqual(kernel.run('println!("there");').text, "there\n")
 
     def test_two_sessions_at_once_and_a_restart(self):
         with Session(suite(), crate=None) as one, Session(suite(), crate=None, beside=one) as two:
