@@ -129,7 +129,7 @@ fn what_is_shortened_or_left_out_is_said_also_beside_json() {
     assert!(!ran.stderr.contains("left out") && ran.stderr.contains("40 images of 3 x 8 x 8"), "{ran:?}");
     // It stays what it was when the training goes on.
     let ran = succeeded(ddpm(path, &["train", "--model", "m", "--epochs", "9", "--json", "--device", "cpu"]));
-    assert!(!ran.stderr.contains("warm-up") && config(path, "m")["training"]["warmup_steps"] == 1, "{ran:?}");
+    assert!(!ran.stderr.contains("the warm-up") && config(path, "m")["training"]["warmup_steps"] == 1, "{ran:?}");
     let chosen = ["--warmup-steps", "50", "--dataset-size", "16", "--validation-samples", "0"];
     let ran = succeeded(train(path, "chosen", &[&of[..], &chosen].concat()));
     assert!(ran.stderr.contains("warning: the warm-up of 50 steps is longer than the training of 2"), "{ran:?}");
