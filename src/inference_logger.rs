@@ -10,29 +10,13 @@ use std::time::{Duration, Instant};
 use ddpm_utils::Interruptible;
 use ddpm_utils::display::{Picture, in_notebook};
 use ddpm_utils::progress::Progress;
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::Result;
+pub use crate::infer_type::InferType;
 use crate::inference_log::{LogFolder, Samples};
 use crate::pictures_of_samples::{Course, LiveView};
-use crate::sampling::ChainState;
-
-/// What is made of samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum InferType {
-    /// Images: a grid of them (PNG), the first 64 at the most.
-    Image,
-    /// The denoising, as a film: `x_t` beside the `x_0` that the network predicts from it (GIF); of images the first 16.
-    Gif,
-    /// Points: a scatter plot, coloured by angle (PNG).
-    Plot,
-    /// Points: the denoising as a strip of panels (PNG).
-    PlotProcess,
-    /// Nothing: the samples alone.
-    None,
-}
+use crate::sampling::{ChainState, Observer};
 
 /// Watches samples form. See [`InferType`] for what it makes of them.
 #[derive(Debug)]
@@ -142,13 +126,15 @@ impl InferenceLogger {
     pub fn stopped_at(&self) -> Option<usize> {
         self.stopped_at
     }
+}
 
+impl Observer for InferenceLogger {
     /// Takes note of one state of the chain, where the picture needs it. States come from `t = T` down to 0. The answer is
     /// whether the chain is to go on: not where the reader interrupts the cell, and this state is the last one.
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) for samples that this kind of picture cannot show.
-    pub fn record(&mut self, state: &ChainState) -> Result<ControlFlow<()>> {
+    fn see(&mut self, state: &ChainState) -> Result<ControlFlow<()>> {
         // A chain that broke off may have left states behind.
         if state.step == 0 {
             (self.course, self.watch, self.stopped_at, self.samples) = (None, None, None, None);
@@ -182,7 +168,7 @@ impl InferenceLogger {
     ///
     /// # Errors
     /// Those of drawing and of writing.
-    pub fn finish(&mut self, seed: u64) -> Result<()> {
+    fn end(&mut self, seed: u64) -> Result<()> {
         let (course, timesteps) = (self.course.take(), std::mem::take(&mut self.steps));
         let samples = self.samples.take();
         let view = match self.watch.take() {

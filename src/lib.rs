@@ -15,7 +15,7 @@
 //! | [`networks`] | what learns it: `Denoiser`, `Fnn`, `Unet` |
 //! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
 //! | [`training`], [`training_state`], [`validation`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, how good it is on data that it does not see, and a bar for it |
-//! | [`sampling`], [`prediction`] | Algorithm 2: `generate_samples`; and one look through a network |
+//! | [`sampling`], [`prediction`] | Algorithm 2: `generate_samples`, and what may watch it, an `Observer`; and one look through a network |
 //! | [`inference_logger`], [`npy`] | what becomes of samples; tensors as NumPy's files |
 //! | [`metrics`], [`nearest`] | how good they are, and whether they are copies |
 //! | [`model_manager`], [`training_run`] | a model's folder, weights from elsewhere and for elsewhere, and a whole training |
@@ -68,6 +68,7 @@ pub mod validation;
 pub mod visualize;
 
 mod checkpoint;
+mod infer_type;
 mod inference_log;
 mod loss_by_timestep;
 mod model_folder;
@@ -116,7 +117,7 @@ pub mod prelude {
     pub use crate::optim::AdamW;
     pub use crate::prediction::predict;
     pub use crate::progress::{show_progress, show_progress_and_curve};
-    pub use crate::sampling::{ChainState, ReverseChain, generate_samples, reverse_step};
+    pub use crate::sampling::{ChainState, Observer, ReverseChain, generate_samples, reverse_step};
     pub use crate::schedule::NoiseSchedule;
     pub use crate::show_source::show_source;
     pub use crate::training::{EpochLoss, StepReport, train_one_epoch};

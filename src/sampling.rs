@@ -1,10 +1,11 @@
 //! Algorithm 2: from noise to data, one reverse step at a time.
 
+use std::ops::ControlFlow;
+
 use tch::{Kind, Tensor, no_grad_guard};
 
 use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
-use crate::inference_logger::InferenceLogger;
 use crate::networks::{Denoiser, check_fits, check_prediction, threads_for};
 use crate::out_of_memory::{self, Remembering};
 use crate::random::{self, Stream};
@@ -23,6 +24,29 @@ pub struct ChainState {
     /// What the network takes the noiseless samples to be, seen from `x_t`; at `t = 0` the samples themselves. Shaped
     /// like `x_t`. Ho et al. 2020, equation 15.
     pub predicted_x0: Tensor,
+}
+
+/// Sees every state of a chain, and may end it. [`InferenceLogger`](crate::inference_logger::InferenceLogger) is one; so is a closure.
+pub trait Observer {
+    /// Takes note of a state; the first is `x_T`. The answer is whether the chain goes on: [`ControlFlow::Break`] makes this the last.
+    ///
+    /// # Errors
+    /// Its own; they end the chain.
+    fn see(&mut self, state: &ChainState) -> Result<ControlFlow<()>>;
+
+    /// Is called after the last state, with the seed that the samples were drawn with.
+    ///
+    /// # Errors
+    /// Its own.
+    fn end(&mut self, _seed: u64) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl<F: FnMut(&ChainState) -> ControlFlow<()>> Observer for F {
+    fn see(&mut self, state: &ChainState) -> Result<ControlFlow<()>> {
+        Ok(self(state))
+    }
 }
 
 /// The reverse process as an iterator: yields `x_T`, `x_{T-1}`, …, `x_0`, and calls the network once for each but the last.
@@ -90,7 +114,7 @@ fn predict_in_parts(model: &dyn Denoiser, x_t: &Tensor, t: usize) -> Result<Tens
     })
 }
 
-/// Draws `n` samples and hands every state on the way to `logger`.
+/// Draws `n` samples and shows every state on the way to `observer`.
 ///
 /// ```text
 /// x_T ~ N(0, I)
@@ -99,20 +123,20 @@ fn predict_in_parts(model: &dyn Denoiser, x_t: &Tensor, t: usize) -> Result<Tens
 ///     x_{t-1} = 1 / sqrt(alpha_t) ( x_t - beta_t / sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) + sigma_t z
 /// return x_0
 /// ```
-/// Ho et al. 2020, Algorithm 2. The same seed draws the same samples on the same device. Where the logger ends it early, at
-/// [`InferenceLogger::stopped_at`], the samples are the `x_t` of that step.
+/// Ho et al. 2020, Algorithm 2. The same seed draws the same samples on the same device. Where the observer ends it early, the
+/// samples are the `x_t` of that step.
 ///
 /// # Shapes
 /// Returns `[n, D]` points or `[n, C, H, W]` images.
 ///
 /// # Errors
-/// [`Error::Config`] for `n < 1`; those of [`reverse_step`]; the logger's errors.
+/// [`Error::Config`] for `n < 1`; those of [`reverse_step`]; the observer's errors.
 pub fn generate_samples(
     model: &dyn Denoiser,
     constants: &ConstantsManager,
     n: i64,
     seed: u64,
-    logger: &mut InferenceLogger,
+    observer: &mut dyn Observer,
 ) -> Result<Tensor> {
     if n < 1 {
         return Err(Error::config("number of samples", "at least 1", n));
@@ -127,13 +151,13 @@ pub fn generate_samples(
     let mut samples = noise.shallow_clone();
     for state in ReverseChain::new(model, constants, noise)? {
         let state = state?;
-        let goes_on = logger.record(&state)?;
+        let goes_on = observer.see(&state)?;
         samples = state.x_t;
         if goes_on.is_break() {
             break;
         }
     }
-    logger.finish(seed)?;
+    observer.end(seed)?;
     Ok(samples)
 }
 

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// The rooms that a reader may want to look into. Of a name that stands in several of them the first is shown: `predict_noise`
 /// is the Fnn's, which computes, and so the trait `Denoiser` and the U-Net come after it.
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     include_str!("forward.rs"),
     include_str!("training.rs"),
     include_str!("sampling.rs"),
@@ -23,6 +23,7 @@ const FILES: [&str; 17] = [
     include_str!("networks/mod.rs"),
     include_str!("networks/unet/mod.rs"),
     include_str!("constants/mod.rs"),
+    include_str!("constants/choices.rs"),
     include_str!("constants/numbers.rs"),
     include_str!("constants/timesteps.rs"),
     include_str!("datasets/swiss_roll.rs"),
@@ -118,6 +119,8 @@ mod tests {
             ("from_betas", "alpha_bar_0 = 1"),
             ("sigma", "ReverseVariance::Posterior"),
             ("sample_timesteps", "randint_low"),
+            ("TimestepSampling", "PerceptionPrioritized"),
+            ("Observer", "ControlFlow::Break"),
             ("SwissRoll", "pub noise: f64"),
             ("roll", "1.5 * PI"),
         ] {

@@ -3,6 +3,7 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use common::{ClosedForm, bits, libtorch};
@@ -190,6 +191,26 @@ fn what_does_not_fit_is_refused() {
         let message = generate_samples(&wider, &constants, n, 0, &mut none).unwrap_err().to_string();
         assert!(message.contains("at least 1"), "{message}");
     }
+}
+
+#[test]
+fn an_observer_sees_every_state_and_may_end_the_chain() {
+    let _generator = libtorch();
+    let constants = constants(NoiseSchedule::Cosine, T, ReverseVariance::Beta);
+    let model = ClosedForm::new(&[2], |x, _| x * 0.5);
+    let mut states = Vec::new();
+    let ended_at = |end: usize, states: &mut Vec<Tensor>| {
+        let mut observer = |state: &ChainState| {
+            assert_eq!((state.steps, state.step), (T, T - state.t));
+            states.push(state.x_t.shallow_clone());
+            if state.t == end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        generate_samples(&model, &constants, 3, 1, &mut observer).unwrap()
+    };
+    let samples = ended_at(0, &mut states);
+    assert_eq!((states.len(), states.last()), (T + 1, Some(&samples)));
+    let on_the_way = ended_at(7, &mut Vec::new());
+    assert_eq!(on_the_way, states[T - 7]);
 }
 
 #[test]

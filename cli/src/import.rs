@@ -9,7 +9,7 @@ use ddpm_tutor::prelude::*;
 use ddpm_utils::files::{one_line, shown};
 use serde_json::json;
 
-use crate::Place;
+use crate::common_options::Place;
 use crate::data_options::image_size;
 use crate::say::{note, say};
 

@@ -1,6 +1,7 @@
 //! The command line: trains, samples, evaluates and exchanges models where there is no notebook.
 
 mod begun;
+mod common_options;
 mod data;
 mod data_options;
 mod doctor;
@@ -24,12 +25,10 @@ mod train;
 mod training_options;
 
 use std::panic::{catch_unwind, resume_unwind};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use ddpm_tutor::out_of_memory::{panic_out_of_memory, says_out_of_memory};
-use ddpm_tutor::prelude::*;
 use ddpm_utils::files::one_line;
 
 /// Diffusion models from the command line: train, sample, evaluate, exchange.
@@ -60,31 +59,6 @@ enum Command {
     Delete(model::Delete),
     /// Check that libtorch is found and computes, and on what
     Doctor(doctor::Doctor),
-}
-
-/// Where the models are and what computes.
-#[derive(Args)]
-struct Place {
-    /// The folder that holds the models
-    #[arg(long, value_name = "DIR", default_value = "models")]
-    models_dir: PathBuf,
-    /// auto, cpu, cuda, cuda:N or metal; auto where neither this nor the configuration says
-    #[arg(long)]
-    device: Option<DeviceChoice>,
-}
-
-impl Place {
-    fn base(&self) -> BaseConfig {
-        let device = self.device.unwrap_or_default();
-        BaseConfig { models_dir: self.models_dir.clone(), device, ..Default::default() }
-    }
-}
-
-/// Gives a setting the value of an option, where the option was given.
-fn set<T>(setting: &mut T, option: Option<T>) {
-    if let Some(value) = option {
-        *setting = value;
-    }
 }
 
 fn main() -> ExitCode {

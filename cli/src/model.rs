@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
 
-use crate::Place;
+use crate::common_options::Place;
 use crate::data_options::set_data_dir;
 use crate::say::{note, say, to_stderr};
 

@@ -4,7 +4,7 @@ use clap::Args;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 
-use crate::set;
+use crate::common_options::set;
 
 #[derive(Args)]
 pub struct NetworkOptions {

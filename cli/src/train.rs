@@ -11,12 +11,13 @@ use ddpm_tutor::training_run::{samples_are_due, train_until};
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
+use crate::begun::Begun;
+use crate::common_options::{Place, set};
 use crate::data_options::DataOptions;
 use crate::network_options::NetworkOptions;
 use crate::say::{note, say, say_if_possible};
 use crate::stop::{STOPPED, Stop};
 use crate::training_options::TrainingOptions;
-use crate::{Place, begun::Begun, set};
 
 /// Every option left out keeps the value of the configuration file, of the model that is there, or the default for the data. Ctrl-C,
 /// a signal (TERM, HUP, USR1, USR2, XCPU) or a file named `stop` in the model's folder ends the training after a step and saves it;

@@ -3,8 +3,8 @@
 use clap::{Args, ValueEnum};
 use ddpm_tutor::prelude::*;
 
+use crate::common_options::set;
 use crate::model::VarianceChoice;
-use crate::set;
 
 #[derive(Args)]
 pub struct TrainingOptions {

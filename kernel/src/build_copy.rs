@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use crate::joined;
+use crate::link_line::FOLDER;
 
 /// Copies the folder `from` to the folder `to`, which exists. Times of files stay: cargo tells from them what is fresh.
 pub fn copy_of_build(from: &Path, to: &Path) -> io::Result<()> {
@@ -52,7 +52,7 @@ fn copy(from: &Path, to: &Path, sources: &HashSet<String>) -> io::Result<()> {
 /// again are its own: with a shared incremental state, one session's build spoils the other's.
 fn is_never_written_again(path: &Path, sources: &HashSet<String>) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_joined = path.parent().is_some_and(|folder| folder.ends_with(joined::FOLDER)) && name.ends_with(".so");
+    let is_joined = path.parent().is_some_and(|folder| folder.ends_with(FOLDER)) && name.ends_with(".so");
     is_joined || is_of_registry(&name, sources)
 }
 

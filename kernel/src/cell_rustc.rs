@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use crate::cell_link;
-
-/// Set for the linker of a cell by the rustc that is called here.
-pub const LINKS: &str = "DDPM_KERNEL_LINKS";
+use crate::link_line::LINKS;
 
 /// Into how many parts a cell is cut for its compilation. evcxr has 16; of smaller parts more stay as they were in the cell before.
 const PARTS: &str = "codegen-units=32";

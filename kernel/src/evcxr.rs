@@ -22,8 +22,9 @@ use zeromq::{DealerRecvHalf, DealerSendHalf, DealerSocket, Socket, SocketOptions
 
 use crate::environment;
 use crate::event::{Channel, Event, FromEvcxr};
-use crate::front::Options;
+use crate::options::Options;
 use crate::session::Session;
+use crate::sockets::Sockets;
 use crate::wire::{Key, Wire};
 
 /// The session of requests that are the front's own: their answers go to no client.
@@ -39,19 +40,6 @@ pub struct Evcxr {
     pub group: Pid,
     key: Key,
     sockets: Option<Box<Sockets>>,
-}
-
-/// What is sent to evcxr with.
-pub struct Sockets {
-    shell: DealerSendHalf,
-    control: DealerSendHalf,
-    stdin: DealerSendHalf,
-}
-
-impl std::fmt::Debug for Sockets {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str("Sockets")
-    }
 }
 
 impl Evcxr {

@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use ddpm_live::{Answer, Message};
 use tokio::sync::oneshot;
 
+use crate::sockets::Sockets;
 use crate::wire::Wire;
 
 /// The channels of the Jupyter protocol that carry signed messages.
@@ -33,7 +34,7 @@ pub enum Event {
 
 #[derive(Debug)]
 pub enum FromEvcxr {
-    Connected(Box<crate::evcxr::Sockets>),
+    Connected(Box<Sockets>),
     Message(Channel, Wire),
     /// A line of its log: what cargo compiles.
     Line(String),

@@ -18,35 +18,13 @@ use crate::client::{self, Client};
 use crate::evcxr::Evcxr;
 use crate::event::{Channel, Event, FromEvcxr};
 use crate::guard::Guard;
-use crate::preparing::Preparation;
+use crate::options::Options;
+use crate::preparation::Preparation;
 use crate::printed::Late;
 use crate::running::Running;
 use crate::session::{self, Session};
 use crate::wire::Wire;
 use crate::{cells, kernel_info, quitting};
-
-/// What Jupyter's kernelspec says.
-#[derive(clap::Args, Debug)]
-pub struct Options {
-    /// Jupyter's connection file
-    #[arg(long)]
-    pub connection_file: PathBuf,
-    /// The evcxr_jupyter that runs the cells
-    #[arg(long)]
-    pub evcxr: PathBuf,
-    /// The work folder that the set-up has built: each session gets a copy
-    #[arg(long)]
-    pub warm_folder: PathBuf,
-    /// Where the sessions' copies are
-    #[arg(long)]
-    pub sessions: PathBuf,
-    /// The crate that cells use, loaded before the reader's first cell
-    #[arg(long = "crate")]
-    pub crate_folder: Option<PathBuf>,
-    /// A Cargo.lock: cells get its versions of the crates that they ask for
-    #[arg(long)]
-    pub lock: Option<PathBuf>,
-}
 
 /// The variable that names a work folder to use as it is: no copy, nothing loaded before the first cell.
 pub const WORK: &str = "DDPM_TUTOR_WORK";

@@ -10,10 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::build_copy::crate_in;
-use crate::cell_link::{Line, linker};
-
-/// Where they are.
-pub const FOLDER: &str = "joined";
+use crate::link_line::{Line, linker};
 
 /// C++ that libtorch has too. It stays inside: in the place of libtorch's own it would be called by libtorch.
 const HIDDEN: &str = "{ local: _ZNSt*; _ZNKSt*; _ZSt*; _ZN9__gnu_cxx*; _ZNK9__gnu_cxx*; _ZN2at*; _ZNK2at*; _ZN3c10*; _ZNK3c10*; \
@@ -119,7 +116,7 @@ fn name_of(contents: &BTreeSet<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell_link::tests::example;
+    use crate::link_line::tests::example;
 
     fn set(entries: &[&str]) -> BTreeSet<String> {
         entries.iter().map(|entry| (*entry).to_owned()).collect()

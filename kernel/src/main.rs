@@ -31,7 +31,10 @@ mod guard;
 mod interrupts;
 mod joined;
 mod kernel_info;
+mod link_line;
 mod loading;
+mod options;
+mod preparation;
 mod preparing;
 mod printed;
 mod quitting;
@@ -39,6 +42,7 @@ mod reports;
 mod requests;
 mod running;
 mod session;
+mod sockets;
 mod traces;
 mod wire;
 
@@ -58,7 +62,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve one session; Jupyter calls this
-    Run(front::Options),
+    Run(options::Options),
     /// Count the sessions and the room that they take, as JSON
     Sessions {
         /// Where the sessions' work folders are

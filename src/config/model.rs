@@ -10,7 +10,7 @@ use crate::config::{BaseConfig, LONGEST, NetworkConfig, TrainingConfig, UnetConf
 use crate::datasets::Dataset;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
-use crate::inference_logger::InferType;
+use crate::infer_type::InferType;
 
 /// Everything that a model is made from: what `models/NAME/config.json` holds and `ddpm train --config` reads.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{MANY, require};
 use crate::constants::{ReverseVariance, TimestepSampling};
 use crate::error::Result;
-use crate::inference_logger::InferType;
+use crate::infer_type::InferType;
 use crate::schedule::NoiseSchedule;
 
 /// How the learning rate goes from its start to the last step.

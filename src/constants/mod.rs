@@ -1,30 +1,17 @@
 //! `ConstantsManager`: every constant of the diffusion, derived once from `beta_1 … beta_T`.
 
+mod choices;
 mod numbers;
 mod timesteps;
 
 use std::ops::Sub;
 
-use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::config::{BaseConfig, TrainingConfig};
 use crate::error::{Error, Result};
-pub use timesteps::TimestepSampling;
+pub use choices::{ReverseVariance, TimestepSampling};
 pub(crate) use timesteps::same_timestep;
-
-/// The variance `sigma_t^2` of the noise that the reverse process adds at step `t`.
-///
-/// Both are extremes for which the reverse step is exact: [`Beta`](Self::Beta) if `x_0` is Gaussian noise,
-/// [`Posterior`](Self::Posterior) if it is a single point. Ho et al. 2020, section 3.2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReverseVariance {
-    /// `sigma_t^2 = beta_t`
-    Beta,
-    /// `sigma_t^2 = (1 - alpha_bar_{t-1}) / (1 - alpha_bar_t) beta_t`, the variance of `q(x_{t-1} | x_t, x_0)`
-    Posterior,
-}
 
 /// The constants of one diffusion process, at every timestep `1..=T`.
 ///

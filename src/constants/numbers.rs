@@ -1,6 +1,7 @@
 //! The constants at one timestep, as plain numbers in f64: what sampling needs, where all samples share a step.
 
-use super::{ConstantsManager, ReverseVariance, index, posterior_variance};
+use super::choices::ReverseVariance;
+use super::{ConstantsManager, index, posterior_variance};
 use crate::error::{Error, Result};
 
 impl ConstantsManager {

@@ -1,25 +1,10 @@
 //! Timesteps: which ones a network is trained on, which one it is asked about, and that they are within the process.
 
-use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use super::choices::TimestepSampling;
 use super::{ConstantsManager, timestep};
 use crate::error::{Error, Result};
-
-/// How often each timestep is drawn in training: the distribution `p(t)` of Algorithm 1, line 3.
-///
-/// Drawing `t ~ p(t)` has the expected gradient of drawing uniformly and weighing the loss at `t` by `T p(t)`, without
-/// spending work on samples that then hardly count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TimestepSampling {
-    /// `p(t) = 1 / T`. Ho et al. 2020, Algorithm 1.
-    Uniform,
-    /// `p(t)` proportional to `1 / (1 + SNR(t)) = 1 - alpha_bar_t`: fewer steps at which hardly any noise is left to see, more of those at
-    /// which shapes come about. The weights of Choi et al. 2022, "Perception Prioritized Training of Diffusion Models", with
-    /// `k = 1` and `gamma = 1`.
-    PerceptionPrioritized,
-}
 
 impl ConstantsManager {
     /// The same process, with timesteps drawn in another way.

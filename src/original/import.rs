@@ -9,7 +9,7 @@ use crate::config::{BaseConfig, ModelConfig, NetworkConfig, TrainingConfig};
 use crate::datasets::Dataset;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
-use crate::inference_logger::InferType;
+use crate::infer_type::InferType;
 use crate::networks::get_model;
 use crate::original::described::{self, Described, Ours};
 use crate::original::state_dict::StateDict;

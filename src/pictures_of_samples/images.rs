@@ -4,10 +4,10 @@ use ddpm_utils::display::Picture;
 use ddpm_utils::image_grids::{ImageAnimation, ImageGrid, ImagePanel};
 use ndarray::Array4;
 
-use super::heading;
+use super::moment::{self, heading};
 use super::moments::{is_image_frame, stopped};
 use crate::error::Result;
-use crate::inference_logger::InferType;
+use crate::infer_type::InferType;
 use crate::pixels::first_pixels;
 use crate::sampling::ChainState;
 
@@ -16,7 +16,7 @@ const IN_GRID: i64 = 64;
 const IN_FILM: i64 = 16;
 
 /// Bytes of the images that will be shown.
-pub(super) type Moment = super::Moment<Array4<u8>>;
+pub(super) type Moment = moment::Moment<Array4<u8>>;
 
 /// The state, where the picture needs it.
 pub(super) fn moment(infer_type: InferType, state: &ChainState, last: bool) -> Result<Option<Moment>> {

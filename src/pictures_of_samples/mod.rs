@@ -2,23 +2,16 @@
 
 mod images;
 mod live;
+mod moment;
 mod moments;
 mod points;
 
 use ddpm_utils::display::Picture;
 
 use crate::error::{Error, Result};
-use crate::inference_logger::InferType;
+use crate::infer_type::InferType;
 use crate::sampling::ChainState;
 pub(crate) use live::LiveView;
-
-/// One moment of the process, ready to be drawn.
-#[derive(Debug)]
-pub(crate) struct Moment<A> {
-    t: usize,
-    x_t: A,
-    predicted_x0: A,
-}
 
 /// The moments that a picture needs. It does not grow with the steps: see [`moments`].
 #[derive(Debug)]
@@ -73,13 +66,4 @@ impl Course {
             (Course::Images { moments, samples }, _) => images::grid(moments, samples, title),
         }
     }
-}
-
-/// `moons: 1500 samples`, or what is shown alone, with a capital letter.
-fn heading(title: &str, shown: String) -> String {
-    if !title.is_empty() {
-        return format!("{title}: {shown}");
-    }
-    let mut letters = shown.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -5,17 +5,17 @@ use ddpm_utils::display::Picture;
 use ddpm_utils::plots::{Panel, ScatterPanels, ScatterPlot};
 use ndarray::Array2;
 
-use super::heading;
+use super::moment::{self, heading};
 use super::moments::{is_frame, is_panel, stopped};
 use crate::error::Result;
-use crate::inference_logger::InferType;
+use crate::infer_type::InferType;
 use crate::points::{PROCESS_LIMITS, angles, axis_labels, square_limits, to_points};
 use crate::sampling::ChainState;
 
 /// Width of a film's panel in pixels: two fit into a notebook, and the film into a megabyte.
 const FILM_PANEL: u32 = 260;
 
-pub(super) type Moment = super::Moment<Array2<f32>>;
+pub(super) type Moment = moment::Moment<Array2<f32>>;
 
 /// The state, where the picture needs it.
 pub(super) fn moment(infer_type: InferType, state: &ChainState, last: bool) -> Result<Option<Moment>> {

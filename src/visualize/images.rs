@@ -5,7 +5,7 @@ use ddpm_utils::image_grids::ImageGrid;
 use ndarray::{Array4, Axis, concatenate};
 use tch::Tensor;
 
-use super::{early_steps, noised};
+use super::steps::{early_steps, noised};
 use crate::config::BaseConfig;
 use crate::constants::ConstantsManager;
 use crate::datasets::{DataLoader, LabelledImages};

@@ -7,16 +7,14 @@ mod inside;
 mod nearest;
 mod points;
 mod progress;
+mod steps;
 
 use ddpm_utils::display::Picture;
-use tch::Tensor;
 
 use crate::config::BaseConfig;
 use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
 use crate::error::Result;
-use crate::forward::add_noise;
-use crate::random::{Draws, Stream};
 
 pub use curves::{visualize_training, visualize_training_beside, visualize_variance_schedule};
 pub use images::visualize_images;
@@ -44,21 +42,4 @@ pub fn visualize_forward(constants: &ConstantsManager, dataloader: &DataLoader) 
         3 => images::forward(constants, dataloader),
         _ => points::forward(constants, dataloader),
     }
-}
-
-/// `count` steps from 0 to `timesteps`, close together at first: that is where the shape goes.
-fn early_steps(timesteps: usize, count: usize) -> Vec<usize> {
-    let gaps = count - 1;
-    let mut steps: Vec<usize> = (0..count).map(|i| i * i * timesteps / (gaps * gaps)).collect();
-    steps.dedup();
-    steps
-}
-
-/// `x_t`, also for `t = 0`. The noise is the same for every `t`, so that panels differ in `t` alone.
-fn noised(constants: &ConstantsManager, x0: &Tensor, t: usize) -> Result<Tensor> {
-    if t == 0 {
-        return Ok(x0.shallow_clone());
-    }
-    let eps = Draws::new(0, Stream::Picture, 0).normal(&x0.size(), x0.device());
-    add_noise(constants, x0, &constants.same_timestep(t, x0.size()[0]), &eps)
 }

@@ -5,7 +5,7 @@ use ddpm_utils::plots::{Panel, ScatterPanels, ScatterPlot, VectorField};
 use ndarray::Array2;
 use tch::{Kind, Tensor, no_grad_guard};
 
-use super::noised;
+use super::steps::{early_steps, noised};
 use crate::config::BaseConfig;
 use crate::constants::ConstantsManager;
 use crate::datasets::DataLoader;
@@ -46,7 +46,7 @@ pub(super) fn forward(constants: &ConstantsManager, dataloader: &DataLoader) -> 
     let x0 = dataloader.first(CROWD);
     let colors = angles(&to_points(&x0)?);
     let mut panels = Vec::new();
-    for t in super::early_steps(constants.timesteps(), PANELS) {
+    for t in early_steps(constants.timesteps(), PANELS) {
         panels.push(Panel::new(format!("t = {t}"), to_points(&noised(constants, &x0, t)?)?, colors.clone()));
     }
     let title = "The forward process: every point keeps the colour of the place where it started".to_owned();

@@ -1,7 +1,6 @@
 //! GIF files of equal images: one palette for all frames, and of each frame only what changed.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use crate::palette::{MOST_COLORS, Palette};
 use crate::plots::{PlotError, Raster};
@@ -28,7 +27,7 @@ pub(crate) fn encode_gif_in(colors: usize, frames: &[Raster], delays_ms: &[u32])
             return Err(PlotError::UnlikeFrames { frame, got: size(raster), expected: size(first) });
         }
     }
-    let mut palette = Palette::of(frames, colors);
+    let mut palette = Palette::of(&frames.iter().map(Raster::pixels).collect::<Vec<_>>(), colors);
     let refused = |e: ::gif::EncodingError| PlotError::Drawing(e.to_string());
     let (width, height) = (first.width(), first.height());
     let mut bytes = Vec::new();
@@ -37,7 +36,7 @@ pub(crate) fn encode_gif_in(colors: usize, frames: &[Raster], delays_ms: &[u32])
     encoder.set_repeat(::gif::Repeat::Infinite).map_err(refused)?;
     let mut shown: Option<Vec<u8>> = None;
     for (index, raster) in frames.iter().enumerate() {
-        let pixels = palette.map(raster);
+        let pixels = palette.map(raster.pixels());
         let delay_ms = delays_ms.get(index).or(delays_ms.last()).copied().unwrap_or(100);
         let delay = (delay_ms.saturating_add(5) / 10).clamp(2, u16::MAX.into()) as u16;
         let frame = match &shown {
@@ -98,18 +97,6 @@ fn change(before: &[u8], after: &[u8], width: usize, transparent: u8) -> ::gif::
     opaque.make_lzw_pre_encoded();
     sparse.make_lzw_pre_encoded();
     if sparse.buffer.len() < opaque.buffer.len() { sparse } else { opaque }
-}
-
-/// How often each colour occurs in `frames`.
-pub(crate) fn count_colors(frames: &[Raster]) -> HashMap<[u8; 3], u32> {
-    let mut counts = HashMap::new();
-    for frame in frames {
-        // Neighbours are mostly alike: one entry per run is much faster than one per pixel.
-        for run in frame.pixels().as_chunks::<3>().0.chunk_by(|a, b| a == b) {
-            *counts.entry(run[0]).or_insert(0u32) += run.len() as u32;
-        }
-    }
-    counts
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ fn encoded(after: &Raster, before: Option<&Raster>, colors: usize, delay: u16) -
     let pixels: Vec<u8> = (top..bottom).flat_map(row).copied().collect();
     // A part of a raster is a raster: its sides are smaller, and not zero.
     let part = Raster::from_rgb(width, bottom - top, pixels).unwrap_or_else(|_| after.clone());
-    let mut palette = Palette::of(std::slice::from_ref(&part), colors);
+    let mut palette = Palette::of(&[part.pixels()], colors);
     let mut frame = ::gif::Frame {
         delay,
         left: left as u16,
@@ -80,7 +80,7 @@ fn encoded(after: &Raster, before: Option<&Raster>, colors: usize, delay: u16) -
         width: part.width() as u16,
         height: part.height() as u16,
         dispose: ::gif::DisposalMethod::Keep,
-        buffer: Cow::Owned(palette.map(&part)),
+        buffer: Cow::Owned(palette.map(part.pixels())),
         palette: Some(palette.colors()),
         ..Default::default()
     };

@@ -4,9 +4,6 @@ use std::collections::HashMap;
 
 use color_quant::NeuQuant;
 
-use crate::gif::count_colors;
-use crate::plots::Raster;
-
 /// As many colours as a palette can hold, less the one index that stands for "as before".
 pub(crate) const MOST_COLORS: usize = 255;
 
@@ -29,8 +26,8 @@ pub(crate) struct Palette {
 }
 
 impl Palette {
-    /// The palette for `frames`, of `limit` colours at most (8 to [`MOST_COLORS`]).
-    pub fn of(frames: &[Raster], limit: usize) -> Self {
+    /// The palette for `frames`, each three bytes a pixel, of `limit` colours at most (8 to [`MOST_COLORS`]).
+    pub fn of(frames: &[&[u8]], limit: usize) -> Self {
         let mut counts: Vec<([u8; 3], u32)> = count_colors(frames).into_iter().collect();
         // By colour where equally frequent: the same frames always make the same file.
         counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -58,16 +55,28 @@ impl Palette {
         self.colors.iter().flatten().copied().chain([255, 255, 255]).collect()
     }
 
-    /// The image in indices of the palette.
-    pub fn map(&mut self, raster: &Raster) -> Vec<u8> {
+    /// An image, three bytes a pixel, in indices of the palette.
+    pub fn map(&mut self, pixels: &[u8]) -> Vec<u8> {
         let Self { search, index, .. } = self;
-        let mut indices = Vec::with_capacity(raster.width() * raster.height());
-        for run in raster.pixels().as_chunks::<3>().0.chunk_by(|a, b| a == b) {
+        let mut indices = Vec::with_capacity(pixels.len() / 3);
+        for run in pixels.as_chunks::<3>().0.chunk_by(|a, b| a == b) {
             let found = *index.entry(run[0]).or_insert_with(|| search.nearest(run[0]));
             indices.extend(std::iter::repeat_n(found, run.len()));
         }
         indices
     }
+}
+
+/// How often each colour occurs.
+fn count_colors(frames: &[&[u8]]) -> HashMap<[u8; 3], u32> {
+    let mut counts = HashMap::new();
+    for frame in frames {
+        // Neighbours are mostly alike: one entry per run is much faster than one per pixel.
+        for run in frame.as_chunks::<3>().0.chunk_by(|a, b| a == b) {
+            *counts.entry(run[0]).or_insert(0u32) += run.len() as u32;
+        }
+    }
+    counts
 }
 
 /// The eye sees differences of green best, of blue least.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cargo_failure;
 use crate::process::run_by_line;
 use crate::project::Project;
-use crate::setup;
+use crate::setup::wish::ROOM;
 use crate::trouble::Trouble;
 
 /// Cargo in the checkout. What it set for this very program would confuse the crates that it builds now.
@@ -61,7 +61,7 @@ pub fn build(
 }
 
 fn explain(output: &[String], package: &str, [kind, name]: [&str; 2]) -> Trouble {
-    cargo_failure::known(&output.join("\n"), name, setup::ROOM).unwrap_or_else(|| {
+    cargo_failure::known(&output.join("\n"), name, ROOM).unwrap_or_else(|| {
         Trouble::new(
             format!("{name} does not build: {}", cargo_failure::first_error(output)),
             format!("cargo build --release --package {package} {kind} {name} shows the whole of it"),

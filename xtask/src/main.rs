@@ -23,6 +23,7 @@ mod side_environment;
 mod soak;
 mod stamp;
 mod test;
+mod tidy;
 mod trouble;
 mod ui;
 
@@ -34,7 +35,7 @@ use clap::{Args, Parser, Subcommand};
 
 use project::Project;
 use setup::Wish;
-use trouble::{Interrupted, Reported, Trouble};
+use trouble::{Interrupted, Reported, show};
 
 #[derive(Parser)]
 #[command(
@@ -61,6 +62,8 @@ enum Task {
     Test(test::Options),
     /// Run a notebook for hours in the kernel while it is interrupted, restarted and killed
     Soak(soak::Options),
+    /// Check that no two files know each other, directly or through others
+    Tidy,
     /// List the notebooks; run, check or refresh them
     Notebooks(notebooks::Options),
     /// Measure speed and quality beside PyTorch, and write them to benches/README.md
@@ -140,6 +143,13 @@ fn run(project: &Project, task: Task) -> Result<()> {
         }
         Task::Data(options) => data::run(project, &options),
         Task::Fuzz(options) => fuzz::run(project, &options),
+        Task::Tidy => {
+            if tidy::run(project)? {
+                Ok(())
+            } else {
+                Err(Reported.into())
+            }
+        }
         Task::Doctor => doctor::run(project),
         Task::CleanSetup { yes } => clean::run(project, yes),
     }
@@ -155,15 +165,4 @@ fn complain(error: &Error) -> ExitCode {
     }
     show(error);
     ExitCode::FAILURE
-}
-
-/// One sentence, and what to do.
-fn show(error: &Error) {
-    match error.downcast_ref::<Trouble>() {
-        Some(trouble) => {
-            eprintln!("\n{} {}", ui::red("error:"), trouble.what);
-            eprintln!("  {} {}", ui::bold("what to do:"), trouble.todo);
-        }
-        None => eprintln!("\n{} {error:#}", ui::red("error:")),
-    }
 }

@@ -38,6 +38,11 @@ impl Project {
         self.root.join(".evcxr")
     }
 
+    /// The work folder that the set-up compiles: each session gets a copy.
+    pub fn work_folder(&self) -> PathBuf {
+        self.evcxr().join("work")
+    }
+
     pub fn notebooks(&self) -> PathBuf {
         self.root.join("notebooks")
     }

@@ -13,7 +13,8 @@ use crate::notebooks::{self, document::Document};
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup::{self, Parts, Wish};
-use crate::trouble::{Interrupted, Reported};
+use crate::tidy;
+use crate::trouble::{Interrupted, Reported, show};
 use crate::ui;
 
 /// A check that is a call of cargo: how one types it, and what it needs in its environment.
@@ -91,6 +92,7 @@ fn everything(project: &Project) -> Result<()> {
     let parts = setup::run_without_own_crates(project)?;
     let mut tally = Tally::default();
     tally.step(FORMAT.name, &FORMAT.as_typed(), || FORMAT.run(project, &parts))?;
+    tally.step("files know each other one way", "cargo xtask tidy", || tidy::run(project))?;
     let check = "cargo xtask notebooks --check";
     tally.step("notebooks are current", check, || notebooks::check(project).map(|bad| bad == 0))?;
     for check in &REST {
@@ -148,7 +150,7 @@ impl Tally {
         }
         match result {
             Err(error) if error.is::<Interrupted>() => return Err(error),
-            Err(error) if !error.is::<Reported>() => crate::show(&error),
+            Err(error) if !error.is::<Reported>() => show(&error),
             _ => {}
         }
         self.close();

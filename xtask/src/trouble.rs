@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::ui;
+
 /// What went wrong, and the way out of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
@@ -46,3 +48,14 @@ impl fmt::Display for Reported {
 }
 
 impl std::error::Error for Reported {}
+
+/// One sentence, and what to do.
+pub fn show(error: &anyhow::Error) {
+    match error.downcast_ref::<Trouble>() {
+        Some(trouble) => {
+            eprintln!("\n{} {}", ui::red("error:"), trouble.what);
+            eprintln!("  {} {}", ui::bold("what to do:"), trouble.todo);
+        }
+        None => eprintln!("\n{} {error:#}", ui::red("error:")),
+    }
+}

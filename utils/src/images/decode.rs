@@ -7,14 +7,10 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::color::flatten;
-use super::error::FileError;
+use super::error::{FileError, check_size};
+use super::limits::{MAX_FILE, MAX_PIXELS};
 use super::{jpeg, palette_tiff};
 use crate::files::{describe, open_file};
-
-/// The most pixels that are decoded: more than cameras take, and 0.8 GB at the most for a decoder.
-pub(super) const MAX_PIXELS: u64 = 100_000_000;
-/// The longest file that is read.
-pub(super) const MAX_FILE: u64 = 500_000_000;
 
 /// Reads and decodes a file. What kind it is follows from its content, not from its name.
 pub(super) fn decode_file(path: &Path, buffer: &mut Vec<u8>) -> Result<DynamicImage, FileError> {
@@ -86,10 +82,6 @@ fn with_png_end(bytes: &[u8]) -> Option<Vec<u8>> {
         at = next;
     }
     bytes.get(..at).map(|whole| [whole, END].concat())
-}
-
-pub(super) fn check_size(width: u64, height: u64) -> Result<(), FileError> {
-    if width * height > MAX_PIXELS { Err(FileError::TooLarge { width, height }) } else { Ok(()) }
 }
 
 #[cfg(test)]

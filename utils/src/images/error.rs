@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::limits::{MAX_FILE, MAX_PIXELS};
+
 use crate::files::{describe, head, shown};
 
 /// Why there are no images.
@@ -91,7 +93,7 @@ pub enum FileError {
     #[error("{0}")]
     Decode(#[from] image::ImageError),
     /// More pixels than any photograph has: what a small file made to fill the memory says of itself.
-    #[error("{width} x {height} pixels are more than the {} million that are read", super::decode::MAX_PIXELS / 1_000_000)]
+    #[error("{width} x {height} pixels are more than the {} million that are read", MAX_PIXELS / 1_000_000)]
     TooLarge {
         /// Columns.
         width: u64,
@@ -99,7 +101,7 @@ pub enum FileError {
         height: u64,
     },
     /// The file itself is larger than any photograph.
-    #[error("{} are more than the {} that are read", size(*.0), size(super::decode::MAX_FILE))]
+    #[error("{} are more than the {} that are read", size(*.0), size(MAX_FILE))]
     TooLong(u64),
     /// The picture could not be scaled.
     #[error("{0}")]
@@ -126,4 +128,9 @@ fn instead(path: &Path) -> String {
 
 fn passed_over(remarks: &[String]) -> String {
     remarks.iter().map(|remark| format!("; {remark}")).collect()
+}
+
+/// Refuses a picture of more pixels than are read.
+pub(super) fn check_size(width: u64, height: u64) -> Result<(), FileError> {
+    if width * height > MAX_PIXELS { Err(FileError::TooLarge { width, height }) } else { Ok(()) }
 }

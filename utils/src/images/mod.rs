@@ -9,9 +9,11 @@ mod color;
 mod decode;
 mod error;
 mod folder;
+mod format;
 mod idx;
 mod jpeg;
 mod labelled;
+mod limits;
 mod load;
 mod memory;
 mod palette_tiff;
@@ -20,33 +22,13 @@ mod resize;
 pub use cifar::read_cifar;
 pub use error::{FileError, ImagesError};
 pub use folder::{Folder, ImageFile};
+pub use format::{Fit, ImageFormat};
 pub use idx::read_idx;
 pub use labelled::{DataFileError, Labelled, choose_and_scale};
 pub use load::{Loaded, load_files};
 pub use memory::check_memory;
-pub use resize::Fit;
 
 use std::path::Path;
-
-/// What every image is made into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImageFormat {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-    /// 3 for RGB, 1 for grey.
-    pub channels: usize,
-    /// What becomes of images of another aspect ratio.
-    pub fit: Fit,
-}
-
-impl ImageFormat {
-    /// The bytes of one image.
-    pub fn bytes(&self) -> usize {
-        self.channels * self.height * self.width
-    }
-}
 
 /// Reads one image file: `format.bytes()` bytes in the order channel, row, column.
 ///

@@ -8,8 +8,7 @@ use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 
-use super::decode::check_size;
-use super::error::FileError;
+use super::error::{FileError, check_size};
 
 /// Values of the tag that says what a pixel means.
 const GREY: u16 = 1;

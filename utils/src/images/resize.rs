@@ -5,23 +5,11 @@ use std::path::Path;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::DynamicImage;
-use serde::{Deserialize, Serialize};
 
-use super::ImageFormat;
 use super::color::luma;
 use super::decode::decode_file;
 use super::error::FileError;
-
-/// What becomes of an image of another aspect ratio than the one that is wanted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fit {
-    /// What is too much is cut off at both sides.
-    #[default]
-    Crop,
-    /// It is squeezed.
-    Squash,
-}
+use super::format::{Fit, ImageFormat};
 
 /// Reads files into one format. It keeps its buffers from one file to the next.
 pub(super) struct Scaler {

@@ -76,8 +76,8 @@ impl Raster {
     /// # Errors
     /// [`PlotError::Drawing`] where the encoder refuses.
     pub fn to_indexed_png(&self) -> Result<Vec<u8>, PlotError> {
-        let mut palette = Palette::of(std::slice::from_ref(self), MOST_COLORS);
-        let indices = palette.map(self);
+        let mut palette = Palette::of(&[&self.pixels], MOST_COLORS);
+        let indices = palette.map(&self.pixels);
         packed_png::indexed(self.size(), palette.colors(), &indices).map_err(failed)
     }
 

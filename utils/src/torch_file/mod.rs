@@ -13,6 +13,7 @@ mod opcodes;
 mod pickle;
 mod state_dict;
 mod strides;
+mod tensor;
 mod values;
 
 use std::fs::File;
@@ -22,25 +23,11 @@ use std::path::Path;
 pub use dtype::Dtype;
 pub use error::TorchFileError;
 pub use state_dict::StateDict;
+pub use tensor::NamedTensor;
 
 use crate::files::open_file;
 use archive::Archive;
-
-/// A tensor as plain numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedTensor {
-    /// Its name in the state dict, such as `fc1.weight`.
-    pub name: String,
-    /// The kind of its numbers.
-    pub dtype: Dtype,
-    /// Its shape; empty for a single number.
-    pub shape: Vec<usize>,
-    /// Its numbers, little-endian, the last dimension fastest.
-    pub bytes: Vec<u8>,
-}
-
-/// The largest file that is read, and the most bytes that its tensors may have together.
-const MAX_BYTES: u64 = 4 << 30;
+use tensor::MAX_BYTES;
 
 /// A file of `torch.save`: what its pickle says is known, no tensor has been read.
 pub struct TorchFile<R> {

@@ -5,8 +5,8 @@ use std::io::{Read, Seek};
 
 use super::archive::Archive;
 use super::error::{TorchFileError, within};
+use super::tensor::{MAX_BYTES, NamedTensor};
 use super::values::{Id, TensorView, Value, Values};
-use super::{MAX_BYTES, NamedTensor};
 
 const MAX_TENSORS: u64 = 10_000;
 /// How deep dicts are searched, and how many state dicts are listed.

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how fast and how good, beside PyTorch doing the same in the same minutes.
 
+mod build;
 mod front;
 mod kept;
 mod pairs;
@@ -20,13 +21,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::Value;
 
-use crate::cargo;
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup;
 use crate::stamp;
 use crate::trouble::{Reported, Trouble};
-use crate::ui::{self, Step};
+use crate::ui;
 use row::Row;
 
 #[derive(Args)]
@@ -134,10 +134,4 @@ fn as_json(project: &Project, options: &Options) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&rows)?);
     }
     if status.success() { Ok(()) } else { Err(Reported.into()) }
-}
-
-/// Builds one program with optimisation, and returns where it is.
-fn build(project: &Project, package: &str, [kind, name]: [&str; 2]) -> Result<PathBuf> {
-    let step = Step::start(&format!("build of {name}"), "4 minutes the first time");
-    cargo::build(project, package, [kind, name], &[], |line| step.say(line))
 }

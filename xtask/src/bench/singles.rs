@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::build::build;
 use super::row::{Row, Target, median};
 use crate::notebooks::document::Document;
 use crate::process::run_by_line;
@@ -39,7 +40,7 @@ pub fn quality(project: &Project) -> Result<Vec<Row>> {
     if !project.root.join("models").join(MODEL).join("config.json").is_file() {
         return Ok(absent("there is no models/SwissRoll: git checkout models brings it, or train it (see its README)"));
     }
-    let program = super::build(project, "ddpm", ["--bin", "ddpm"])?;
+    let program = build(project, "ddpm", ["--bin", "ddpm"])?;
     let step = Step::start("quality of models/SwissRoll", "");
     let mut command = Command::new(program);
     command.args(["evaluate", "--model", MODEL, "--json"]).current_dir(&project.root);

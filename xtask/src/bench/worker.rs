@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::build::build;
 use crate::process::stop_if_interrupted;
 use crate::project::Project;
 use crate::side_environment::{self, Side};
@@ -33,7 +34,7 @@ pub struct Worker {
 impl Worker {
     /// The crate's side: `benches/worker`, built with optimisation.
     pub fn ours(project: &Project) -> Result<Self> {
-        Self::start("the Rust worker", Command::new(super::build(project, "ddpm_tutor", ["--bench", "worker"])?))
+        Self::start("the Rust worker", Command::new(build(project, "ddpm_tutor", ["--bench", "worker"])?))
     }
 
     /// PyTorch's side, with so many threads; without a number PyTorch chooses them.

@@ -1,7 +1,6 @@
 //! The notebook kernel's front, and the room that its sessions take.
 
-use super::SETUP;
-use super::part::Part;
+use super::part::{Part, SETUP, setup_or};
 use crate::project::Project;
 use crate::setup::front;
 use crate::ui;
@@ -11,11 +10,11 @@ pub fn check(project: &Project) -> Vec<Part> {
     let (name, program) = ("kernel's front", front::program(project));
     let place = project.shown(&program);
     if !program.is_file() {
-        return vec![Part::bad(name, format!("there is no {place}"), super::setup_or(SETUP))];
+        return vec![Part::bad(name, format!("there is no {place}"), setup_or(SETUP))];
     }
     let part = match front::is_current(project) {
         Ok(true) => Part::ok(name, "current", place),
-        Ok(false) => Part::bad(name, format!("{place} is not built from the current source"), super::setup_or(SETUP)),
+        Ok(false) => Part::bad(name, format!("{place} is not built from the current source"), setup_or(SETUP)),
         Err(error) => Part::from_error(name, &error),
     };
     vec![part, sessions(project)]

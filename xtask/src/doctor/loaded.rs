@@ -4,8 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::SETUP;
-use super::part::Part;
+use super::part::{Part, SETUP};
 use crate::process::{answer_of, error_of, output_of};
 use crate::project::Project;
 use crate::setup::libtorch::Libtorch;

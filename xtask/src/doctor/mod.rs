@@ -8,7 +8,7 @@ mod part;
 mod tools;
 
 use anyhow::Result;
-use part::Part;
+use part::{Part, SETUP, setup_or};
 
 use crate::project::Project;
 use crate::setup::conda::{self, Conda};
@@ -17,9 +17,6 @@ use crate::setup::requirements::Requirements;
 use crate::setup::{Parts, kernel, kernelspec, libtorch, lock_file, work_folder};
 use crate::trouble::Reported;
 use crate::ui;
-
-/// What mends most things.
-const SETUP: &str = "cargo xtask setup";
 
 pub fn run(project: &Project) -> Result<()> {
     let mut failed = 0;
@@ -129,7 +126,7 @@ fn kernelspec_part(project: &Project, parts: &Parts) -> Part {
 
 fn work_folder_part(project: &Project, parts: &Parts) -> Part {
     let name = "work folder";
-    let place = project.shown(&work_folder::folder(project));
+    let place = project.shown(&project.work_folder());
     match work_folder::is_warm(project, parts) {
         Ok(true) => match lock_file::same_as_in_project(project) {
             Ok(true) => Part::ok(name, "warm", format!("{place}, on the versions of Cargo.lock")),
@@ -143,8 +140,4 @@ fn work_folder_part(project: &Project, parts: &Parts) -> Part {
         Ok(false) => Part::bad(name, format!("{place} is not built for the current crate"), setup_or(SETUP)),
         Err(error) => Part::from_error(name, &error),
     }
-}
-
-fn setup_or(command: &str) -> String {
-    format!("{command} (every task does it first)")
 }

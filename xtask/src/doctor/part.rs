@@ -2,9 +2,15 @@
 
 use serde::Deserialize;
 
-use super::SETUP;
 use crate::trouble::Trouble;
 use crate::ui;
+
+/// What mends most things.
+pub const SETUP: &str = "cargo xtask setup";
+
+pub fn setup_or(command: &str) -> String {
+    format!("{command} (every task does it first)")
+}
 
 /// Of a detail, in characters: room for a list of packages, and none for all that a loader may have to say.
 const LONGEST: usize = 300;

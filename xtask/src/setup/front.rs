@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Log;
+use super::log::Log;
 use crate::cargo;
 use crate::hash::Fingerprint;
 use crate::process::{answer_of, output_of};

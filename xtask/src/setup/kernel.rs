@@ -10,7 +10,8 @@ use anyhow::Result;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use super::{Log, ROOM};
+use super::log::Log;
+use super::wish::ROOM;
 use crate::cargo_failure;
 use crate::process::run_by_line;
 use crate::project::Project;

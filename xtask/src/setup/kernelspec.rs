@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::Log;
 use super::front;
 use super::kernel::Kernel;
 use super::libtorch::Libtorch;
+use super::log::Log;
 use super::python::Environment;
 use super::std_sources;
-use super::work_folder;
 use crate::project::Project;
 use crate::stamp::write_if_changed;
 
@@ -76,7 +75,7 @@ fn spec(project: &Project, libtorch: &Libtorch, kernel: &Kernel) -> Value {
     json!({
         "argv": [
             front::program(project), "run", "--connection-file", "{connection_file}",
-            "--evcxr", kernel.program, "--warm-folder", work_folder::folder(project),
+            "--evcxr", kernel.program, "--warm-folder", project.work_folder(),
             "--sessions", front::sessions_folder(project), "--crate", project.root,
             "--lock", project.root.join("Cargo.lock"),
         ],

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::Log;
+use super::log::Log;
 use super::python::{Environment, same_release};
 use super::requirements::Requirements;
 use crate::project::Project;

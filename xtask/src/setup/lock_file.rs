@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::work_folder::folder;
 use crate::project::Project;
 
 /// Whether every package that cells are built from has the version of the project's own Cargo.lock.
@@ -15,7 +14,7 @@ pub fn same_as_in_project(project: &Project) -> Result<bool> {
         Ok(packages_in(&text))
     };
     let ours = packages(&project.root.join("Cargo.lock"))?;
-    let theirs = packages(&folder(project).join("Cargo.lock"))?;
+    let theirs = packages(&project.work_folder().join("Cargo.lock"))?;
     Ok(theirs.iter().all(|package| package.0 == "ctx" || ours.contains(package)))
 }
 

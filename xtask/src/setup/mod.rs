@@ -6,48 +6,30 @@ pub mod kernel;
 pub mod kernelspec;
 pub mod libtorch;
 pub mod lock_file;
+mod log;
 pub mod packages;
+mod parts;
 mod pip;
 pub mod pip_failure;
 pub mod python;
 pub mod requirements;
 pub mod std_sources;
 mod venv;
+pub mod wish;
 pub mod work_folder;
 
 use std::fs::{self, File, TryLockError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 
 use crate::process;
 use crate::project::Project;
-use crate::stamp;
-use crate::ui::{self, Step};
-use kernel::Kernel;
-use libtorch::Libtorch;
-use python::Environment;
+pub use log::{StepTime, TIMES};
+pub use parts::Parts;
+pub use wish::Wish;
 
-/// What the whole of it takes on the disk.
-pub const ROOM: &str = "the CPU set-up needs 4 GB in the checkout, the GPU set-up 10 GB";
-
-/// What the user asked for about CUDA, if anything.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Wish {
-    #[default]
-    None,
-    Cpu,
-    Cuda,
-}
-
-/// The parts that are in place now.
-#[derive(Debug, Clone)]
-pub struct Parts {
-    pub environment: Environment,
-    pub libtorch: Libtorch,
-    pub kernel: Kernel,
-}
+use log::Log;
 
 /// Everything, the kernel's front and the warm work folder of the notebooks included.
 pub fn run(project: &Project, wish: Wish) -> Result<Parts> {
@@ -89,63 +71,6 @@ fn make_parts(project: &Project, wish: Wish, log: &mut Log) -> Result<Parts> {
     kernelspec::make(project, &environment, &libtorch, &kernel, log)?;
     Ok(Parts { environment, libtorch, kernel })
 }
-
-/// The steps that had something to do, for the table at the end.
-#[derive(Default)]
-pub struct Log {
-    rows: Vec<(String, Duration)>,
-}
-
-impl Log {
-    /// Does `work` as a step in view of the reader. Only what is not in place comes here.
-    pub fn step<T>(
-        &mut self,
-        label: &str,
-        usually: &str,
-        work: impl FnOnce(&Step) -> Result<(T, String)>,
-    ) -> Result<T> {
-        if self.rows.is_empty() {
-            println!("{}", ui::bold("Setting up"));
-        }
-        let step = Step::start(label, usually);
-        let (value, detail) = work(&step)?;
-        let took = step.done(&detail);
-        self.rows.push((label.to_owned(), took));
-        Ok(value)
-    }
-
-    /// Prints what took how long, and records it: for each step the longest that it took in this checkout, which is
-    /// what it takes on a fresh machine.
-    fn close(&self, project: &Project) -> Result<()> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        if self.rows.len() > 1 {
-            ui::times_table("The set-up took", &self.rows);
-        }
-        println!();
-        let path = project.setup_logs().join(TIMES);
-        let mut times: Vec<StepTime> = stamp::load(&path).unwrap_or_default();
-        for (step, took) in &self.rows {
-            let seconds = took.as_secs_f64();
-            match times.iter_mut().find(|time| time.step == *step) {
-                Some(time) => time.seconds = time.seconds.max(seconds),
-                None => times.push(StepTime { step: step.clone(), seconds }),
-            }
-        }
-        stamp::save(&path, &times)
-    }
-}
-
-/// How long a step of the set-up took, as recorded in [`TIMES`].
-#[derive(Serialize, Deserialize)]
-pub struct StepTime {
-    pub step: String,
-    pub seconds: f64,
-}
-
-/// The file in the set-up's logs that holds the times of its steps.
-pub const TIMES: &str = "times.json";
 
 /// Two set-ups at once would write into each other's files. The lock goes with the process, however that ends.
 fn lock(project: &Project) -> Result<File> {

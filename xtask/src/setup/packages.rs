@@ -8,9 +8,11 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::conda::{self, Conda};
+use super::log::Log;
 use super::python::{self, Environment};
 use super::requirements::Requirements;
-use super::{Log, Wish, pip, venv};
+use super::wish::Wish;
+use super::{pip, venv};
 use crate::hash::Fingerprint;
 use crate::process::output_of;
 use crate::project::Project;

@@ -1,6 +1,6 @@
 //! Turns the tail of pip's output into one sentence, and what to do about it.
 
-use super::ROOM;
+use super::wish::ROOM;
 use crate::trouble::Trouble;
 
 /// The environment that pip was to fill.

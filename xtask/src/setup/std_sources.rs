@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::Log;
+use super::log::Log;
 use crate::hash::Fingerprint;
 use crate::process::output_of;
 use crate::project::Project;

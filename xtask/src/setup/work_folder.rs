@@ -7,7 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Log, Parts, kernelspec, lock_file};
+use super::log::Log;
+use super::parts::Parts;
+use super::{kernelspec, lock_file};
 use crate::cargo_failure;
 use crate::clean::room;
 use crate::hash::Fingerprint;
@@ -43,12 +45,8 @@ impl Stamp {
 /// A folder that has become larger is built anew when dependencies change; a fresh one takes about 0.9 GB.
 const LARGEST: u64 = 2_000_000_000;
 
-pub fn folder(project: &Project) -> PathBuf {
-    project.evcxr().join("work")
-}
-
 fn stamp_path(project: &Project) -> PathBuf {
-    folder(project).join("ddpm-setup.json")
+    project.work_folder().join("ddpm-setup.json")
 }
 
 pub fn is_warm(project: &Project, parts: &Parts) -> Result<bool> {
@@ -61,10 +59,11 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
     if old.as_ref() == Some(&wanted) {
         return Ok(());
     }
-    let grown = old.as_ref().is_some_and(|old| old.manifests != wanted.manifests) && room(&folder(project)) > LARGEST;
+    let grown =
+        old.as_ref().is_some_and(|old| old.manifests != wanted.manifests) && room(&project.work_folder()) > LARGEST;
     if grown {
         // Cargo removes no library that it has no use for any more.
-        let _ = fs::remove_dir_all(folder(project));
+        let _ = fs::remove_dir_all(project.work_folder());
     }
     let cold = grown || !old.is_some_and(|old| old.same_base(&wanted));
     let (label, usually) = match cold {
@@ -79,12 +78,12 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
         let _ = fs::remove_file(stamp_path(project));
         if cold && started_with(project).as_deref() != Some(&base_of(&wanted)) {
             // Built for another compiler, libtorch or place: nothing in it can be used again.
-            let _ = fs::remove_dir_all(folder(project));
+            let _ = fs::remove_dir_all(project.work_folder());
         }
-        fs::create_dir_all(folder(project))?;
+        fs::create_dir_all(project.work_folder())?;
         stamp::write_atomically(&started_path(project), base_of(&wanted).as_bytes())?;
         let detail = warm(project, parts, step)?;
-        remove_leftovers(&folder(project));
+        remove_leftovers(&project.work_folder());
         stamp::save(&stamp_path(project), &wanted)?;
         Ok(((), detail))
     })
@@ -92,7 +91,7 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
 
 /// Notes what an unfinished folder was begun for: after an interruption the build goes on.
 fn started_path(project: &Project) -> PathBuf {
-    folder(project).join("ddpm-started")
+    project.work_folder().join("ddpm-started")
 }
 
 fn started_with(project: &Project) -> Option<String> {
@@ -172,7 +171,7 @@ fn warm(project: &Project, parts: &Parts, step: &Step) -> Result<String> {
 }
 
 fn work_here(project: &Project) -> Vec<(String, String)> {
-    vec![("DDPM_TUTOR_WORK".to_owned(), folder(project).display().to_string())]
+    vec![("DDPM_TUTOR_WORK".to_owned(), project.work_folder().display().to_string())]
 }
 
 fn explain(message: &str, log: &str) -> Trouble {

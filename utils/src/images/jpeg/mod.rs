@@ -13,9 +13,8 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::color::{cmyk_to_rgb, ycck_to_cmyk};
-use super::decode::check_size;
-use super::error::FileError;
-use segments::{Colors, Segments};
+use super::error::{FileError, check_size};
+use segments::{Colors, Segments, cut_off};
 
 /// The marker that ends a picture.
 const END: [u8; 2] = [0xff, 0xd9];
@@ -85,10 +84,6 @@ fn pixels(bytes: &[u8], colors: Colors) -> Result<(Vec<u8>, Orientation), FileEr
     decoder.set_options(options.jpeg_set_out_colorspace(wanted));
     let pixels = decoder.decode().map_err(damaged)?;
     Ok((pixels, orientation.unwrap_or(Orientation::NoTransforms)))
-}
-
-fn cut_off() -> FileError {
-    FileError::Jpeg("it is cut off: get it again".to_owned())
 }
 
 /// Bytes that are no marker, and the end marker.

@@ -77,7 +77,7 @@ impl Segments {
                 _ => (),
             }
         };
-        let frame = frame.filter(|_| scans.any).ok_or_else(super::cut_off)?;
+        let frame = frame.filter(|_| scans.any).ok_or_else(cut_off)?;
         let inverted = transform.is_some() || !adobe.is_empty();
         let colors = match (&frame.components[..], transform) {
             ([_], _) => Colors::Grey,
@@ -141,7 +141,7 @@ impl Frame {
         if !kind.is_empty() {
             return unsupported(kind.to_owned());
         }
-        let &[bits, h1, h0, w1, w0, count, ref rest @ ..] = content else { return Err(super::cut_off()) };
+        let &[bits, h1, h0, w1, w0, count, ref rest @ ..] = content else { return Err(cut_off()) };
         if bits != 8 {
             return unsupported(format!("a JPEG of {bits} bits a channel"));
         }
@@ -186,4 +186,8 @@ impl Scans {
     fn complete(&self, frame: &Frame) -> bool {
         frame.components.iter().all(|id| self.whole.contains(&(*id, u64::MAX)))
     }
+}
+
+pub(super) fn cut_off() -> FileError {
+    FileError::Jpeg("it is cut off: get it again".to_owned())
 }
