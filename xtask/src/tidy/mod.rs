@@ -27,7 +27,9 @@ pub fn run(project: &Project) -> Result<bool> {
             tidy = false;
         }
     }
-    if !tidy {
+    if tidy {
+        println!("  {} no two files know each other", ui::green("✓"));
+    } else {
         println!("  {} move what both sides use into a file of its own, below both", ui::bold("what to do:"));
     }
     Ok(tidy)
