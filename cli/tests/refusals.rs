@@ -1,4 +1,4 @@
-//! What `ddpm` refuses: one clear line, exit code 1 (2 for a slip in the command itself), and every file as it was.
+//! What `ddpm` refuses: one clear line, exit code 1 (2 for a mistake in the command itself), and every file as it was.
 
 mod common;
 

@@ -10,7 +10,7 @@ pub async fn stop(group: Pid) -> bool {
     let listing = match Command::new("ps").args(["-A", "-o", "pid=,ppid=,pgid=,comm="]).output().await {
         Ok(listing) => String::from_utf8_lossy(&listing.stdout).into_owned(),
         Err(error) => {
-            log!("whether a cell is being compiled cannot be told, since ps does not run: {error}");
+            log!("cannot find out whether a cell is being compiled, because ps does not run: {error}");
             return false;
         }
     };

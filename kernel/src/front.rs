@@ -57,9 +57,9 @@ pub struct Front {
     pub question: Option<Vec<Bytes>>,
     /// Cells run so far.
     pub count: u32,
-    /// How to go on from the newest checkpoint.
+    /// How to resume from the newest checkpoint.
     pub checkpoint: Option<String>,
-    /// To be told above the next cell's output.
+    /// Shown above the next cell's output.
     pub remark: Option<String>,
     /// How many evcxr there were, and when they died.
     pub started: u32,

@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 /// The front's hold on its guard.
 pub struct Guard {
     child: Child,
-    /// All that it was told, for the one that takes its place should it be killed.
+    /// All messages so far: if the guard is killed, its replacement gets them again.
     told: Vec<Vec<u8>>,
 }
 

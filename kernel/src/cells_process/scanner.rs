@@ -48,7 +48,7 @@ const LONGEST: usize = 4096;
 
 pub struct Scanner {
     end: Vec<u8>,
-    /// What cannot be told yet.
+    /// Bytes that are not yet known to be text or a word of evcxr's.
     held: Vec<u8>,
     in_a_value: bool,
 }

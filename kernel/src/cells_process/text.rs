@@ -16,7 +16,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// Takes what was printed, and returns what is to be told now.
+    /// Adds what was printed, and returns what to send to the front now.
     pub fn add(&mut self, bytes: &[u8], now: Instant) -> Option<String> {
         self.waiting.extend_from_slice(bytes);
         let lines = self.waiting.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -29,7 +29,7 @@ impl Text {
         told
     }
 
-    /// When what waits is to be told.
+    /// When to send what waits.
     pub fn due(&self) -> Option<Instant> {
         self.since.map(|since| since + MOMENT)
     }
