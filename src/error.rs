@@ -103,6 +103,20 @@ pub enum Error {
         learning_rate: f64,
     },
 
+    /// Samples became NaN or infinite on their way.
+    #[error(
+        "the samples are no longer finite after step {step} of {steps}, at t = {t}: the network gives NaN or infinity there, or the \
+         sampler's steps are too large for it. Look at the weights (`validation_loss`), or take more steps"
+    )]
+    SamplesNotFinite {
+        /// The steps that the chain had taken.
+        step: usize,
+        /// The steps that it takes in all.
+        steps: usize,
+        /// The time of the samples.
+        t: String,
+    },
+
     /// The device has too little memory for the batch.
     #[error("out of memory: a batch of {batch_size} does not fit; {}", fitting(*.fits, said))]
     OutOfMemory {
@@ -241,6 +255,19 @@ impl Error {
         let path = path.into();
         move |source| Error::Io { action, path, source }
     }
+}
+
+/// More of anything than this is a slip, or an attack on the memory.
+pub(crate) const MANY: usize = 1_000_000_000;
+
+/// Refuses a setting that cannot work.
+pub(crate) fn require(
+    holds: bool,
+    field: &'static str,
+    expected: &'static str,
+    got: impl std::fmt::Display,
+) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::config(field, expected, got)) }
 }
 
 /// A loss that is not finite has no gradient worth computing: that of the step before tells whether it had grown.

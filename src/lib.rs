@@ -3,22 +3,29 @@
 //!
 //! # The rooms
 //!
-//! In reading order. `config` names settings of rooms below it; apart from that, each builds on those above it.
+//! In reading order: each knows only those above it, and `cargo xtask tidy` says so. Down to [`objectives`] it is the mathematics, which
+//! knows no configuration; [`config`] names the choices that there are, and what is below puts them to work.
 //!
 //! | room | what is inside |
 //! |---|---|
-//! | [`config`], [`device`], [`cuda`], [`error`] | what a run is made from, where it computes, what can go wrong |
-//! | [`schedule`] | `beta_t` as a function of `t` |
-//! | [`constants`] | everything that follows from `beta_t` |
-//! | [`forward`] | from data to noise: `forward_diffusion` |
-//! | [`datasets`] | what to learn, and the loader that serves it |
-//! | [`networks`] | what learns it: `Denoiser`, `Fnn`, `Unet` |
-//! | [`optim`], [`ema`] | how it learns: AdamW, and the average of the weights |
-//! | [`training`], [`training_state`], [`validation`], [`progress`] | Algorithm 1: `train_one_epoch`, what it carries along, how good it is on data that it does not see, and a bar for it |
-//! | [`sampling`], [`prediction`] | Algorithm 2: `generate_samples`, and what may watch it, an `Observer`; and one look through a network |
-//! | [`inference_logger`], [`npy`] | what becomes of samples; tensors as NumPy's files |
-//! | [`metrics`], [`nearest`] | how good they are, and whether they are copies |
-//! | [`model_manager`], [`training_run`] | a model's folder, weights from elsewhere and for elsewhere, and a whole training |
+//! | [`error`], [`cuda`], [`device`], [`precision`] | what can go wrong, where and in which numbers to compute |
+//! | `random`, `threads`, [`out_of_memory`] | randomness from one seed, threads, what fits into memory |
+//! | [`npy`], `tensor_file`, `pixels`, `points` | tensors as files, as images, as points |
+//! | [`process`] | from data to noise: `beta_t`, what follows from it, `forward_diffusion` |
+//! | [`datasets`] | what to learn, a file a set |
+//! | [`networks`] | weights and a function: `Network`, `Fnn`, `Unet` |
+//! | [`parameterizations`] | what a network's output means: the noise |
+//! | [`denoisers`] | what a sampler sees of a model: data and noise, told apart |
+//! | [`samplers`] | ways from noise to data: Algorithm 2, and the chain that all of them walk along |
+//! | [`model`] | a network with its parameterization |
+//! | [`objectives`] | what training minimizes: Algorithm 1 |
+//! | [`config`] | what a run is made from |
+//! | [`loader`] | the data in batches |
+//! | [`training`] | epochs, AdamW, the average of the weights, the validation loss |
+//! | [`sampling`] | `generate_samples` |
+//! | [`metrics`] | how good samples are, and whether they are copies |
+//! | [`show`] | loggers, pictures of chains, progress |
+//! | [`models`] | a model's folder, whole trainings, weights from elsewhere and for elsewhere |
 //! | [`visualize`], [`show_source`](mod@show_source) | pictures of all this, and its source in a cell |
 //! | [`exercises`] | the checks behind the notebooks' exercises |
 //!
@@ -35,47 +42,37 @@
 //! | `alpha_bar`, `alpha_cumulative` | ᾱ_t = α₁ … α_t | share of the signal's variance left after `t` steps |
 //! | `sigma` | σ_t | standard deviation of the noise of the reverse step |
 //! | `predicted_x0` | x̂₀ | the data that `x_t` and `eps_theta` imply |
+//! | `signal`, `noise` | a(t), s(t) | of any process: `x_t = a(t) x_0 + s(t) eps`; here `sqrt(alpha_bar_t)` and `sqrt(1 - alpha_bar_t)` |
 //!
 //! # Shapes
 //!
-//! `[N, D]` for points, `[N, C, H, W]` for images in `[-1, 1]`, `[N]` int64 for timesteps.
+//! `[N, D]` for points, `[N, C, H, W]` for images in `[-1, 1]`, `[N]` int64 for timesteps and labels.
 
 pub mod config;
-pub mod constants;
 pub mod cuda;
 pub mod datasets;
+pub mod denoisers;
 pub mod device;
-pub mod ema;
 pub mod error;
 pub mod exercises;
-pub mod forward;
-pub mod inference_logger;
+pub mod loader;
 pub mod metrics;
-pub mod model_manager;
-pub mod nearest;
+pub mod model;
+pub mod models;
 pub mod networks;
 pub mod npy;
-pub mod optim;
-pub mod prediction;
-pub mod progress;
+pub mod objectives;
+pub mod out_of_memory;
+pub mod parameterizations;
+pub mod precision;
+pub mod process;
+pub mod samplers;
 pub mod sampling;
-pub mod schedule;
+pub mod show;
 pub mod show_source;
 pub mod training;
-pub mod training_run;
-pub mod training_state;
-pub mod validation;
 pub mod visualize;
 
-mod checkpoint;
-mod infer_type;
-mod inference_log;
-mod loss_by_timestep;
-mod model_folder;
-mod original;
-pub mod out_of_memory;
-mod parameters;
-mod pictures_of_samples;
 mod pixels;
 mod points;
 mod random;
@@ -93,37 +90,46 @@ pub mod prelude {
     pub use tch::{self, Device, Kind, Tensor, nn};
 
     pub use crate::config::{
-        BaseConfig, ConfigFile, FnnConfig, LearningRateSchedule, ModelConfig, NetworkConfig, Precision, TrainingConfig,
-        UnetConfig,
+        BaseConfig, CheckpointConfig, ComputeConfig, InferType, LearningRateSchedule, TrainingConfig, get_model,
     };
-    pub use crate::constants::{ConstantsManager, ReverseVariance, TimestepSampling};
     pub use crate::datasets::{
-        Checkerboard, Cifar10, Cifar100, Circles, DataLoader, Dataset, FashionMnist, Fit, Flowers, ImageFolder,
-        ImageSet, LabelledImages, Mnist, Moons, PaintedFlowers, PointSet, Spiral, Split, SwissRoll, get_dataloader,
+        Checkerboard, Cifar10, Cifar100, Circles, Dataset, FashionMnist, Fit, Flowers, ImageFolder, ImageSet,
+        LabelledImages, Mnist, Moons, PaintedFlowers, PointSet, Spiral, Split, SwissRoll,
     };
+    pub use crate::denoisers::{Clipped, Denoised, Denoiser};
     pub use crate::device::DeviceChoice;
-    pub use crate::ema::Ema;
     pub use crate::error::Error;
     pub use crate::exercises::{
         Verdict, check_clipped_mean, check_ema_decay, check_forward, check_posterior_variance, check_predicted_x0,
         check_unit_range, check_without_noise,
     };
-    pub use crate::forward::{add_noise, forward_diffusion, forward_step};
-    pub use crate::inference_logger::{InferType, InferenceLogger};
-    pub use crate::metrics::{Evaluation, evaluate, sliced_wasserstein};
-    pub use crate::model_manager::{ImportOptions, ImportReport, ModelManager, StorageKind, Weights};
-    pub use crate::nearest::{NearestImages, nearest_images};
-    pub use crate::networks::{Denoiser, Fnn, Inside, TimeEmbedding, Unet, UnetSummary, get_model, parameter_count};
-    pub use crate::optim::AdamW;
-    pub use crate::prediction::predict;
-    pub use crate::progress::{show_progress, show_progress_and_curve};
-    pub use crate::sampling::{ChainState, Observer, ReverseChain, generate_samples, reverse_step};
-    pub use crate::schedule::NoiseSchedule;
+    pub use crate::loader::{DataLoader, get_dataloader};
+    pub use crate::metrics::{Evaluation, NearestImages, evaluate, nearest_images, sliced_wasserstein};
+    pub use crate::model::{Model, ModelDenoiser, predict};
+    pub use crate::models::{
+        ConfigFile, ImportOptions, ImportReport, ModelConfig, ModelManager, StorageKind, Weights, train,
+    };
+    pub use crate::networks::{
+        Fnn, FnnConfig, Given, Inside, Network, NetworkConfig, TimeEmbedding, Unet, UnetConfig, UnetSummary,
+        parameter_count,
+    };
+    pub use crate::objectives::{Batch, Loss, Objective, Simple, TimestepSampling};
+    pub use crate::parameterizations::{Eps, Parameterization, ParameterizationConfig};
+    pub use crate::precision::Precision;
+    pub use crate::process::{
+        ConstantsManager, Level, NoiseSchedule, Process, add_noise, forward_diffusion, forward_step,
+    };
+    pub use crate::samplers::{
+        Ancestral, Chain, ChainState, Observer, ReverseVariance, Sampler, SamplerConfig, SamplingConfig, Step,
+        reverse_step, run_chain,
+    };
+    pub use crate::sampling::{draw_noise, generate_samples, generate_samples_with};
+    pub use crate::show::{InferenceLogger, show_progress, show_progress_and_curve};
     pub use crate::show_source::show_source;
-    pub use crate::training::{EpochLoss, StepReport, train_one_epoch};
-    pub use crate::training_run::train;
-    pub use crate::training_state::TrainingState;
-    pub use crate::validation::validation_loss;
+    pub use crate::training::{
+        AdamW, Descent, Ema, EpochLoss, Learner, LearnerStep, ModelLearner, ParameterGroup, StepReport, TrainingState,
+        train_one_epoch, train_one_epoch_of, validation_loss,
+    };
     pub use crate::visualize::{
         visualize_attention, visualize_data, visualize_features, visualize_forward, visualize_images,
         visualize_nearest, visualize_points, visualize_progress, visualize_score_field, visualize_training,

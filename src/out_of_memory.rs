@@ -1,16 +1,12 @@
 //! Out of memory: libtorch's panic becomes an error that says which batch would fit, or the samples go through in parts.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use ddpm_utils::memory::spare_memory;
-use tch::{Device, Kind, Reduction, Tensor, nn};
+use tch::{Device, Tensor};
 
-use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
-use crate::forward::forward_diffusion;
-use crate::networks::Denoiser;
 
 /// What libtorch's allocators say when memory has run out, on a GPU or a CPU, and what cuBLAS and cuDNN make of it: the latter tries
 /// one algorithm after the other, and in the end says only that none worked.
@@ -48,7 +44,7 @@ pub(crate) fn require_room(shape: &[i64], device: Device) -> Result<()> {
 }
 
 /// There was too little memory; in libtorch's words.
-pub(crate) struct TooLittleMemory(String);
+pub(crate) struct TooLittleMemory(pub String);
 
 /// Runs `f`, and says so where there was too little memory for it. Other panics go on.
 pub(crate) fn if_it_fits<T>(f: impl FnOnce() -> Result<T>) -> Result<Result<T, TooLittleMemory>> {
@@ -65,44 +61,8 @@ pub(crate) fn if_it_fits<T>(f: impl FnOnce() -> Result<T>) -> Result<Result<T, T
     }
 }
 
-/// Runs a training step on a batch of `batch_size`. Where memory is too small for it, the error says which batch would fit.
-pub(crate) fn within_memory<T>(
-    model: &dyn Denoiser,
-    constants: &ConstantsManager,
-    batch_size: i64,
-    step: impl FnOnce() -> Result<T>,
-) -> Result<T> {
-    if_it_fits(step)?.map_err(|problem| batch_too_large(model, constants, batch_size, problem))
-}
-
-/// Tries smaller batches, with noise and a gradient as training has them: halves until one fits, then between that one and those that
-/// do not.
-fn batch_too_large(
-    model: &dyn Denoiser,
-    constants: &ConstantsManager,
-    batch_size: i64,
-    problem: TooLittleMemory,
-) -> Error {
-    let device = model.var_store().device();
-    let fits = |n: i64| {
-        let mut shape = vec![n];
-        shape.extend(model.sample_shape());
-        let step = || {
-            let x0 = Tensor::f_zeros(&shape[..], (Kind::Float, device))?;
-            let t = constants.same_timestep(1, n);
-            let (x_t, eps) = forward_diffusion(constants, &x0, &t)?;
-            let loss = model.predict_noise_in_training(&x_t, &t).mse_loss(&eps, Reduction::Mean);
-            let parameters = model.var_store().trainable_variables();
-            let gradient = Tensor::f_run_backward(&[loss], &parameters, false, false)?;
-            Ok(Tensor::f_cat(&gradient.iter().map(|part| part.flatten(0, -1)).collect::<Vec<_>>(), 0)?)
-        };
-        matches!(if_it_fits(step), Ok(Ok(_)))
-    };
-    Error::OutOfMemory { batch_size, fits: largest(batch_size, fits), said: problem.0 }
-}
-
 /// The largest number below `too_large` that `fits`, where what is smaller fits too; none where not even 1 does.
-fn largest(too_large: i64, fits: impl Fn(i64) -> bool) -> Option<i64> {
+pub(crate) fn largest(too_large: i64, fits: impl Fn(i64) -> bool) -> Option<i64> {
     let mut too_large = too_large;
     let mut fitting = too_large / 2;
     while fitting >= 1 && !fits(fitting) {
@@ -115,68 +75,33 @@ fn largest(too_large: i64, fits: impl Fn(i64) -> bool) -> Option<i64> {
     (fitting >= 1).then_some(fitting)
 }
 
-/// The network's prediction for `n` samples, of which `predict` computes some: from an index on, so many. It gets `part` of
-/// them at a time, and fewer where memory asks for it.
-pub(crate) fn predict_in_parts(n: i64, part: i64, predict: impl Fn(i64, i64) -> Result<Tensor>) -> Result<Tensor> {
+/// What `f` makes of `n` samples, of which it takes some: from an index on, so many. It gets `part` of them at a time, and fewer where
+/// memory asks for it; how many it got in the end comes with the result.
+pub(crate) fn in_parts(n: i64, part: i64, f: impl Fn(i64, i64) -> Result<Tensor>) -> Result<(Tensor, i64)> {
     let mut part = part.min(n);
     loop {
         let starts = (0..n.max(1)).step_by(part.max(1) as usize);
-        let all = || starts.map(|start| predict(start, part.min(n - start))).collect::<Result<Vec<_>>>();
-        match if_it_fits(all)?.as_deref() {
-            Ok([whole]) => return Ok(whole.shallow_clone()),
-            Ok(parts) => return Ok(Tensor::cat(parts, 0)),
+        let all = || {
+            let mut parts = starts.map(|start| f(start, part.min(n - start))).collect::<Result<Vec<_>>>()?;
+            match parts.len() {
+                1 => Ok(parts.remove(0)),
+                _ => Ok(Tensor::f_cat(&parts, 0)?),
+            }
+        };
+        match if_it_fits(all)? {
+            Ok(whole) => return Ok((whole, part)),
             Err(problem) if part <= 1 => {
-                return Err(Error::OutOfMemory { batch_size: 1, fits: None, said: problem.0.clone() });
+                return Err(Error::OutOfMemory { batch_size: 1, fits: None, said: problem.0 });
             }
             Err(_) => part = (part + 1) / 2,
         }
     }
 }
 
-/// A network that remembers how many samples were too many for the memory: the second step of a chain, and all that follow,
-/// do not try it again.
-pub(crate) struct Remembering<'a> {
-    model: &'a dyn Denoiser,
-    too_many: Cell<i64>,
-}
-
-impl<'a> Remembering<'a> {
-    pub fn new(model: &'a dyn Denoiser) -> Self {
-        Self { model, too_many: Cell::new(i64::MAX) }
-    }
-}
-
-impl Denoiser for Remembering<'_> {
-    fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
-        self.model.predict_noise(x_t, t)
-    }
-
-    fn predict_noise_at(&self, x_t: &Tensor, t: usize) -> Tensor {
-        let n = x_t.size()[0];
-        let mut said = "out of memory".to_owned();
-        if n < self.too_many.get() {
-            match if_it_fits(|| Ok(self.model.predict_noise_at(x_t, t))) {
-                Ok(Ok(eps_theta)) => return eps_theta,
-                Ok(Err(problem)) => said = problem.0,
-                Err(_) => unreachable!("nothing else can fail here"),
-            }
-            self.too_many.set(n);
-        }
-        // As libtorch says it, but without the hook that prints a panic.
-        resume_unwind(Box::new(said))
-    }
-
-    fn sample_shape(&self) -> Vec<i64> {
-        self.model.sample_shape()
-    }
-
-    fn var_store(&self) -> &nn::VarStore {
-        self.model.var_store()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]

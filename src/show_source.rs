@@ -6,26 +6,39 @@ use ddpm_utils::highlight::highlight_rust;
 
 use crate::error::{Error, Result};
 
-/// The rooms that a reader may want to look into. Of a name that stands in several of them the first is shown: `predict_noise`
-/// is the Fnn's, which computes, and so the trait `Denoiser` and the U-Net come after it.
-const FILES: [&str; 18] = [
-    include_str!("forward.rs"),
-    include_str!("training.rs"),
+/// What a reader may want to look into. Of a name that stands in several of them the first is shown: `forward`
+/// is the Fnn's, which computes, and so the trait `Network` and the U-Net come after it.
+const FILES: [&str; 31] = [
+    include_str!("process/forward.rs"),
+    include_str!("objectives/simple.rs"),
+    include_str!("training/epoch.rs"),
     include_str!("sampling.rs"),
-    include_str!("schedule.rs"),
+    include_str!("samplers/ancestral.rs"),
+    include_str!("samplers/chain.rs"),
+    include_str!("samplers/mod.rs"),
+    include_str!("denoisers/clipped.rs"),
+    include_str!("denoisers/mod.rs"),
+    include_str!("parameterizations/eps.rs"),
+    include_str!("parameterizations/mod.rs"),
+    include_str!("process/schedule.rs"),
     include_str!("networks/fnn.rs"),
     include_str!("networks/time_embedding.rs"),
     include_str!("networks/unet/residual.rs"),
     include_str!("networks/unet/attention.rs"),
-    include_str!("optim.rs"),
-    include_str!("ema.rs"),
-    include_str!("metrics.rs"),
+    include_str!("training/optim.rs"),
+    include_str!("training/ema.rs"),
+    include_str!("metrics/mod.rs"),
     include_str!("networks/mod.rs"),
     include_str!("networks/unet/mod.rs"),
-    include_str!("constants/mod.rs"),
-    include_str!("constants/choices.rs"),
-    include_str!("constants/numbers.rs"),
-    include_str!("constants/timesteps.rs"),
+    include_str!("model/mod.rs"),
+    include_str!("process/mod.rs"),
+    include_str!("process/constants/mod.rs"),
+    include_str!("process/constants/process.rs"),
+    include_str!("process/constants/numbers.rs"),
+    include_str!("process/constants/timesteps.rs"),
+    include_str!("objectives/timestep_sampling.rs"),
+    include_str!("objectives/mod.rs"),
+    include_str!("config/build.rs"),
     include_str!("datasets/swiss_roll.rs"),
 ];
 
@@ -34,7 +47,7 @@ const FILES: [&str; 18] = [
 /// ```
 /// use ddpm_tutor::prelude::*;
 /// let html = show_source("add_noise")?;
-/// assert!(html.0.contains("sqrt_alpha_cumulative_at"));
+/// assert!(html.0.contains("signal"));
 /// # Ok::<(), Error>(())
 /// ```
 ///
@@ -92,9 +105,9 @@ mod tests {
     fn an_item_comes_with_its_comments_and_its_end() {
         let source = FILES.iter().find_map(|file| item(file, "forward_diffusion")).unwrap();
         assert!(source.starts_with("/// Adds the noise") && source.ends_with("Ok((x_t, eps))\n}\n"), "{source}");
-        let method = FILES.iter().find_map(|file| item(file, "predict_noise")).unwrap();
+        let method = FILES.iter().find_map(|file| item(file, "forward")).unwrap();
         assert!(
-            method.starts_with("fn predict_noise") && method.contains("time_embedding") && method.ends_with("h)\n}\n"),
+            method.starts_with("fn forward") && method.contains("embedded") && method.ends_with("h)\n}\n"),
             "{method}"
         );
     }
@@ -102,9 +115,14 @@ mod tests {
     #[test]
     fn every_name_in_a_notebook_s_reach_is_found() {
         for (name, words) in [
-            ("add_noise", "Ok(mean + std * eps)"),
-            ("train_one_epoch", "state.seed_step()"),
-            ("generate_samples", "ReverseChain::new"),
+            ("add_noise", "Ok(signal * x0 + noise * eps)"),
+            ("loss", "self.timesteps.draw"),
+            ("simple_loss", "squared_error(&output, &target)"),
+            ("train_one_epoch_of", "state.begin_step(steps)"),
+            ("generate_samples_with", "Chain::new"),
+            ("reverse_step", "randn_like"),
+            ("Clipped", "clip( x_0, -1, 1 )"),
+            ("denoise", "clamp(-1.0, 1.0)"),
             ("betas", "NoiseSchedule::Cosine"),
             ("Fnn", "pub struct Fnn"),
             ("TimeEmbedding", "pub struct TimeEmbedding"),
@@ -112,13 +130,14 @@ mod tests {
             ("sliced_wasserstein", "pub fn sliced_wasserstein"),
             ("before_attention", "fn before_attention"),
             ("Attention", "struct Attention"),
-            ("Denoiser", "fn var_store(&self) -> &nn::VarStore;\n}\n"),
+            ("Network", "fn var_store(&self) -> &nn::VarStore;\n}\n"),
+            ("Denoiser", "Result<Denoised>;\n}\n"),
             ("Unet", "pub struct Unet"),
-            ("get_model", "NetworkConfig::Own"),
+            ("get_model", "with_parameterization"),
             ("ConstantsManager", "sqrt_alpha_bar: Tensor"),
             ("from_betas", "alpha_bar_0 = 1"),
-            ("sigma", "ReverseVariance::Posterior"),
-            ("sample_timesteps", "randint_low"),
+            ("ReverseVariance", "sigma_t^2 = beta_t"),
+            ("draw", "randint_low"),
             ("TimestepSampling", "PerceptionPrioritized"),
             ("Observer", "ControlFlow::Break"),
             ("SwissRoll", "pub noise: f64"),
@@ -136,7 +155,7 @@ mod tests {
         for (name, meant) in [
             ("foward_difusion", "forward_diffusion"),
             ("swiss_roll", "SwissRoll"),
-            ("predict_nois", "predict_noise"),
+            ("reverse_stp", "reverse_step"),
             ("constants", "ConstantsManager"),
         ] {
             assert!(message(name).contains(&format!("did you mean {meant:?}?")), "{}", message(name));

@@ -20,7 +20,7 @@ struct Fixture {
     manager: ModelManager,
     path: PathBuf,
     good: Vec<u8>,
-    model: Box<dyn Denoiser>,
+    model: Model,
 }
 
 fn fixture() -> Fixture {
@@ -32,10 +32,10 @@ fn fixture() -> Fixture {
     let (loader, constants) =
         (get_dataloader(&base, &quick_training()).unwrap(), ConstantsManager::new(&base, &quick_training()).unwrap());
     train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap();
-    let path = manager.create_checkpoint(&model, &state).unwrap();
+    let path = manager.create_checkpoint(&state).unwrap();
     let good = fs::read(&path).unwrap();
     let other = BaseConfig { seed: 77, ..base };
-    let model = get_model(&other, &small_network().into()).unwrap();
+    let model = get_model(&other, small_network(), &quick_training()).unwrap();
     Fixture { _folder: folder, manager, path, good, model }
 }
 
@@ -152,7 +152,7 @@ fn of_another_format_or_another_network() {
     let wider = FnnConfig { hidden_widths: vec![13, 8], ..small_network() };
     let deeper = FnnConfig { hidden_widths: vec![12, 8, 8], ..small_network() };
     for (network, words) in [(wider, ["13", "12"]), (deeper, ["tensor", "fc"])] {
-        let model = get_model(&BaseConfig::default(), &network.into()).unwrap();
+        let model = get_model(&BaseConfig::default(), network, &quick_training()).unwrap();
         let before = weights(&model);
         fs::write(&f.path, &f.good).unwrap();
         let errors =

@@ -66,7 +66,12 @@ fn the_network_and_its_time_embedding_are_those_of_the_original() {
     // The sine of an angle of 1000 in single precision: the angle itself is off by up to 3e-5.
     assert_close("time embedding", &TimeEmbedding::new(16, Device::Cpu).forward(t), golden.at("embedding"), 1e-5);
     for name in ["net40", "net1000"] {
-        assert_close(name, &golden.network(name).predict_noise(x, t), golden.at(&format!("{name}.eps")), 1e-5);
+        assert_close(
+            name,
+            &golden.network(name).forward(x, t, &Given::default()),
+            golden.at(&format!("{name}.eps")),
+            1e-5,
+        );
     }
 
     let _turn = take_turns();
@@ -78,11 +83,28 @@ fn the_network_and_its_time_embedding_are_those_of_the_original() {
         let values: Vec<f64> = (1..=parameter.numel()).map(|k| (1.7 * k as f64).sin() * scale).collect();
         parameter.copy_(&Tensor::from_slice(&values).view(&shape[..]));
     }
-    assert_close("default widths", &model.predict_noise(x, t), golden.at("default.eps"), 1e-5);
+    assert_close("default widths", &model.forward(x, t, &Given::default()), golden.at("default.eps"), 1e-5);
+}
+
+/// `sigma_t^2` of the posterior, from what a step adds to zeros in which there is no noise to see.
+fn variance_of_the_step(constants: &ConstantsManager, t: f64) -> f64 {
+    struct Still;
+    impl Denoiser for Still {
+        fn denoise(&self, x_t: &Tensor, _t: f64) -> Result<Denoised, Error> {
+            Ok(Denoised { x0: x_t.shallow_clone(), eps: x_t.zeros_like(), variance: None })
+        }
+    }
+    let zeros = Tensor::zeros([1], (Kind::Double, Device::Cpu));
+    tch::manual_seed(7);
+    let z = zeros.randn_like();
+    tch::manual_seed(7);
+    let step = reverse_step(&Still, constants, ReverseVariance::Posterior, &zeros, t, t - 1.0).unwrap();
+    (step.x / z).square().double_value(&[0])
 }
 
 #[test]
 fn schedules_and_constants_are_those_of_diffusers() {
+    let _turn = take_turns();
     let golden = Golden::read("schedules");
     for (schedule, timesteps) in [("linear", 40), ("cosine", 40), ("linear", 1000), ("cosine", 1000)] {
         let constants = constants(schedule, timesteps, 1);
@@ -97,17 +119,16 @@ fn schedules_and_constants_are_those_of_diffusers() {
         let (beta, alpha_bar) = (each(&|t| constants.beta(t)), each(&|t| constants.alpha_cumulative(t)));
         assert_relatively_close(&what("beta"), &beta, at("beta"), 1e-11);
         assert_relatively_close(&what("alpha_bar"), &alpha_bar, at("alpha_bar"), 1e-11);
-        let posterior = constants.with_variance(ReverseVariance::Posterior);
-        let variance = each(&|t| posterior.sigma(t).powi(2));
+        let variance = each(&|t| variance_of_the_step(&constants, t as f64));
         assert_relatively_close(&what("sigma^2"), &variance, at("posterior_variance"), 1e-10);
 
         let flat = |x: Result<Tensor, Error>| x.unwrap().view([-1]);
         let stored = [
-            ("beta", flat(posterior.beta_at(t))),
-            ("alpha_bar", flat(posterior.alpha_cumulative_at(t))),
-            ("posterior_variance", flat(posterior.posterior_variance_at(t))),
-            ("posterior_mean_x0", flat(posterior.posterior_mean_x0_at(t))),
-            ("posterior_mean_x_t", flat(posterior.posterior_mean_x_t_at(t))),
+            ("beta", flat(constants.beta_at(t))),
+            ("alpha_bar", flat(constants.alpha_cumulative_at(t))),
+            ("posterior_variance", flat(constants.posterior_variance_at(t))),
+            ("posterior_mean_x0", flat(constants.posterior_mean_x0_at(t))),
+            ("posterior_mean_x_t", flat(constants.posterior_mean_x_t_at(t))),
         ];
         for (name, ours) in stored {
             assert_relatively_close(&what(&format!("{name}, stored")), &ours, at(name), 1e-7);
@@ -138,16 +159,17 @@ fn whole_reverse_chains_are_those_of_diffusers() {
     let _turn = take_turns();
     let (golden, networks) = (Golden::read("chains"), Golden::read("network"));
     for (schedule, timesteps) in [("linear", 40), ("cosine", 40), ("linear", 1000)] {
-        let model = networks.network(&format!("net{timesteps}"));
+        let model = Model::new(networks.network(&format!("net{timesteps}")));
         for (name, variance) in [("fixed_large", ReverseVariance::Beta), ("fixed_small", ReverseVariance::Posterior)] {
-            let constants = constants(schedule, timesteps, 1).with_variance(variance);
+            let constants = constants(schedule, timesteps, 1);
             let at = |part: &str| golden.at(&format!("{schedule}.{timesteps}.{name}.{part}"));
             let what = |part: &str| format!("{schedule} T = {timesteps} {name}: {part}");
             let x_0 = at("x_0");
             tch::manual_seed(21);
             let noise = Tensor::randn(x_0.size(), tch::kind::FLOAT_CPU);
-            let chain: Vec<ChainState> =
-                ReverseChain::new(&model, &constants, noise).unwrap().collect::<Result<_, Error>>().unwrap();
+            let (mut sampler, denoiser) = (Ancestral { variance }, model.denoiser(&constants));
+            let chain = Chain::new(&mut sampler, &denoiser, &constants, noise).unwrap();
+            let chain: Vec<ChainState> = chain.collect::<Result<_, Error>>().unwrap();
             let kept: Vec<i64> = at("t").try_into().unwrap();
             for (i, t) in kept.into_iter().enumerate() {
                 let (row, state) = (i as i64, &chain[timesteps - t as usize]);
@@ -165,20 +187,28 @@ fn whole_reverse_chains_are_those_of_diffusers() {
 
 #[test]
 fn ten_steps_of_adamw_and_the_moving_average_are_those_of_pytorch_and_numpy() {
+    let _turn = take_turns();
     let golden = Golden::read("optimizer");
     let model = Golden::read("network").network("net40");
     let settings: Vec<f64> = golden.at("settings").try_into().unwrap();
     let [learning_rate, weight_decay, limit, ema_decay] = settings[..] else { panic!("four settings are wanted") };
-    let mut optimizer = AdamW::new(&model, weight_decay, Some(limit)).unwrap();
-    let mut ema = Ema::new(&optimizer, ema_decay);
+    let training = TrainingConfig {
+        learning_rate,
+        learning_rate_schedule: LearningRateSchedule::Constant,
+        weight_decay,
+        ema_decay,
+        gradient_clipping: Some(limit),
+        ..Default::default()
+    };
+    let mut state = TrainingState::new(&model, &BaseConfig::default(), &training).unwrap();
     let norms: Vec<f64> = golden.at("norms").try_into().unwrap();
     assert!(norms.iter().any(|norm| *norm > limit) && norms.iter().any(|norm| *norm < limit), "{norms:?}");
     for (k, expected) in norms.into_iter().enumerate() {
         let [x_t, t, eps] = ["x_t", "t", "eps"].map(|name| golden.at(name).get(k as i64));
-        let loss = (eps - model.predict_noise(&x_t, &t)).square().mean(Kind::Float);
-        let (_, norm) = optimizer.backward_step(&loss, learning_rate).unwrap();
+        let loss = (eps - model.forward(&x_t, &t, &Given::training())).square().mean(Kind::Float);
+        state.begin_step(10);
+        let norm = state.descend("", &loss).unwrap().grad_norm.unwrap();
         assert!((norm / expected - 1.0).abs() < 1e-5, "step {}: gradient norm {norm}, {expected} expected", k + 1);
-        ema.update(&optimizer);
     }
     let compare = |prefix: &str| {
         for (name, parameter) in model.var_store().variables() {
@@ -187,11 +217,12 @@ fn ten_steps_of_adamw_and_the_moving_average_are_those_of_pytorch_and_numpy() {
         }
     };
     compare("after");
-    ema.with_averaged_weights(&optimizer, || {
-        compare("ema");
-        Ok(())
-    })
-    .unwrap();
+    state
+        .with_averaged_weights(|| {
+            compare("ema");
+            Ok(())
+        })
+        .unwrap();
     compare("after");
 }
 

@@ -187,14 +187,15 @@ fn a_loader_of_a_folder_serves_it() {
     let folder = folder();
     let base = BaseConfig {
         dataset: Dataset::ImageFolder(set(folder.path())),
-        device: DeviceChoice::Cpu,
+        compute: DeviceChoice::Cpu.into(),
         ..Default::default()
     };
     let loader = get_dataloader(&base, &TrainingConfig { batch_size: 4, ..Default::default() }).unwrap();
     assert_eq!((loader.samples(), loader.sample_shape()), (6, vec![3, 8, 12]));
     assert_eq!(loader.classes(), ["a", "b"]);
     assert_eq!(loader.remarks(), ["6 images of 3 x 8 x 12: 1.7 kB"]);
-    let (x0, labels) = loader.labelled_epoch(0).next().unwrap();
+    let Batch { x0, label } = loader.epoch(0).next().unwrap();
+    let labels = label.unwrap();
     assert_eq!((x0.size(), labels.size()), (vec![4, 3, 8, 12], vec![4]));
     assert!(x0.abs().max().double_value(&[]) <= 1.0);
 }
@@ -206,13 +207,13 @@ fn about_half_of_an_epoch_comes_mirrored_and_the_seed_says_which() {
     let (pixels, labels) = (ndarray::Array4::from_shape_fn((1000, 1, 2, 2), pixel), vec![0; 1000]);
     let images = LabelledImages { pixels, labels, classes: vec!["all".to_owned()], remarks: Vec::new() };
     let loader = |flips| {
-        let base = BaseConfig { seed: 3, device: DeviceChoice::Cpu, ..Default::default() };
+        let base = BaseConfig { seed: 3, compute: DeviceChoice::Cpu.into(), ..Default::default() };
         let training = TrainingConfig { batch_size: 64, validation_samples: 100, ..Default::default() };
         DataLoader::of_images(&images, flips, &base, &training).unwrap()
     };
     let count = |which: Tensor| which.sum(Kind::Int64).int64_value(&[]);
     let mirrored = |x0: &Tensor| count(x0.select(3, 0).gt_tensor(&x0.select(3, 1)).select(2, 0));
-    let all = |flips, epoch| Tensor::cat(&loader(flips).epoch(epoch).collect::<Vec<_>>(), 0);
+    let all = |flips, epoch| Tensor::cat(&loader(flips).epoch(epoch).map(|batch| batch.x0).collect::<Vec<_>>(), 0);
     let same = |a: &Tensor, b: &Tensor| count((a - b).abs().amax([1, 2, 3], false).le(1e-6));
     for epoch in [1, 2] {
         let (coins, plain) = (all(true, epoch), all(false, epoch));

@@ -7,14 +7,13 @@ use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
 
-use common::{ClosedForm, libtorch, weights};
+use common::{ClosedForm, checkpoints, libtorch, weights};
 use ddpm_tutor::prelude::*;
 
 fn config(models_dir: &Path, channels: i64) -> (BaseConfig, UnetConfig, TrainingConfig) {
     let dataset = Dataset::PaintedFlowers(PaintedFlowers { size: [8, 8], ..Default::default() });
-    let device = DeviceChoice::Cpu;
-    let base =
-        BaseConfig { dataset, device, dataset_size: 96, models_dir: models_dir.to_owned(), ..Default::default() };
+    let (compute, models_dir) = (DeviceChoice::Cpu.into(), models_dir.to_owned());
+    let base = BaseConfig { dataset, compute, dataset_size: 96, models_dir, ..Default::default() };
     let unet = UnetConfig {
         image_shape: [3, 8, 8],
         base_channels: channels,
@@ -29,8 +28,7 @@ fn config(models_dir: &Path, channels: i64) -> (BaseConfig, UnetConfig, Training
         epochs: 2,
         batch_size: 16,
         validation_samples: 12,
-        checkpoint_period: 1,
-        sample_amount: 0,
+        checkpoints: checkpoints(0, InferType::Image),
         learning_rate: 2e-3,
         warmup_steps: 4,
         ..TrainingConfig::for_images()
@@ -40,7 +38,7 @@ fn config(models_dir: &Path, channels: i64) -> (BaseConfig, UnetConfig, Training
 
 struct Run {
     manager: ModelManager,
-    model: Box<dyn Denoiser>,
+    model: Model,
     dataloader: DataLoader,
     constants: ConstantsManager,
 }
@@ -48,7 +46,7 @@ struct Run {
 impl Run {
     fn new(name: &str, (base, unet, training): &(BaseConfig, UnetConfig, TrainingConfig)) -> Self {
         let manager = ModelManager::new(base, name, unet.clone(), training).unwrap();
-        let model = get_model(base, &unet.clone().into()).unwrap();
+        let model = get_model(base, unet.clone(), training).unwrap();
         let dataloader = get_dataloader(base, training).unwrap();
         let constants = ConstantsManager::new(base, training).unwrap();
         Self { manager, model, dataloader, constants }
@@ -72,7 +70,7 @@ fn a_unet_learns_on_painted_flowers_and_the_validation_loss_says_so() {
     assert!(validation[7] < 0.9 * validation[0], "{validation:?}");
     assert!(state.history()[7].mean < state.history()[0].mean, "{:?}", state.history());
     // The validation loss is of the averaged weights, and the same whenever it is measured.
-    let again = || validation_loss(&run.model, &run.constants, &run.dataloader.held_out().unwrap());
+    let again = || validation_loss(&run.model, &run.constants, &run.dataloader.held_out_batch().unwrap());
     let averaged = state.with_averaged_weights(again).unwrap();
     assert!((averaged - validation[7]).abs() < 1e-6, "{averaged} and {}", validation[7]);
 }
@@ -156,7 +154,7 @@ fn a_new_model_starts_from_another_ones_weights_on_other_data() {
 }
 
 /// A network for which memory runs out above a batch of five, and how often it has.
-fn hungry() -> (ClosedForm, Rc<Cell<usize>>) {
+fn hungry() -> (Model, Rc<Cell<usize>>) {
     let failed = Rc::new(Cell::new(0));
     let failures = Rc::clone(&failed);
     let model = ClosedForm::with_weight(&[3, 8, 8], &[0.5], move |x_t, _, weight| {
@@ -193,7 +191,8 @@ fn out_of_memory_names_a_batch_that_fits_and_sampling_splits() {
     // Neither does what looks at many samples at once without a gradient.
     let (x0, t) = (dataloader.first(12), constants.same_timestep(7, 12));
     assert_eq!(predict(&model, &constants, &x0, &t).unwrap(), predict(&roomy, &constants, &x0, &t).unwrap());
-    let validation = |model| validation_loss(model, &constants, &x0).unwrap();
+    let held_out = Batch::of(x0.shallow_clone());
+    let validation = |model: &Model| validation_loss(model, &constants, &held_out).unwrap();
     assert_eq!(validation(&model), validation(&roomy));
     let full = ClosedForm::new(&[3, 8, 8], |_, _| panic!("CUDA out of memory."));
     let error = predict(&full, &constants, &x0, &t).unwrap_err();
@@ -234,13 +233,17 @@ fn clipping_changes_nothing_in_range_and_keeps_predictions_in_it() {
         let (x_t, _) = forward_diffusion(&constants(), &x0, &timesteps).unwrap();
         let step = |scale, clip| {
             tch::manual_seed(4);
-            reverse_step(&knowing(scale), &constants().with_clip(clip), &x_t, t).unwrap()
+            let (model, constants) = (knowing(scale), constants());
+            let denoiser = model.denoiser(&constants);
+            let clipped = Clipped::new(&denoiser, &constants);
+            let seen: &dyn Denoiser = if clip { &clipped } else { &denoiser };
+            reverse_step(seen, &constants, ReverseVariance::Beta, &x_t, t as f64, t as f64 - 1.0).unwrap()
         };
         let (clipped, free) = (step(1.0, true), step(1.0, false));
-        assert!((clipped.0 - free.0).abs().max().double_value(&[]) < 2e-4, "t = {t}: the same mean");
-        let (_, predicted) = step(5.0, true);
+        assert!((clipped.x - free.x).abs().max().double_value(&[]) < 2e-4, "t = {t}: the same mean");
+        let predicted = step(5.0, true).predicted_x0;
         assert!(predicted.abs().max().double_value(&[]) <= 1.0);
-        let (_, predicted) = step(5.0, false);
+        let predicted = step(5.0, false).predicted_x0;
         assert!(predicted.abs().max().double_value(&[]) > 2.0, "t = {t}: without clipping it goes beyond");
     }
 }

@@ -8,15 +8,15 @@ use common::{ClosedForm, base, libtorch, quick_training, small_network, snapshot
 use ddpm_tutor::prelude::*;
 
 /// A model after one epoch.
-fn after_one_epoch(manager: &ModelManager) -> (Box<dyn Denoiser>, TrainingState) {
+fn after_one_epoch(manager: &ModelManager) -> (Model, TrainingState) {
     let (base, training) = (&manager.config().base, &manager.config().training);
-    let model = get_model(base, &manager.config().network).unwrap();
+    let model = get_model(base, &manager.config().network, training).unwrap();
     let mut state = TrainingState::new(&model, base, training).unwrap();
     one_more_epoch(manager, &model, &mut state);
     (model, state)
 }
 
-fn one_more_epoch(manager: &ModelManager, model: &dyn Denoiser, state: &mut TrainingState) {
+fn one_more_epoch(manager: &ModelManager, model: &Model, state: &mut TrainingState) {
     let (base, training) = (&manager.config().base, &manager.config().training);
     let loader = get_dataloader(base, training).unwrap();
     let constants = ConstantsManager::new(base, training).unwrap();
@@ -36,28 +36,29 @@ fn checkpoints_are_created_once_and_replaced_on_request() {
         assert!(error.unwrap().to_string().contains("train it first"));
     }
     let (model, mut state) = after_one_epoch(&manager);
-    let path = manager.create_checkpoint(&model, &state).unwrap();
+    let path = manager.create_checkpoint(&state).unwrap();
     let first = fs::read(&path).unwrap();
-    let message = manager.create_checkpoint(&model, &state).unwrap_err().to_string();
+    let message = manager.create_checkpoint(&state).unwrap_err().to_string();
     assert!(message.contains("update_checkpoint") && message.contains(path.to_str().unwrap()), "{message}");
 
     // The same epoch, trained otherwise: refused, then replaced.
-    let other = get_model(&BaseConfig { seed: 8, ..manager.config().base.clone() }, &small_network().into()).unwrap();
+    let other = get_model(&BaseConfig { seed: 8, ..manager.config().base.clone() }, small_network(), &quick_training())
+        .unwrap();
     let mut other_state = TrainingState::new(&other, &manager.config().base, &quick_training()).unwrap();
     one_more_epoch(&manager, &other, &mut other_state);
-    assert!(manager.create_checkpoint(&other, &other_state).is_err() && fs::read(&path).unwrap() == first);
-    assert_eq!(manager.update_checkpoint(&other, &other_state).unwrap(), path);
+    assert!(manager.create_checkpoint(&other_state).is_err() && fs::read(&path).unwrap() == first);
+    assert_eq!(manager.update_checkpoint(&other_state).unwrap(), path);
     assert_ne!(fs::read(&path).unwrap(), first);
 
     one_more_epoch(&manager, &model, &mut state);
-    manager.create_checkpoint(&model, &state).unwrap();
+    manager.create_checkpoint(&state).unwrap();
     assert_eq!(manager.checkpoints(), [1, 2]);
     let message = manager.load_checkpoint(&model, Some(7)).unwrap_err().to_string();
     assert!(message.contains("epoch 7") && message.contains("epoch 1, epoch 2"), "{message}");
 
     // By default the newest, here the second; and each by its number.
     assert_eq!(manager.load_checkpoint(&manager.get_model().unwrap(), None).unwrap().epoch(), 2);
-    let target = get_model(&manager.config().base, &small_network().into()).unwrap();
+    let target = get_model(&manager.config().base, small_network(), &quick_training()).unwrap();
     assert_eq!(manager.load_weights(&target, Some(1), Weights::Raw).unwrap().len(), 1);
     assert_eq!(weights(&target), weights(&other));
     let history = manager.load_weights(&target, None, Weights::Raw).unwrap();
@@ -93,7 +94,12 @@ fn a_model_keeps_what_its_weights_depend_on() {
         assert!(snapshot(folder.path()) == before);
     }
     // What the weights do not depend on is taken over.
-    let longer = TrainingConfig { epochs: 9, checkpoint_period: 2, sample_amount: 3, ..training };
+    let longer = TrainingConfig {
+        epochs: 9,
+        checkpoints: CheckpointConfig { period: 2, samples: 3, inference_type: InferType::Plot },
+        sampling: SamplingConfig { clip_denoised: true, ..Default::default() },
+        ..training
+    };
     ModelManager::new(&base, "m", small_network(), &longer).unwrap();
     assert_eq!(ModelManager::open(&base, "m").unwrap().config().training, longer);
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{base, quick_training, small_network, tensors, weights};
+use common::{base, checkpoints, quick_training, small_network, tensors, weights};
 use ddpm_tutor::networks::Unet;
 use ddpm_tutor::prelude::*;
 
@@ -65,6 +65,7 @@ fn both_networks_predict_what_pytorch_predicts() {
         dropout: 0.2,
         time_multiplier: 2,
         scale_residuals: false,
+        classes: 0,
     };
     assert_eq!(unet.config().network, expected.into());
     let mut logger = InferenceLogger::new(InferType::None);
@@ -100,11 +101,11 @@ fn names_and_shapes_are_the_originals() {
         dataset: Dataset::Own { label: "images".to_owned(), shape: vec![3, 32, 32] },
         ..base(folder.path(), 1)
     };
-    let training = TrainingConfig { inference_type: InferType::None, ..Default::default() };
+    let training = TrainingConfig { checkpoints: checkpoints(100, InferType::None), ..Default::default() };
     let manager = ModelManager::new(&base, "unet", config.clone(), &training).unwrap();
     let model = manager.get_model().unwrap();
     let state = TrainingState::new(&model, &base, &training).unwrap();
-    manager.create_checkpoint(&model, &state).unwrap();
+    manager.create_checkpoint(&state).unwrap();
     let file = folder.path().join("unet.safetensors");
     assert!(manager.export_weights(&file, None, Weights::Raw, StorageKind::F32).unwrap().is_empty());
     let shapes = tensors(&file).into_iter().map(|(name, (shape, _))| (name, shape));
@@ -121,7 +122,7 @@ fn names_and_shapes_are_the_originals() {
     let training = TrainingConfig { timesteps: 1000, ..training };
     let manager = ModelManager::new(&base, "scaled", config, &training).unwrap();
     let model = manager.get_model().unwrap();
-    manager.create_checkpoint(&model, &TrainingState::new(&model, &base, &training).unwrap()).unwrap();
+    manager.create_checkpoint(&TrainingState::new(&model, &base, &training).unwrap()).unwrap();
     let remarks = manager.export_weights(&file, None, Weights::Raw, StorageKind::F32).unwrap();
     assert!(remarks.len() == 2 && remarks[0].contains("1/√2") && remarks[1].contains("ends at 999"), "{remarks:?}");
 }

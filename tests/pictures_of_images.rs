@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{ClosedForm, libtorch};
+use common::{ClosedForm, checkpoints, libtorch};
 use ddpm_tutor::prelude::*;
 
 fn base(models_dir: &Path, size: usize) -> BaseConfig {
@@ -13,13 +13,13 @@ fn base(models_dir: &Path, size: usize) -> BaseConfig {
 }
 
 fn training(timesteps: usize) -> TrainingConfig {
-    let schedule = NoiseSchedule::Cosine;
-    TrainingConfig { timesteps, schedule, inference_type: InferType::Image, ..common::quick_training() }
+    let (schedule, checkpoints) = (NoiseSchedule::Cosine, checkpoints(100, InferType::Image));
+    TrainingConfig { timesteps, schedule, checkpoints, ..common::quick_training() }
 }
 
 /// The best that a network could learn of these images, which is to know them by heart:
 /// `E[x_0 | x_t]` is their mean, weighted by `N(x_t; sqrt(alpha_bar) x_0, (1 - alpha_bar) I)`.
-fn knows_by_heart(images: Tensor, constants: &ConstantsManager) -> ClosedForm {
+fn knows_by_heart(images: Tensor, constants: &ConstantsManager) -> Model {
     let alpha_bars: Vec<f64> = (1..=constants.timesteps()).map(|t| constants.alpha_cumulative(t)).collect();
     let shape = images.size()[1..].to_vec();
     let flat = images.flatten(1, -1);
@@ -112,7 +112,7 @@ fn what_cannot_show_images_says_so() {
     let config = |inference_type| ModelConfig {
         base: base(&folder, 24),
         network: network.clone(),
-        training: TrainingConfig { inference_type, ..training(5) },
+        training: TrainingConfig { checkpoints: checkpoints(100, inference_type), ..training(5) },
     };
     for (infer_type, fits) in
         [(InferType::Image, true), (InferType::Gif, true), (InferType::None, true), (InferType::Plot, false)]
@@ -127,7 +127,7 @@ fn the_growth_over_a_training_is_laid_side_by_side() {
     let folder = gallery("progress");
     let dataset = Dataset::PaintedFlowers(PaintedFlowers { size: [16, 24], ..Default::default() });
     let base = BaseConfig { dataset, ..base(&folder, 10) };
-    let training = TrainingConfig { sample_amount: 4, batch_size: 10, ..training(6) };
+    let training = TrainingConfig { checkpoints: checkpoints(4, InferType::Image), batch_size: 10, ..training(6) };
     let unet = UnetConfig {
         image_shape: [3, 16, 24],
         base_channels: 8,

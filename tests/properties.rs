@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::libtorch;
+use common::{ClosedForm, libtorch};
 use ddpm_tutor::prelude::*;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -107,7 +107,13 @@ proptest! {
             let spread = of_x_t[i].powi(2) * (1.0 - bar) + variance[i];
             assert!((spread - (1.0 - prev)).abs() < 1e-6, "posterior spread {spread} at t = {}", i + 1);
         }
-        assert_eq!((variance[0], constants.sigma(1)), (0.0, 0.0));
+        assert_eq!(variance[0], 0.0);
+        // Where there is nothing but noise to add, the last step adds none.
+        let (still, x) = (ClosedForm::new(&[1], |x, _| x.zeros_like()), Tensor::zeros([3, 1], (Kind::Float, Device::Cpu)));
+        for variance in [ReverseVariance::Beta, ReverseVariance::Posterior] {
+            let last = reverse_step(&still.denoiser(&constants), &constants, variance, &x, 1.0, 0.0).unwrap().x;
+            assert_eq!(last, x, "{variance:?}");
+        }
         assert_close(constants.signal_to_noise(betas.len()), alpha_bar[betas.len()] / (1.0 - alpha_bar[betas.len()]), 1e-9, "SNR");
     }
 
@@ -123,7 +129,7 @@ proptest! {
             let message = error.to_string();
             assert!(message.contains(&format!("1..={last}")) && message.contains(&outside.to_string()), "{message}");
         }
-        let drawn = values(&constants.sample_timesteps(64));
+        let drawn = values(&TimestepSampling::Uniform.draw(&constants, 64).unwrap());
         assert!(drawn.iter().all(|t| (1.0..=last as f64).contains(t)));
     }
 

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
 
-use common::{ClosedForm, base, libtorch, quick_training, setting, small_network, weights};
+use common::{ClosedForm, base, checkpoints, libtorch, quick_training, setting, small_network, weights};
 use ddpm_tutor::prelude::*;
 use ndarray::Array4;
 
@@ -41,7 +41,7 @@ fn a_checkpoint_that_does_not_load_leaves_the_training_under_way_alone() {
         (get_dataloader(&base, &training).unwrap(), ConstantsManager::new(&base, &training).unwrap());
     let mut state = TrainingState::new(&model, &base, &training).unwrap();
     train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap();
-    let path = manager.create_checkpoint(&model, &state).unwrap();
+    let path = manager.create_checkpoint(&state).unwrap();
     fs::write(&path, b"broken").unwrap();
     assert!(manager.load_checkpoint(&model, None).is_err());
     let before = weights(&model);
@@ -56,15 +56,22 @@ fn samples_and_constants_of_different_dimensions_are_refused() {
     for (dims, shape) in [(1, &[8_i64, 1, 8, 8][..]), (1, &[4, 3, 8, 8]), (3, &[4, 2])] {
         let constants = ConstantsManager::from_betas(&betas, dims, Device::Cpu).unwrap();
         let (x0, t) = (Tensor::zeros(shape, FLOAT), Tensor::ones([shape[0]], INT));
-        let result = catch_unwind(AssertUnwindSafe(|| forward_diffusion(&constants, &x0, &t).map(|x| x.0.size())));
+        let result = catch_unwind(AssertUnwindSafe(|| forward_step(&constants, &x0, &t).map(|x| x.size())));
         assert!(matches!(&result, Ok(Err(Error::Shape { .. }))), "{dims}, {shape:?}: {result:?}");
+        // The process itself is for data of any shape.
+        let (x_t, eps) = forward_diffusion(&constants, &x0, &t).unwrap();
+        assert_eq!((x_t.size(), eps.size()), (shape.to_vec(), shape.to_vec()));
+        let expected = eps * (1.0 - constants.alpha_cumulative(1)).sqrt();
+        assert!((x_t - expected).abs().max().double_value(&[]) < 1e-6, "{dims}, {shape:?}");
     }
     let constants = ConstantsManager::from_betas(&betas, 1, Device::Cpu).unwrap();
-    let model = get_model(&base(Path::new("unused"), 1), &small_network().into()).unwrap();
+    let model = get_model(&base(Path::new("unused"), 1), small_network(), &quick_training()).unwrap();
     let first = catch_unwind(AssertUnwindSafe(|| {
-        ReverseChain::new(&model, &constants, Tensor::zeros([3, 3], FLOAT)).map(|_| ())
+        let (mut sampler, denoiser) = (Ancestral::default(), model.denoiser(&constants));
+        let mut chain = Chain::new(&mut sampler, &denoiser, &constants, Tensor::zeros([3, 3], FLOAT)).unwrap();
+        (chain.next(), chain.next().is_none())
     }));
-    assert!(matches!(&first, Ok(Err(Error::Shape { .. }))), "noise of another width: {first:?}");
+    assert!(matches!(&first, Ok((Some(Err(Error::Shape { .. })), true))), "noise of another width: {first:?}");
 }
 
 #[test]
@@ -100,7 +107,7 @@ fn what_draws_for_a_picture_or_a_number_leaves_the_readers_generator_alone() {
     let training = TrainingConfig { validation_samples: 20, ..quick_training() };
     let loader = get_dataloader(&base, &training).unwrap();
     let constants = ConstantsManager::new(&base, &training).unwrap();
-    let model = get_model(&base, &small_network().into()).unwrap();
+    let model = get_model(&base, small_network(), &training).unwrap();
     let images = ConstantsManager::from_betas(&[0.1, 0.2], 3, Device::Cpu).unwrap();
     type Look<'a> = (&'a str, Box<dyn Fn() -> bool + 'a>);
     let looks: Vec<Look> = vec![
@@ -108,7 +115,7 @@ fn what_draws_for_a_picture_or_a_number_leaves_the_readers_generator_alone() {
         ("score field", Box::new(|| visualize_score_field(&model, &constants, &loader, 3).is_ok())),
         ("evaluate", Box::new(|| evaluate(&loader.first(100), &base.dataset, 1).is_ok())),
         ("sliced_wasserstein", Box::new(|| sliced_wasserstein(&loader.first(9), &loader.first(9), 1).is_ok())),
-        ("validation", Box::new(|| validation_loss(&model, &constants, &loader.held_out().unwrap()).is_ok())),
+        ("validation", Box::new(|| validation_loss(&model, &constants, &loader.held_out_batch().unwrap()).is_ok())),
         ("check_forward", Box::new(|| check_forward(&constants, |_, x0, _, _| x0.shallow_clone()).is_ok())),
         (
             "check_without_noise",
@@ -139,8 +146,8 @@ fn images_without_a_label_each_are_refused() {
     let load = |labels| DataLoader::of_images(&images(labels), false, &base, &training);
     let message = |labels| load(labels).unwrap_err().to_string();
     assert!(load(vec![0, 1, 1]).is_ok());
-    assert!(message(vec![0, 1]).contains("[3], one an image"), "{}", message(vec![0, 1]));
-    assert!(message(vec![0, 1, 2]).contains("2 for image 2"), "{}", message(vec![0, 1, 2]));
+    assert!(message(vec![0, 1]).contains("[3], one a sample"), "{}", message(vec![0, 1]));
+    assert!(message(vec![0, 1, 2]).contains("2 for sample 2"), "{}", message(vec![0, 1, 2]));
 }
 
 #[test]
@@ -177,7 +184,7 @@ fn constants_of_another_schedule_train_nothing() {
 fn a_state_whose_parameters_were_replaced_in_part_says_so() {
     let _generator = libtorch();
     let base = base(Path::new("unused"), 100);
-    let model = get_model(&base, &small_network().into()).unwrap();
+    let model = get_model(&base, small_network(), &quick_training()).unwrap();
     let (loader, constants, mut state) = setting(&model, Tensor::randn([100, 2], FLOAT), &quick_training());
     let mut last = model.var_store().variables().remove("fc3.bias").unwrap();
     last.set_data(&last.copy());
@@ -191,7 +198,7 @@ fn samples_of_a_checkpoint_that_were_written_in_part_are_drawn_again() {
     let _generator = libtorch();
     let folder = tempfile::tempdir().unwrap();
     let base = base(folder.path(), 100);
-    let training = TrainingConfig { epochs: 1, sample_amount: 3, inference_type: InferType::Plot, ..quick_training() };
+    let training = TrainingConfig { epochs: 1, checkpoints: checkpoints(3, InferType::Plot), ..quick_training() };
     let manager = ModelManager::new(&base, "m", small_network(), &training).unwrap();
     let (loader, constants) =
         (get_dataloader(&base, &training).unwrap(), ConstantsManager::new(&base, &training).unwrap());

@@ -4,11 +4,11 @@ mod common;
 
 use std::fs;
 
-use common::{base, bits, libtorch, quick_training, small_network, tensors, weights};
+use common::{base, bits, checkpoints, libtorch, quick_training, small_network, tensors, weights};
 use ddpm_tutor::prelude::*;
 
 /// Trains until `state` has had `epochs`.
-fn train_until(epochs: usize, model: &dyn Denoiser, loader: &DataLoader, c: &ConstantsManager, s: &mut TrainingState) {
+fn train_until(epochs: usize, model: &Model, loader: &DataLoader, c: &ConstantsManager, s: &mut TrainingState) {
     while s.epoch() < epochs {
         train_one_epoch(model, loader, c, s, &mut |_| ()).unwrap();
     }
@@ -25,12 +25,12 @@ fn stopped_and_resumed_within_a_process_it_is_the_same_training() {
         let (loader, constants) =
             (get_dataloader(&base, &training).unwrap(), ConstantsManager::new(&base, &training).unwrap());
         let network = NetworkConfig::from(small_network());
-        let draw = |model: &dyn Denoiser, state: &TrainingState| {
+        let draw = |model: &Model, state: &TrainingState| {
             let mut none = InferenceLogger::new(InferType::None);
             bits(&state.with_averaged_weights(|| generate_samples(model, &constants, 40, 3, &mut none)).unwrap())
         };
 
-        let whole = get_model(&base, &network).unwrap();
+        let whole = get_model(&base, &network, &training).unwrap();
         let mut whole_state = TrainingState::new(&whole, &base, &training).unwrap();
         train_until(5, &whole, &loader, &constants, &mut whole_state);
 
@@ -38,22 +38,20 @@ fn stopped_and_resumed_within_a_process_it_is_the_same_training() {
         let first = manager.get_model().unwrap();
         let mut state = TrainingState::new(&first, &base, &training).unwrap();
         train_until(2, &first, &loader, &constants, &mut state);
-        manager.create_checkpoint(&first, &state).unwrap();
+        manager.create_checkpoint(&state).unwrap();
         // What happens after the checkpoint is lost, and nothing depends on it.
         train_until(3, &first, &loader, &constants, &mut state);
         let _ = draw(&first, &state);
 
         let second = ModelManager::open(&base, "stopped").unwrap().get_model().unwrap();
         let mut state = manager.load_checkpoint(&second, None).unwrap();
-        assert_eq!((state.epoch(), state.optimizer.steps()), (2, 16));
+        assert_eq!((state.epoch(), state.steps(), state.groups()[0].optimizer.steps()), (2, 16, 16));
         train_until(5, &second, &loader, &constants, &mut state);
 
         assert_eq!(weights(&whole), weights(&second));
         assert_eq!(draw(&whole, &whole_state), draw(&second, &state));
-        let (path, resumed) = (
-            manager.create_checkpoint(&second, &state).unwrap(),
-            manager.update_checkpoint(&whole, &whole_state).unwrap(),
-        );
+        let (path, resumed) =
+            (manager.create_checkpoint(&state).unwrap(), manager.update_checkpoint(&whole_state).unwrap());
         assert_eq!(path, resumed);
         assert_eq!(whole_state.history()[2..], state.history()[2..]);
         manager.delete_model("stopped").unwrap();
@@ -67,7 +65,7 @@ fn samples_drawn_on_the_way_change_nothing() {
     let base = base(folder.path(), 200);
     let mut ends = Vec::new();
     for (name, inference_type) in [("with", InferType::Plot), ("without", InferType::None)] {
-        let training = TrainingConfig { inference_type, sample_amount: 7, ..quick_training() };
+        let training = TrainingConfig { checkpoints: checkpoints(7, inference_type), ..quick_training() };
         let manager = ModelManager::new(&base, name, small_network(), &training).unwrap();
         let model = manager.get_model().unwrap();
         let (loader, constants) =

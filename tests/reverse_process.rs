@@ -11,13 +11,30 @@ use ddpm_tutor::prelude::*;
 
 const T: usize = 40;
 
-fn constants(schedule: NoiseSchedule, timesteps: usize, variance: ReverseVariance) -> ConstantsManager {
+fn constants(schedule: NoiseSchedule, timesteps: usize) -> ConstantsManager {
     let betas = schedule.betas(timesteps).unwrap();
-    ConstantsManager::from_betas(&betas, 1, Device::Cpu).unwrap().with_variance(variance)
+    ConstantsManager::from_betas(&betas, 1, Device::Cpu).unwrap()
 }
 
-fn draw(model: &dyn Denoiser, constants: &ConstantsManager, n: i64, seed: u64) -> Tensor {
-    generate_samples(model, constants, n, seed, &mut InferenceLogger::new(InferType::None)).unwrap()
+fn draw(model: &Model, constants: &ConstantsManager, variance: ReverseVariance, n: i64, seed: u64) -> Tensor {
+    let (mut sampler, mut none) = (Ancestral { variance }, InferenceLogger::new(InferType::None));
+    generate_samples_with(&mut sampler, model, constants, n, seed, &mut none).unwrap()
+}
+
+/// All states of the chain from `noise`.
+fn chain(model: &Model, constants: &ConstantsManager, variance: ReverseVariance, noise: Tensor) -> Vec<ChainState> {
+    let (mut sampler, denoiser) = (Ancestral { variance }, model.denoiser(constants));
+    Chain::new(&mut sampler, &denoiser, constants, noise).unwrap().map(Result::unwrap).collect()
+}
+
+/// `sigma_t`, as section 3.2 of Ho et al. 2020 has it; the last step adds no noise.
+fn sigma(constants: &ConstantsManager, variance: ReverseVariance, t: usize) -> f64 {
+    let (prev, now) = (constants.alpha_cumulative(t - 1), constants.alpha_cumulative(t));
+    match (t, variance) {
+        (1, _) => 0.0,
+        (_, ReverseVariance::Beta) => constants.beta(t).sqrt(),
+        (_, ReverseVariance::Posterior) => ((1.0 - prev) / (1.0 - now) * constants.beta(t)).sqrt(),
+    }
 }
 
 /// `alpha_bar_t` of the timestep that a whole batch has.
@@ -38,7 +55,7 @@ fn std(x: &Tensor) -> f64 {
 fn the_chain_goes_from_t_to_0_and_asks_the_network_once_a_step() {
     let _generator = libtorch();
     for timesteps in [1, 2, T] {
-        let constants = constants(NoiseSchedule::Cosine, timesteps, ReverseVariance::Beta);
+        let constants = constants(NoiseSchedule::Cosine, timesteps);
         let asked = Rc::new(RefCell::new(Vec::new()));
         let log = Rc::clone(&asked);
         let model = ClosedForm::new(&[2], move |x, t| {
@@ -47,10 +64,14 @@ fn the_chain_goes_from_t_to_0_and_asks_the_network_once_a_step() {
             x.zeros_like()
         });
         let noise = Tensor::randn([5, 2], (Kind::Float, Device::Cpu));
-        let mut chain = ReverseChain::new(&model, &constants, noise.shallow_clone()).unwrap();
+        let (mut sampler, denoiser) = (Ancestral::default(), model.denoiser(&constants));
+        let mut chain = Chain::new(&mut sampler, &denoiser, &constants, noise.shallow_clone()).unwrap();
         let states: Vec<ChainState> = chain.by_ref().map(Result::unwrap).collect();
         assert!(chain.next().is_none(), "the chain has ended");
-        assert_eq!(states.iter().map(|state| state.t).collect::<Vec<_>>(), (0..=timesteps).rev().collect::<Vec<_>>());
+        assert_eq!(
+            states.iter().map(|state| state.t).collect::<Vec<_>>(),
+            (0..=timesteps).rev().map(|t| t as f64).collect::<Vec<_>>()
+        );
         assert_eq!(*asked.borrow(), (1..=timesteps).rev().collect::<Vec<_>>());
         assert_eq!(states[0].x_t, noise);
         let last = &states[timesteps];
@@ -65,23 +86,15 @@ fn the_chain_goes_from_t_to_0_and_asks_the_network_once_a_step() {
 fn each_step_but_the_last_adds_noise_of_sigma() {
     let _generator = libtorch();
     for variance in [ReverseVariance::Beta, ReverseVariance::Posterior] {
-        let constants = constants(NoiseSchedule::Linear, T, variance);
+        let constants = constants(NoiseSchedule::Linear, T);
         let model = ClosedForm::new(&[1], |x, _| x.zeros_like());
         tch::manual_seed(3);
         let noise = Tensor::randn([20_000, 1], (Kind::Float, Device::Cpu));
-        let states: Vec<ChainState> =
-            ReverseChain::new(&model, &constants, noise).unwrap().map(Result::unwrap).collect();
+        let states = chain(&model, &constants, variance, noise);
         for pair in states.windows(2) {
-            let t = pair[0].t;
+            let t = pair[0].t as usize;
             let added = &pair[1].x_t - &pair[0].x_t / (1.0 - constants.beta(t)).sqrt();
-            let expected = match (t, variance) {
-                (1, _) => 0.0,
-                (_, ReverseVariance::Beta) => constants.beta(t).sqrt(),
-                (_, ReverseVariance::Posterior) => {
-                    let (prev, now) = (constants.alpha_cumulative(t - 1), constants.alpha_cumulative(t));
-                    ((1.0 - prev) / (1.0 - now) * constants.beta(t)).sqrt()
-                }
-            };
+            let expected = sigma(&constants, variance, t);
             assert!((std(&added) - expected).abs() < 0.03 * expected + 1e-4, "{variance:?}, t = {t}: {}", std(&added));
         }
     }
@@ -90,13 +103,13 @@ fn each_step_but_the_last_adds_noise_of_sigma() {
 #[test]
 fn the_seed_decides_the_samples() {
     let _generator = libtorch();
-    let constants = constants(NoiseSchedule::Cosine, T, ReverseVariance::Beta);
+    let constants = constants(NoiseSchedule::Cosine, T);
     let model = ClosedForm::new(&[2], |x, _| x * 0.5);
-    let first = draw(&model, &constants, 30, 8);
+    let first = draw(&model, &constants, ReverseVariance::Beta, 30, 8);
     assert_eq!(first.size(), [30, 2]);
     let _noise_in_between = Tensor::randn([100], (Kind::Float, Device::Cpu));
-    assert_eq!(bits(&first), bits(&draw(&model, &constants, 30, 8)));
-    assert_ne!(bits(&first), bits(&draw(&model, &constants, 30, 9)));
+    assert_eq!(bits(&first), bits(&draw(&model, &constants, ReverseVariance::Beta, 30, 8)));
+    assert_ne!(bits(&first), bits(&draw(&model, &constants, ReverseVariance::Beta, 30, 9)));
 }
 
 #[test]
@@ -107,20 +120,18 @@ fn a_perfect_network_for_one_point_leads_every_sample_there() {
         (NoiseSchedule::Cosine, ReverseVariance::Beta),
         (NoiseSchedule::Cosine, ReverseVariance::Posterior),
     ] {
-        let constants = constants(schedule, T, variance);
+        let constants = constants(schedule, T);
         let (bars, point) = (alpha_bars(&constants), Tensor::from_slice(&[0.7_f32, -1.2]));
         let target = point.shallow_clone();
         let model = ClosedForm::new(&[2], move |x_t, t| {
             let bar = alpha_bar(&bars, t);
             (x_t - &target * bar.sqrt()) / (1.0 - bar).sqrt()
         });
-        let samples = draw(&model, &constants, 500, 4);
+        let samples = draw(&model, &constants, variance, 500, 4);
         let furthest = (samples - &point).abs().max().double_value(&[]);
         assert!(furthest < 1e-4, "{schedule:?}, {variance:?}: {furthest}");
         let noise = Tensor::randn([50, 2], (Kind::Float, Device::Cpu));
-        for state in
-            ReverseChain::new(&model, &constants, noise).unwrap().map(Result::unwrap).filter(|state| state.t < T)
-        {
+        for state in chain(&model, &constants, variance, noise).into_iter().filter(|state| state.t < T as f64) {
             let furthest = (state.predicted_x0 - &point).abs().max().double_value(&[]);
             assert!(furthest < 1e-3, "predicted x_0 at t = {}: {furthest}", state.t);
         }
@@ -133,7 +144,7 @@ fn the_best_network_for_gaussian_data_draws_gaussian_samples() {
     let _generator = libtorch();
     for (s, variance) in [(0.5, ReverseVariance::Beta), (0.5, ReverseVariance::Posterior), (1.0, ReverseVariance::Beta)]
     {
-        let constants = constants(NoiseSchedule::Linear, 400, variance);
+        let constants = constants(NoiseSchedule::Linear, 400);
         let bars = alpha_bars(&constants);
         let slope = move |bar: f64| (1.0 - bar).sqrt() / (bar * s * s + 1.0 - bar);
         // Algorithm 2 on variances: what these finite steps give, sampling error apart.
@@ -141,10 +152,14 @@ fn the_best_network_for_gaussian_data_draws_gaussian_samples() {
         for t in (1..=400).rev() {
             let (bar, beta) = (constants.alpha_cumulative(t), constants.beta(t));
             let factor = (1.0 - beta / (1.0 - bar).sqrt() * slope(bar)) / (1.0 - beta).sqrt();
-            expected = factor * factor * expected + constants.sigma(t).powi(2);
+            expected = factor * factor * expected + sigma(&constants, variance, t).powi(2);
         }
         let model = ClosedForm::new(&[1], move |x_t, t| x_t * slope(alpha_bar(&bars, t)));
-        let samples = draw(&model, &constants, 20_000, 6);
+        // As its configuration says it.
+        let sampler = SamplerConfig::Ancestral(Ancestral { variance });
+        let model = model.with_sampling(SamplingConfig { sampler, ..Default::default() });
+        let mut none = InferenceLogger::new(InferType::None);
+        let samples = generate_samples(&model, &constants, 20_000, 6, &mut none).unwrap();
         let found = std(&samples);
         assert!(
             (found / expected.sqrt() - 1.0).abs() < 0.025,
@@ -160,7 +175,7 @@ fn the_best_network_for_gaussian_data_draws_gaussian_samples() {
 fn what_does_not_fit_is_refused() {
     let _generator = libtorch();
     let float = (Kind::Float, Device::Cpu);
-    let constants = constants(NoiseSchedule::Cosine, T, ReverseVariance::Beta);
+    let constants = constants(NoiseSchedule::Cosine, T);
     let x0 = Tensor::zeros([4, 2], float);
     let ones = |shape: &[i64]| Tensor::ones(shape, (Kind::Int64, Device::Cpu));
     for t in [ones(&[3]), ones(&[5]), ones(&[4, 1]), ones(&[])] {
@@ -169,23 +184,27 @@ fn what_does_not_fit_is_refused() {
             assert!(message.contains("[4]") && message.contains(&format!("{:?}", t.size())), "{message}");
         }
     }
-    for kind in [Kind::Float, Kind::Int, Kind::Bool] {
+    for kind in [Kind::Int, Kind::Bool] {
         let error = forward_diffusion(&constants, &x0, &ones(&[4]).to_kind(kind)).unwrap_err();
         assert!(error.to_string().contains("int64") && error.to_string().contains(&format!("{kind:?}")), "{error}");
     }
     let still = ClosedForm::new(&[2], |x, _| x.zeros_like());
     for t in [0, T + 1] {
-        let error = reverse_step(&still, &constants, &x0, t).unwrap_err();
-        assert!(
-            matches!(error, Error::Timestep { ref expected, ref got } if expected == "1..=40" && *got == t.to_string()),
-            "{error}"
-        );
+        let each = ones(&[4]) * t as i64;
+        for error in [Level::of_each(&constants, &each, &x0).err(), predict(&still, &constants, &x0, &each).err()] {
+            let error = error.unwrap();
+            assert!(
+                matches!(error, Error::Timestep { ref expected, ref got } if expected == "1..=40" && *got == t.to_string()),
+                "{error}"
+            );
+        }
     }
     let wider = ClosedForm::new(&[2], |x, _| Tensor::cat(&[x, x], 1));
     let mut none = InferenceLogger::new(InferType::None);
     let message = generate_samples(&wider, &constants, 3, 0, &mut none).unwrap_err().to_string();
     assert!(message.contains("[3, 2]") && message.contains("[3, 4]"), "{message}");
-    let mut chain = ReverseChain::new(&wider, &constants, Tensor::zeros([3, 2], float)).unwrap();
+    let (mut sampler, denoiser) = (Ancestral::default(), wider.denoiser(&constants));
+    let mut chain = Chain::new(&mut sampler, &denoiser, &constants, Tensor::zeros([3, 2], float)).unwrap();
     assert!(chain.next().is_some_and(|state| state.is_err()) && chain.next().is_none(), "an error ends the chain");
     for n in [0, -3] {
         let message = generate_samples(&wider, &constants, n, 0, &mut none).unwrap_err().to_string();
@@ -196,14 +215,14 @@ fn what_does_not_fit_is_refused() {
 #[test]
 fn an_observer_sees_every_state_and_may_end_the_chain() {
     let _generator = libtorch();
-    let constants = constants(NoiseSchedule::Cosine, T, ReverseVariance::Beta);
+    let constants = constants(NoiseSchedule::Cosine, T);
     let model = ClosedForm::new(&[2], |x, _| x * 0.5);
     let mut states = Vec::new();
     let ended_at = |end: usize, states: &mut Vec<Tensor>| {
         let mut observer = |state: &ChainState| {
-            assert_eq!((state.steps, state.step), (T, T - state.t));
+            assert_eq!((state.steps, state.step), (T, T - state.t as usize));
             states.push(state.x_t.shallow_clone());
-            if state.t == end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if state.t as usize == end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         generate_samples(&model, &constants, 3, 1, &mut observer).unwrap()
     };

@@ -33,8 +33,8 @@ impl TwoLayers {
     }
 }
 
-impl Denoiser for TwoLayers {
-    fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
+impl Network for TwoLayers {
+    fn forward(&self, x_t: &Tensor, t: &Tensor, _given: &Given) -> Tensor {
         let t = t.to_kind(Kind::Float).unsqueeze(1) / 10.0;
         self.layers.forward(&Tensor::cat(&[x_t, &t], 1))
     }
@@ -60,7 +60,7 @@ fn quietly<T>(f: impl FnOnce() -> T) -> std::thread::Result<T> {
 fn a_network_of_one_s_own_learns_and_samples() {
     let _generator = libtorch();
     tch::manual_seed(1);
-    let model = TwoLayers::new();
+    let model = Model::new(TwoLayers::new());
     // Two narrow clouds.
     let data = Tensor::randn([600, 2], FLOAT) * 0.05
         + Tensor::from_slice(&[1.0_f32, -1.0]).repeat([300]).view([600, 1]) * Tensor::from_slice(&[1.0_f32, 0.5]);
@@ -82,15 +82,17 @@ fn a_network_of_one_s_own_learns_and_samples() {
         })
         .unwrap();
     }
-    assert_eq!((reports, state.optimizer.steps()), (60 * 12, 60 * 12));
+    assert_eq!((reports, state.steps(), state.groups()[0].optimizer.steps()), (60 * 12, 60 * 12, 60 * 12));
     let (first, last) = (state.history()[0].mean, state.history()[59].mean);
     assert!(last < 0.6 * first, "loss {first} to {last}");
-    let draw = |model: &dyn Denoiser| {
+    let draw = |model: &Model| {
         generate_samples(model, &constants, 600, 2, &mut InferenceLogger::new(InferType::None)).unwrap()
     };
     let distance = |samples: Tensor| sliced_wasserstein(&samples, &loader.first(loader.samples()), 0).unwrap();
-    let (trained, untrained) =
-        (distance(state.with_averaged_weights(|| Ok(draw(&model))).unwrap()), distance(draw(&TwoLayers::new())));
+    let (trained, untrained) = (
+        distance(state.with_averaged_weights(|| Ok(draw(&model))).unwrap()),
+        distance(draw(&Model::new(TwoLayers::new()))),
+    );
     assert!(trained < 0.35 && trained < 0.5 * untrained, "distance to the data: {untrained} to {trained}");
 }
 
@@ -119,7 +121,7 @@ fn a_loss_that_is_not_finite_stops_before_the_step() {
     let told = format!("gradient norm of the step before {before:.2},");
     assert!(before > 0.01 && error.to_string().contains(&told), "{told} is not in {error}");
     assert!(error.to_string().contains("step 4") && error.to_string().contains("learning_rate"), "{error}");
-    assert_eq!((calls.get(), state.optimizer.steps(), state.epoch()), (4, 3, 0));
+    assert_eq!((calls.get(), state.steps(), state.groups()[0].optimizer.steps(), state.epoch()), (4, 3, 3, 0));
     assert_eq!(seen.borrow()[2], weights(&model), "those after the third step");
     assert!(gradients_are_on());
     assert!(train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).is_ok(), "it can go on");
@@ -135,7 +137,7 @@ fn a_gradient_that_is_not_finite_stops_before_the_step() {
     let error = train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap_err();
     let is_named = matches!(error, Error::Diverged { step: 1, loss, grad_norm, .. } if loss.is_finite() && !grad_norm.unwrap().is_finite());
     assert!(is_named, "{error}");
-    assert_eq!((weights(&model), state.optimizer.steps()), (before, 0));
+    assert_eq!((weights(&model), state.steps(), state.groups()[0].optimizer.steps()), (before, 0, 0));
     let average = state.with_averaged_weights(|| Ok(weights(&model))).unwrap();
     assert_eq!(average, weights(&model));
 }
@@ -143,7 +145,7 @@ fn a_gradient_that_is_not_finite_stops_before_the_step() {
 #[test]
 fn data_too_large_for_f32_diverges_and_broken_data_is_refused() {
     let _generator = libtorch();
-    let model = get_model(&base(Path::new("unused"), 1), &small_network().into()).unwrap();
+    let model = get_model(&base(Path::new("unused"), 1), small_network(), &quick_training()).unwrap();
     let before = weights(&model);
     let data = Tensor::full([60, 2], 1e30, FLOAT);
     let (loader, constants, mut state) = setting(&model, data, &quick_training());

@@ -19,13 +19,20 @@ fn clipped_steps_and_their_average_follow_the_equations() {
         let vs = nn::VarStore::new(Device::Cpu);
         let weight = vs.root().var_copy("weight", &Tensor::from_slice(&start.map(|x| x as f32)));
         let model = ClosedForm::over(vs);
-        let mut optimizer = AdamW::new(&model, 0.1, clipping).unwrap();
-        let mut ema = Ema::new(&optimizer, 0.999);
+        let training = TrainingConfig {
+            learning_rate: 0.01,
+            learning_rate_schedule: LearningRateSchedule::Constant,
+            weight_decay: 0.1,
+            ema_decay: 0.999,
+            gradient_clipping: clipping,
+            ..quick_training()
+        };
+        let mut state = TrainingState::new(&model, &base(Path::new("unused"), 1), &training).unwrap();
         let (mut theta, mut average, mut m, mut v) = (start, start, [0.0; 2], [0.0; 2]);
         for (k, gradient) in (1..).zip(gradients) {
             let slope = Tensor::from_slice(&gradient.map(|g| g as f32));
-            let (_, norm) = optimizer.backward_step(&(&weight * slope).sum(Kind::Float), 0.01).unwrap();
-            ema.update(&optimizer);
+            state.begin_step(5);
+            let norm = state.descend("", &(&weight * slope).sum(Kind::Float)).unwrap().grad_norm.unwrap();
             let length = gradient[0].hypot(gradient[1]);
             assert!((norm - length).abs() < 1e-4 * length.max(1e-3), "the norm from before it is clipped");
             let scale = clipping.map_or(1.0, |most| if length > most { most / length } else { 1.0 });
@@ -43,10 +50,7 @@ fn clipped_steps_and_their_average_follow_the_equations() {
                 (0..2).all(|i| (found.double_value(&[i]) - expected[i as usize]).abs() < 1e-6)
             };
             assert!(close(theta), "{clipping:?}, step {k}: {weight:?}, not {theta:?}");
-            assert!(
-                ema.with_averaged_weights(&optimizer, || Ok(close(average))).unwrap(),
-                "{clipping:?}, average at step {k}"
-            );
+            assert!(state.with_averaged_weights(|| Ok(close(average))).unwrap(), "{clipping:?}, average at step {k}");
             assert!(close(theta), "its own weights are back");
         }
     }
@@ -56,7 +60,7 @@ fn clipped_steps_and_their_average_follow_the_equations() {
 fn without_decay_the_average_is_the_weights() {
     let _generator = libtorch();
     for (ema_decay, same) in [(0.0, true), (0.999, false)] {
-        let model = get_model(&base(Path::new("unused"), 1), &small_network().into()).unwrap();
+        let model = get_model(&base(Path::new("unused"), 1), small_network(), &quick_training()).unwrap();
         let training = TrainingConfig { ema_decay, ..quick_training() };
         let (loader, constants, mut state) = setting(&model, Tensor::randn([100, 2], FLOAT), &training);
         train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap();
@@ -108,7 +112,7 @@ fn the_learning_rate_warms_up_from_the_first_step() {
         // Two epochs of five steps, of which the first four warm up.
         let training =
             TrainingConfig { epochs: 2, batch_size: 50, warmup_steps: 4, learning_rate_schedule, ..quick_training() };
-        let model = get_model(&base(Path::new("unused"), 1), &small_network().into()).unwrap();
+        let model = get_model(&base(Path::new("unused"), 1), small_network(), &quick_training()).unwrap();
         let (loader, constants, mut state) = setting(&model, data.shallow_clone(), &training);
         let mut rates = Vec::new();
         for _ in 0..2 {

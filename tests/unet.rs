@@ -81,9 +81,9 @@ fn a_fresh_network_predicts_no_noise_and_learns_in_every_parameter() {
     let config = UnetConfig { dropout: 0.0, ..tiny() };
     let unet = Unet::new(&config, Precision::F32, Device::Cpu).unwrap();
     let (x_t, t) = input(&config, 2);
-    assert_eq!(unet.predict_noise(&x_t, &t), x_t.zeros_like());
+    assert_eq!(unet.forward(&x_t, &t, &Given::default()), x_t.zeros_like());
     let unet = shaken(&config, Precision::F32);
-    let loss = unet.predict_noise_in_training(&x_t, &t).square().mean(Kind::Float);
+    let loss = unet.forward(&x_t, &t, &Given::training()).square().mean(Kind::Float);
     loss.backward();
     for (name, parameter) in unet.var_store().variables() {
         let gradient = parameter.grad();
@@ -96,10 +96,10 @@ fn dropout_is_for_training_alone() {
     let _libtorch = libtorch();
     let unet = shaken(&tiny(), Precision::F32);
     let (x_t, t) = input(&tiny(), 2);
-    assert_eq!(bits(&unet.predict_noise(&x_t, &t)), bits(&unet.predict_noise(&x_t, &t)));
+    assert_eq!(bits(&unet.forward(&x_t, &t, &Given::default())), bits(&unet.forward(&x_t, &t, &Given::default())));
     assert_ne!(
-        bits(&unet.predict_noise_in_training(&x_t, &t)),
-        bits(&unet.predict_noise_in_training(&x_t, &t)),
+        bits(&unet.forward(&x_t, &t, &Given::training())),
+        bits(&unet.forward(&x_t, &t, &Given::training())),
         "dropout draws anew each time"
     );
 }
@@ -109,7 +109,7 @@ fn bf16_agrees_with_f32_to_its_precision_and_keeps_its_weights_in_f32() {
     let _libtorch = libtorch();
     let (wide, narrow) = (shaken(&tiny(), Precision::F32), shaken(&tiny(), Precision::Bf16));
     let (x_t, t) = input(&tiny(), 4);
-    let (exact, rounded) = (wide.predict_noise(&x_t, &t), narrow.predict_noise(&x_t, &t));
+    let (exact, rounded) = (wide.forward(&x_t, &t, &Given::default()), narrow.forward(&x_t, &t, &Given::default()));
     assert_eq!(rounded.kind(), Kind::Float);
     let off = (&exact - &rounded).square().mean(Kind::Float).sqrt().double_value(&[]);
     let size = exact.square().mean(Kind::Float).sqrt().double_value(&[]);
@@ -122,10 +122,10 @@ fn each_image_is_seen_for_itself_and_the_time_is_heard() {
     let _libtorch = libtorch();
     let unet = shaken(&tiny(), Precision::F32);
     let (x_t, t) = input(&tiny(), 3);
-    let together = unet.predict_noise(&x_t, &t);
-    let alone = unet.predict_noise(&x_t.narrow(0, 1, 1), &t.narrow(0, 1, 1));
+    let together = unet.forward(&x_t, &t, &Given::default());
+    let alone = unet.forward(&x_t.narrow(0, 1, 1), &t.narrow(0, 1, 1), &Given::default());
     assert!((together.narrow(0, 1, 1) - alone).abs().max().double_value(&[]) < 1e-5);
-    let later = unet.predict_noise(&x_t, &(t + 500));
+    let later = unet.forward(&x_t, &(t + 500), &Given::default());
     assert!((together - later).abs().max().double_value(&[]) > 1e-3);
 }
 

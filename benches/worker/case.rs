@@ -40,7 +40,7 @@ impl Case {
             Case::Fnn => Dataset::default(),
             Case::UnetCpu | Case::UnetCuda => Dataset::PaintedFlowers(painted),
         };
-        BaseConfig { device, precision, dataset, dataset_size, ..Default::default() }
+        BaseConfig { compute: ComputeConfig { device, precision }, dataset, dataset_size, ..Default::default() }
     }
 
     pub fn training(self) -> TrainingConfig {

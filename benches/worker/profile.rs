@@ -12,7 +12,7 @@ use crate::case::Case;
 /// Milliseconds of each part, means over so many steps, as a line. The threads are those that libtorch chooses.
 pub fn parts(case: Case, steps: usize) -> Outcome<String> {
     let (base, training) = (case.base(steps), case.training());
-    let model = get_model(&base, &case.network())?;
+    let model = get_model(&base, case.network(), &training)?;
     let dataloader = get_dataloader(&base, &training)?;
     let constants = ConstantsManager::new(&base, &training)?;
     let mut state = TrainingState::new(&model, &base, &training)?;
@@ -30,16 +30,19 @@ pub fn parts(case: Case, steps: usize) -> Outcome<String> {
             parts[part].1 += watch.elapsed().as_secs_f64();
             watch = Instant::now();
         };
-        for x0 in dataloader.epoch(epoch) {
+        for Batch { x0, .. } in dataloader.epoch(epoch) {
             lap(0);
-            let t = constants.sample_timesteps(x0.size()[0]);
+            state.begin_step(dataloader.batches());
+            let t = training.timestep_sampling.draw(&constants, x0.size()[0])?;
             let (x_t, eps) = forward_diffusion(&constants, &x0, &t)?;
             lap(1);
-            let loss = model.predict_noise_in_training(&x_t, &t).mse_loss(&eps, Reduction::Mean);
+            let output = model.forward(&x_t, &t.to_device(x_t.device()), &Given::training());
+            let loss = output.mse_loss(&eps, Reduction::Mean);
             lap(2);
             black_box(Tensor::f_run_backward(&[&loss], &parameters, true, false)?);
             lap(3);
-            state.descend(&loss, dataloader.batches())?;
+            let descent = state.descend("", &loss)?;
+            state.end_step(&descent);
             lap(4);
         }
     }

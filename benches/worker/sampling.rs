@@ -10,8 +10,9 @@ use crate::case::Case;
 
 pub fn seconds(case: Case, n: i64, timesteps: usize, times: u64) -> Outcome<f64> {
     let base = case.base(1);
-    let model = get_model(&base, &case.network())?;
-    let constants = ConstantsManager::new(&base, &TrainingConfig { timesteps, ..case.training() })?;
+    let training = TrainingConfig { timesteps, ..case.training() };
+    let model = get_model(&base, case.network(), &training)?;
+    let constants = ConstantsManager::new(&base, &training)?;
     let started = Instant::now();
     for seed in 0..times {
         let logger = &mut InferenceLogger::new(InferType::None);

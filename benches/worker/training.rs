@@ -10,7 +10,7 @@ use crate::case::Case;
 
 /// A training that goes on: one epoch holds the steps of one command.
 pub struct Training {
-    model: Box<dyn Denoiser>,
+    model: Model,
     dataloader: DataLoader,
     constants: ConstantsManager,
     state: TrainingState,
@@ -19,7 +19,7 @@ pub struct Training {
 impl Training {
     pub fn new(case: Case, steps: usize) -> Outcome<Self> {
         let (base, training) = (case.base(steps), case.training());
-        let model = get_model(&base, &case.network())?;
+        let model = get_model(&base, case.network(), &training)?;
         let dataloader = get_dataloader(&base, &training)?;
         let constants = ConstantsManager::new(&base, &training)?;
         let state = TrainingState::new(&model, &base, &training)?;

@@ -19,7 +19,7 @@ pub struct Place {
 impl Place {
     pub fn base(&self) -> BaseConfig {
         let device = self.device.unwrap_or_default();
-        BaseConfig { models_dir: self.models_dir.clone(), device, ..Default::default() }
+        BaseConfig { models_dir: self.models_dir.clone(), compute: device.into(), ..Default::default() }
     }
 }
 

@@ -83,20 +83,15 @@ impl Evaluate {
         visualize_training_beside(&history, name, &reference.history(None)?)
     }
 
-    fn evaluate_images(
-        &self,
-        manager: &ModelManager,
-        model: &dyn Denoiser,
-        constants: &ConstantsManager,
-    ) -> Result<()> {
+    fn evaluate_images(&self, manager: &ModelManager, model: &Model, constants: &ConstantsManager) -> Result<()> {
         let config = manager.config();
         let dataloader = self.data.dataloader(config)?;
-        let Some(held_out) = dataloader.held_out() else {
+        let Some(held_out) = dataloader.held_out_batch() else {
             let problem =
                 format!("{} was trained on all of its images: none are held out to measure on", manager.name());
             return Err(Error::Unsupported(problem));
         };
-        let images = held_out.size()[0];
+        let images = held_out.x0.size()[0];
         // It may take a while on a CPU.
         note(format!("looking for noise in {images} images"));
         let loss = validation_loss(model, constants, &held_out)?;

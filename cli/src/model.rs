@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
 
-use crate::common_options::Place;
+use crate::common_options::{Place, set};
 use crate::data_options::set_data_dir;
 use crate::say::{note, say, to_stderr};
 
@@ -62,6 +62,12 @@ impl From<VarianceChoice> for ReverseVariance {
     }
 }
 
+/// Gives the sampler the variance that was chosen, if any.
+pub fn set_variance(sampling: &mut SamplingConfig, variance: Option<VarianceChoice>) {
+    let SamplerConfig::Ancestral(sampler) = &mut sampling.sampler;
+    set(&mut sampler.variance, variance.map(Into::into));
+}
+
 impl Chosen {
     pub fn manager(&self) -> Result<ModelManager> {
         ModelManager::open(&self.place.base(), &self.model)
@@ -75,16 +81,17 @@ impl Chosen {
     }
 
     /// The model's manager, its network with the chosen weights, and its constants.
-    pub fn load(&self) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
+    pub fn load(&self) -> Result<(ModelManager, Model, ConstantsManager)> {
         self.load_in(None)
     }
 
     /// As [`Chosen::load`], the network computing in the given numbers.
-    pub fn load_in(&self, precision: Option<Precision>) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
+    pub fn load_in(&self, precision: Option<Precision>) -> Result<(ModelManager, Model, ConstantsManager)> {
         let manager = self.manager()?;
         let config = manager.config();
-        let base = BaseConfig { precision: precision.unwrap_or(config.base.precision), ..config.base.clone() };
-        let model = get_model(&base, &config.network)?;
+        let mut base = config.base.clone();
+        base.compute.precision = precision.unwrap_or(base.compute.precision);
+        let model = get_model(&base, &config.network, &config.training)?;
         manager.load_weights(&model, self.checkpoint, self.weights())?;
         let constants = ConstantsManager::new(&config.base, &config.training)?;
         Ok((manager, model, constants))
@@ -102,16 +109,13 @@ impl Trained {
         ModelManager::open(&self.chosen.place.base(), name)
     }
 
-    /// As [`Chosen::load`], the constants with the chosen variance and clipping.
-    pub fn load(&self) -> Result<(ModelManager, Box<dyn Denoiser>, ConstantsManager)> {
-        let (manager, model, mut constants) = self.chosen.load()?;
-        if let Some(variance) = self.variance {
-            constants = constants.with_variance(variance.into());
-        }
-        if let Some(clip) = self.clip_denoised {
-            constants = constants.with_clip(clip);
-        }
-        Ok((manager, model, constants))
+    /// As [`Chosen::load`], the model sampled from with the chosen variance and clipping.
+    pub fn load(&self) -> Result<(ModelManager, Model, ConstantsManager)> {
+        let (manager, model, constants) = self.chosen.load()?;
+        let mut sampling = model.sampling().clone();
+        set_variance(&mut sampling, self.variance);
+        set(&mut sampling.clip_denoised, self.clip_denoised);
+        Ok((manager, model.with_sampling(sampling), constants))
     }
 }
 

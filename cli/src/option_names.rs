@@ -40,6 +40,8 @@ fn takes(options: &ArgMatches, name: &str) -> bool {
 /// An option has the name of its setting, but for a few.
 fn option_of(field: &str) -> String {
     match field.rsplit('.').next().unwrap_or(field) {
+        "period" => "checkpoint_period",
+        "samples" => "sample_amount",
         "reverse_variance" => "variance",
         "size" | "image_shape" => "image_size",
         "number of samples" => "n",

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
+use ddpm_tutor::models::{samples_are_due, train_until};
 use ddpm_tutor::prelude::*;
-use ddpm_tutor::training_run::{samples_are_due, train_until};
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
@@ -81,7 +81,7 @@ impl Train {
         // What can be refused is refused before the model's folder is made, and first what the model that is there refuses.
         ModelManager::check(&self.model, &config)?;
         config.validate()?;
-        let model = get_model(&config.base, &config.network)?;
+        let model = get_model(&config.base, &config.network, &config.training)?;
         let dataloader = get_dataloader(&config.base, &config.training)?;
         let constants = ConstantsManager::new(&config.base, &config.training)?;
         let steps = dataloader.batches() * config.training.epochs as u64;
@@ -189,7 +189,7 @@ impl Train {
         }
         let base = &mut config.base;
         let before = base.dataset.shape();
-        set(&mut base.device, self.place.device);
+        set(&mut base.compute.device, self.place.device);
         if let Some(name) = &self.dataset {
             let dataset = Dataset::from_name(name)?;
             // The set that is there may have settings of its own, such as its noise.
@@ -200,7 +200,7 @@ impl Train {
         self.data.apply(&mut base.dataset)?;
         set(&mut base.dataset_size, self.dataset_size);
         set(&mut base.seed, self.seed);
-        set(&mut base.precision, self.precision.map(Into::into));
+        set(&mut base.compute.precision, self.precision.map(Into::into));
         let shape = base.dataset.shape();
         // The network follows the data, unless a file says of both what they are.
         if let (NetworkConfig::Unet(unet), [c, h, w]) = (&mut config.network, &shape[..])

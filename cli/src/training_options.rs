@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use ddpm_tutor::prelude::*;
 
 use crate::common_options::set;
-use crate::model::VarianceChoice;
+use crate::model::{VarianceChoice, set_variance};
 
 #[derive(Args)]
 pub struct TrainingOptions {
@@ -98,14 +98,14 @@ impl TrainingOptions {
         set(&mut training.timesteps, self.timesteps);
         set(&mut training.schedule, self.schedule.map(Into::into));
         set(&mut training.timestep_sampling, self.timestep_sampling.map(Into::into));
-        set(&mut training.reverse_variance, self.variance.map(Into::into));
-        set(&mut training.clip_denoised, self.clip_denoised);
+        set_variance(&mut training.sampling, self.variance);
+        set(&mut training.sampling.clip_denoised, self.clip_denoised);
         set(&mut training.epochs, self.epochs);
         set(&mut training.batch_size, self.batch_size);
         set(&mut training.validation_samples, self.validation_samples);
-        set(&mut training.checkpoint_period, self.checkpoint_period);
-        set(&mut training.sample_amount, self.sample_amount);
-        set(&mut training.inference_type, self.inference_type.map(Into::into));
+        set(&mut training.checkpoints.period, self.checkpoint_period);
+        set(&mut training.checkpoints.samples, self.sample_amount);
+        set(&mut training.checkpoints.inference_type, self.inference_type.map(Into::into));
         set(&mut training.learning_rate, self.learning_rate);
         set(&mut training.warmup_steps, self.warmup_steps);
         set(&mut training.learning_rate_schedule, self.learning_rate_schedule.map(Into::into));

@@ -130,13 +130,13 @@ fn images_go_into_every_format() {
         ..UnetConfig::small()
     };
     let config = ModelConfig {
-        base: BaseConfig { dataset, device: DeviceChoice::Cpu, dataset_size: 10, ..Default::default() },
+        base: BaseConfig { dataset, compute: DeviceChoice::Cpu.into(), dataset_size: 10, ..Default::default() },
         network: NetworkConfig::Unet(unet),
         training: TrainingConfig {
             epochs: 1,
             batch_size: 5,
             validation_samples: 1,
-            inference_type: InferType::Image,
+            checkpoints: CheckpointConfig { inference_type: InferType::Image, ..Default::default() },
             ..common::quick_training()
         },
     };

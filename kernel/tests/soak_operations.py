@@ -17,7 +17,7 @@ let base: BaseConfig = BaseConfig::default();
 let training: TrainingConfig = TrainingConfig { epochs: 1_000_000, ..Default::default() };
 let constants: ConstantsManager = ConstantsManager::new(&base, &training)?;
 let dataloader: DataLoader = get_dataloader(&base, &training)?;
-let model: Box<dyn Denoiser> = get_model(&base, &FnnConfig::default().into())?;
+let model: Model = get_model(&base, FnnConfig::default(), &training)?;
 let mut state: TrainingState = TrainingState::new(&model, &base, &training)?;
 """
 ASKS = """

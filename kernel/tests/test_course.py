@@ -16,7 +16,7 @@ CELLS = [
     "let training: TrainingConfig = TrainingConfig { epochs: 2_000, ..Default::default() };\n"
     "let constants: ConstantsManager = ConstantsManager::new(&base, &training)?;\n"
     "let dataloader: DataLoader = get_dataloader(&base, &training)?;\n"
-    "let model: Box<dyn Denoiser> = get_model(&base, &FnnConfig::default().into())?;\n"
+    "let model: Model = get_model(&base, FnnConfig::default(), &training)?;\n"
     "let mut state: TrainingState = TrainingState::new(&model, &base, &training)?;",
     "{\n    let mut progress = show_progress_and_curve();\n"
     "    while state.epoch() < training.epochs && !interrupted() {\n"

@@ -4,19 +4,17 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{MANY, Precision, require};
 use crate::datasets::Dataset;
 use crate::device::DeviceChoice;
-use crate::error::Result;
+use crate::error::{MANY, Result, require};
+use crate::precision::Precision;
 
 /// What every part of a run shares: the device, the data, the seed, the folders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BaseConfig {
-    /// Where to compute.
-    pub device: DeviceChoice,
-    /// In which numbers.
-    pub precision: Precision,
+    /// Where and in which numbers to compute.
+    pub compute: ComputeConfig,
     /// The data to learn.
     pub dataset: Dataset,
     /// How many samples of it to train on, at most.
@@ -28,11 +26,26 @@ pub struct BaseConfig {
     pub models_dir: PathBuf,
 }
 
+/// Where and in which numbers a run computes. It may be another place each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ComputeConfig {
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// In which numbers.
+    pub precision: Precision,
+}
+
+impl From<DeviceChoice> for ComputeConfig {
+    fn from(device: DeviceChoice) -> Self {
+        Self { device, ..Self::default() }
+    }
+}
+
 impl Default for BaseConfig {
     fn default() -> Self {
         Self {
-            device: DeviceChoice::Auto,
-            precision: Precision::Auto,
+            compute: ComputeConfig::default(),
             dataset: Dataset::default(),
             dataset_size: 100_000,
             seed: 0,

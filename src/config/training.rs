@@ -1,22 +1,22 @@
 //! `TrainingConfig`: how the diffusion is set up, and how long and how fast the network learns it.
 
-use std::f64::consts::PI;
-
 use serde::{Deserialize, Serialize};
 
-use crate::config::{MANY, require};
-use crate::constants::{ReverseVariance, TimestepSampling};
-use crate::error::Result;
-use crate::infer_type::InferType;
-use crate::schedule::NoiseSchedule;
+use super::checkpoints::CheckpointConfig;
+use crate::error::{MANY, Result, require};
+use crate::objectives::{Objective, Simple, TimestepSampling};
+use crate::parameterizations::ParameterizationConfig;
+use crate::process::NoiseSchedule;
+use crate::samplers::SamplingConfig;
 
 /// How the learning rate goes from its start to the last step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LearningRateSchedule {
     /// The same at every step.
     Constant,
     /// Falls to 0 along half a cosine: `lr (1 + cos(pi step / steps)) / 2`. Loshchilov & Hutter 2017, equation 5.
+    #[default]
     Cosine,
 }
 
@@ -28,12 +28,10 @@ pub struct TrainingConfig {
     pub timesteps: usize,
     /// How `beta_t` grows.
     pub schedule: NoiseSchedule,
+    /// What the network's output means.
+    pub parameterization: ParameterizationConfig,
     /// How often each timestep is drawn in training.
     pub timestep_sampling: TimestepSampling,
-    /// The variance of the reverse steps when sampling.
-    pub reverse_variance: ReverseVariance,
-    /// Whether sampling clips the predicted `x_0` to `[-1, 1]`, the range of images, at every step.
-    pub clip_denoised: bool,
     /// The model whose averaged weights the training starts from, in place of random ones. It trains on under a name of
     /// its own.
     pub start_from: Option<String>,
@@ -43,12 +41,6 @@ pub struct TrainingConfig {
     pub batch_size: usize,
     /// Samples held out of training, to measure the validation loss on, but at most an eighth of all; 0 for none.
     pub validation_samples: usize,
-    /// Epochs from one checkpoint to the next.
-    pub checkpoint_period: usize,
-    /// Samples drawn at each checkpoint.
-    pub sample_amount: usize,
-    /// What becomes of the samples drawn at each checkpoint.
-    pub inference_type: InferType,
     /// The largest learning rate: that of the first step, or of the last step of the warm-up.
     pub learning_rate: f64,
     /// Steps over which the learning rate rises to it in equal parts; 0 for none. Deep networks need some hundred.
@@ -65,6 +57,10 @@ pub struct TrainingConfig {
     pub ema_decay: f64,
     /// The largest norm of the whole gradient; longer ones are scaled down. `None`: no limit.
     pub gradient_clipping: Option<f64>,
+    /// How often it writes a checkpoint, and what is drawn there.
+    pub checkpoints: CheckpointConfig,
+    /// How samples are drawn, at checkpoints and later.
+    pub sampling: SamplingConfig,
 }
 
 fn is_zero(epochs: &usize) -> bool {
@@ -76,16 +72,12 @@ impl Default for TrainingConfig {
         Self {
             timesteps: 40,
             schedule: NoiseSchedule::Cosine,
+            parameterization: ParameterizationConfig::Eps,
             timestep_sampling: TimestepSampling::Uniform,
-            reverse_variance: ReverseVariance::Beta,
-            clip_denoised: false,
             start_from: None,
             epochs: 100,
             batch_size: 512,
             validation_samples: 0,
-            checkpoint_period: 20,
-            sample_amount: 100,
-            inference_type: InferType::Plot,
             learning_rate: 2e-3,
             warmup_steps: 0,
             learning_rate_schedule: LearningRateSchedule::Cosine,
@@ -93,6 +85,8 @@ impl Default for TrainingConfig {
             weight_decay: 0.0,
             ema_decay: 0.999,
             gradient_clipping: Some(1.0),
+            checkpoints: CheckpointConfig::default(),
+            sampling: SamplingConfig::default(),
         }
     }
 }
@@ -103,55 +97,20 @@ impl TrainingConfig {
     pub fn for_images() -> Self {
         Self {
             timesteps: 1000,
-            clip_denoised: true,
             epochs: 50,
             batch_size: 64,
             validation_samples: 128,
-            checkpoint_period: 5,
-            sample_amount: 16,
-            inference_type: InferType::Image,
             learning_rate: 5e-4,
             warmup_steps: 500,
+            checkpoints: CheckpointConfig::for_images(),
+            sampling: SamplingConfig { clip_denoised: true, ..Default::default() },
             ..Default::default()
         }
     }
 
-    /// The learning rate of a step, counted from 0, in epochs of so many steps.
-    ///
-    /// ```text
-    /// lr min( 1, (step + 1) / warm-up ) (1 + cos(pi step / steps)) / 2
-    /// ```
-    /// Loshchilov & Hutter 2017, equation 5, with a linear warm-up.
-    pub fn learning_rate_at(&self, step: u64, steps_per_epoch: u64) -> f64 {
-        let anew = self.learning_rate_from_epoch as u64 * steps_per_epoch;
-        let end = self.epochs as u64 * steps_per_epoch;
-        // Two schedules one after the other, of which the first may have no steps.
-        let (step, steps) = if step < anew { (step, anew) } else { (step - anew, end.saturating_sub(anew)) };
-        let warmup = ((step as f64 + 1.0) / self.warmup_steps.max(1) as f64).min(1.0);
-        let schedule = match self.learning_rate_schedule {
-            LearningRateSchedule::Constant => 1.0,
-            LearningRateSchedule::Cosine => (1.0 + (PI * (step as f64 / steps as f64).min(1.0)).cos()) / 2.0,
-        };
-        self.learning_rate * warmup * schedule
-    }
-
-    /// A sentence where this configuration extends a training that has had `epochs` by `before`, and its learning rate, which
-    /// had fallen, jumps up by that.
-    pub fn jump(&self, before: &Self, epochs: usize) -> Option<String> {
-        if epochs == 0 || self.epochs <= before.epochs || self.learning_rate_from_epoch >= epochs {
-            return None;
-        }
-        // The schedule's share alone: 100 steps an epoch are enough to tell.
-        let at = |of: &Self, step: u64| Self { warmup_steps: 0, ..of.clone() }.learning_rate_at(step, 100);
-        let step = epochs as u64 * 100;
-        let (fell_to, rises_to) = (at(before, step - 1), at(self, step));
-        (rises_to > 1.1 * fell_to).then(|| {
-            format!(
-                "after {epochs} of {} epochs the learning rate had fallen to {fell_to:.1e}; as part of {} it rises to {rises_to:.1e}. \
-                 learning_rate_from_epoch = {epochs} begins warm-up and schedule anew, over the new epochs alone",
-                before.epochs, self.epochs
-            )
-        })
+    /// What the training minimizes.
+    pub fn objective(&self) -> Box<dyn Objective> {
+        Box::new(Simple { timesteps: self.timestep_sampling })
     }
 
     /// The warm-up of a training of so many steps, for those who have not chosen one: as it is, or, where it would be more than
@@ -185,15 +144,10 @@ impl TrainingConfig {
     pub fn validate(&self) -> Result<()> {
         require(self.timesteps <= 100_000, "TrainingConfig.timesteps", "at most 100000", self.timesteps)?;
         self.schedule.betas(self.timesteps)?;
-        for (field, value) in [
-            ("TrainingConfig.epochs", self.epochs),
-            ("TrainingConfig.batch_size", self.batch_size),
-            ("TrainingConfig.checkpoint_period", self.checkpoint_period),
-        ] {
+        for (field, value) in [("TrainingConfig.epochs", self.epochs), ("TrainingConfig.batch_size", self.batch_size)] {
             require((1..=MANY).contains(&value), field, "at least 1, and at most 1000000000", value)?;
         }
-        let samples = self.sample_amount;
-        require(samples <= MANY, "TrainingConfig.sample_amount", "at most 1000000000", samples)?;
+        self.checkpoints.validate()?;
         let rate = self.learning_rate;
         require(rate > 0.0 && rate <= 1.0, "TrainingConfig.learning_rate", "in (0, 1]", rate)?;
         let from = self.learning_rate_from_epoch;
@@ -214,35 +168,6 @@ impl TrainingConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_schedule_falls_once_or_anew_over_the_new_epochs() {
-        let first = TrainingConfig { epochs: 100, warmup_steps: 10, ..Default::default() };
-        let whole = TrainingConfig { epochs: 200, ..first.clone() };
-        let anew = TrainingConfig { learning_rate_from_epoch: 100, ..whole.clone() };
-        let peak = first.learning_rate;
-        let near = |rate: f64, expected: f64| assert!((rate - expected).abs() < 1e-3 * peak, "{rate}, not {expected}");
-        near(first.learning_rate_at(999, 10), 0.0);
-        near(whole.learning_rate_at(1000, 10), peak / 2.0);
-        for step in [0, 5, 500, 999] {
-            assert_eq!(anew.learning_rate_at(step, 10), first.learning_rate_at(step, 10), "resumed from the start");
-            assert_eq!(
-                anew.learning_rate_at(1000 + step, 10),
-                first.learning_rate_at(step, 10),
-                "{step} of the new ones"
-            );
-        }
-        let jump = whole.jump(&first, 100).unwrap();
-        assert!(jump.contains("rises to 1.0e-3") && jump.contains("learning_rate_from_epoch = 100"), "{jump}");
-        assert!(whole.jump(&first, 50).is_some(), "from half to more than that");
-        let constant = |config: &TrainingConfig| TrainingConfig {
-            learning_rate_schedule: LearningRateSchedule::Constant,
-            ..config.clone()
-        };
-        assert_eq!(constant(&whole).jump(&constant(&first), 100), None);
-        assert_eq!((anew.jump(&first, 100), whole.jump(&whole, 100), whole.jump(&first, 0)), (None, None, None));
-        assert!(TrainingConfig { learning_rate_from_epoch: 200, ..whole }.validate().is_err());
-    }
 
     #[test]
     fn a_warm_up_that_does_not_end_is_shortened_or_reported() {

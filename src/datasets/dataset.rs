@@ -9,7 +9,7 @@ use super::{
     Checkerboard, Cifar10, Cifar100, Circles, FashionMnist, Flowers, ImageFolder, ImageSet, Mnist, Moons,
     PaintedFlowers, Spiral, SwissRoll,
 };
-use crate::config::require;
+use crate::error::require;
 use crate::error::{Error, Result};
 
 /// A data set, by name, with its settings.
@@ -40,7 +40,7 @@ pub enum Dataset {
     Cifar100(Cifar100),
     /// Flowers of five kinds, painted by the project itself.
     PaintedFlowers(PaintedFlowers),
-    /// The reader's own data, which reaches the loader as a tensor: [`DataLoader::new`](super::DataLoader::new).
+    /// The reader's own data, which reaches the loader as a tensor: `DataLoader::new`.
     Own {
         /// What to call it.
         label: String,

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::images::{chosen, left_out};
 use super::{ImageSet, LabelledImages};
-use crate::config::require;
 use crate::error::Result;
+use crate::error::require;
 
 /// How many of the files that cannot be read are named: all, unless hardly any can.
 const NAMED: usize = 1000;

@@ -1,10 +1,9 @@
-//! The data sets, and the loader that serves them in batches. Each set is a file of its own here.
+//! The data sets, each a file of its own.
 
 mod checkerboard;
 mod cifar10;
 mod cifar100;
 mod circles;
-mod dataloader;
 mod dataset;
 mod fashion_mnist;
 mod flowers;
@@ -23,7 +22,6 @@ pub use checkerboard::Checkerboard;
 pub use cifar10::Cifar10;
 pub use cifar100::Cifar100;
 pub use circles::Circles;
-pub use dataloader::{DataLoader, get_dataloader};
 pub use dataset::Dataset;
 pub use ddpm_utils::images::Fit;
 pub use fashion_mnist::FashionMnist;

@@ -6,8 +6,8 @@ use ndarray::{Array4, ArrayViewMut3};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::config::require;
 use crate::datasets::{ImageSet, LabelledImages};
+use crate::error::require;
 use crate::error::{Error, Result};
 use crate::random::{self, Stream};
 

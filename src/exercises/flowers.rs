@@ -3,8 +3,8 @@
 use tch::{Device, Kind, Tensor};
 
 use super::{Verdict, judge};
-use crate::constants::ConstantsManager;
 use crate::error::Result;
+use crate::process::ConstantsManager;
 use crate::random::{Draws, Stream};
 
 /// Notebook 02, exercise 1: bytes, 0 to 255, as f32 in `[-1, 1]`.
@@ -86,7 +86,7 @@ pub fn check_clipped_mean(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::NoiseSchedule;
+    use crate::process::NoiseSchedule;
 
     fn constants() -> ConstantsManager {
         ConstantsManager::from_betas(&NoiseSchedule::Cosine.betas(50).unwrap(), 3, Device::Cpu).unwrap()

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use tch::Tensor;
 
 use super::{Verdict, judge};
-use crate::constants::ConstantsManager;
 use crate::error::Result;
+use crate::process::ConstantsManager;
 use crate::random::{Draws, Stream};
 
 /// Notebook 01, exercise 1: `x_t` from `x_0` and the noise `eps`, at timesteps `t`.
@@ -106,7 +106,7 @@ pub fn check_without_noise(
     let slips = [
         (x_t.shallow_clone(), "this is x_t itself"),
         (&right * (1.0 - beta).sqrt(), "the noise is out, but each step back has to grow by 1 / sqrt(alpha_t)"),
-        (&right + constants.sigma(t), "z has to be 0, not 1"),
+        (&right + constants.beta(t).sqrt(), "z has to be 0, not 1"),
     ];
     judge(&given, &right, &slips, "Now every point runs to a mean: see below how much of the spiral is left.")
 }
@@ -121,7 +121,7 @@ fn question(constants: &ConstantsManager) -> (Tensor, Tensor, Tensor) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::NoiseSchedule;
+    use crate::process::NoiseSchedule;
 
     fn constants() -> ConstantsManager {
         ConstantsManager::from_betas(&NoiseSchedule::Cosine.betas(40).unwrap(), 1, tch::Device::Cpu).unwrap()

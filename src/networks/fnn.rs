@@ -2,14 +2,58 @@
 
 use std::iter;
 
+use serde::{Deserialize, Serialize};
 use tch::nn::{self, Module};
 use tch::{Device, Tensor, no_grad_guard};
 
-use crate::config::FnnConfig;
-use crate::constants::same_timestep;
-use crate::error::Result;
-use crate::networks::{Denoiser, TimeEmbedding};
+use super::class_embedding::ClassEmbedding;
+use super::{Given, Network, TimeEmbedding};
+use crate::error::{Result, require};
+use crate::process::is_shared;
 use crate::threads::by_parts;
+
+/// The small network for points: linear layers with ReLU between them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FnnConfig {
+    /// `D`, the coordinates of a point.
+    pub input_width: i64,
+    /// Width of the time embedding; even, at least 4.
+    pub time_embedding: i64,
+    /// Widths of the hidden layers, in order.
+    pub hidden_widths: Vec<i64>,
+    /// How many classes it can be conditioned on, each with a row of the class embedding; 0: it takes no labels.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub classes: i64,
+}
+
+impl Default for FnnConfig {
+    fn default() -> Self {
+        Self { input_width: 2, time_embedding: 16, hidden_widths: vec![128, 128, 128], classes: 0 }
+    }
+}
+
+impl FnnConfig {
+    /// Refuses values that cannot work.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
+    pub fn validate(&self) -> Result<()> {
+        const WIDEST: i64 = 1 << 16;
+        require((1..=WIDEST).contains(&self.input_width), "FnnConfig.input_width", "1 to 65536", self.input_width)?;
+        let even = self.time_embedding % 2 == 0 && (4..=WIDEST).contains(&self.time_embedding);
+        require(even, "FnnConfig.time_embedding", "an even number from 4 to 65536", self.time_embedding)?;
+        let widths = &self.hidden_widths;
+        let possible = !widths.is_empty() && widths.len() <= 64 && widths.iter().all(|w| (1..=WIDEST).contains(w));
+        require(possible, "FnnConfig.hidden_widths", "1 to 64 widths, each 1 to 65536", format!("{widths:?}"))?;
+        require((0..=WIDEST).contains(&self.classes), "FnnConfig.classes", "0 to 65536", self.classes)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(classes: &i64) -> bool {
+    *classes == 0
+}
 
 /// A feed-forward network `eps_theta(x_t, t)`: the point and the embedded timestep side by side, through linear layers
 /// with ReLU between them. Parameters are named `fc1.weight`, `fc1.bias`, …
@@ -17,6 +61,7 @@ use crate::threads::by_parts;
 pub struct Fnn {
     vs: nn::VarStore,
     time_embedding: TimeEmbedding,
+    class_embedding: Option<ClassEmbedding>,
     layers: Vec<nn::Linear>,
     input_width: i64,
 }
@@ -41,20 +86,21 @@ impl Fnn {
         };
         let layers = widths.windows(2).enumerate().map(layer).collect();
         let time_embedding = TimeEmbedding::new(config.time_embedding, device);
-        Ok(Self { vs, time_embedding, layers, input_width: config.input_width })
-    }
-}
-
-impl Denoiser for Fnn {
-    fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
-        let h = Tensor::cat(&[x_t, &self.time_embedding.forward(t)], 1);
-        through_layers(&self.layers, h)
+        let class_embedding = ClassEmbedding::new(vs.root(), config.classes, config.time_embedding);
+        Ok(Self { vs, time_embedding, class_embedding, layers, input_width: config.input_width })
     }
 
-    /// The embedding of `t` is one row for all points, so its share of the first layer is computed once, as part of the bias.
-    fn predict_noise_at(&self, x_t: &Tensor, t: usize) -> Tensor {
+    /// The embeddings of time and class, `[N, E]`.
+    fn embedded(&self, t: &Tensor, label: Option<&Tensor>) -> Tensor {
+        let time = self.time_embedding.forward(t);
+        self.class_embedding.as_ref().map_or(time.shallow_clone(), |classes| time + classes.forward(label))
+    }
+
+    /// As `forward`, where all points are at one time, and without gradients: the embedding is one row for all points, so its
+    /// share of the first layer is computed once, as part of the bias.
+    fn at_one_time(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
         let _no_grad = no_grad_guard();
-        let time = self.time_embedding.forward(&same_timestep(t, 1, x_t.device()));
+        let time = self.embedded(&t.narrow(0, 0, 1), None);
         let first = &self.layers[0];
         let weights = first.ws.split_with_sizes([self.input_width, time.size()[1]], 1);
         let bias = time.linear(&weights[1], first.bs.as_ref()).squeeze_dim(0);
@@ -64,6 +110,23 @@ impl Denoiser for Fnn {
             all.map(|(ws, bs)| nn::Linear { ws: ws.shallow_clone(), bs: bs.map(Tensor::shallow_clone) }).collect()
         };
         by_parts(x_t, layers, |x_t, layers: Vec<nn::Linear>| through_layers(&layers, x_t))
+    }
+
+    /// Whether the result is to have a gradient. What is computed from a weight has one, unless gradients are switched off. (A mere
+    /// view of a weight says that it has one even then.)
+    fn has_gradient(&self, x_t: &Tensor) -> bool {
+        let learned = self.layers.iter().find(|layer| layer.ws.requires_grad());
+        x_t.requires_grad() || learned.is_some_and(|layer| layer.ws.narrow(0, 0, 1).neg().requires_grad())
+    }
+}
+
+impl Network for Fnn {
+    fn forward(&self, x_t: &Tensor, t: &Tensor, given: &Given) -> Tensor {
+        if is_shared(t) && given.label.is_none() && !given.training && !self.has_gradient(x_t) {
+            return self.at_one_time(x_t, t);
+        }
+        let h = Tensor::cat(&[x_t, &self.embedded(t, given.label.as_ref())], 1);
+        through_layers(&self.layers, h)
     }
 
     fn sample_shape(&self) -> Vec<i64> {
@@ -94,15 +157,43 @@ mod tests {
 
     /// One part and several, the last of them shorter.
     #[test]
-    fn one_timestep_for_all_gives_what_a_timestep_for_each_does() {
-        let config = FnnConfig { input_width: 3, hidden_widths: vec![32, 16], ..Default::default() };
-        let model = Fnn::new(&config, Device::Cpu).unwrap();
-        for n in [1, 300, 5001] {
-            let x_t = Tensor::randn([n, 3], (Kind::Float, Device::Cpu));
-            let one = model.predict_noise_at(&x_t, 7);
-            let each = no_grad(|| model.predict_noise(&x_t, &same_timestep(7, n, Device::Cpu)));
-            assert!(!one.requires_grad() && one.size() == x_t.size());
-            assert!((one - each).abs().max().double_value(&[]) < 1e-6, "{n} points");
+    fn one_time_for_all_gives_what_a_time_for_each_does() {
+        for classes in [0, 3] {
+            let config = FnnConfig { input_width: 3, hidden_widths: vec![32, 16], classes, ..Default::default() };
+            let model = Fnn::new(&config, Device::Cpu).unwrap();
+            for n in [1, 300, 5001] {
+                let x_t = Tensor::randn([n, 3], (Kind::Float, Device::Cpu));
+                let shared = Tensor::from_slice(&[7_i64]).expand([n], false);
+                let of = |t: &Tensor, given: &Given| no_grad(|| model.forward(&x_t, t, given));
+                let (one, each) = (of(&shared, &Given::default()), of(&shared.contiguous(), &Given::default()));
+                assert!(!one.requires_grad() && one.size() == x_t.size());
+                assert!((&one - each).abs().max().double_value(&[]) < 1e-6, "{n} points");
+                if classes > 0 {
+                    let null = Tensor::full([n], classes, (Kind::Int64, Device::Cpu));
+                    assert!(
+                        (&one - of(&shared, &Given::label(null))).abs().max().double_value(&[]) < 1e-6,
+                        "null token"
+                    );
+                    let second = of(&shared, &Given::label(Tensor::ones([n], (Kind::Int64, Device::Cpu))));
+                    assert!((&one - second).abs().max().double_value(&[]) > 1e-3, "a class of its own");
+                }
+            }
         }
+    }
+
+    #[test]
+    fn gradients_are_kept_where_they_are_wanted() {
+        let model = Fnn::new(&FnnConfig::default(), Device::Cpu).unwrap();
+        let x_t = Tensor::randn([300, 2], (Kind::Float, Device::Cpu));
+        let shared = Tensor::from_slice(&[7_i64]).expand([300], false);
+        let given = Given::default();
+        assert!(model.forward(&x_t, &shared, &given).requires_grad(), "of the weights");
+        assert!(model.has_gradient(&x_t) && !no_grad(|| model.has_gradient(&x_t)), "the shortcut is for sampling");
+        assert!(!no_grad(|| model.forward(&x_t, &shared, &given)).requires_grad());
+        let mut vs = model.vs;
+        vs.freeze();
+        let model = Fnn { vs, ..model };
+        assert!(!model.forward(&x_t, &shared, &given).requires_grad());
+        assert!(model.forward(&x_t.set_requires_grad(true), &shared, &given).requires_grad(), "of x_t");
     }
 }

@@ -3,8 +3,8 @@
 use ddpm_utils::display::Picture;
 use ddpm_utils::plots::{AxisScale, LineChart, LineStyle, Series, line_charts};
 
-use crate::constants::ConstantsManager;
 use crate::error::{Error, Result};
+use crate::process::ConstantsManager;
 use crate::training::EpochLoss;
 
 /// `beta_t`, `alpha_bar_t` and the signal-to-noise ratio over `t`.

@@ -7,10 +7,11 @@ use tch::Tensor;
 
 use super::steps::{early_steps, noised};
 use crate::config::BaseConfig;
-use crate::constants::ConstantsManager;
-use crate::datasets::{DataLoader, LabelledImages};
+use crate::datasets::LabelledImages;
 use crate::error::{Error, Result};
+use crate::loader::DataLoader;
 use crate::pixels::to_pixels;
+use crate::process::ConstantsManager;
 
 /// Images in a row, classes that get a row of their own, and images where there are none.
 const COLUMNS: usize = 8;

@@ -12,9 +12,9 @@ mod steps;
 use ddpm_utils::display::Picture;
 
 use crate::config::BaseConfig;
-use crate::constants::ConstantsManager;
-use crate::datasets::DataLoader;
 use crate::error::Result;
+use crate::loader::DataLoader;
+use crate::process::ConstantsManager;
 
 pub use curves::{visualize_training, visualize_training_beside, visualize_variance_schedule};
 pub use images::visualize_images;

@@ -5,9 +5,9 @@ use ddpm_utils::image_grids::ImageGrid;
 use ndarray::{Array4, Axis, concatenate};
 use tch::Tensor;
 
-use crate::datasets::DataLoader;
 use crate::error::{Error, Result};
-use crate::nearest::nearest_images;
+use crate::loader::DataLoader;
+use crate::metrics::nearest_images;
 use crate::pixels::{first, to_pixels};
 
 /// Samples that are shown, and how many of them in a row.

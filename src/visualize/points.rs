@@ -7,11 +7,12 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use super::steps::{early_steps, noised};
 use crate::config::BaseConfig;
-use crate::constants::ConstantsManager;
-use crate::datasets::DataLoader;
 use crate::error::Result;
-use crate::networks::{Denoiser, check_fits};
+use crate::loader::DataLoader;
+use crate::model::Model;
+use crate::networks::{Given, check_fits};
 use crate::points::{PROCESS_LIMITS, angles, axis_labels, square_limits, to_points};
+use crate::process::ConstantsManager;
 
 /// Points shown in one picture.
 const CROWD: i64 = 1_500;
@@ -66,7 +67,7 @@ pub(super) fn forward(constants: &ConstantsManager, dataloader: &DataLoader) -> 
 /// [`Error::Timestep`](crate::Error::Timestep) for a `t` outside `1..=T`; [`Error::Shape`](crate::Error::Shape) for a
 /// network that does not take points.
 pub fn visualize_score_field(
-    model: &dyn Denoiser,
+    model: &Model,
     constants: &ConstantsManager,
     dataloader: &DataLoader,
     t: usize,
@@ -79,7 +80,8 @@ pub fn visualize_score_field(
     let side = Tensor::linspace(-2.0, 2.0, ARROWS, (Kind::Float, constants.device()));
     let grid = Tensor::cartesian_prod(&[&side, &side]);
     let timesteps = constants.same_timestep(t, grid.size()[0]);
-    let score = -model.predict_noise(&grid, &timesteps) / constants.sqrt_one_minus_alpha_cumulative_at(&timesteps)?;
+    let eps_theta = model.denoise_each(constants, &grid, &timesteps, &Given::default())?.eps;
+    let score = -eps_theta / constants.sqrt_one_minus_alpha_cumulative_at(&timesteps)?;
     let (x_label, y_label) = axis_labels();
     let field = VectorField {
         title: format!("Score at t = {t}: where to go from here"),

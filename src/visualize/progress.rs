@@ -6,9 +6,9 @@ use ndarray::Array4;
 
 use super::images::side_by_side;
 use crate::error::{Error, Result};
-use crate::inference_log::read_images;
-use crate::model_manager::ModelManager;
+use crate::models::ModelManager;
 use crate::pixels::first_pixels;
+use crate::show::read_images;
 
 /// Checkpoints and samples of each, at the most.
 const CHECKPOINTS: usize = 8;
@@ -31,10 +31,12 @@ pub fn visualize_progress(manager: &ModelManager) -> Result<Picture> {
     if epochs.is_empty() {
         let (name, training) = (manager.name(), &manager.config().training);
         return Err(Error::Unsupported(match checkpoints.is_empty() {
-            true => format!("{name} has no checkpoint yet: one is written every {} epochs", training.checkpoint_period),
+            true => {
+                format!("{name} has no checkpoint yet: one is written every {} epochs", training.checkpoints.period)
+            }
             false => format!(
                 "no samples were drawn at the checkpoints of {name}: train it with an inference_type of image or gif, and a \
-                 sample_amount of at least 1"
+                 number of samples of at least 1 (`checkpoints`)"
             ),
         }));
     }

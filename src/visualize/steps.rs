@@ -2,9 +2,9 @@
 
 use tch::Tensor;
 
-use crate::constants::ConstantsManager;
 use crate::error::Result;
-use crate::forward::add_noise;
+use crate::process::ConstantsManager;
+use crate::process::add_noise;
 use crate::random::{Draws, Stream};
 
 /// `count` steps from 0 to `timesteps`, close together at first: that is where the shape goes.

@@ -20,22 +20,25 @@ pub fn libtorch() -> MutexGuard<'static, ()> {
 /// A base configuration of `size` points on the CPU, whose models live in `models_dir`.
 pub fn base(models_dir: &Path, size: usize) -> BaseConfig {
     let models_dir = models_dir.to_owned();
-    BaseConfig { device: DeviceChoice::Cpu, dataset_size: size, seed: 5, models_dir, ..Default::default() }
+    BaseConfig { compute: DeviceChoice::Cpu.into(), dataset_size: size, seed: 5, models_dir, ..Default::default() }
 }
 
 /// A training that takes a moment and draws nothing on the way.
 pub fn quick_training() -> TrainingConfig {
-    let inference_type = InferType::None;
     TrainingConfig {
         timesteps: 10,
         epochs: 3,
         batch_size: 50,
-        checkpoint_period: 1,
-        inference_type,
+        checkpoints: checkpoints(100, InferType::None),
         learning_rate: 1e-3,
         ema_decay: 0.999,
         ..Default::default()
     }
+}
+
+/// A checkpoint after each epoch, with what is drawn there.
+pub fn checkpoints(samples: usize, inference_type: InferType) -> CheckpointConfig {
+    CheckpointConfig { period: 1, samples, inference_type }
 }
 
 /// A network of a few hundred parameters.
@@ -53,13 +56,16 @@ pub struct ClosedForm {
 }
 
 impl ClosedForm {
-    pub fn new(shape: &[i64], prediction: impl Fn(&Tensor, &Tensor) -> Tensor + 'static) -> Self {
-        Self { vs: nn::VarStore::new(Device::Cpu), shape: shape.to_vec(), prediction: Box::new(prediction) }
+    /// A model of it.
+    #[allow(clippy::new_ret_no_self, reason = "a network in closed form is of use in a model alone")]
+    pub fn new(shape: &[i64], prediction: impl Fn(&Tensor, &Tensor) -> Tensor + 'static) -> Model {
+        let vs = nn::VarStore::new(Device::Cpu);
+        Model::new(Self { vs, shape: shape.to_vec(), prediction: Box::new(prediction) })
     }
 
     /// Parameters without a function: it predicts 0.
-    pub fn over(vs: nn::VarStore) -> Self {
-        Self { vs, shape: vec![2], prediction: Box::new(|x, _| x.zeros_like()) }
+    pub fn over(vs: nn::VarStore) -> Model {
+        Model::new(Self { vs, shape: vec![2], prediction: Box::new(|x, _| x.zeros_like()) })
     }
 
     /// The same with one parameter, `weight`, of these values, which the function may have a copy of.
@@ -67,16 +73,16 @@ impl ClosedForm {
         shape: &[i64],
         values: &[f32],
         prediction: impl Fn(&Tensor, &Tensor, &Tensor) -> Tensor + 'static,
-    ) -> Self {
+    ) -> Model {
         let vs = nn::VarStore::new(Device::Cpu);
         let weight = vs.root().var_copy("weight", &Tensor::from_slice(values));
         let prediction = Box::new(move |x: &Tensor, t: &Tensor| prediction(x, t, &weight));
-        Self { vs, shape: shape.to_vec(), prediction }
+        Model::new(Self { vs, shape: shape.to_vec(), prediction })
     }
 }
 
-impl Denoiser for ClosedForm {
-    fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
+impl Network for ClosedForm {
+    fn forward(&self, x_t: &Tensor, t: &Tensor, _given: &Given) -> Tensor {
         (self.prediction)(x_t, t)
     }
 
@@ -90,7 +96,7 @@ impl Denoiser for ClosedForm {
 }
 
 /// All parameters and buffers of a network, as bits, so that NaN equals NaN.
-pub fn weights(model: &dyn Denoiser) -> BTreeMap<String, Vec<u32>> {
+pub fn weights(model: &dyn Network) -> BTreeMap<String, Vec<u32>> {
     let variables = model.var_store().variables().into_iter();
     variables.map(|(name, tensor)| (name, bits(&tensor))).collect()
 }
@@ -126,7 +132,7 @@ pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
 
 /// Loader, constants and state for `model` on these data.
 pub fn setting(
-    model: &dyn Denoiser,
+    model: &dyn Network,
     data: Tensor,
     training: &TrainingConfig,
 ) -> (DataLoader, ConstantsManager, TrainingState) {

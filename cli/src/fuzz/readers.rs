@@ -87,7 +87,8 @@ fn torch(bytes: &[u8]) -> Result<(), String> {
 
 /// A small model, and its weights in a file.
 fn model(folder: &Path) -> ModelManager {
-    let base = BaseConfig { models_dir: folder.join("models"), device: DeviceChoice::Cpu, ..Default::default() };
+    let base =
+        BaseConfig { models_dir: folder.join("models"), compute: DeviceChoice::Cpu.into(), ..Default::default() };
     ModelManager::import(&base, "m", &fixtures("original/fnn/ckpt.tar"), &ImportOptions::default()).unwrap()
 }
 
@@ -99,7 +100,8 @@ fn exported() -> Vec<Vec<u8>> {
 }
 
 fn import(folder: &Path, bytes: &[u8]) -> Result<(), String> {
-    let base = BaseConfig { models_dir: folder.join("models"), device: DeviceChoice::Cpu, ..Default::default() };
+    let base =
+        BaseConfig { models_dir: folder.join("models"), compute: DeviceChoice::Cpu.into(), ..Default::default() };
     let file = written(folder, "a.safetensors", bytes);
     let imported = ModelManager::import(&base, "m", &file, &ImportOptions::default()).map(drop);
     let made = base.models_dir.join("m");
@@ -117,7 +119,8 @@ fn checkpoints() -> Vec<Vec<u8>> {
 }
 
 fn checkpoint(folder: &Path, bytes: &[u8]) -> Result<(), String> {
-    let base = BaseConfig { models_dir: folder.join("models"), device: DeviceChoice::Cpu, ..Default::default() };
+    let base =
+        BaseConfig { models_dir: folder.join("models"), compute: DeviceChoice::Cpu.into(), ..Default::default() };
     let manager = ModelManager::open(&base, "m").unwrap_or_else(|_| model(folder));
     written(manager.folder(), "checkpoints/epoch_0000.safetensors", bytes);
     manager.history(None).map_err(said)?;

@@ -86,6 +86,6 @@ pub fn half_written(folder: &Path, files: &Files) -> Vec<String> {
 
 fn load(folder: &Path, name: &str) -> Result<(), Error> {
     let manager = ModelManager::open(&base(&folder.join("models"), 1), name)?;
-    let model = get_model(&manager.config().base, &manager.config().network)?;
+    let model = get_model(&manager.config().base, &manager.config().network, &manager.config().training)?;
     manager.load_weights(&model, None, Weights::Ema).map(drop)
 }

@@ -3,8 +3,8 @@
 use tch::nn::Path;
 use tch::{Device, Kind, Tensor};
 
+use super::config::HEADS;
 use super::layers::{Linear, Norm, Start};
-use crate::config::HEADS;
 
 /// Multi-head self-attention with a residual connection.
 ///
@@ -15,7 +15,7 @@ use crate::config::HEADS;
 /// Vaswani et al. 2017, equation 1; in a U-Net: Ho et al. 2020, appendix B. [`UnetConfig::scale_residuals`] leaves this sum as
 /// it is, and scales that of the block before it.
 ///
-/// [`UnetConfig::scale_residuals`]: crate::config::UnetConfig::scale_residuals
+/// [`UnetConfig::scale_residuals`]: super::UnetConfig::scale_residuals
 #[derive(Debug)]
 pub(super) struct Attention {
     group_norm: Norm,

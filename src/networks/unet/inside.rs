@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::Unet;
 use crate::error::Result;
-use crate::networks::Denoiser;
+use crate::networks::Network;
 
 /// What a U-Net computed on the way to its prediction, block by block, by the names of the blocks.
 #[derive(Debug, Default)]

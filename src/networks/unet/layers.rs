@@ -3,7 +3,7 @@
 use tch::nn::{Init, Path};
 use tch::{Device, Kind, Tensor};
 
-use crate::config::GROUPS;
+use super::config::GROUPS;
 
 /// How a layer's weights start.
 #[derive(Clone, Copy)]

@@ -2,6 +2,7 @@
 //! doubling on the way up, and carries what each level saw across.
 
 mod attention;
+mod config;
 mod inside;
 mod layers;
 mod residual;
@@ -9,13 +10,15 @@ mod residual;
 use tch::nn::{self, Path};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
+pub use config::UnetConfig;
 pub use inside::{Inside, UnetSummary};
 use layers::{Conv, Linear, Norm, Start};
 use residual::ResidualBlock;
 
-use crate::config::{Precision, UnetConfig};
+use super::class_embedding::ClassEmbedding;
+use super::{Given, Network, TimeEmbedding, check_fits};
 use crate::error::Result;
-use crate::networks::{Denoiser, TimeEmbedding, check_fits};
+use crate::precision::Precision;
 
 /// The U-Net `eps_theta(x_t, t)` of the original tutorial, parameter for parameter. Ronneberger et al. 2015; Ho et al. 2020,
 /// appendix B.
@@ -31,6 +34,7 @@ pub struct Unet {
     config: UnetConfig,
     kind: Kind,
     time_embedding: TimeEmbedding,
+    class_embedding: Option<ClassEmbedding>,
     time_1: Linear,
     time_2: Linear,
     first: Conv,
@@ -78,6 +82,7 @@ impl Unet {
             decoder,
             final_norm: Norm::new(&root / "final" / "0", config.width(0)),
             final_conv: Conv::new(&root / "final" / "2", config.width(0), channels, 3, 1, Start::Zero),
+            class_embedding: ClassEmbedding::new(vs.root(), config.classes, config.time_width()),
             config: config.clone(),
             vs,
         })
@@ -99,14 +104,17 @@ impl Unet {
         check_fits(self, "images for this network", x_t)?;
         let _no_grad = no_grad_guard();
         let mut inside = Inside::default();
-        let _eps_theta = self.forward(x_t, t, false, Some(&mut inside));
+        let _eps_theta = self.run(x_t, t, &Given::default(), Some(&mut inside));
         Ok(inside)
     }
 
-    fn forward(&self, x_t: &Tensor, t: &Tensor, training: bool, inside: Option<&mut Inside>) -> Tensor {
+    fn run(&self, x_t: &Tensor, t: &Tensor, given: &Given, inside: Option<&mut Inside>) -> Tensor {
         let time = self.time_1.forward(&self.time_embedding.forward(t).to_kind(self.kind)).silu();
-        let time = self.time_2.forward(&time).silu();
-        let mut pass = Pass { time, training, inside };
+        let mut time = self.time_2.forward(&time);
+        if let Some(classes) = &self.class_embedding {
+            time += classes.forward(given.label.as_ref()).to_kind(self.kind);
+        }
+        let mut pass = Pass { time: time.silu(), training: given.training, inside };
 
         let mut h = pass.seen("first", self.first.forward(&x_t.to_kind(self.kind)));
         let mut skips = vec![h.shallow_clone()];
@@ -209,13 +217,9 @@ fn doubled(h: &Tensor) -> Tensor {
     h.upsample_nearest2d([2 * size[2], 2 * size[3]], None, None)
 }
 
-impl Denoiser for Unet {
-    fn predict_noise(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
-        self.forward(x_t, t, false, None)
-    }
-
-    fn predict_noise_in_training(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
-        self.forward(x_t, t, true, None)
+impl Network for Unet {
+    fn forward(&self, x_t: &Tensor, t: &Tensor, given: &Given) -> Tensor {
+        self.run(x_t, t, given, None)
     }
 
     fn sample_shape(&self) -> Vec<i64> {

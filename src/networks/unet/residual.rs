@@ -6,8 +6,8 @@ use tch::Tensor;
 use tch::nn::Path;
 
 use super::attention::Attention;
+use super::config::UnetConfig;
 use super::layers::{Conv, Linear, Norm, Start};
-use crate::config::UnetConfig;
 
 /// A residual block, with attention behind it at some levels.
 ///

@@ -1,12 +1,14 @@
-//! `cargo xtask tidy`: no two files know each other, directly or through others. What a file stands on can then be read, moved and
-//! understood without it.
+//! `cargo xtask tidy`: no two files know each other, directly or through others, and the rooms of `src/` know only those above them. What
+//! a file stands on can then be read, moved and understood without it.
 
 mod imports;
 mod modules;
+mod rooms;
 
 use std::collections::BTreeSet;
+use std::fs;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
@@ -17,9 +19,19 @@ use modules::Crate;
 /// The crates whose files are checked.
 const CRATES: [&str; 6] = ["src", "utils/src", "live/src", "kernel/src", "cli/src", "xtask/src"];
 
-/// Whether there is no circle. Prints each file of one, with the files of the circle that it uses.
+/// The one that is divided into rooms.
+const ROOMS: &str = "src";
+
+/// Whether there is no circle, and no room that uses one further down. Prints each file of a circle, with the files of it that it uses.
 pub fn run(project: &Project) -> Result<bool> {
     let mut tidy = true;
+    let folder = project.root.join(ROOMS);
+    let lib = folder.join("lib.rs");
+    let lib = fs::read_to_string(&lib).with_context(|| format!("cannot read {}", lib.display()))?;
+    for line in rooms::climbs(&Crate::read(&folder)?, &lib) {
+        println!("  {} {line}", ui::red("✗ rooms"));
+        tidy = false;
+    }
     for folder in CRATES {
         for circle in circles(&Crate::read(&project.root.join(folder))?) {
             println!("  {} files of {folder} that know each other:", ui::red("✗ circle"));
@@ -28,7 +40,7 @@ pub fn run(project: &Project) -> Result<bool> {
         }
     }
     if tidy {
-        println!("  {} no two files know each other", ui::green("✓"));
+        println!("  {} no two files know each other, and rooms know only those above them", ui::green("✓"));
     } else {
         println!("  {} move what both sides use into a file of its own, below both", ui::bold("what to do:"));
     }
@@ -57,18 +69,20 @@ fn circles(of: &Crate) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn circles_of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
+        circles(&read(files))
+    }
+
+    fn read(files: &[(&str, &str)]) -> Crate {
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = folder.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        circles(&Crate::read(folder.path()).unwrap())
+        Crate::read(folder.path()).unwrap()
     }
 
     #[test]
@@ -106,6 +120,29 @@ mod tests {
             ("x/y.rs", "use {std::fs, super::{N as M, self as all}}; pub fn g() {}"),
         ];
         assert_eq!(circles_of(&in_a_list), [["x/mod.rs uses x/y.rs", "x/y.rs uses x/mod.rs"]]);
+    }
+
+    #[test]
+    fn a_planted_use_of_a_room_further_down_is_found() {
+        let lib = "//! # The rooms\n//! | room | what |\n//! |---|---|\n//! | [`low`], `mid` | x |\n//! | [`high`](mod@high) | y |\n\
+                   //! # Notation\n//! | `t` | z |\npub mod low; mod mid; pub mod high;";
+        let climbs = |low: &str, more: &[(&str, &str)]| {
+            let files = [
+                ("lib.rs", lib),
+                ("low/mod.rs", "mod part; pub struct Low;"),
+                ("low/part.rs", low),
+                ("mid.rs", "use crate::low::Low; #[cfg(test)] mod tests { use crate::high::High; }"),
+                ("high.rs", "use crate::mid; use crate::low::Low; pub struct High;"),
+            ];
+            rooms::climbs(&read(&[&files[..], more].concat()), lib)
+        };
+        assert_eq!(climbs("use super::Low;", &[]), Vec::<String>::new());
+        let [climb] = &climbs("use crate::high::High;", &[])[..] else { panic!("one climb") };
+        assert_eq!(climb, "low/part.rs uses high.rs, of the room high further down");
+        let [path] = &climbs("pub fn f() { crate::mid::g() }", &[])[..] else { panic!("a path in the code") };
+        assert!(path.contains("low/part.rs uses mid.rs"), "{path}");
+        let [unknown] = &climbs("", &[("new.rs", "")])[..] else { panic!("one unknown") };
+        assert!(unknown.contains("new is not in the table"), "{unknown}");
     }
 
     #[test]

@@ -39,6 +39,11 @@ impl Crate {
         Ok(Self { modules: files.into_iter().map(read).collect::<Result<_>>()? })
     }
 
+    /// All files, by their paths below the crate's folder.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.modules.values().map(|module| module.file.as_str())
+    }
+
     /// Pairs of files, of which the first uses the second.
     pub fn uses(&self) -> BTreeSet<(&str, &str)> {
         let mut pairs = BTreeSet::new();

@@ -1,0 +1,41 @@
+//! From configurations to what they describe: the constants of the process, and the model.
+
+use super::base::BaseConfig;
+use super::training::TrainingConfig;
+use crate::error::Result;
+use crate::model::Model;
+use crate::networks::NetworkConfig;
+use crate::process::ConstantsManager;
+use crate::random::{self, Stream};
+
+impl ConstantsManager {
+    /// The constants of the schedule in `training`, for the data and the device in `base`.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) where the schedule cannot have that many timesteps.
+    pub fn new(base: &BaseConfig, training: &TrainingConfig) -> Result<Self> {
+        base.validate()?;
+        training.validate()?;
+        let betas = training.schedule.betas(training.timesteps)?;
+        Self::from_betas(&betas, base.dataset.shape().len(), base.compute.device.resolve()?)
+    }
+}
+
+/// The model that the configurations describe, with fresh weights drawn from the seed in `base`.
+///
+/// # Errors
+/// [`Error::Config`](crate::Error::Config) for sizes that cannot work or that do not fit the data;
+/// [`Error::Unsupported`](crate::Error::Unsupported) for [`NetworkConfig::Own`], which only its author can build.
+pub fn get_model(base: &BaseConfig, network: impl Into<NetworkConfig>, training: &TrainingConfig) -> Result<Model> {
+    let network = network.into();
+    base.validate()?;
+    network.validate()?;
+    let device = base.compute.device.resolve()?;
+    random::seed_libtorch(random::derive(base.seed, Stream::Weights, 0));
+    network.check_fits(&base.dataset)?;
+    let built = network.build(base.compute.precision, device)?;
+    Ok(Model::boxed(built)
+        .with_parameterization(training.parameterization.build())
+        .with_sampling(training.sampling.clone())
+        .with_classes(network.classes()))
+}

@@ -1,0 +1,168 @@
+//! `Model`: a network, what its output means, and how it is sampled from.
+
+mod denoiser;
+mod predict;
+
+use tch::{Device, Kind, Tensor, nn};
+
+pub use denoiser::ModelDenoiser;
+pub use predict::predict;
+
+use crate::denoisers::Denoised;
+use crate::error::{Error, Result};
+use crate::networks::{Given, Network, check_fits};
+use crate::parameterizations::{Eps, Parameterization};
+use crate::process::{Level, Process};
+use crate::samplers::SamplingConfig;
+
+/// A network with its parameterization: what is trained and sampled from.
+///
+/// [`get_model`](crate::config::get_model) makes one from configurations, [`Model::new`] from a network of the reader's own.
+pub struct Model {
+    network: Box<dyn Network>,
+    parameterization: Box<dyn Parameterization>,
+    sampling: SamplingConfig,
+    classes: i64,
+}
+
+impl Model {
+    /// A model of this network, which predicts the noise and takes no labels, and is sampled from by Algorithm 2.
+    pub fn new(network: impl Network + 'static) -> Self {
+        Self::boxed(Box::new(network))
+    }
+
+    /// As [`Model::new`].
+    pub fn boxed(network: Box<dyn Network>) -> Self {
+        Self { network, parameterization: Box::new(Eps), sampling: SamplingConfig::default(), classes: 0 }
+    }
+
+    /// The same model, whose output means something else.
+    #[must_use]
+    pub fn with_parameterization(self, parameterization: Box<dyn Parameterization>) -> Self {
+        Self { parameterization, ..self }
+    }
+
+    /// The same model, sampled from in another way.
+    #[must_use]
+    pub fn with_sampling(self, sampling: SamplingConfig) -> Self {
+        Self { sampling, ..self }
+    }
+
+    /// The same model, whose network can be conditioned on `classes` classes, by [`Given::label`].
+    #[must_use]
+    pub fn with_classes(self, classes: i64) -> Self {
+        Self { classes, ..self }
+    }
+
+    /// What its output means.
+    pub fn parameterization(&self) -> &dyn Parameterization {
+        &*self.parameterization
+    }
+
+    /// How it is sampled from.
+    pub fn sampling(&self) -> &SamplingConfig {
+        &self.sampling
+    }
+
+    /// How many classes its network can be conditioned on; 0 where it takes no labels.
+    pub fn classes(&self) -> i64 {
+        self.classes
+    }
+
+    /// The device that its weights are on.
+    pub fn device(&self) -> Device {
+        self.network.var_store().device()
+    }
+
+    /// The output of the network for `x_t`, in the kind of `x_t`.
+    ///
+    /// # Shapes
+    /// `x_t`: `[N, …]`, f32 or f64; `t`: `[N]`, int64 or floating-point; `level`: that of `t`. Returns a tensor shaped like `x_t`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the output is not shaped like `x_t`, or there is not one label a sample, and so on for what else is given.
+    pub fn output(&self, x_t: &Tensor, t: &Tensor, level: &Level, given: &Given) -> Result<Tensor> {
+        given.check_samples(x_t.size()[0])?;
+        let input = self.parameterization.input(x_t, level).to_kind(Kind::Float);
+        let t = self.parameterization.time(t, level).to_device(x_t.device());
+        let t = if t.is_floating_point() { t.to_kind(Kind::Float) } else { t };
+        let output = self.network.forward(&input, &t, given);
+        if output.size() == x_t.size() {
+            return Ok(output.to_kind(x_t.kind()));
+        }
+        // Another shape would be broadcast without a word.
+        let expected = format!("{:?}, that of x_t", x_t.size());
+        Err(Error::Shape { what: "the network's prediction", expected, got: output.size() })
+    }
+
+    /// The data and the noise that the network sees in `x_t`, each sample at a time of its own.
+    ///
+    /// # Shapes
+    /// `x_t`: `[N, …]`, f32 or f64; `t`: `[N]`, int64 or floating-point.
+    ///
+    /// # Errors
+    /// Those of [`Model::output`]; [`Error::Timestep`] for a time outside the process.
+    pub fn denoise_each(&self, process: &dyn Process, x_t: &Tensor, t: &Tensor, given: &Given) -> Result<Denoised> {
+        let level = Level::of_each(process, t, x_t)?;
+        let output = self.output(x_t, t, &level, given)?;
+        Ok(self.parameterization.read(&output, x_t, &level))
+    }
+
+    /// This model as a denoiser of the process that it was trained on.
+    pub fn denoiser<'a>(&'a self, process: &'a dyn Process) -> ModelDenoiser<'a> {
+        ModelDenoiser::new(self, process, Given::default())
+    }
+
+    /// As [`Model::denoiser`], of a network that is given something for each sample.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for labels where the model takes none; [`Error::Config`] for a label without a class.
+    pub fn denoiser_given<'a>(&'a self, process: &'a dyn Process, given: Given) -> Result<ModelDenoiser<'a>> {
+        if let Some(label) = &given.label {
+            self.check_labels(label)?;
+        }
+        Ok(ModelDenoiser::new(self, process, given.to_device(self.device())))
+    }
+
+    /// On a GPU a label outside the table would end the process.
+    fn check_labels(&self, label: &Tensor) -> Result<()> {
+        if self.classes == 0 {
+            let problem = "this model takes no labels: the classes in the configuration of its network are 0";
+            return Err(Error::Unsupported(problem.to_owned()));
+        }
+        if label.dim() != 1 || label.numel() == 0 || label.kind() != Kind::Int64 {
+            let got = format!("{:?} of shape {:?}", label.kind(), label.size());
+            return Err(Error::config("labels", "one int64 a sample, [N]", got));
+        }
+        let (least, most) = (label.min().int64_value(&[]), label.max().int64_value(&[]));
+        if least < 0 || most > self.classes {
+            let expected = format!("0 to {}, or {}, the null token", self.classes - 1, self.classes);
+            return Err(Error::config("labels", expected, if least < 0 { least } else { most }));
+        }
+        Ok(())
+    }
+}
+
+/// The network's own: its bare output, in which nothing of the parameterization is seen.
+impl Network for Model {
+    fn forward(&self, x_t: &Tensor, t: &Tensor, given: &Given) -> Tensor {
+        self.network.forward(x_t, t, given)
+    }
+
+    fn sample_shape(&self) -> Vec<i64> {
+        self.network.sample_shape()
+    }
+
+    fn var_store(&self) -> &nn::VarStore {
+        self.network.var_store()
+    }
+}
+
+/// Refuses samples that the model cannot take.
+pub(crate) fn check_samples(model: &Model, what: &'static str, samples: &Tensor) -> Result<()> {
+    check_fits(model, what, samples)?;
+    if matches!(samples.kind(), Kind::Float | Kind::Double) {
+        return Ok(());
+    }
+    Err(Error::Unsupported(format!("{what}: expected f32 or f64, got {:?}; convert them with to_kind", samples.kind())))
+}

@@ -1,0 +1,282 @@
+//! One checkpoint, one safetensors file: weights, moving average, optimizer moments, and in its header how far the
+//! training was. Or weights alone, to sample with. Written whole or not at all, and read without trusting it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, nn, no_grad_guard};
+
+use super::config::ModelConfig;
+use crate::error::{Error, Result};
+use crate::networks::sorted_variables;
+use crate::tensor_file::{self, StorageKind, Stored, all_finite};
+use crate::training::{EpochLoss, LossByTimestep, TrainingState};
+
+/// `model.*`, `ema.*`, `m.*`, `v.*`; of a learner with several groups of parameters `GROUP/model.*` and so on.
+const FORMAT: &str = "ddpm_tutor checkpoint 1";
+/// `model.*` alone, perhaps in fewer bits than 32.
+const WEIGHTS_FORMAT: &str = "ddpm_tutor weights 1";
+const GO_ON: &str = "Delete it to go on from the checkpoint before it, or from the start if it is the only one";
+
+/// Which weights of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weights {
+    /// The weights as the optimizer left them: those that training goes on from.
+    Raw,
+    /// Their moving average: those that sampling uses.
+    Ema,
+}
+
+/// How far the training was.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    pub steps: u64,
+    pub seed: u64,
+    pub history: Vec<EpochLoss>,
+    /// Steps of an epoch that was stopped in the middle; its losses are the tensors `losses.t` and `losses.loss`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub steps_into_epoch: u64,
+    /// The steps of each optimizer, where there are several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub optimizer_steps: BTreeMap<String, u64>,
+}
+
+fn is_zero(steps: &u64) -> bool {
+    *steps == 0
+}
+
+/// The parameters of a learner, by group.
+pub(crate) type Groups<'a> = [(&'static str, &'a nn::VarStore)];
+
+/// The name of a group's tensor in the file.
+fn stored_name(group: &str, part: &str, name: &str) -> String {
+    if group.is_empty() { format!("{part}.{name}") } else { format!("{group}/{part}.{name}") }
+}
+
+/// Writes the state of a training to `path`.
+pub(crate) fn write(path: &Path, state: &TrainingState, seed: u64) -> Result<()> {
+    let mut tensors = Vec::new();
+    for group in state.groups() {
+        let optimizer = &group.optimizer;
+        optimizer.parameters.check_still_ours()?;
+        let parts = [
+            ("model", &optimizer.parameters.values),
+            ("ema", &group.ema.average),
+            ("m", &optimizer.m),
+            ("v", &optimizer.v),
+        ];
+        for (part, flat) in parts {
+            for (name, tensor) in optimizer.parameters.unflatten(flat) {
+                tensors.push(Stored::new(stored_name(group.name, part, name), &tensor, StorageKind::F32)?);
+            }
+        }
+        for (name, buffer) in &group.buffers {
+            tensors.push(Stored::new(stored_name(group.name, "model", name), buffer, StorageKind::F32)?);
+        }
+    }
+    let names = ["losses.t", "losses.loss"];
+    for (name, tensor) in names.into_iter().zip(state.losses.to_tensors().into_iter().flatten()) {
+        tensors.push(Stored::new(name.to_owned(), &tensor, StorageKind::F32)?);
+    }
+    let several = state.groups().iter().filter(|_| state.groups().len() > 1);
+    let progress = Progress {
+        steps: state.steps(),
+        seed,
+        history: state.history().to_vec(),
+        steps_into_epoch: state.steps_into_epoch(),
+        optimizer_steps: several.map(|group| (group.name.to_owned(), group.optimizer.steps())).collect(),
+    };
+    tensor_file::write(path, &tensors, header(path, FORMAT, &progress)?)
+}
+
+/// Writes weights alone, each in the kind of numbers that it comes in: what can be sampled from, and not trained on.
+pub(crate) fn write_weights(path: &Path, weights: &[(String, Tensor)], progress: &Progress) -> Result<()> {
+    let stored =
+        |(name, tensor): &(String, Tensor)| Stored::new(format!("model.{name}"), tensor, StorageKind::of(tensor));
+    let tensors = weights.iter().map(stored).collect::<Result<Vec<_>>>()?;
+    tensor_file::write(path, &tensors, header(path, WEIGHTS_FORMAT, progress)?)
+}
+
+fn header(path: &Path, format: &str, progress: &Progress) -> Result<HashMap<String, String>> {
+    let progress = serde_json::to_string(progress).map_err(|e| damaged(path, e.to_string()))?;
+    Ok(HashMap::from([("format".to_owned(), format.to_owned()), ("progress".to_owned(), progress)]))
+}
+
+/// Reads the weights alone into a network.
+pub(crate) fn read_weights(path: &Path, vs: &nn::VarStore, weights: Weights) -> Result<Progress> {
+    let file = tensor_file::read_file(path)?;
+    let parts = parse(path, &file)?;
+    let averaged = if weights == Weights::Raw || parts.weights_only { "model" } else { "ema" };
+    let part = |parameter: &Tensor| if parameter.requires_grad() { averaged } else { "model" };
+    copy_into(vs, &read_part(path, &parts, ("", vs), part)?);
+    Ok(parts.progress)
+}
+
+/// Reads the loss of each epoch up to the checkpoint, and no weights.
+pub(crate) fn read_history(path: &Path) -> Result<Vec<EpochLoss>> {
+    Ok(parse(path, &tensor_file::read_file(path)?)?.progress.history)
+}
+
+/// Reads a whole training, that of the model `name`: its weights into the networks, and the state to resume from.
+pub(crate) fn read_training(path: &Path, name: &str, groups: &Groups, config: &ModelConfig) -> Result<TrainingState> {
+    let file = tensor_file::read_file(path)?;
+    let parts = parse(path, &file)?;
+    let progress = &parts.progress;
+    if parts.weights_only {
+        let problem = format!(
+            "holds weights only, no state of an optimizer: it can be sampled from, but not trained on. \
+             `ddpm train --model NEW --from {name}` fine-tunes it under a new name"
+        );
+        return Err(damaged(path, problem));
+    }
+    if progress.seed != config.base.seed {
+        let (there, here) = (progress.seed, config.base.seed);
+        let advice = format!("set seed {there} in config.json, or train under a new name");
+        return Err(damaged(
+            path,
+            format!("was trained with seed {there}, but the configuration says {here}; {advice}"),
+        ));
+    }
+    if let Some((group, _)) =
+        groups.iter().find(|(group, _)| groups.len() > 1 && !progress.optimizer_steps.contains_key(*group))
+    {
+        return Err(damaged(path, format!("holds no group of parameters {group:?}: it belongs to another learner")));
+    }
+    let mut read = Vec::new();
+    for (group, vs) in groups {
+        let weights = read_part(path, &parts, (group, vs), |_| "model")?;
+        let trained = |part: &str| -> Result<Tensor> {
+            let mut all = Vec::new();
+            for (name, parameter) in sorted_variables(vs).into_iter().filter(|(_, parameter)| parameter.requires_grad())
+            {
+                all.push(tensor(path, &parts, &stored_name(group, part, &name), &parameter.size())?.view([-1]));
+            }
+            Ok(Tensor::cat(&all, 0).to_device(vs.device()))
+        };
+        read.push((weights, trained("ema")?, trained("m")?, trained("v")?));
+    }
+    let device = groups.first().map_or(Device::Cpu, |(_, vs)| vs.device());
+    let losses = losses(path, &parts, device)?;
+    // Nothing is changed before everything was found to fit.
+    let mut state = TrainingState::of_groups(groups, config.base.seed, &config.training)?;
+    for (((weights, ema, m, v), (_, vs)), group) in read.into_iter().zip(groups).zip(state.groups_mut()) {
+        copy_into(vs, &weights);
+        group.ema.average = ema;
+        (group.optimizer.m, group.optimizer.v) = (m, v);
+        group.optimizer.steps = progress.optimizer_steps.get(group.name).copied().unwrap_or(progress.steps);
+    }
+    state.restore(progress.steps, progress.history.clone(), losses);
+    Ok(state)
+}
+
+/// The losses of an epoch that was stopped in the middle.
+fn losses(path: &Path, parts: &Parts, device: Device) -> Result<LossByTimestep> {
+    let steps = parts.progress.steps_into_epoch;
+    if steps == 0 {
+        return Ok(LossByTimestep::default());
+    }
+    let shape = |name| parts.tensors.tensor(name).map(|view| view.shape().iter().map(|size| *size as i64).collect());
+    let shape: Vec<i64> = shape("losses.t").unwrap_or_else(|_| vec![0]);
+    // Those of the rest of the epoch will come from there.
+    let read = |name| tensor(path, parts, name, &shape).map(|losses| losses.to_device(device));
+    Ok(LossByTimestep::from_tensors(steps, read("losses.t")?, read("losses.loss")?))
+}
+
+/// Reads a tensor for each of the network's, from the part of the file that `part` names for it.
+fn read_part(
+    path: &Path,
+    parts: &Parts,
+    (group, vs): (&str, &nn::VarStore),
+    part: impl Fn(&Tensor) -> &'static str,
+) -> Result<Vec<Tensor>> {
+    let read = |(name, parameter): (String, Tensor)| {
+        tensor(path, parts, &stored_name(group, part(&parameter), &name), &parameter.size())
+    };
+    let (mut fitting, mut problems) = (Vec::new(), Vec::new());
+    for result in sorted_variables(vs).into_iter().map(read) {
+        match result {
+            Ok(tensor) => fitting.push(tensor),
+            Err(Error::Checkpoint { problem, .. }) => problems.push(problem),
+            Err(other) => return Err(other),
+        }
+    }
+    match &problems[..] {
+        [] => Ok(fitting),
+        [problem] => Err(damaged(path, problem.clone())),
+        _ => Err(damaged(path, several(&problems))),
+    }
+}
+
+/// The first few of several problems.
+fn several(problems: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let more = problems.len().saturating_sub(SHOWN);
+    let rest = if more > 0 { format!("; and {more} more like these") } else { String::new() };
+    format!("{}{rest}", problems[..problems.len() - more].join("; "))
+}
+
+fn copy_into(vs: &nn::VarStore, values: &[Tensor]) {
+    let _no_grad = no_grad_guard();
+    for ((_, mut parameter), value) in sorted_variables(vs).into_iter().zip(values) {
+        parameter.copy_(value);
+    }
+}
+
+/// What a checkpoint's file holds.
+struct Parts<'a> {
+    tensors: SafeTensors<'a>,
+    progress: Progress,
+    weights_only: bool,
+}
+
+fn parse<'a>(path: &Path, file: &'a [u8]) -> Result<Parts<'a>> {
+    let broken = |e: safetensors::SafeTensorError| {
+        damaged(path, format!("not a complete safetensors file ({e}): it was cut short or damaged. {GO_ON}"))
+    };
+    let tensors = SafeTensors::deserialize(file).map_err(broken)?;
+    let (_, header) = SafeTensors::read_metadata(file).map_err(broken)?;
+    let entries = header.metadata().clone().unwrap_or_default();
+    let format = entries.get("format").map(String::as_str);
+    if format != Some(FORMAT) && format != Some(WEIGHTS_FORMAT) {
+        let found = entries.get("format").map_or("no format entry".to_owned(), |format| format!("{format:?}"));
+        return Err(damaged(path, format!("this is not a checkpoint of ddpm: expected {FORMAT:?}, got {found}")));
+    }
+    let progress = entries.get("progress").map(|text| serde_json::from_str(text));
+    match progress {
+        Some(Ok(progress)) => Ok(Parts { tensors, progress, weights_only: format == Some(WEIGHTS_FORMAT) }),
+        Some(Err(e)) => Err(damaged(path, format!("its progress entry does not parse: {e}. {GO_ON}"))),
+        None => Err(damaged(path, format!("has no progress entry. {GO_ON}"))),
+    }
+}
+
+fn tensor(path: &Path, parts: &Parts, name: &str, shape: &[i64]) -> Result<Tensor> {
+    let view = parts.tensors.tensor(name).map_err(|_| {
+        damaged(path, format!("has no tensor {name:?}: it belongs to another network than the configuration describes"))
+    })?;
+    let found: Vec<i64> = view.shape().iter().map(|size| *size as i64).collect();
+    let expected = if parts.weights_only { "F32, F16 or BF16" } else { "F32" };
+    let stored = match view.dtype() {
+        Dtype::F32 => true,
+        Dtype::F16 | Dtype::BF16 => parts.weights_only,
+        _ => false,
+    };
+    let wrong = || {
+        let got = format!("{:?} of shape {found:?}", view.dtype());
+        damaged(path, format!("tensor {name:?}: expected {expected} of shape {shape:?}, got {got}"))
+    };
+    if found != shape || !stored {
+        return Err(wrong());
+    }
+    let tensor = tensor_file::to_tensor(&view)?.ok_or_else(wrong)?.to_kind(Kind::Float);
+    if !all_finite(&tensor) {
+        return Err(damaged(path, format!("tensor {name:?} holds NaN or infinity. {GO_ON}")));
+    }
+    Ok(tensor)
+}
+
+fn damaged(path: &Path, problem: String) -> Error {
+    Error::Checkpoint { path: path.to_owned(), problem }
+}

@@ -1,0 +1,102 @@
+//! `ModelConfig`: everything that a model is made from, in a file.
+
+use std::path::Path;
+
+use ddpm_utils::files::read_text;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::Device;
+
+use super::migration::migrate;
+use crate::config::{BaseConfig, InferType, TrainingConfig};
+use crate::datasets::Dataset;
+use crate::device::DeviceChoice;
+use crate::error::{Error, Result, require};
+use crate::networks::{NetworkConfig, UnetConfig};
+
+/// The longest configuration file that is read, in bytes.
+pub(crate) const LONGEST: u64 = 1 << 20;
+
+/// Everything that a model is made from: what `models/NAME/config.json` holds and `ddpm train --config` reads.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The data, the seed, the device.
+    pub base: BaseConfig,
+    /// The network.
+    pub network: NetworkConfig,
+    /// The diffusion and the training.
+    pub training: TrainingConfig,
+}
+
+impl ModelConfig {
+    /// What to start from for a data set: the FNN for points; for images the U-Net, on a CPU the
+    /// [small one](UnetConfig::small) with fewer timesteps, and all of the images.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a device that is not there.
+    pub fn for_dataset(dataset: Dataset, device: DeviceChoice) -> Result<Self> {
+        let [channels, height, width] = dataset.shape()[..] else {
+            return Ok(Self {
+                base: BaseConfig { dataset, compute: device.into(), ..Default::default() },
+                ..Default::default()
+            });
+        };
+        // On a CPU also fewer steps: a thousand for every picture would take longer than the training.
+        let (unet, timesteps) =
+            if device.resolve()? == Device::Cpu { (UnetConfig::small(), 200) } else { (UnetConfig::default(), 1000) };
+        Ok(Self {
+            base: BaseConfig { dataset, compute: device.into(), dataset_size: BaseConfig::ALL, ..Default::default() },
+            network: unet.for_images([channels, height, width]).into(),
+            training: TrainingConfig { timesteps, ..TrainingConfig::for_images() },
+        })
+    }
+
+    /// Refuses values that cannot work.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field that cannot work.
+    pub fn validate(&self) -> Result<()> {
+        self.base.validate()?;
+        self.network.validate()?;
+        self.training.validate()?;
+        let shape = self.base.dataset.shape();
+        self.network.check_fits(&self.base.dataset)?;
+        let (kind, points) = (self.training.checkpoints.inference_type, shape.len() == 1);
+        let fits = match kind {
+            InferType::Image => !points,
+            InferType::Plot | InferType::PlotProcess => points,
+            InferType::Gif | InferType::None => true,
+        };
+        let expected = "plot, plot-process, gif or none for points, image, gif or none for images";
+        require(fits, "CheckpointConfig.inference_type", expected, format!("{kind:?} for samples of shape {shape:?}"))
+    }
+
+    pub(crate) fn to_json(&self) -> Result<String> {
+        let text = serde_json::to_string_pretty(self).map_err(|e| Error::Unsupported(e.to_string()))?;
+        Ok(text + "\n")
+    }
+
+    /// Reads and checks a JSON file. What the file leaves out keeps its default; a setting that stands where an earlier version had
+    /// it is taken from there.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read, [`Error::ConfigFile`] for an unknown key or a wrong type,
+    /// [`Error::Config`] for an impossible value.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = read_text(path, LONGEST).map_err(Error::io("read", path))?;
+        let (config, _) =
+            parse(&text).map_err(|error| Error::ConfigFile { path: path.to_owned(), problem: error.to_string() })?;
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+/// A configuration in JSON, and the settings that the text gives, where they stand today. The error names the line, unless a setting
+/// had to be moved.
+pub(super) fn parse(text: &str) -> serde_json::Result<(ModelConfig, Value)> {
+    let mut settings: Value = serde_json::from_str(text)?;
+    let config =
+        if migrate(&mut settings) { serde_json::from_value(settings.clone())? } else { serde_json::from_str(text)? };
+    Ok((config, settings))
+}

@@ -1,0 +1,146 @@
+//! `ConfigFile`: a configuration of which a file gives any part, and something else the rest.
+
+use std::path::{Path, PathBuf};
+
+use ddpm_utils::files::read_text;
+use serde_json::Value;
+
+use super::config::{LONGEST, ModelConfig, parse};
+use crate::datasets::Dataset;
+use crate::device::DeviceChoice;
+use crate::error::{Error, Result};
+
+/// A JSON file as [`ModelConfig`] has it, with any of its settings left out.
+#[derive(Debug, Clone)]
+pub struct ConfigFile {
+    path: PathBuf,
+    settings: Value,
+    dataset: Dataset,
+    device: DeviceChoice,
+}
+
+impl ConfigFile {
+    /// Reads a file. Values are checked once they are [over](ConfigFile::over) others.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read, [`Error::ConfigFile`] for an unknown key or a wrong type.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = read_text(path, LONGEST).map_err(Error::io("read", path))?;
+        let problem =
+            |error: serde_json::Error| Error::ConfigFile { path: path.to_owned(), problem: error.to_string() };
+        let (whole, settings) = parse(&text).map_err(problem)?;
+        if !settings.is_object() {
+            let problem = "expected an object with base, network or training".to_owned();
+            return Err(Error::ConfigFile { path: path.to_owned(), problem });
+        }
+        Ok(Self { path: path.to_owned(), settings, dataset: whole.base.dataset, device: whole.base.compute.device })
+    }
+
+    /// Whether the file itself gives a setting: `/training/warmup_steps`.
+    pub fn gives(&self, setting: &str) -> bool {
+        self.settings.pointer(setting).is_some()
+    }
+
+    /// The data set, where the file names one.
+    pub fn dataset(&self) -> Option<&Dataset> {
+        self.gives("/base/dataset").then_some(&self.dataset)
+    }
+
+    /// Where to compute, where the file says.
+    pub fn device(&self) -> Option<DeviceChoice> {
+        self.gives("/base/compute/device").then_some(self.device)
+    }
+
+    /// This configuration, with the file's settings in place of its own. A data set or a network of another kind comes with its
+    /// own defaults.
+    ///
+    /// # Errors
+    /// [`Error::ConfigFile`] where that makes no configuration.
+    pub fn over(&self, config: &ModelConfig) -> Result<ModelConfig> {
+        let problem =
+            |error: serde_json::Error| Error::ConfigFile { path: self.path.clone(), problem: error.to_string() };
+        let mut merged = serde_json::to_value(config).map_err(problem)?;
+        merge(&mut merged, &self.settings);
+        let levels = self.settings.pointer("/network/unet/channel_multipliers").and_then(Value::as_array).map(Vec::len);
+        if let (Some(levels), Some(unet)) = (levels, merged.pointer_mut("/network/unet"))
+            && !self.gives("/network/unet/attention")
+        {
+            // As many levels as there are multipliers, the lowest with attention.
+            unet["attention"] = (1..=levels).map(|level| level == levels).collect();
+        }
+        let mut merged: ModelConfig = serde_json::from_value(merged).map_err(problem)?;
+        // No file holds it.
+        merged.base.models_dir = config.base.models_dir.clone();
+        Ok(merged)
+    }
+}
+
+/// Settings in place of others, object by object. What is of another kind is replaced as a whole.
+fn merge(into: &mut Value, from: &Value) {
+    let (Value::Object(there), Value::Object(given)) = (&mut *into, from) else {
+        *into = from.clone();
+        return;
+    };
+    // The kind of a data set is its name, that of a network its only key.
+    let is_network = |keys: &serde_json::Map<String, Value>| keys.contains_key("fnn") || keys.contains_key("unet");
+    let is_other = match (there.get("name"), given.get("name")) {
+        (Some(there), Some(given)) => there != given,
+        _ => (is_network(there) || is_network(given)) && given.keys().any(|kind| !there.contains_key(kind)),
+    };
+    if is_other {
+        *into = from.clone();
+        return;
+    }
+    for (key, value) in given {
+        merge(there.entry(key.clone()).or_insert(Value::Null), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::networks::NetworkConfig;
+
+    fn over(text: &str, dataset: &str) -> Result<ModelConfig> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.json");
+        std::fs::write(&path, text).unwrap();
+        let file = ConfigFile::read(&path)?;
+        let dataset = file.dataset().cloned().map_or_else(|| Dataset::from_name(dataset), Ok)?;
+        file.over(&ModelConfig::for_dataset(dataset, DeviceChoice::Cpu)?)
+    }
+
+    #[test]
+    fn what_a_short_file_leaves_out_is_the_default_for_the_data() {
+        for name in ["moons", "painted-flowers", "mnist"] {
+            let default = ModelConfig::for_dataset(Dataset::from_name(name).unwrap(), DeviceChoice::Cpu).unwrap();
+            let mut expected = default.clone();
+            expected.training.learning_rate = 3e-4;
+            assert_eq!(over(r#"{"training": {"learning_rate": 3e-4}}"#, name).unwrap(), expected);
+            let named = format!(r#"{{"base": {{"dataset": {{"name": "{name}"}}, "device": "cpu"}}}}"#);
+            assert_eq!(over(&named, "spiral").unwrap(), default);
+            assert_eq!(over("{}", name).unwrap(), default);
+            // A whole file is taken as it is, over whatever else.
+            let whole = serde_json::to_string(&expected).unwrap();
+            assert_eq!(over(&whole, "circles").unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn another_network_has_its_own_defaults_and_levels_bring_their_attention() {
+        let NetworkConfig::Unet(unet) =
+            over(r#"{"network": {"unet": {"channel_multipliers": [1, 2]}}}"#, "mnist").unwrap().network
+        else {
+            panic!("not the network that was named")
+        };
+        assert_eq!((unet.attention, unet.image_shape, unet.base_channels), (vec![false, true], [1, 28, 28], 32));
+        let fnn = over(r#"{"network": {"fnn": {}}}"#, "mnist").unwrap();
+        assert_eq!(fnn.network, NetworkConfig::default());
+        let own = over(r#"{"network": {"own": "mine"}}"#, "mnist").unwrap();
+        assert_eq!(own.network, NetworkConfig::Own("mine".to_owned()));
+        for (text, word) in [(r#"{"trainig": {}}"#, "trainig"), ("[1]", "invalid"), ("{", "line 1"), ("[]", "")] {
+            let message = over(text, "moons").unwrap_err().to_string();
+            assert!(message.contains(word) && message.contains("c.json"), "{message}");
+        }
+    }
+}

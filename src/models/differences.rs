@@ -1,0 +1,106 @@
+//! What two configurations of a model do not agree in.
+
+use super::config::ModelConfig;
+use crate::error::{Error, Result};
+
+/// The configuration `of` with the free parts of another one, on which no weight depends: where it computes, where the data lies,
+/// what happens at checkpoints, how samples are drawn. Nor does it matter how long it is to train, which may be extended.
+fn with_free_parts_of(of: &ModelConfig, other: &ModelConfig) -> ModelConfig {
+    let (mut config, mut other) = (of.clone(), other.clone());
+    config.base.compute = other.base.compute;
+    if let (Some(path), Some(other)) = (config.base.dataset.path_mut(), other.base.dataset.path_mut()) {
+        path.clone_from(other);
+    }
+    let (training, other) = (&mut config.training, other.training);
+    (training.checkpoints, training.sampling) = (other.checkpoints, other.sampling);
+    (training.epochs, training.learning_rate_from_epoch) = (other.epochs, other.learning_rate_from_epoch);
+    config
+}
+
+/// What the weights depend on and the two do not agree in: all but the free parts.
+pub(super) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<Vec<String>> {
+    let flat = |config: &ModelConfig| -> Result<_> {
+        let value = serde_json::to_value(config).map_err(|e| Error::Unsupported(e.to_string()))?;
+        let mut leaves = Vec::new();
+        flatten("", &value, &mut leaves);
+        Ok(leaves)
+    };
+    let (stored, asked) = (flat(&with_free_parts_of(stored, asked))?, flat(asked)?);
+    let value_in =
+        |leaves: &[(String, String)], key: &str| leaves.iter().find(|leaf| leaf.0 == key).map(|leaf| leaf.1.clone());
+    let told = |setting: &str, there: &str, here: &str| format!("{setting} is {there} there, {here} was asked for");
+    let mut differences = Vec::new();
+    // Settings of another data set or network are others too: that it is another one says all.
+    let mut others = Vec::new();
+    for (part, setting) in [(".base.dataset.", "dataset"), (".network.", "network")] {
+        let (there, here) = (kind_of(&stored, part), kind_of(&asked, part));
+        if there != here {
+            differences.push(told(setting, &there, &here));
+            others.push(part);
+        }
+    }
+    let mut keys: Vec<&String> = stored.iter().chain(&asked).map(|leaf| &leaf.0).collect();
+    keys.sort();
+    keys.dedup();
+    // Images of another size need a network of another size: the data says all.
+    let is_of_data = |key: &str| key.ends_with(".image_shape") || key.ends_with(".input_width");
+    let of_data = |leaf: &&(String, String)| leaf.0.starts_with(".base.dataset.");
+    let data_differs = stored.iter().filter(of_data).any(|leaf| value_in(&asked, &leaf.0).as_ref() != Some(&leaf.1));
+    let unset = |value: Option<String>| value.unwrap_or_else(|| "unset".to_owned());
+    differences.extend(keys.into_iter().filter_map(|key| {
+        let (there, here) = (value_in(&stored, key), value_in(&asked, key));
+        let setting = key.rsplit('.').next().unwrap_or(key);
+        let data_says_it = data_differs && is_of_data(key);
+        let kind_says_it = others.iter().any(|part| key.starts_with(part));
+        let counts = there != here && !data_says_it && !kind_says_it;
+        counts.then(|| told(setting, &unset(there), &unset(here)))
+    }));
+    Ok(differences)
+}
+
+/// The name of a data set, or of the kind of network.
+fn kind_of(leaves: &[(String, String)], part: &str) -> String {
+    let mut of_part = leaves.iter().filter_map(|(key, value)| Some((key.strip_prefix(part)?, value)));
+    let named = of_part.clone().find(|(key, _)| *key == "name").map(|(_, value)| value.clone());
+    named.or_else(|| of_part.find_map(|(key, _)| key.split('.').next().map(str::to_owned))).unwrap_or_default()
+}
+
+fn flatten(path: &str, value: &serde_json::Value, leaves: &mut Vec<(String, String)>) {
+    match value {
+        serde_json::Value::Object(entries) => {
+            for (key, value) in entries {
+                flatten(&format!("{path}.{key}"), value, leaves);
+            }
+        }
+        leaf => leaves.push((path.to_owned(), leaf.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::{Dataset, PaintedFlowers, SwissRoll};
+    use crate::device::DeviceChoice;
+    use crate::networks::NetworkConfig;
+
+    #[test]
+    fn another_data_set_is_told_in_one_piece_and_other_settings_one_by_one() {
+        let points = ModelConfig::for_dataset(Dataset::SwissRoll(SwissRoll::default()), DeviceChoice::Cpu).unwrap();
+        let images =
+            ModelConfig::for_dataset(Dataset::PaintedFlowers(PaintedFlowers::default()), DeviceChoice::Cpu).unwrap();
+        let told = differences(&points, &images).unwrap();
+        assert_eq!(told[0], r#"dataset is "swiss-roll" there, "painted-flowers" was asked for"#);
+        assert_eq!(told[1], "network is fnn there, unet was asked for");
+        assert!(told[2..].iter().all(|one| !one.starts_with("size") && !one.starts_with("hidden_widths")), "{told:?}");
+        assert!(told[2..].contains(&"timesteps is 40 there, 200 was asked for".to_owned()), "{told:?}");
+        assert!(differences(&points, &points).unwrap().is_empty());
+
+        let mut larger = images.clone();
+        if let (Dataset::PaintedFlowers(set), NetworkConfig::Unet(unet)) =
+            (&mut larger.base.dataset, &mut larger.network)
+        {
+            (set.size, unet.image_shape) = ([64, 64], [3, 64, 64]);
+        }
+        assert_eq!(differences(&images, &larger).unwrap(), ["size is [32,32] there, [64,64] was asked for"]);
+    }
+}

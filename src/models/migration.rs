@@ -1,0 +1,92 @@
+//! Configurations of earlier versions, whose settings stood elsewhere.
+
+use serde_json::{Map, Value, json};
+
+/// Where a setting stood, and where it stands.
+const MOVED: [(&[&str], &[&str]); 7] = [
+    (&["base", "device"], &["base", "compute", "device"]),
+    (&["base", "precision"], &["base", "compute", "precision"]),
+    (&["training", "checkpoint_period"], &["training", "checkpoints", "period"]),
+    (&["training", "sample_amount"], &["training", "checkpoints", "samples"]),
+    (&["training", "inference_type"], &["training", "checkpoints", "inference_type"]),
+    (&["training", "reverse_variance"], &["training", "sampling", "sampler", "variance"]),
+    (&["training", "clip_denoised"], &["training", "sampling", "clip_denoised"]),
+];
+
+/// Moves what stands where it stood in an earlier version. Whether anything did. What is there twice stays, and is then unknown.
+pub(super) fn migrate(settings: &mut Value) -> bool {
+    let mut moved = false;
+    for (from, to) in MOVED {
+        if find(settings, to).is_some() || find(settings, from).is_none() {
+            continue;
+        }
+        let Some(value) = take(settings, from) else { continue };
+        moved |= put(settings, to, value);
+        if from.ends_with(&["reverse_variance"]) {
+            // There was one sampler alone.
+            put(settings, &["training", "sampling", "sampler", "name"], json!("ancestral"));
+        }
+    }
+    moved
+}
+
+fn find<'a>(settings: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter().try_fold(settings, |value, key| value.get(key))
+}
+
+fn take(settings: &mut Value, path: &[&str]) -> Option<Value> {
+    let (last, folders) = path.split_last()?;
+    folders.iter().try_fold(settings, |value, key| value.get_mut(key))?.as_object_mut()?.remove(*last)
+}
+
+/// Whether there was a place for it: a section may be something else than an object, which the parser then refuses.
+fn put(settings: &mut Value, path: &[&str], new: Value) -> bool {
+    let mut place = settings;
+    for key in path {
+        let Some(section) = place.as_object_mut() else { return false };
+        place = section.entry(*key).or_insert_with(|| Value::Object(Map::new()));
+    }
+    *place = new;
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::parse;
+    use super::*;
+    use crate::config::InferType;
+    use crate::device::DeviceChoice;
+    use crate::samplers::{Ancestral, ReverseVariance, SamplerConfig};
+
+    #[test]
+    fn an_old_configuration_is_read_as_what_it_meant() {
+        let old = r#"{
+            "base": {"device": "cuda:1", "precision": "bf16", "dataset": {"name": "moons", "noise": 0.1}, "seed": 3},
+            "network": {"fnn": {"hidden_widths": [7]}},
+            "training": {"timesteps": 30, "checkpoint_period": 2, "sample_amount": 9, "inference_type": "gif",
+                         "reverse_variance": "posterior", "clip_denoised": true, "epochs": 4}
+        }"#;
+        let (config, _) = parse(old).unwrap();
+        assert_eq!((config.base.compute.device, config.base.seed), (DeviceChoice::Cuda(1), 3));
+        assert_eq!((config.training.timesteps, config.training.epochs), (30, 4));
+        let checkpoints = &config.training.checkpoints;
+        assert_eq!((checkpoints.period, checkpoints.samples, checkpoints.inference_type), (2, 9, InferType::Gif));
+        let posterior = SamplerConfig::Ancestral(Ancestral { variance: ReverseVariance::Posterior });
+        assert_eq!((&config.training.sampling.sampler, config.training.sampling.clip_denoised), (&posterior, true));
+        // What is written today is read as it stands, and nothing is moved.
+        let today = serde_json::to_string(&config).unwrap();
+        assert_eq!(parse(&today).unwrap().0, config);
+        assert!(!migrate(&mut serde_json::from_str(&today).unwrap()));
+    }
+
+    #[test]
+    fn what_is_there_twice_or_unknown_is_refused() {
+        let problem = |text: &str| parse(text).unwrap_err().to_string();
+        let twice = r#"{"base": {"device": "cpu", "compute": {"device": "cpu"}}}"#;
+        assert!(problem(twice).contains("unknown field `device`"), "{}", problem(twice));
+        let slip = r#"{"training": {"checkpoint_period": 2, "epoch": 4}}"#;
+        assert!(problem(slip).contains("unknown field `epoch`"), "{}", problem(slip));
+        let wrong = r#"{"training": {"checkpoints": 5, "sample_amount": 4}}"#;
+        assert!(problem(wrong).contains('5') || problem(wrong).contains("sample_amount"), "{}", problem(wrong));
+    }
+}

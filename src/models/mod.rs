@@ -1,0 +1,20 @@
+//! Models: their folders, their checkpoints, whole trainings, and weights from elsewhere and for elsewhere.
+
+mod checkpoint;
+mod config;
+mod config_file;
+mod differences;
+mod folder;
+mod manager;
+mod migration;
+mod original;
+mod training_run;
+
+pub use crate::tensor_file::StorageKind;
+pub use checkpoint::Weights;
+pub use config::ModelConfig;
+pub use config_file::ConfigFile;
+pub use folder::TrainingLock;
+pub use manager::ModelManager;
+pub use original::{ImportOptions, ImportReport};
+pub use training_run::{samples_are_due, train, train_until};

@@ -1,0 +1,56 @@
+//! Times as a network is given them, `[N]`, and that they are within a process.
+
+use tch::{Device, Kind, Tensor};
+
+use super::Process;
+use crate::error::{Error, Result};
+
+/// The time `t` for all of `n` samples, `[n]`: int64 for a step of a discrete process, else f32. One number stands for all in memory,
+/// which [`is_shared`] sees.
+pub(crate) fn shared_time(process: &dyn Process, t: f64, n: i64, device: Device) -> Tensor {
+    let is_step = process.steps().is_some() && t.fract() == 0.0;
+    let one = Tensor::from_slice(&[t]).to_kind(if is_step { Kind::Int64 } else { Kind::Float });
+    one.to_device(device).expand([n], false)
+}
+
+/// Whether all of `t`, `[N]`, is known to be one time: a network can then compute once what depends on it.
+pub(crate) fn is_shared(t: &Tensor) -> bool {
+    t.size() == [1] || t.dim() == 1 && t.size()[0] > 1 && t.stride() == [0]
+}
+
+/// The times as numbers. Refuses anything but one for each sample of `x`, within the process and not at 0.
+pub(crate) fn check_times(process: &dyn Process, t: &Tensor, x: &Tensor) -> Result<Vec<f64>> {
+    let n = x.size().first().copied().unwrap_or(0);
+    if t.size() != [n] {
+        return Err(Error::Shape { what: "timesteps t", expected: format!("[{n}], one a sample"), got: t.size() });
+    }
+    let whole = t.kind() == Kind::Int64;
+    if !whole && !t.is_floating_point() {
+        let expected = "int64 timesteps, or times in floating point, of shape [N]".to_owned();
+        return Err(Error::Timestep { expected, got: format!("{:?}", t.kind()) });
+    }
+    if ![Device::Cpu, x.device()].contains(&t.device()) {
+        return Err(Error::Device { what: "timesteps", expected: x.device(), got: t.device() });
+    }
+    let times: Vec<f64> = Vec::try_from(t.to_device(Device::Cpu).to_kind(Kind::Double).contiguous())?;
+    match times.iter().find(|t| !is_within(process, **t)) {
+        None => Ok(times),
+        Some(outside) => Err(Error::Timestep { expected: range(process, whole), got: outside.to_string() }),
+    }
+}
+
+/// Refuses a time that is not within the process, and 0.
+pub(crate) fn check_time(process: &dyn Process, t: f64) -> Result<()> {
+    if is_within(process, t) {
+        return Ok(());
+    }
+    Err(Error::Timestep { expected: range(process, process.steps().is_some()), got: t.to_string() })
+}
+
+fn is_within(process: &dyn Process, t: f64) -> bool {
+    t > 0.0 && t <= process.end()
+}
+
+fn range(process: &dyn Process, whole: bool) -> String {
+    if whole { format!("1..={}", process.end()) } else { format!("above 0, up to {}", process.end()) }
+}

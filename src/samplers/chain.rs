@@ -1,0 +1,172 @@
+//! The chain from noise to data: a sampler's steps, one after the other, and what watches them.
+
+use std::ops::ControlFlow;
+
+use tch::{Device, Tensor, no_grad_guard};
+
+use super::{Sampler, Step};
+use crate::denoisers::Denoiser;
+use crate::error::{Error, Result};
+use crate::process::Process;
+
+/// One state of a chain.
+#[derive(Debug)]
+pub struct ChainState {
+    /// The steps that the chain has taken: 0 at the start, `steps` at the end.
+    pub step: usize,
+    /// The steps that it takes in all.
+    pub steps: usize,
+    /// The time of `x_t`: `T` at the start of Algorithm 2, 0 at the end.
+    pub t: f64,
+    /// The samples at this time, `[N, …]`.
+    pub x_t: Tensor,
+    /// What the denoiser takes the noiseless samples to be, seen from `x_t`; at `t = 0` the samples themselves. Shaped
+    /// like `x_t`. Ho et al. 2020, equation 15.
+    pub predicted_x0: Tensor,
+}
+
+impl ChainState {
+    /// The time, as short as it can be read.
+    pub fn time(&self) -> String {
+        shown_time(self.t)
+    }
+}
+
+/// A step of a discrete process without a fraction, another time with three digits.
+pub(crate) fn shown_time(t: f64) -> String {
+    match t {
+        _ if t.fract() == 0.0 => format!("{t}"),
+        _ if t < 0.01 => format!("{t:.2e}"),
+        _ => format!("{t:.3}"),
+    }
+}
+
+/// Sees every state of a chain, and may end it. [`InferenceLogger`](crate::show::InferenceLogger) is one; so is a closure.
+pub trait Observer {
+    /// Takes note of a state; the first is `x_T`. The answer is whether the chain goes on: [`ControlFlow::Break`] makes this the last.
+    ///
+    /// # Errors
+    /// Any error of the implementation; it ends the chain.
+    fn see(&mut self, state: &ChainState) -> Result<ControlFlow<()>>;
+
+    /// Is called after the last state, with the seed that the samples were drawn with, where it is known.
+    ///
+    /// # Errors
+    /// Any error of the implementation.
+    fn end(&mut self, _seed: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl<F: FnMut(&ChainState) -> ControlFlow<()>> Observer for F {
+    fn see(&mut self, state: &ChainState) -> Result<ControlFlow<()>> {
+        Ok(self(state))
+    }
+}
+
+/// A chain as an iterator: yields `x_T` and the state after each step, the last of which is at `t = 0`. It switches gradients off,
+/// unless it is asked to [keep](Chain::with_gradients) them.
+pub struct Chain<'a> {
+    sampler: &'a mut dyn Sampler,
+    denoiser: &'a dyn Denoiser,
+    process: &'a dyn Process,
+    times: Vec<f64>,
+    step: usize,
+    x_t: Tensor,
+    keeps_gradients: bool,
+}
+
+impl<'a> Chain<'a> {
+    /// The chain that starts from `noise`, `x_T`: `[N, …]`, in f32 or f64, which all states keep.
+    ///
+    /// # Errors
+    /// Those of [`Sampler::times`]; [`Error::Timestep`] where these do not lie within the process, or there are none.
+    pub fn new(
+        sampler: &'a mut dyn Sampler,
+        denoiser: &'a dyn Denoiser,
+        process: &'a dyn Process,
+        noise: Tensor,
+    ) -> Result<Self> {
+        let times = sampler.times(process)?;
+        if times.is_empty() || !times.iter().all(|t| (0.0..=process.end()).contains(t)) {
+            let expected = format!("at least one time, each from 0 to {}", process.end());
+            return Err(Error::Timestep { expected, got: format!("{times:?} from {sampler:?}") });
+        }
+        Ok(Self { sampler, denoiser, process, times, step: 0, x_t: noise, keeps_gradients: false })
+    }
+
+    /// The same chain, whose states have gradients with respect to what requires one.
+    #[must_use]
+    pub fn with_gradients(self) -> Self {
+        Self { keeps_gradients: true, ..self }
+    }
+}
+
+impl Iterator for Chain<'_> {
+    type Item = Result<ChainState>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let t = *self.times.get(self.step)?;
+        let _no_grad = (!self.keeps_gradients).then(no_grad_guard);
+        let (step, steps, x_t) = (self.step, self.times.len() - 1, self.x_t.shallow_clone());
+        self.step += 1;
+        let Some(to) = self.times.get(self.step) else {
+            let predicted_x0 = x_t.shallow_clone();
+            return Some(Ok(ChainState { step, steps, t, x_t, predicted_x0 }));
+        };
+        match self.sampler.step(self.denoiser, self.process, &x_t, t, *to) {
+            Ok(Step { x, predicted_x0 }) => {
+                self.x_t = x;
+                Some(Ok(ChainState { step, steps, t, x_t, predicted_x0 }))
+            }
+            Err(error) => {
+                self.step = self.times.len();
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+/// Walks from `noise`, `x_T`, to samples, and shows every state on the way to `observer`. Where that ends it early, the samples are
+/// the `x_t` of that step.
+///
+/// # Shapes
+/// `noise` and the samples: `[N, …]`, in f32 or f64.
+///
+/// # Errors
+/// Those of [`Chain::new`] and of the denoiser; the observer's errors.
+pub fn run_chain(
+    sampler: &mut dyn Sampler,
+    denoiser: &dyn Denoiser,
+    process: &dyn Process,
+    noise: Tensor,
+    observer: &mut dyn Observer,
+) -> Result<Tensor> {
+    let samples = walk(Chain::new(sampler, denoiser, process, noise)?, observer)?;
+    observer.end(None)?;
+    Ok(samples)
+}
+
+/// Refuses samples that are not finite: on a CPU at each step, on a GPU, which would be waited for, at the last.
+fn check_finite(state: &ChainState) -> Result<()> {
+    let looks = state.x_t.device() == Device::Cpu || state.step == state.steps;
+    if !looks || state.x_t.isfinite().all().int64_value(&[]) == 1 {
+        return Ok(());
+    }
+    Err(Error::SamplesNotFinite { step: state.step, steps: state.steps, t: state.time() })
+}
+
+/// All states of a chain, up to where the observer ends it; returns the last.
+pub(crate) fn walk(chain: Chain, observer: &mut dyn Observer) -> Result<Tensor> {
+    let mut samples = chain.x_t.shallow_clone();
+    for state in chain {
+        let state = state?;
+        check_finite(&state)?;
+        let goes_on = observer.see(&state)?;
+        samples = state.x_t;
+        if goes_on.is_break() {
+            break;
+        }
+    }
+    Ok(samples)
+}

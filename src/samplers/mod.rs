@@ -1,0 +1,79 @@
+//! Samplers: the ways from noise to data. Each walks along the same [`Chain`].
+
+mod ancestral;
+mod chain;
+
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+pub use ancestral::{Ancestral, ReverseVariance, reverse_step};
+pub use chain::{Chain, ChainState, Observer, run_chain};
+pub(crate) use chain::{shown_time, walk};
+
+use crate::denoisers::Denoiser;
+use crate::error::Result;
+use crate::process::Process;
+
+/// A way from noise to data: the times that it visits, and how it gets from one to the next.
+pub trait Sampler: Debug {
+    /// Begins a chain: the times that it visits, usually from that of pure noise to 0. What the sampler keeps of an earlier chain it
+    /// forgets. One that chooses its steps as it goes takes them between these times.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for a process that it cannot run on.
+    fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>>;
+
+    /// Goes from the samples `x` at the time `from` to the time `to`, which comes next; that may be a later one. It may keep
+    /// what it saw for the steps that follow.
+    ///
+    /// # Shapes
+    /// `x`: `[N, …]`, in f32 or f64, which the result keeps.
+    ///
+    /// # Errors
+    /// Those of the denoiser.
+    fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step>;
+}
+
+/// Where a step of a sampler leads.
+#[derive(Debug)]
+pub struct Step {
+    /// The samples at the time `to`.
+    pub x: Tensor,
+    /// The data that the denoiser saw in the samples at the time `from`.
+    pub predicted_x0: Tensor,
+}
+
+/// How a model is sampled from, unless it is said otherwise. Free to change at any time: no weight depends on it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplingConfig {
+    /// The sampler.
+    pub sampler: SamplerConfig,
+    /// Whether the data that the network sees is [clipped](crate::denoisers::Clipped) to `[-1, 1]`, the range of images, at every step.
+    pub clip_denoised: bool,
+}
+
+/// Which sampler, with its settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum SamplerConfig {
+    /// Algorithm 2 of Ho et al. 2020.
+    Ancestral(Ancestral),
+}
+
+impl Default for SamplerConfig {
+    fn default() -> Self {
+        SamplerConfig::Ancestral(Ancestral::default())
+    }
+}
+
+impl SamplerConfig {
+    /// The sampler itself, at the beginning of a chain.
+    pub fn build(&self) -> Box<dyn Sampler> {
+        match self {
+            SamplerConfig::Ancestral(sampler) => Box::new(sampler.clone()),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What is seen of samples and trainings: loggers, pictures of chains, progress bars.
+
+mod log;
+mod logger;
+mod pictures;
+mod progress;
+
+pub(crate) use log::{SAMPLES_FILE, read_images};
+pub(crate) use logger::Asked;
+pub use logger::InferenceLogger;
+pub use progress::{show_progress, show_progress_and_curve};

@@ -1,0 +1,111 @@
+//! Pictures of points: where they are in the end, and how they got there.
+
+use ddpm_utils::animation::ScatterAnimation;
+use ddpm_utils::display::Picture;
+use ddpm_utils::plots::{Panel, ScatterPanels, ScatterPlot};
+use ndarray::Array2;
+
+use super::moment::{self, heading};
+use super::moments::{is_frame, is_panel, stopped};
+use crate::config::InferType;
+use crate::error::Result;
+use crate::points::{PROCESS_LIMITS, angles, axis_labels, square_limits, to_points};
+use crate::samplers::{ChainState, shown_time};
+
+/// Width of a film's panel in pixels: two fit into a notebook, and the film into a megabyte.
+const FILM_PANEL: u32 = 260;
+
+pub(super) type Moment = moment::Moment<Array2<f32>>;
+
+/// The state, where the picture needs it.
+pub(super) fn moment(infer_type: InferType, state: &ChainState, last: bool) -> Result<Option<Moment>> {
+    let wanted = match infer_type {
+        InferType::Plot => false,
+        InferType::PlotProcess => is_panel(state.step, state.steps),
+        _ => is_frame(state.step, state.steps),
+    };
+    if !(wanted || last) {
+        return Ok(None);
+    }
+    Ok(Some(Moment { t: state.t, x_t: to_points(&state.x_t)?, predicted_x0: to_points(&state.predicted_x0)? }))
+}
+
+pub(super) fn draw(infer_type: InferType, moments: &[Moment], title: &str) -> Result<Option<Picture>> {
+    let Some(last) = moments.last() else { return Ok(None) };
+    match infer_type {
+        InferType::Plot => plot(last, title),
+        InferType::PlotProcess => strip(moments, &angles(&last.x_t), title),
+        _ => film(moments, &angles(&last.x_t), title),
+    }
+    .map(Some)
+}
+
+fn plot(last: &Moment, title: &str) -> Result<Picture> {
+    let (x_label, y_label) = axis_labels();
+    let plot = ScatterPlot {
+        title: heading(title, format!("{} samples{}", last.x_t.nrows(), stopped(last.t))),
+        colors: angles(&last.x_t),
+        limits: square_limits(&last.x_t),
+        points: last.x_t.clone(),
+        x_label,
+        y_label,
+    };
+    Ok(plot.picture()?)
+}
+
+/// One row.
+fn strip(moments: &[Moment], colors: &[f32], title: &str) -> Result<Picture> {
+    let panel =
+        |moment: &Moment| Panel::new(format!("t = {}", shown_time(moment.t)), moment.x_t.clone(), colors.to_vec());
+    let panels = moments.iter().map(panel).collect();
+    let title = heading(title, "the reverse process, every point in the colour of the place where it ends".to_owned());
+    let (x_label, y_label) = axis_labels();
+    let columns = Some(moments.len());
+    Ok(ScatterPanels { title, panels, limits: PROCESS_LIMITS, columns, x_label, y_label }.picture()?)
+}
+
+fn film(moments: &[Moment], colors: &[f32], title: &str) -> Result<Picture> {
+    let frame = |moment: &Moment| {
+        vec![
+            Panel::new(format!("x_t, t = {}", shown_time(moment.t)), moment.x_t.clone(), colors.to_vec()),
+            Panel::new("predicted x_0".to_owned(), moment.predicted_x0.clone(), colors.to_vec()),
+        ]
+    };
+    let frames = moments.iter().map(frame).collect();
+    let (x_label, y_label) = axis_labels();
+    let film = ScatterAnimation {
+        title: title.to_owned(),
+        frames,
+        limits: PROCESS_LIMITS,
+        x_label,
+        y_label,
+        size: FILM_PANEL,
+        ..Default::default()
+    };
+    Ok(film.picture()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strip_is_one_row_as_wide_as_a_notebook_and_a_title_says_of_what() {
+        let x_t = Array2::from_shape_fn((30, 2), |(i, j)| (i * (j + 1)) as f32 / 30.0 - 1.0);
+        let moment = |t: &usize| Moment { t: *t as f64, x_t: x_t.clone(), predicted_x0: x_t.clone() };
+        for timesteps in [1, 10, 40, 1000] {
+            let moments: Vec<Moment> =
+                (0..=timesteps).rev().filter(|t| is_panel(timesteps - t, timesteps)).map(|t| moment(&t)).collect();
+            let picture = draw(InferType::PlotProcess, &moments, "moons, 20 epochs").unwrap().unwrap();
+            assert!(picture.width <= 900, "T = {timesteps}: {}", picture.width);
+            let rows = f64::from(picture.height) / (f64::from(picture.width) / moments.len() as f64);
+            assert!((0.8..1.9).contains(&rows), "T = {timesteps}: {rows} rows of {}", moments.len());
+            assert!(picture.alt.contains("moons, 20 epochs: the reverse process"), "{}", picture.alt);
+        }
+        let alt = |infer_type, title| draw(infer_type, &[moment(&0)], title).unwrap().unwrap().alt;
+        assert!(alt(InferType::Plot, "moons").ends_with("moons: 30 samples"));
+        assert!(alt(InferType::Plot, "").ends_with(": 30 samples"));
+        assert!(alt(InferType::PlotProcess, "").contains("The reverse process"));
+        assert!(alt(InferType::Gif, "moons").contains("moons, x_t, t = 0"));
+    }
+}

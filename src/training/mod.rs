@@ -1,0 +1,24 @@
+//! Training: epochs of gradient descent, and what they carry along.
+
+mod ema;
+mod epoch;
+mod group;
+mod learner;
+mod loss_by_timestep;
+mod memory;
+mod optim;
+mod parameters;
+mod report;
+mod state;
+mod validation;
+
+pub use ema::Ema;
+pub use epoch::{train_one_epoch, train_one_epoch_of};
+pub use group::ParameterGroup;
+pub use learner::{Learner, LearnerStep, ModelLearner};
+pub use loss_by_timestep::EpochLoss;
+pub(crate) use loss_by_timestep::LossByTimestep;
+pub use optim::AdamW;
+pub use report::StepReport;
+pub use state::{Descent, TrainingState};
+pub use validation::validation_loss;

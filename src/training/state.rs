@@ -1,0 +1,184 @@
+//! `TrainingState`: what a training carries from step to step beside the weights, and what a checkpoint therefore holds.
+
+use tch::{Tensor, nn};
+
+use super::group::ParameterGroup;
+use super::loss_by_timestep::{EpochLoss, LossByTimestep};
+use crate::config::{BaseConfig, TrainingConfig};
+use crate::error::{Error, Result};
+use crate::networks::Network;
+use crate::random::{self, Stream};
+
+/// The optimizers, the moving averages, how far the training is, and the loss of each epoch so far.
+///
+/// Timesteps and noise of a step follow from the seed and the step's number alone, so a training that resumes from a
+/// saved state ends, on the same CPU, where one that was never stopped does, and on a GPU near it.
+#[derive(Debug)]
+pub struct TrainingState {
+    groups: Vec<ParameterGroup>,
+    seed: u64,
+    config: TrainingConfig,
+    steps: u64,
+    /// That of the step under way.
+    learning_rate: Option<f64>,
+    history: Vec<EpochLoss>,
+    /// Of the epoch that is under way.
+    pub(crate) losses: LossByTimestep,
+    pub(crate) stopped: bool,
+    /// A descent of the step under way that was not taken.
+    pub(super) diverged: Option<Descent>,
+    /// The norm of the last step's gradient: what a training that diverges can tell of how it came to that.
+    pub(super) last_grad_norm: Option<f64>,
+}
+
+impl TrainingState {
+    /// The state of a network before the first step.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a configuration that cannot work; [`Error::Unsupported`] for a network without parameters.
+    pub fn new(model: &dyn Network, base: &BaseConfig, training: &TrainingConfig) -> Result<Self> {
+        Self::of_groups(&[("", model.var_store())], base.seed, training)
+    }
+
+    pub(crate) fn of_groups(
+        groups: &[(&'static str, &nn::VarStore)],
+        seed: u64,
+        training: &TrainingConfig,
+    ) -> Result<Self> {
+        training.validate()?;
+        let group = |(name, vs): &(&'static str, &nn::VarStore)| ParameterGroup::new(name, vs, training);
+        Ok(Self {
+            groups: groups.iter().map(group).collect::<Result<_>>()?,
+            seed,
+            config: training.clone(),
+            steps: 0,
+            learning_rate: None,
+            history: Vec::new(),
+            losses: LossByTimestep::default(),
+            stopped: false,
+            diverged: None,
+            last_grad_norm: None,
+        })
+    }
+
+    /// What is trained, by groups of parameters; of a denoiser one.
+    pub fn groups(&self) -> &[ParameterGroup] {
+        &self.groups
+    }
+
+    /// Steps that are done, over all epochs.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Epochs that are done.
+    pub fn epoch(&self) -> usize {
+        self.history.len()
+    }
+
+    /// Steps that are done of the epoch after those; 0 between two epochs.
+    pub fn steps_into_epoch(&self) -> u64 {
+        self.losses.steps
+    }
+
+    /// Whether an observer stopped the training at the last step.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// The loss of each epoch that is done.
+    pub fn history(&self) -> &[EpochLoss] {
+        &self.history
+    }
+
+    /// How it trains.
+    pub fn config(&self) -> &TrainingConfig {
+        &self.config
+    }
+
+    /// Runs `f` while the network has the averaged weights, and gives it its own back, also if `f` fails or panics.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the network has got another optimizer since; those of `f`.
+    pub fn with_averaged_weights<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
+        let swap_in = |group: &ParameterGroup| group.ema.swap_in(&group.optimizer);
+        let _restore = self.groups.iter().map(swap_in).collect::<Result<Vec<_>>>()?;
+        f()
+    }
+
+    /// Begins the next step, of an epoch of `steps_per_epoch`: seeds libtorch, so that the step's times and noise follow from the seed
+    /// and its number, and sets its learning rate. [`end_step`](Self::end_step) ends it.
+    pub fn begin_step(&mut self, steps_per_epoch: u64) {
+        random::seed_libtorch(random::derive(self.seed, Stream::TrainingStep, self.steps));
+        self.learning_rate = Some(self.config.learning_rate_at(self.steps, steps_per_epoch));
+        self.diverged = None;
+    }
+
+    /// Takes one gradient descent step on `loss` (one number) with the parameters of a group and the learning rate of this step, and
+    /// takes the new weights into the average. A loss or a gradient that is not finite changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] before [`begin_step`](Self::begin_step), for a group that there is not, and where the network has got
+    /// another optimizer since;
+    /// [`Error::Torch`] where `loss` does not depend on the parameters.
+    pub fn descend(&mut self, group: &str, loss: &Tensor) -> Result<Descent> {
+        let Some(learning_rate) = self.learning_rate else {
+            return Err(Error::Unsupported(
+                "no step has begun: call begin_step before descend, and end_step after".to_owned(),
+            ));
+        };
+        let Some(group) = self.groups.iter_mut().find(|known| known.name == group) else {
+            let known: Vec<String> = self.groups.iter().map(|known| format!("{:?}", known.name)).collect();
+            return Err(Error::Unsupported(format!(
+                "no group of parameters {group:?}; available: {}",
+                known.join(", ")
+            )));
+        };
+        let (loss, grad_norm) = group.optimizer.backward_step(loss, learning_rate)?;
+        let descent = Descent { loss, grad_norm: loss.is_finite().then_some(grad_norm), learning_rate };
+        if descent.is_finite() {
+            group.ema.update(&group.optimizer);
+        } else {
+            self.diverged = Some(descent);
+        }
+        Ok(descent)
+    }
+
+    /// Ends a step that was taken; the next one has the next number.
+    pub fn end_step(&mut self, descent: &Descent) {
+        self.steps += 1;
+        self.learning_rate = None;
+        self.last_grad_norm = descent.grad_norm;
+    }
+
+    pub(super) fn end_epoch(&mut self, loss: EpochLoss) {
+        self.history.push(loss);
+        self.losses = LossByTimestep::default();
+    }
+
+    pub(crate) fn groups_mut(&mut self) -> &mut [ParameterGroup] {
+        &mut self.groups
+    }
+
+    pub(crate) fn restore(&mut self, steps: u64, history: Vec<EpochLoss>, losses: LossByTimestep) {
+        (self.steps, self.history, self.losses) = (steps, history, losses);
+    }
+}
+
+/// One step of gradient descent.
+#[derive(Debug, Clone, Copy)]
+pub struct Descent {
+    /// The loss of the batch.
+    pub loss: f64,
+    /// The norm of the gradient before clipping; none where the loss is not finite.
+    pub grad_norm: Option<f64>,
+    /// The learning rate of the step.
+    pub learning_rate: f64,
+}
+
+impl Descent {
+    /// Whether the step was taken.
+    pub fn is_finite(&self) -> bool {
+        self.grad_norm.is_some_and(f64::is_finite)
+    }
+}

@@ -1,0 +1,61 @@
+//! The validation loss: the loss on samples that training never sees, at fixed timesteps and with fixed noise, so that it can
+//! be compared from epoch to epoch and from model to model. The training loss cannot: its timesteps change with the batch.
+
+use tch::{Kind, Tensor, no_grad_guard};
+
+use crate::error::Result;
+use crate::model::Model;
+use crate::networks::Given;
+use crate::objectives::{Batch, squared_error};
+use crate::out_of_memory::in_parts;
+use crate::process::{Process, add_noise};
+use crate::random::{Draws, Stream};
+
+/// Samples that go through the network at a time, at the most.
+const BATCH: i64 = 64;
+
+/// `|| eps - eps_theta(x_t, t) ||^2` over all of the data, with times spread evenly over the process and noise that is always the
+/// same: 0 is perfect, 1 is what predicting no noise at all gives. It is the error of the noise whatever the network predicts, so models
+/// with different parameterizations can be compared by it.
+///
+/// # Shapes
+/// `x_0` of the data: `[N, D]` or `[N, C, H, W]`.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where it does not fit the network; [`Error::OutOfMemory`](crate::Error::OutOfMemory)
+/// where not even one sample at a time fits.
+pub fn validation_loss(model: &Model, process: &dyn Process, held_out: &Batch) -> Result<f64> {
+    let _no_grad = no_grad_guard();
+    let mut noise = Draws::new(0, Stream::Validation, 0);
+    let samples = held_out.x0.size()[0];
+    let t = spread_times(process, samples);
+    let mut total = 0.0;
+    for start in (0..samples).step_by(BATCH as usize) {
+        let (batch, t) =
+            (held_out.narrow(start, BATCH.min(samples - start)), t.narrow(0, start, BATCH.min(samples - start)));
+        let eps = noise.normal(&batch.x0.size(), batch.x0.device());
+        let x_t = add_noise(process, &batch.x0, &t, &eps)?;
+        let label = batch.label.filter(|_| model.classes() > 0);
+        let given = Given { label, ..Given::default() };
+        let (loss, _) = in_parts(x_t.size()[0], BATCH, |start, length| {
+            let part = |of: &Tensor| of.narrow(0, start, length);
+            let seen = model.denoise_each(process, &part(&x_t), &part(&t), &given.narrow(start, length))?;
+            Ok(squared_error(&seen.eps, &part(&eps)))
+        })?;
+        total += loss.sum(Kind::Float).double_value(&[]);
+    }
+    Ok(total / samples as f64)
+}
+
+/// `n` times, spread evenly: steps where the process has some.
+fn spread_times(process: &dyn Process, n: i64) -> Tensor {
+    match process.steps() {
+        Some(steps) => {
+            Tensor::from_slice(&(0..n).map(|i| 1 + (2 * i + 1) * steps as i64 / (2 * n)).collect::<Vec<i64>>())
+        }
+        None => {
+            let share = |i: i64| (2 * i + 1) as f64 / (2 * n) as f64;
+            Tensor::from_slice(&(0..n).map(|i| process.end() * share(i)).collect::<Vec<f64>>())
+        }
+    }
+}

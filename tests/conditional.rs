@@ -1,0 +1,70 @@
+//! A network that is conditioned on classes draws those that it is asked for, and any where it is asked for none.
+
+mod common;
+
+use common::libtorch;
+use ddpm_tutor::prelude::*;
+
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+/// Two clouds, at x = -0.6 and x = 0.6.
+fn clouds(n: i64) -> (Tensor, Vec<usize>) {
+    let labels: Vec<usize> = (0..n as usize).map(|i| i % 2).collect();
+    let side = Tensor::from_slice(&labels.iter().map(|label| *label as f32 * 1.2 - 0.6).collect::<Vec<f32>>());
+    let points = Tensor::randn([n, 2], FLOAT) * 0.1 + Tensor::stack(&[&side, &side.zeros_like()], 1);
+    (points, labels)
+}
+
+#[test]
+fn samples_are_of_the_class_that_is_asked_for() {
+    let _guard = libtorch();
+    tch::manual_seed(3);
+    let base = BaseConfig { compute: DeviceChoice::Cpu.into(), seed: 3, ..Default::default() };
+    let training = TrainingConfig { timesteps: 20, epochs: 12, batch_size: 200, ema_decay: 0.99, ..Default::default() };
+    let (points, labels) = clouds(4_000);
+    let loader = DataLoader::labelled(points, &labels, &["left", "right"], &base, &training).unwrap();
+    let network = FnnConfig { classes: 2, hidden_widths: vec![64, 64], ..Default::default() };
+    let model = get_model(&base, network, &training).unwrap();
+    let constants = ConstantsManager::new(&base, &training).unwrap();
+    let mut state = TrainingState::new(&model, &base, &training).unwrap();
+    while state.epoch() < training.epochs {
+        train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| {}).unwrap();
+    }
+    let right = |given: Given| {
+        let denoiser = model.denoiser_given(&constants, given).unwrap();
+        let noise = draw_noise(&model, &constants, 400, 5).unwrap();
+        let mut none = InferenceLogger::new(InferType::None);
+        let samples = run_chain(&mut Ancestral::default(), &denoiser, &constants, noise, &mut none).unwrap();
+        samples.select(1, 0).gt(0.0).to_kind(Kind::Float).mean(Kind::Float).double_value(&[])
+    };
+    let all = |class: i64| Given::label(Tensor::full([400], class, (Kind::Int64, Device::Cpu)));
+    let shares = state
+        .with_averaged_weights(|| Ok([right(all(0)), right(all(1)), right(all(2)), right(Given::default())]))
+        .unwrap();
+    assert!(shares[0] < 0.02 && shares[1] > 0.98, "the share on the right: {shares:?}");
+    assert!((0.3..0.7).contains(&shares[2]) && (shares[2] - shares[3]).abs() < 0.02, "the null token: {shares:?}");
+}
+
+#[test]
+fn what_is_given_is_given_for_each_sample() {
+    let base = BaseConfig { compute: DeviceChoice::Cpu.into(), ..Default::default() };
+    let training = TrainingConfig { timesteps: 20, ..Default::default() };
+    let network = FnnConfig { classes: 3, hidden_widths: vec![8], ..Default::default() };
+    let model = get_model(&base, network, &training).unwrap();
+    let constants = ConstantsManager::new(&base, &training).unwrap();
+    let x_t = Tensor::zeros([4, 2], FLOAT);
+    for n in [2, 5] {
+        let labels = Tensor::zeros([n], (Kind::Int64, Device::Cpu));
+        let denoiser = model.denoiser_given(&constants, Given::label(labels)).unwrap();
+        let message = denoiser.denoise(&x_t, 3.0).unwrap_err().to_string();
+        assert!(message.contains("labels: expected shape [4, …]"), "{message}");
+    }
+    for t in [0.0, -1.0, 20.5, f64::NAN] {
+        let message = model.denoiser(&constants).denoise(&x_t, t).unwrap_err().to_string();
+        assert!(message.contains("1..=20"), "{message}");
+    }
+    let wrong = DataLoader::labelled(x_t.shallow_clone(), &[0, 1, 2, 3], &["a", "b"], &base, &training);
+    assert!(wrong.unwrap_err().to_string().contains("2 classes"));
+    let few = DataLoader::labelled(x_t, &[0, 1], &["a", "b"], &base, &training);
+    assert!(few.unwrap_err().to_string().contains("one a sample"));
+}
