@@ -39,6 +39,9 @@ impl Denoiser for ModelDenoiser<'_> {
         let part = pixels.map_or(shape[0], |pixels| (PIXELS / pixels).clamp(1, shape[0].max(1)));
         let most = part.min(self.most.get());
         let (output, fits) = in_parts(shape[0], most, |start, length| {
+            if length == shape[0] {
+                return self.model.output(x_t, &t, &level, &self.given);
+            }
             let part = |of: &Tensor| of.narrow(0, start, length);
             self.model.output(&part(x_t), &part(&t), &level, &self.given.narrow(start, length))
         })?;

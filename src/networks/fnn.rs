@@ -115,8 +115,9 @@ impl Fnn {
     /// Whether the result is to have a gradient. What is computed from a weight has one, unless gradients are switched off. (A mere
     /// view of a weight says that it has one even then.)
     fn has_gradient(&self, x_t: &Tensor) -> bool {
-        let learned = self.layers.iter().find(|layer| layer.ws.requires_grad());
-        x_t.requires_grad() || learned.is_some_and(|layer| layer.ws.narrow(0, 0, 1).neg().requires_grad())
+        let weights = self.layers.iter().rev().flat_map(|layer| layer.bs.iter().chain([&layer.ws]));
+        let learned = weights.into_iter().find(|weight| weight.requires_grad());
+        x_t.requires_grad() || learned.is_some_and(|weight| weight.neg().requires_grad())
     }
 }
 

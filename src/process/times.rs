@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// which [`is_shared`] sees.
 pub(crate) fn shared_time(process: &dyn Process, t: f64, n: i64, device: Device) -> Tensor {
     let is_step = process.steps().is_some() && t.fract() == 0.0;
-    let one = Tensor::from_slice(&[t]).to_kind(if is_step { Kind::Int64 } else { Kind::Float });
+    let one = if is_step { Tensor::from_slice(&[t as i64]) } else { Tensor::from_slice(&[t as f32]) };
     one.to_device(device).expand([n], false)
 }
 
