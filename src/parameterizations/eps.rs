@@ -1,5 +1,6 @@
 //! `Eps`: the network predicts the noise.
 
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::{Denoised, Parameterization};
@@ -11,7 +12,8 @@ use crate::process::Level;
 /// x_0 = ( x_t - s eps_theta(x_t, t) ) / a
 /// ```
 /// Ho et al. 2020, equations 12 and 15.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Eps;
 
 impl Parameterization for Eps {
