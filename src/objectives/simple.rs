@@ -1,5 +1,6 @@
 //! `Simple`: Algorithm 1, the objective of Ho et al. 2020.
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::{Batch, Loss, Objective, TimestepSampling, squared_error};
@@ -20,7 +21,8 @@ const WITHOUT_LABEL: f64 = 0.1;
 ///     grad_theta || eps - eps_theta( sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, t ) ||^2
 /// ```
 /// Ho et al. 2020, Algorithm 1.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Simple {
     /// How often each timestep is drawn.
     pub timesteps: TimestepSampling,
