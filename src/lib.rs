@@ -9,7 +9,7 @@
 //! | room | what is inside |
 //! |---|---|
 //! | [`error`], [`cuda`], [`device`], [`precision`] | what can go wrong, where and in which numbers to compute |
-//! | `random`, `threads`, [`out_of_memory`] | randomness from one seed, threads, what fits into memory |
+//! | [`catalogue`], `random`, `threads`, [`out_of_memory`] | randomness from one seed, threads, what fits into memory |
 //! | [`npy`], `tensor_file`, `pixels`, `points` | tensors as files, as images, as points |
 //! | [`process`] | from data to noise: `beta_t`, what follows from it, `forward_diffusion` |
 //! | [`datasets`] | what to learn, a file a set |
@@ -48,6 +48,7 @@
 //!
 //! `[N, D]` for points, `[N, C, H, W]` for images in `[-1, 1]`, `[N]` int64 for timesteps and labels.
 
+pub mod catalogue;
 pub mod config;
 pub mod cuda;
 pub mod datasets;

@@ -1,16 +1,24 @@
 //! What the output of a network means. Training asks for the target, sampling reads the output back: both ask here, so they cannot
 //! disagree.
 
-mod eps;
-
 use std::fmt::Debug;
 
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-pub use eps::Eps;
-
+use crate::catalogue::catalogue;
 use crate::process::Level;
+
+catalogue! {
+    /// Which parameterization a model has.
+    ParameterizationConfig of "TrainingConfig.parameterization", each a Parameterization;
+    eps::Eps, "eps": "the noise", "Ho et al. 2020, equation 12";
+}
+
+impl Default for ParameterizationConfig {
+    fn default() -> Self {
+        Eps.into()
+    }
+}
 
 /// What `x_t = a x_0 + s eps` looks like to one that knows what data is: the data and the noise in it, which add up to it.
 #[derive(Debug)]
@@ -67,23 +75,5 @@ pub trait Parameterization: Debug {
     /// `t` and the result: `[N]`.
     fn time(&self, t: &Tensor, _level: &Level) -> Tensor {
         t.shallow_clone()
-    }
-}
-
-/// Which parameterization a model has.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-pub enum ParameterizationConfig {
-    /// The noise: [`Eps`].
-    #[default]
-    Eps,
-}
-
-impl ParameterizationConfig {
-    /// The parameterization itself.
-    pub fn build(&self) -> Box<dyn Parameterization> {
-        match self {
-            ParameterizationConfig::Eps => Box::new(Eps),
-        }
     }
 }
