@@ -97,7 +97,7 @@ pub mod prelude {
         Checkerboard, Cifar10, Cifar100, Circles, Dataset, FashionMnist, Fit, Flowers, ImageFolder, ImageSet,
         LabelledImages, Mnist, Moons, PaintedFlowers, PointSet, Spiral, Split, SwissRoll,
     };
-    pub use crate::denoisers::{Clipped, Denoised, Denoiser};
+    pub use crate::denoisers::{Clipped, Denoised, Denoiser, GaussianOracle, MixtureOracle};
     pub use crate::device::DeviceChoice;
     pub use crate::error::Error;
     pub use crate::exercises::{
