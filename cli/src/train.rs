@@ -208,7 +208,7 @@ impl Train {
         {
             unet.image_shape = [*c, *h, *w];
         }
-        self.training.apply(&mut config.training);
+        self.training.apply(&mut config.training)?;
         if self.from.is_some() {
             config.training.start_from = self.from.clone();
         }
