@@ -12,6 +12,7 @@ catalogue! {
     /// Which parameterization a model has.
     ParameterizationConfig of "TrainingConfig.parameterization", each a Parameterization;
     eps::Eps, "eps": "the noise", "Ho et al. 2020, equation 12";
+    x0::X0, "x0": "the data", "Salimans & Ho 2022, section 4";
 }
 
 impl Default for ParameterizationConfig {
