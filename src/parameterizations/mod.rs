@@ -13,6 +13,7 @@ catalogue! {
     ParameterizationConfig of "TrainingConfig.parameterization", each a Parameterization;
     eps::Eps, "eps": "the noise", "Ho et al. 2020, equation 12";
     x0::X0, "x0": "the data", "Salimans & Ho 2022, section 4";
+    v::V, "v": "the velocity a eps - s x_0", "Salimans & Ho 2022, appendix D";
 }
 
 impl Default for ParameterizationConfig {
