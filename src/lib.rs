@@ -115,13 +115,13 @@ pub mod prelude {
         parameter_count,
     };
     pub use crate::objectives::{Batch, Loss, Objective, Simple, TimestepSampling};
-    pub use crate::parameterizations::{Eps, Parameterization, ParameterizationConfig};
+    pub use crate::parameterizations::{Eps, Parameterization, ParameterizationConfig, V, X0};
     pub use crate::precision::Precision;
     pub use crate::process::{
         ConstantsManager, Level, NoiseSchedule, Process, add_noise, forward_diffusion, forward_step,
     };
     pub use crate::samplers::{
-        Ancestral, Chain, ChainState, Observer, ReverseVariance, Sampler, SamplerConfig, SamplingConfig, Step,
+        Ancestral, Chain, ChainState, Ddim, Observer, ReverseVariance, Sampler, SamplerConfig, SamplingConfig, Step,
         reverse_step, run_chain,
     };
     pub use crate::sampling::{draw_noise, generate_samples, generate_samples_with};

@@ -4,8 +4,8 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
+use ddpm_tutor::{Error, Result};
 
 use crate::common_options::{Place, set};
 use crate::data_options::set_data_dir;
@@ -63,9 +63,20 @@ impl From<VarianceChoice> for ReverseVariance {
 }
 
 /// Gives the sampler the variance that was chosen, if any.
-pub fn set_variance(sampling: &mut SamplingConfig, variance: Option<VarianceChoice>) {
-    let SamplerConfig::Ancestral(sampler) = &mut sampling.sampler;
-    set(&mut sampler.variance, variance.map(Into::into));
+///
+/// # Errors
+/// [`Error::Unsupported`] for a sampler that has no choice of it.
+pub fn set_variance(sampling: &mut SamplingConfig, variance: Option<VarianceChoice>) -> Result<()> {
+    match (&mut sampling.sampler, variance) {
+        (_, None) => Ok(()),
+        (SamplerConfig::Ancestral(sampler), Some(variance)) => {
+            sampler.variance = variance.into();
+            Ok(())
+        }
+        (other, Some(_)) => {
+            Err(Error::Unsupported(format!("--variance is for the sampler ancestral; this one is {}", other.name())))
+        }
+    }
 }
 
 impl Chosen {
@@ -113,7 +124,7 @@ impl Trained {
     pub fn load(&self) -> Result<(ModelManager, Model, ConstantsManager)> {
         let (manager, model, constants) = self.chosen.load()?;
         let mut sampling = model.sampling().clone();
-        set_variance(&mut sampling, self.variance);
+        set_variance(&mut sampling, self.variance)?;
         set(&mut sampling.clip_denoised, self.clip_denoised);
         Ok((manager, model.with_sampling(sampling), constants))
     }

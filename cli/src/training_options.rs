@@ -109,7 +109,7 @@ impl TrainingOptions {
         set(&mut training.timesteps, self.timesteps);
         set(&mut training.schedule, self.schedule.map(Into::into));
         set(&mut training.timestep_sampling, self.timestep_sampling.map(Into::into));
-        set_variance(&mut training.sampling, self.variance);
+        set_variance(&mut training.sampling, self.variance)?;
         set(&mut training.sampling.clip_denoised, self.clip_denoised);
         set(&mut training.epochs, self.epochs);
         set(&mut training.batch_size, self.batch_size);

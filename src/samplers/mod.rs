@@ -1,6 +1,7 @@
 //! Samplers: the ways from noise to data. Each walks along the same [`Chain`].
 
 mod chain;
+mod times;
 
 use std::fmt::Debug;
 
@@ -59,6 +60,7 @@ catalogue! {
     /// Which sampler, with its settings.
     SamplerConfig of "SamplingConfig.sampler", each a Sampler;
     ancestral::Ancestral, "ancestral": "every step of the forward process back", "Ho et al. 2020, Algorithm 2";
+    ddim::Ddim, "ddim": "fewer steps, with any share of fresh noise", "Song, Meng & Ermon 2021, equation 12";
 }
 
 impl Default for SamplerConfig {
