@@ -20,6 +20,7 @@ pub struct List {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Kind {
+    Datasets,
     Samplers,
     Parameterizations,
 }
@@ -27,6 +28,7 @@ enum Kind {
 impl Kind {
     fn entries(self) -> &'static [Entry] {
         match self {
+            Kind::Datasets => Dataset::ENTRIES,
             Kind::Samplers => SamplerConfig::ENTRIES,
             Kind::Parameterizations => ParameterizationConfig::ENTRIES,
         }

@@ -54,7 +54,7 @@ enum Command {
     Export(export::Export),
     /// Run a model's network once on given inputs, in f32
     Predict(predict::Predict),
-    /// List what there is: samplers, parameterizations
+    /// List what there is: data sets, samplers, parameterizations
     List(list::List),
     /// Get a data set: from the network, or from a folder or archive
     Data(data::Data),
