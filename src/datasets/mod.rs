@@ -20,6 +20,7 @@ datasets! {
         moons::Moons, "moons": "two half circles, one inside the other's opening", "scikit-learn, make_moons";
         circles::Circles, "circles": "two circles, one around the other", "scikit-learn, make_circles";
         checkerboard::Checkerboard, "checkerboard": "the dark squares of a board", "Grathwohl et al. 2019, figure 2";
+        eight_gaussians::EightGaussians, "eight-gaussians": "eight Gaussians on a circle, with a known density", "Grathwohl et al. 2019, figure 2";
     }
     images {
         painted_flowers::PaintedFlowers, "painted-flowers": "flowers of five kinds, painted by the project itself", "";
