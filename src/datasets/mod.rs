@@ -21,6 +21,7 @@ datasets! {
         circles::Circles, "circles": "two circles, one around the other", "scikit-learn, make_circles";
         checkerboard::Checkerboard, "checkerboard": "the dark squares of a board", "Grathwohl et al. 2019, figure 2";
         eight_gaussians::EightGaussians, "eight-gaussians": "eight Gaussians on a circle, with a known density", "Grathwohl et al. 2019, figure 2";
+        pinwheel::Pinwheel, "pinwheel": "five arms that bend around the centre", "Johnson et al. 2016, figure 1";
     }
     images {
         painted_flowers::PaintedFlowers, "painted-flowers": "flowers of five kinds, painted by the project itself", "";
