@@ -9,7 +9,7 @@
 //! | room | what is inside |
 //! |---|---|
 //! | [`error`], [`cuda`], [`device`], [`precision`] | what can go wrong, where and in which numbers to compute |
-//! | `random`, `threads`, [`out_of_memory`] | randomness from one seed, threads, what fits into memory |
+//! | [`catalogue`], `random`, `threads`, [`out_of_memory`] | randomness from one seed, threads, what fits into memory |
 //! | [`npy`], `tensor_file`, `pixels`, `points` | tensors as files, as images, as points |
 //! | [`process`] | from data to noise: `beta_t`, what follows from it, `forward_diffusion` |
 //! | [`datasets`] | what to learn, a file a set |
@@ -48,6 +48,7 @@
 //!
 //! `[N, D]` for points, `[N, C, H, W]` for images in `[-1, 1]`, `[N]` int64 for timesteps and labels.
 
+pub mod catalogue;
 pub mod config;
 pub mod cuda;
 pub mod datasets;
@@ -96,7 +97,7 @@ pub mod prelude {
         Checkerboard, Cifar10, Cifar100, Circles, Dataset, FashionMnist, Fit, Flowers, ImageFolder, ImageSet,
         LabelledImages, Mnist, Moons, PaintedFlowers, PointSet, Spiral, Split, SwissRoll,
     };
-    pub use crate::denoisers::{Clipped, Denoised, Denoiser};
+    pub use crate::denoisers::{Clipped, Denoised, Denoiser, GaussianOracle, MixtureOracle};
     pub use crate::device::DeviceChoice;
     pub use crate::error::Error;
     pub use crate::exercises::{
@@ -114,13 +115,13 @@ pub mod prelude {
         parameter_count,
     };
     pub use crate::objectives::{Batch, Loss, Objective, Simple, TimestepSampling};
-    pub use crate::parameterizations::{Eps, Parameterization, ParameterizationConfig};
+    pub use crate::parameterizations::{Eps, Parameterization, ParameterizationConfig, V, X0};
     pub use crate::precision::Precision;
     pub use crate::process::{
         ConstantsManager, Level, NoiseSchedule, Process, add_noise, forward_diffusion, forward_step,
     };
     pub use crate::samplers::{
-        Ancestral, Chain, ChainState, Observer, ReverseVariance, Sampler, SamplerConfig, SamplingConfig, Step,
+        Ancestral, Chain, ChainState, Ddim, Observer, ReverseVariance, Sampler, SamplerConfig, SamplingConfig, Step,
         reverse_step, run_chain,
     };
     pub use crate::sampling::{draw_noise, generate_samples, generate_samples_with};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
+use serde::Serialize;
 
 #[derive(Args, Default)]
 pub struct DataOptions {
@@ -40,46 +41,6 @@ pub fn image_size(text: &str) -> Result<[i64; 2], String> {
     }
 }
 
-/// The settings of a data set that an option can change.
-#[derive(Default)]
-struct Settings<'a> {
-    path: Option<&'a mut PathBuf>,
-    size: Option<&'a mut [i64; 2]>,
-    channels: Option<&'a mut i64>,
-    noise: Option<&'a mut f64>,
-    turns: Option<&'a mut f64>,
-    inner_radius: Option<&'a mut f64>,
-    squares: Option<&'a mut u32>,
-}
-
-fn settings(dataset: &mut Dataset) -> Settings<'_> {
-    let none = Settings::default();
-    match dataset {
-        Dataset::SwissRoll(set) => Settings { noise: Some(&mut set.noise), ..none },
-        Dataset::Spiral(set) => Settings { noise: Some(&mut set.noise), turns: Some(&mut set.turns), ..none },
-        Dataset::Moons(set) => Settings { noise: Some(&mut set.noise), ..none },
-        Dataset::Circles(set) => {
-            Settings { noise: Some(&mut set.noise), inner_radius: Some(&mut set.inner_radius), ..none }
-        }
-        Dataset::Checkerboard(set) => Settings { noise: Some(&mut set.noise), squares: Some(&mut set.squares), ..none },
-        Dataset::ImageFolder(set) => {
-            Settings { channels: Some(&mut set.channels), ..images(&mut set.path, &mut set.size) }
-        }
-        Dataset::Flowers(set) => images(&mut set.path, &mut set.size),
-        Dataset::Mnist(set) => images(&mut set.path, &mut set.size),
-        Dataset::FashionMnist(set) => images(&mut set.path, &mut set.size),
-        Dataset::Cifar10(set) => images(&mut set.path, &mut set.size),
-        Dataset::Cifar100(set) => images(&mut set.path, &mut set.size),
-        Dataset::PaintedFlowers(set) => Settings { size: Some(&mut set.size), ..none },
-        Dataset::Own { .. } => none,
-    }
-}
-
-/// What every set of image files has.
-fn images<'a>(path: &'a mut PathBuf, size: &'a mut [i64; 2]) -> Settings<'a> {
-    Settings { path: Some(path), size: Some(size), ..Default::default() }
-}
-
 /// Says where the files of a data set are, where that is given.
 pub fn set_data_dir(dataset: &mut Dataset, data_dir: Option<PathBuf>) -> Result<()> {
     DataOptions { data_dir, ..Default::default() }.apply(dataset)
@@ -88,25 +49,26 @@ pub fn set_data_dir(dataset: &mut Dataset, data_dir: Option<PathBuf>) -> Result<
 impl DataOptions {
     /// Changes the data set as the options say, and refuses those that it does not have.
     pub fn apply(&self, dataset: &mut Dataset) -> Result<()> {
-        let name = dataset.name().to_owned();
-        let settings = settings(dataset);
-        set(&name, "--data-dir", settings.path, self.data_dir.clone())?;
-        set(&name, "--image-size", settings.size, self.image_size)?;
-        set(&name, "--channels", settings.channels, self.channels)?;
-        set(&name, "--noise", settings.noise, self.noise)?;
-        set(&name, "--turns", settings.turns, self.turns)?;
-        set(&name, "--inner-radius", settings.inner_radius, self.inner_radius)?;
-        set(&name, "--squares", settings.squares, self.squares)
+        if let Some(folder) = &self.data_dir {
+            match dataset.path_mut() {
+                Some(path) => path.clone_from(folder),
+                None => return Err(no_such(dataset, "--data-dir")),
+            }
+        }
+        set(dataset, "--image-size", "size", self.image_size)?;
+        set(dataset, "--channels", "channels", self.channels)?;
+        set(dataset, "--noise", "noise", self.noise)?;
+        set(dataset, "--turns", "turns", self.turns)?;
+        set(dataset, "--inner-radius", "inner_radius", self.inner_radius)?;
+        set(dataset, "--squares", "squares", self.squares)
     }
 }
 
-fn set<T>(dataset: &str, option: &str, field: Option<&mut T>, value: Option<T>) -> Result<()> {
-    match (field, value) {
-        (_, None) => Ok(()),
-        (Some(field), Some(value)) => {
-            *field = value;
-            Ok(())
-        }
-        (None, Some(_)) => Err(Error::Unsupported(format!("{dataset} has no {option}: leave it out"))),
-    }
+fn set(dataset: &mut Dataset, option: &str, setting: &str, value: Option<impl Serialize>) -> Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    if dataset.set(setting, value)? { Ok(()) } else { Err(no_such(dataset, option)) }
+}
+
+fn no_such(dataset: &Dataset, option: &str) -> Error {
+    Error::Unsupported(format!("{} has no {option}: leave it out", dataset.name()))
 }

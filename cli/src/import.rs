@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
 use ddpm_utils::files::{one_line, shown};
@@ -11,6 +10,7 @@ use serde_json::json;
 
 use crate::common_options::Place;
 use crate::data_options::image_size;
+use crate::list::names;
 use crate::say::{note, say};
 
 #[derive(Args)]
@@ -34,7 +34,7 @@ pub struct Import {
     #[arg(long, value_name = "N|HxW", value_parser = image_size)]
     image_size: Option<[i64; 2]>,
     /// The data that it was trained on, to evaluate it
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Dataset::NAMES))]
+    #[arg(long, value_name = "NAME", value_parser = names(Dataset::ENTRIES))]
     dataset: Option<String>,
     /// Print the result as JSON
     #[arg(long)]

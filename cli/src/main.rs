@@ -12,6 +12,7 @@ mod fetch;
 mod fuzz;
 mod import;
 mod library_environment;
+mod list;
 mod model;
 mod network_options;
 mod npy;
@@ -53,6 +54,8 @@ enum Command {
     Export(export::Export),
     /// Run a model's network once on given inputs, in f32
     Predict(predict::Predict),
+    /// List what there is: data sets, samplers, parameterizations
+    List(list::List),
     /// Get a data set: from the network, or from a folder or archive
     Data(data::Data),
     /// Delete a model, after its name was typed once more
@@ -115,6 +118,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Import(command) => command.run()?,
         Command::Export(command) => command.run()?,
         Command::Predict(command) => command.run()?,
+        Command::List(command) => command.run()?,
         Command::Data(command) => command.run()?,
         Command::Delete(command) => command.run()?,
         Command::Doctor(command) => command.run()?,

@@ -4,11 +4,12 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
+use ddpm_tutor::{Error, Result};
 
 use crate::common_options::{Place, set};
 use crate::data_options::set_data_dir;
+use crate::list::names;
 use crate::say::{note, say, to_stderr};
 
 /// A trained model, and which of its weights.
@@ -32,7 +33,16 @@ pub struct Chosen {
 pub struct Trained {
     #[command(flatten)]
     chosen: Chosen,
-    /// The variance of the reverse steps; the model's own where it is left out
+    /// The sampler (`ddpm list samplers`); the model's own where it is left out
+    #[arg(long, value_name = "NAME", value_parser = names(SamplerConfig::ENTRIES))]
+    sampler: Option<String>,
+    /// ddim: how many steps; all that the process has where it is left out
+    #[arg(long, value_name = "K")]
+    steps: Option<usize>,
+    /// ddim: the share of fresh noise, 0 for none, 1 for as much as ancestral sampling adds
+    #[arg(long, value_name = "ETA")]
+    eta: Option<f64>,
+    /// ancestral: the variance of the reverse steps; the model's own where it is left out
     #[arg(long)]
     variance: Option<VarianceChoice>,
     /// Whether the predicted x_0 is clipped to [-1, 1], the range of images; as the model says where it is left out
@@ -63,9 +73,20 @@ impl From<VarianceChoice> for ReverseVariance {
 }
 
 /// Gives the sampler the variance that was chosen, if any.
-pub fn set_variance(sampling: &mut SamplingConfig, variance: Option<VarianceChoice>) {
-    let SamplerConfig::Ancestral(sampler) = &mut sampling.sampler;
-    set(&mut sampler.variance, variance.map(Into::into));
+///
+/// # Errors
+/// [`Error::Unsupported`] for a sampler that has no choice of it.
+pub fn set_variance(sampling: &mut SamplingConfig, variance: Option<VarianceChoice>) -> Result<()> {
+    match (&mut sampling.sampler, variance) {
+        (_, None) => Ok(()),
+        (SamplerConfig::Ancestral(sampler), Some(variance)) => {
+            sampler.variance = variance.into();
+            Ok(())
+        }
+        (other, Some(_)) => {
+            Err(Error::Unsupported(format!("--variance is for the sampler ancestral; this one is {}", other.name())))
+        }
+    }
 }
 
 impl Chosen {
@@ -113,7 +134,21 @@ impl Trained {
     pub fn load(&self) -> Result<(ModelManager, Model, ConstantsManager)> {
         let (manager, model, constants) = self.chosen.load()?;
         let mut sampling = model.sampling().clone();
-        set_variance(&mut sampling, self.variance);
+        if let Some(name) = self.sampler.as_deref().filter(|name| *name != sampling.sampler.name()) {
+            sampling.sampler = SamplerConfig::from_name(name)?;
+        }
+        set_variance(&mut sampling, self.variance)?;
+        match &mut sampling.sampler {
+            SamplerConfig::Ddim(ddim) => {
+                ddim.steps = self.steps.or(ddim.steps);
+                set(&mut ddim.eta, self.eta);
+            }
+            other if self.steps.is_some() || self.eta.is_some() => {
+                let problem = format!("--steps and --eta are for the sampler ddim; this one is {}", other.name());
+                return Err(Error::Unsupported(problem));
+            }
+            SamplerConfig::Ancestral(_) => {}
+        }
         set(&mut sampling.clip_denoised, self.clip_denoised);
         Ok((manager, model.with_sampling(sampling), constants))
     }

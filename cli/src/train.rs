@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use ddpm_tutor::models::{samples_are_due, train_until};
 use ddpm_tutor::prelude::*;
@@ -14,6 +13,7 @@ use serde_json::json;
 use crate::begun::Begun;
 use crate::common_options::{Place, set};
 use crate::data_options::DataOptions;
+use crate::list::names;
 use crate::network_options::NetworkOptions;
 use crate::say::{note, say, say_if_possible};
 use crate::stop::{STOPPED, Stop};
@@ -34,7 +34,7 @@ pub struct Train {
     #[arg(long, value_name = "NAME")]
     from: Option<String>,
     /// The data to train on
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Dataset::NAMES))]
+    #[arg(long, value_name = "NAME", value_parser = names(Dataset::ENTRIES))]
     dataset: Option<String>,
     #[command(flatten)]
     data: DataOptions,
@@ -208,7 +208,7 @@ impl Train {
         {
             unet.image_shape = [*c, *h, *w];
         }
-        self.training.apply(&mut config.training);
+        self.training.apply(&mut config.training)?;
         if self.from.is_some() {
             config.training.start_from = self.from.clone();
         }

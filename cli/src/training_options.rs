@@ -1,9 +1,11 @@
 //! The options of `ddpm train` for the diffusion and the training.
 
 use clap::{Args, ValueEnum};
+use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
 
 use crate::common_options::set;
+use crate::list::names;
 use crate::model::{VarianceChoice, set_variance};
 
 #[derive(Args)]
@@ -14,6 +16,9 @@ pub struct TrainingOptions {
     /// How beta_t grows
     #[arg(long)]
     schedule: Option<ScheduleChoice>,
+    /// What the network predicts: `ddpm list parameterizations`
+    #[arg(long, value_name = "NAME", value_parser = names(ParameterizationConfig::ENTRIES))]
+    parameterization: Option<String>,
     /// How often each timestep is drawn in training
     #[arg(long)]
     timestep_sampling: Option<TimestepSamplingChoice>,
@@ -94,11 +99,17 @@ enum InferTypeChoice {
 
 impl TrainingOptions {
     /// Every option that was given takes the place of the setting.
-    pub fn apply(&self, training: &mut TrainingConfig) {
+    ///
+    /// # Errors
+    /// Those of the catalogues, for a name that they do not have.
+    pub fn apply(&self, training: &mut TrainingConfig) -> Result<()> {
+        if let Some(name) = &self.parameterization {
+            training.parameterization = ParameterizationConfig::from_name(name)?;
+        }
         set(&mut training.timesteps, self.timesteps);
         set(&mut training.schedule, self.schedule.map(Into::into));
         set(&mut training.timestep_sampling, self.timestep_sampling.map(Into::into));
-        set_variance(&mut training.sampling, self.variance);
+        set_variance(&mut training.sampling, self.variance)?;
         set(&mut training.sampling.clip_denoised, self.clip_denoised);
         set(&mut training.epochs, self.epochs);
         set(&mut training.batch_size, self.batch_size);
@@ -113,6 +124,7 @@ impl TrainingOptions {
         set(&mut training.weight_decay, self.weight_decay);
         set(&mut training.ema_decay, self.ema_decay);
         set(&mut training.gradient_clipping, self.gradient_clipping.map(|norm| (norm != 0.0).then_some(norm)));
+        Ok(())
     }
 }
 

@@ -72,7 +72,7 @@ impl Default for TrainingConfig {
         Self {
             timesteps: 40,
             schedule: NoiseSchedule::Cosine,
-            parameterization: ParameterizationConfig::Eps,
+            parameterization: ParameterizationConfig::default(),
             timestep_sampling: TimestepSampling::Uniform,
             start_from: None,
             epochs: 100,

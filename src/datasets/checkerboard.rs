@@ -4,6 +4,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use crate::datasets::PointSet;
+use crate::error::{Result, require};
 
 /// The dark squares of a board from -1.2 to 1.2, evenly filled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,5 +39,9 @@ impl PointSet for Checkerboard {
 
     fn curve(&self, _n: usize) -> Option<Vec<[f64; 2]>> {
         None
+    }
+
+    fn validate(&self) -> Result<()> {
+        require((2..=64).contains(&self.squares), "Checkerboard.squares", "2 to 64", self.squares)
     }
 }

@@ -54,6 +54,10 @@ impl ImageSet for Cifar10 {
         labelled(&read_cifar(&files, 1, CLASSES.len())?, &CLASSES, self.size, n, seed)
     }
 
+    fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        Some(&mut self.path)
+    }
+
     fn validate(&self) -> Result<()> {
         require_size("Cifar10.size", self.size)
     }

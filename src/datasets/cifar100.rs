@@ -65,6 +65,10 @@ impl ImageSet for Cifar100 {
         labelled(&read_cifar(&files, 2, CLASSES.len())?, &CLASSES, self.size, n, seed)
     }
 
+    fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        Some(&mut self.path)
+    }
+
     fn validate(&self) -> Result<()> {
         require_size("Cifar100.size", self.size)
     }

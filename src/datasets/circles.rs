@@ -6,6 +6,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use crate::datasets::PointSet;
+use crate::error::{Result, require};
 
 /// Two circles around the centre, the outer of radius 1.2, each as likely as the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,5 +43,9 @@ impl PointSet for Circles {
 
     fn curve(&self, n: usize) -> Option<Vec<[f64; 2]>> {
         Some((0..n).map(|i| self.at(i as f64 / n as f64)).collect())
+    }
+
+    fn validate(&self) -> Result<()> {
+        require((0.0..1.0).contains(&self.inner_radius), "Circles.inner_radius", "in [0, 1)", self.inner_radius)
     }
 }

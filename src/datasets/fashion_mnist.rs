@@ -46,6 +46,10 @@ impl ImageSet for FashionMnist {
         mnist::load("fashion-mnist", &self.path, self.split, &CLASSES, self.size, n, seed)
     }
 
+    fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        Some(&mut self.path)
+    }
+
     fn validate(&self) -> Result<()> {
         require_size("FashionMnist.size", self.size)
     }

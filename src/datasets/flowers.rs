@@ -76,6 +76,10 @@ impl ImageSet for Flowers {
         load_folder(self.files()?, &set, n, seed)
     }
 
+    fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        Some(&mut self.path)
+    }
+
     fn validate(&self) -> Result<()> {
         require_size("Flowers.size", self.size)
     }

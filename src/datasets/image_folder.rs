@@ -53,6 +53,10 @@ impl ImageSet for ImageFolder {
         load_folder(Folder::open(&self.path)?, self, n, seed)
     }
 
+    fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        Some(&mut self.path)
+    }
+
     fn validate(&self) -> Result<()> {
         require(matches!(self.channels, 1 | 3), "ImageFolder.channels", "3 (RGB) or 1 (grey)", self.channels)?;
         require_size("ImageFolder.size", self.size)

@@ -1,5 +1,7 @@
 //! What an image data set is: `ImageSet`, and the images that it loads.
 
+use std::path::PathBuf;
+
 use ddpm_utils::images::{Fit, ImageFormat, Labelled, check_memory, choose_and_scale};
 use ndarray::{Array4, Axis};
 use rand::seq::SliceRandom;
@@ -21,6 +23,11 @@ pub trait ImageSet {
     /// # Errors
     /// What keeps the set from being read, and what to do about it.
     fn load(&self, n: usize, seed: u64) -> Result<LabelledImages>;
+
+    /// The folder of its files, where it has files.
+    fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        None
+    }
 
     /// Refuses settings that cannot work, without reading the data.
     ///

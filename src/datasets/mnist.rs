@@ -46,6 +46,10 @@ impl ImageSet for Mnist {
         load("mnist", &self.path, self.split, &digits, self.size, n, seed)
     }
 
+    fn path_mut(&mut self) -> Option<&mut PathBuf> {
+        Some(&mut self.path)
+    }
+
     fn validate(&self) -> Result<()> {
         require_size("Mnist.size", self.size)
     }

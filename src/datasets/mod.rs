@@ -1,37 +1,41 @@
 //! The data sets, each a file of its own.
 
-mod checkerboard;
-mod cifar10;
-mod cifar100;
-mod circles;
+mod catalogue;
 mod dataset;
-mod fashion_mnist;
-mod flowers;
 mod found;
-mod image_folder;
 mod images;
-mod mnist;
-mod moons;
-mod painted_flowers;
 mod point_set;
-mod settings;
-mod spiral;
-mod swiss_roll;
 
-pub use checkerboard::Checkerboard;
-pub use cifar10::Cifar10;
-pub use cifar100::Cifar100;
-pub use circles::Circles;
-pub use dataset::Dataset;
 pub use ddpm_utils::images::Fit;
-pub use fashion_mnist::FashionMnist;
-pub use flowers::Flowers;
 pub use found::{find_folder, find_idx, instead};
-pub use image_folder::ImageFolder;
 pub use images::{ImageSet, LabelledImages, Split};
-pub use mnist::Mnist;
-pub use moons::Moons;
-pub use painted_flowers::PaintedFlowers;
 pub use point_set::PointSet;
-pub use spiral::Spiral;
-pub use swiss_roll::SwissRoll;
+
+use catalogue::{Samples, SamplesMut, datasets};
+
+datasets! {
+    points {
+        swiss_roll::SwissRoll, "swiss-roll": "one and a half turns of a spiral that starts away from the centre", "Sohl-Dickstein et al. 2015, figure 1";
+        spiral::Spiral, "spiral": "a spiral from the centre, of any pitch", "";
+        moons::Moons, "moons": "two half circles, one inside the other's opening", "scikit-learn, make_moons";
+        circles::Circles, "circles": "two circles, one around the other", "scikit-learn, make_circles";
+        checkerboard::Checkerboard, "checkerboard": "the dark squares of a board", "Grathwohl et al. 2019, figure 2";
+        eight_gaussians::EightGaussians, "eight-gaussians": "eight Gaussians on a circle, with a known density", "Grathwohl et al. 2019, figure 2";
+        pinwheel::Pinwheel, "pinwheel": "five arms that bend around the centre", "Johnson et al. 2016, figure 1";
+    }
+    images {
+        painted_flowers::PaintedFlowers, "painted-flowers": "flowers of five kinds, painted by the project itself", "";
+        image_folder::ImageFolder, "image-folder": "a folder of images, a folder a class or none", "";
+        flowers::Flowers, "flowers": "photographs of five kinds of flowers", "The TensorFlow team 2019";
+        mnist::Mnist, "mnist": "handwritten digits", "LeCun et al. 1998";
+        fashion_mnist::FashionMnist, "fashion-mnist": "clothes in the form of MNIST", "Xiao et al. 2017";
+        cifar10::Cifar10, "cifar10": "small photographs of ten kinds of things", "Krizhevsky 2009";
+        cifar100::Cifar100, "cifar100": "small photographs of a hundred kinds of things", "Krizhevsky 2009";
+    }
+}
+
+impl Default for Dataset {
+    fn default() -> Self {
+        SwissRoll::default().into()
+    }
+}

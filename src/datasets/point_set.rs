@@ -4,6 +4,7 @@ use ndarray::Array2;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::error::Result;
 use crate::random::{self, Stream};
 
 /// A distribution of points in the plane that one can draw from.
@@ -16,6 +17,19 @@ pub trait PointSet {
 
     /// The noiseless points, where they lie on a curve: `n` of them, from one end to the other.
     fn curve(&self, n: usize) -> Option<Vec<[f64; 2]>>;
+
+    /// The density of the points, with their noise, where it is known in closed form.
+    fn density(&self, _point: [f64; 2]) -> Option<f64> {
+        None
+    }
+
+    /// Refuses settings of its own that cannot work.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) naming the first setting that cannot work.
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Draws `n` points, `[n, 2]`, with the set's noise: the same for the same seed, on every machine.

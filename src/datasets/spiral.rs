@@ -6,6 +6,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use crate::datasets::PointSet;
+use crate::error::{Result, require};
 
 /// An Archimedean spiral from the centre to radius 1.4, its points spread evenly over its length.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,5 +44,9 @@ impl PointSet for Spiral {
 
     fn curve(&self, n: usize) -> Option<Vec<[f64; 2]>> {
         Some((0..n).map(|i| self.at(i as f64 / (n.max(2) - 1) as f64)).collect())
+    }
+
+    fn validate(&self) -> Result<()> {
+        require((0.1..=20.0).contains(&self.turns), "Spiral.turns", "0.1 to 20", self.turns)
     }
 }

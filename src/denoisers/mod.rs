@@ -1,10 +1,15 @@
 //! Denoisers: what a sampler sees of a model. A denoiser may stand around another one.
 
 mod clipped;
+mod gaussian;
+mod mixture;
+mod oracle;
 
 use tch::Tensor;
 
 pub use clipped::Clipped;
+pub use gaussian::GaussianOracle;
+pub use mixture::MixtureOracle;
 
 use crate::error::Result;
 pub use crate::parameterizations::Denoised;

@@ -1,16 +1,26 @@
 //! What the output of a network means. Training asks for the target, sampling reads the output back: both ask here, so they cannot
 //! disagree.
 
-mod eps;
-
 use std::fmt::Debug;
 
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-pub use eps::Eps;
-
+use crate::catalogue::catalogue;
 use crate::process::Level;
+
+catalogue! {
+    /// Which parameterization a model has.
+    ParameterizationConfig of "TrainingConfig.parameterization", each a Parameterization;
+    eps::Eps, "eps": "the noise", "Ho et al. 2020, equation 12";
+    x0::X0, "x0": "the data", "Salimans & Ho 2022, section 4";
+    v::V, "v": "the velocity a eps - s x_0", "Salimans & Ho 2022, appendix D";
+}
+
+impl Default for ParameterizationConfig {
+    fn default() -> Self {
+        Eps.into()
+    }
+}
 
 /// What `x_t = a x_0 + s eps` looks like to one that knows what data is: the data and the noise in it, which add up to it.
 #[derive(Debug)]
@@ -70,20 +80,62 @@ pub trait Parameterization: Debug {
     }
 }
 
-/// Which parameterization a model has.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-pub enum ParameterizationConfig {
-    /// The noise: [`Eps`].
-    #[default]
-    Eps,
-}
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
 
-impl ParameterizationConfig {
-    /// The parameterization itself.
-    pub fn build(&self) -> Box<dyn Parameterization> {
-        match self {
-            ParameterizationConfig::Eps => Box::new(Eps),
+    use super::*;
+    use crate::process::{ConstantsManager, Process, add_noise};
+
+    /// A process that keeps all of the signal, and adds noise to it.
+    struct Exploding;
+
+    impl Process for Exploding {
+        fn signal(&self, _t: f64) -> f64 {
+            1.0
         }
+
+        fn noise(&self, t: f64) -> f64 {
+            t
+        }
+
+        fn end(&self) -> f64 {
+            80.0
+        }
+
+        fn steps(&self) -> Option<usize> {
+            None
+        }
+    }
+
+    /// Every entry of the catalogue, on a process that preserves the variance and on one that does not.
+    #[test]
+    fn reading_the_target_gives_data_and_noise_back() {
+        let constants = ConstantsManager::from_betas(&[0.02, 0.3, 0.6], 1, Device::Cpu).unwrap();
+        for process in [&constants as &dyn Process, &Exploding] {
+            for entry in ParameterizationConfig::ENTRIES {
+                let parameterization = ParameterizationConfig::from_name(entry.name).unwrap().build();
+                let draw = || Tensor::randn([4, 2], (Kind::Double, Device::Cpu));
+                let (x0, eps, t) = (draw(), draw(), Tensor::from_slice(&[0.2_f64, 1.0, 1.7, 3.0]));
+                let x_t = add_noise(process, &x0, &t, &eps).unwrap();
+                let level = Level::of_each(process, &t, &x_t).unwrap();
+                let read = parameterization.read(&parameterization.target(&x0, &eps, &level), &x_t, &level);
+                let close = |a: &Tensor, b: &Tensor| a.allclose(b, 1e-9, 1e-9, false);
+                assert!(close(&read.x0, &x0) && close(&read.eps, &eps), "{}", entry.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_what_files_and_the_command_line_have() {
+        for entry in ParameterizationConfig::ENTRIES {
+            let config = ParameterizationConfig::from_name(entry.name).unwrap();
+            let json = serde_json::to_string(&config).unwrap();
+            assert_eq!(json, format!(r#"{{"name":"{}"}}"#, entry.name));
+            assert_eq!(serde_json::from_str::<ParameterizationConfig>(&json).unwrap(), config);
+            assert_eq!(config.name(), entry.name);
+        }
+        let message = ParameterizationConfig::from_name("ep").unwrap_err().to_string();
+        assert!(message.contains("one of eps") && message.contains("did you mean \"eps\""), "{message}");
     }
 }

@@ -1,17 +1,18 @@
 //! Samplers: the ways from noise to data. Each walks along the same [`Chain`].
 
-mod ancestral;
 mod chain;
+mod times;
 
 use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-pub use ancestral::{Ancestral, ReverseVariance, reverse_step};
+pub use ancestral::{ReverseVariance, reverse_step};
 pub use chain::{Chain, ChainState, Observer, run_chain};
 pub(crate) use chain::{shown_time, walk};
 
+use crate::catalogue::catalogue;
 use crate::denoisers::Denoiser;
 use crate::error::Result;
 use crate::process::Process;
@@ -55,25 +56,15 @@ pub struct SamplingConfig {
     pub clip_denoised: bool,
 }
 
-/// Which sampler, with its settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-pub enum SamplerConfig {
-    /// Algorithm 2 of Ho et al. 2020.
-    Ancestral(Ancestral),
+catalogue! {
+    /// Which sampler, with its settings.
+    SamplerConfig of "SamplingConfig.sampler", each a Sampler;
+    ancestral::Ancestral, "ancestral": "every step of the forward process back", "Ho et al. 2020, Algorithm 2";
+    ddim::Ddim, "ddim": "fewer steps, with any share of fresh noise", "Song, Meng & Ermon 2021, equation 12";
 }
 
 impl Default for SamplerConfig {
     fn default() -> Self {
-        SamplerConfig::Ancestral(Ancestral::default())
-    }
-}
-
-impl SamplerConfig {
-    /// The sampler itself, at the beginning of a chain.
-    pub fn build(&self) -> Box<dyn Sampler> {
-        match self {
-            SamplerConfig::Ancestral(sampler) => Box::new(sampler.clone()),
-        }
+        Ancestral::default().into()
     }
 }

@@ -85,7 +85,7 @@ fn network(
     described: Option<Described>,
     options: &ImportOptions,
 ) -> Result<NetworkConfig> {
-    let of_dataset = options.dataset.clone().and_then(|mut dataset| dataset.size_mut().copied());
+    let of_dataset = options.dataset.as_ref().and_then(Dataset::size);
     let Some(Described::Original(config, file)) = described else {
         return infer::network(path, state_dict, options.image_size.or(of_dataset).unwrap_or([32, 32]));
     };
@@ -154,9 +154,7 @@ fn of_network(mut dataset: Dataset, network: &NetworkConfig) -> Result<Dataset> 
     if let (Dataset::ImageFolder(set), 1 | 3) = (&mut dataset, channels) {
         set.channels = channels;
     }
-    if let Some(size) = dataset.size_mut() {
-        *size = [height, width];
-    }
+    dataset.set("size", [height, width])?;
     match dataset.shape()[..] {
         [found, ..] if dataset.is_images() && found != channels => {
             let (name, s) = (dataset.name(), if found == 1 { "" } else { "s" });

@@ -1,0 +1,44 @@
+//! Pinwheel: five arms that bend around the centre.
+
+use std::f64::consts::TAU;
+
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+
+use crate::datasets::PointSet;
+
+const ARMS: usize = 5;
+/// How far an arm lies from the centre, how long and how wide it is, and by how much it turns: of Johnson et al.'s code, scaled to
+/// the size of the other sets.
+const DISTANCE: f64 = 0.55;
+const LENGTH: f64 = 0.17;
+const WIDTH: f64 = 0.03;
+const TURN: f64 = 0.25;
+
+/// Five arms, each a thin Gaussian that bends the more the further out it is. Johnson et al. 2016, figure 1.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pinwheel {
+    /// Standard deviation of the noise on each coordinate.
+    pub noise: f64,
+}
+
+impl PointSet for Pinwheel {
+    fn draw(&self, rng: &mut dyn Rng) -> [f64; 2] {
+        let arm = rng.random_range(0..ARMS);
+        let mut normal = || -> f64 { StandardNormal.sample(rng) };
+        let (along, across) = (DISTANCE + LENGTH * normal(), WIDTH * normal());
+        let angle = TAU * arm as f64 / ARMS as f64 + TURN * (along / DISTANCE).exp();
+        let (cos, sin) = (angle.cos(), angle.sin());
+        [along * cos - across * sin, along * sin + across * cos]
+    }
+
+    fn noise(&self) -> f64 {
+        self.noise
+    }
+
+    fn curve(&self, _n: usize) -> Option<Vec<[f64; 2]>> {
+        None
+    }
+}

@@ -1,0 +1,34 @@
+//! `V`: the network predicts the velocity, a mixture of noise and data that is as large at all times.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::{Denoised, Parameterization};
+use crate::process::Level;
+
+/// `F_theta = v = a eps - s x_0`: as the angle of `x_t` between data and noise grows, `v` is the direction in which it moves. Where there is much
+/// noise it is nearly the data, where there is little nearly the noise, so it is well behaved at both ends.
+///
+/// ```text
+/// x_0 = ( a x_t - s F_theta ) / ( a^2 + s^2 )
+/// ```
+/// Salimans & Ho 2022, section 4 and appendix D, where `a^2 + s^2 = 1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct V;
+
+impl Parameterization for V {
+    fn target(&self, x0: &Tensor, eps: &Tensor, level: &Level) -> Tensor {
+        &level.signal * eps - &level.noise * x0
+    }
+
+    fn read(&self, output: &Tensor, x_t: &Tensor, level: &Level) -> Denoised {
+        let Level { signal, noise } = level;
+        let length = signal.square() + noise.square();
+        Denoised {
+            x0: (signal * x_t - noise * output) / &length,
+            eps: (noise * x_t + signal * output) / &length,
+            variance: None,
+        }
+    }
+}

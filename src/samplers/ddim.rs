@@ -1,0 +1,55 @@
+//! `Ddim`: fewer steps, and as much fresh noise in them as one likes, also none.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::times::trailing;
+use super::{Sampler, Step};
+use crate::denoisers::{Denoised, Denoiser};
+use crate::error::{Error, Result};
+use crate::process::Process;
+
+/// Denoising diffusion implicit models: goes straight from any time to any earlier one, by putting the predicted data and the predicted noise
+/// together anew.
+///
+/// ```text
+/// x_to    = a(to) x_0 + sqrt( s(to)^2 - sigma^2 ) eps + sigma z,   z ~ N(0, I)
+/// sigma^2 = eta^2 s(to)^2 / s(t)^2 ( s(t)^2 - a(t)^2 / a(to)^2 s(to)^2 )
+/// ```
+/// Song, Meng & Ermon 2021, equations 12 and 16. With `eta = 0` no noise is added, and `x_T` alone decides the sample; with `eta = 1` and all
+/// steps it is [`Ancestral`](super::Ancestral) with the posterior's variance.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ddim {
+    /// The steps, in strides of about the same length; none for all that the process has.
+    pub steps: Option<usize>,
+    /// `eta`, the share of fresh noise, in `[0, 1]`.
+    pub eta: f64,
+}
+
+impl Sampler for Ddim {
+    fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
+        if !(0.0..=1.0).contains(&self.eta) {
+            return Err(Error::config("Ddim.eta", "0 to 1", self.eta));
+        }
+        trailing(process, self.steps)
+    }
+
+    fn step(
+        &mut self,
+        denoiser: &dyn Denoiser,
+        process: &dyn Process,
+        x: &Tensor,
+        from: f64,
+        to: f64,
+    ) -> Result<Step> {
+        let (kept, noise, noise_after) = (process.signal(from) / process.signal(to), process.noise(from), process.noise(to));
+        let added = (noise.powi(2) - (kept * noise_after).powi(2)).max(0.0);
+        let sigma = self.eta * noise_after / noise * added.sqrt();
+
+        let Denoised { x0, eps, .. } = denoiser.denoise(x, from)?;
+        let mean = process.signal(to) * &x0 + (noise_after.powi(2) - sigma.powi(2)).max(0.0).sqrt() * eps;
+        let x = if sigma > 0.0 { mean + sigma * x.randn_like() } else { mean };
+        Ok(Step { x, predicted_x0: x0 })
+    }
+}
