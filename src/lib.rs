@@ -14,14 +14,14 @@
 //! | [`process`] | from data to noise: `beta_t`, what follows from it, `forward_diffusion` |
 //! | [`datasets`] | what to learn, a file a set |
 //! | [`networks`] | weights and a function: `Network`, `Fnn`, `Unet` |
-//! | [`parameterizations`] | what a network's output means: the noise |
+//! | [`parameterizations`] | what a network's output means: the noise, the data or the velocity |
 //! | [`denoisers`] | what a sampler sees of a model: data and noise, told apart |
-//! | [`samplers`] | ways from noise to data: Algorithm 2, and the chain that all of them walk along |
+//! | [`samplers`] | ways from noise to data: Algorithm 2, DDIM, and the chain that all of them walk along |
 //! | [`model`] | a network with its parameterization |
 //! | [`objectives`] | what training minimizes: Algorithm 1 |
 //! | [`config`] | what a run is made from |
 //! | [`loader`] | the data in batches |
-//! | [`training`] | epochs, AdamW, the average of the weights, the validation loss |
+//! | [`training`] | what an epoch trains, a `Learner`; AdamW, the average of the weights, the validation loss |
 //! | [`sampling`] | `generate_samples` |
 //! | [`metrics`] | how good samples are, and whether they are copies |
 //! | [`show`] | loggers, pictures of chains, progress |
@@ -94,8 +94,8 @@ pub mod prelude {
         BaseConfig, CheckpointConfig, ComputeConfig, InferType, LearningRateSchedule, TrainingConfig, get_model,
     };
     pub use crate::datasets::{
-        Checkerboard, Cifar10, Cifar100, Circles, Dataset, FashionMnist, Fit, Flowers, ImageFolder, ImageSet,
-        LabelledImages, Mnist, Moons, PaintedFlowers, PointSet, Spiral, Split, SwissRoll,
+        Checkerboard, Cifar10, Cifar100, Circles, Dataset, EightGaussians, FashionMnist, Fit, Flowers, ImageFolder,
+        ImageSet, LabelledImages, Mnist, Moons, PaintedFlowers, Pinwheel, PointSet, Spiral, Split, SwissRoll,
     };
     pub use crate::denoisers::{Clipped, Denoised, Denoiser, GaussianOracle, MixtureOracle};
     pub use crate::device::DeviceChoice;

@@ -8,17 +8,20 @@ use crate::error::{Error, Result};
 
 /// What a reader may want to look into. Of a name that stands in several of them the first is shown: `forward`
 /// is the Fnn's, which computes, and so the trait `Network` and the U-Net come after it.
-const FILES: [&str; 31] = [
+const FILES: [&str; 36] = [
     include_str!("process/forward.rs"),
     include_str!("objectives/simple.rs"),
     include_str!("training/epoch.rs"),
     include_str!("sampling.rs"),
     include_str!("samplers/ancestral.rs"),
+    include_str!("samplers/ddim.rs"),
     include_str!("samplers/chain.rs"),
     include_str!("samplers/mod.rs"),
     include_str!("denoisers/clipped.rs"),
     include_str!("denoisers/mod.rs"),
     include_str!("parameterizations/eps.rs"),
+    include_str!("parameterizations/x0.rs"),
+    include_str!("parameterizations/v.rs"),
     include_str!("parameterizations/mod.rs"),
     include_str!("process/schedule.rs"),
     include_str!("networks/fnn.rs"),
@@ -28,9 +31,11 @@ const FILES: [&str; 31] = [
     include_str!("training/optim.rs"),
     include_str!("training/ema.rs"),
     include_str!("metrics/mod.rs"),
+    include_str!("networks/given.rs"),
     include_str!("networks/mod.rs"),
     include_str!("networks/unet/mod.rs"),
     include_str!("model/mod.rs"),
+    include_str!("model/denoiser.rs"),
     include_str!("process/mod.rs"),
     include_str!("process/constants/mod.rs"),
     include_str!("process/constants/process.rs"),
@@ -64,7 +69,7 @@ fn unknown(name: &str) -> Error {
         lines().filter(|line| line.trim_start().starts_with("pub ")).filter_map(declared).collect();
     public.sort_unstable();
     public.dedup();
-    // Others can be shown too: a network's `predict_noise` is a trait's, and has no `pub`.
+    // Others can be shown too: a network's `forward` is a trait's, and has no `pub`.
     let meant = did_you_mean(name, public.iter().copied().chain(lines().filter_map(declared)));
     Error::Unsupported(format!("there is no item {name:?} to show{meant} (there are: {})", public.join(", ")))
 }
@@ -121,6 +126,9 @@ mod tests {
             ("train_one_epoch_of", "state.begin_step(steps)"),
             ("generate_samples_with", "Chain::new"),
             ("reverse_step", "randn_like"),
+            ("walk", "observer.see(&state)"),
+            ("Given", "pub label"),
+            ("Ddim", "pub eta"),
             ("Clipped", "clip( x_0, -1, 1 )"),
             ("denoise", "clamp(-1.0, 1.0)"),
             ("betas", "NoiseSchedule::Cosine"),

@@ -209,7 +209,7 @@ impl Watch {
         let seen = self.view.as_ref().is_some_and(LiveView::shows_every_state);
         if !seen && self.started.elapsed() >= patience {
             let (total, done) = (state.steps as u64, state.step as u64);
-            let progress = self.progress.get_or_insert_with(|| Progress::new("sampling", total).resumed_at(done));
+            let progress = self.progress.get_or_insert_with(|| Progress::new("sampling", total).begun_at(self.started));
             progress.tick(done, String::new);
         }
     }

@@ -68,6 +68,13 @@ impl Progress {
         progress.restated(|standing| (standing.first, standing.done) = (done, done))
     }
 
+    /// The same, for work that began at `start` and is shown only now: all of its steps count.
+    #[must_use]
+    pub fn begun_at(mut self, start: Instant) -> Self {
+        self.start = start;
+        self
+    }
+
     /// The same, counted in something else than `steps`, such as `MB` or `files`.
     #[must_use]
     pub fn counting(self, unit: &'static str) -> Self {
