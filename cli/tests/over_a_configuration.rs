@@ -61,7 +61,7 @@ fn a_short_file_leaves_the_rest_to_the_data() {
     succeeded(train(path, "rate", &[&images[..], &["--config", "rate.json", "--dataset", "painted-flowers"]].concat()));
     let rate = config(path, "rate");
     assert_eq!(
-        (&rate["training"]["learning_rate"], &rate["training"]["inference_type"]),
+        (&rate["training"]["learning_rate"], &rate["training"]["checkpoints"]["inference_type"]),
         (&0.0002.into(), &"image".into())
     );
     fs::write(path.join("data.json"), r#"{"base": {"dataset": {"name": "painted-flowers"}, "seed": 3}}"#).unwrap();
