@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Two that come this close together are one: a double click.
 const DOUBLE_CLICK: Duration = Duration::from_secs(1);
 
-/// evcxr that was told to end the process, and has not done so by then, reacts to nothing any more.
+/// If evcxr has been asked to end the process and has not done so by then, it no longer responds.
 const REACTION: Duration = Duration::from_secs(15);
 
 /// evcxr that dies this often in this time, or before it was ever ready, does not work here.
@@ -170,7 +170,7 @@ impl Front {
         self.start_evcxr().await;
     }
 
-    /// evcxr itself has gone: the running cell is told, and a new one is started.
+    /// evcxr itself has died: reports that to the running cell and starts a new evcxr.
     pub async fn evcxr_died(&mut self, why: &str) {
         log!("evcxr has gone: {why}");
         let now = Instant::now();

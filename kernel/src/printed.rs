@@ -175,7 +175,7 @@ mod tests {
         assert!(sent.len() < SHOWN + TAIL + 200, "{}", sent.len());
         assert!(sent.starts_with("line 0\nline 1\n") && sent.ends_with("line 999998\nline 999999\n"));
         assert_eq!(sent.matches('[').count(), 2);
-        // Nothing is told twice, and nothing is lost without a word.
+        // Nothing is sent twice, and what is left out is reported.
         assert!(sent.contains("MB left out]\nline 99"));
     }
 }

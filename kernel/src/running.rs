@@ -29,7 +29,7 @@ pub struct Running {
     pub looped: bool,
     /// Why its process was ended, once it was.
     pub ended_because: Option<&'static str>,
-    /// When evcxr was told to end it.
+    /// When evcxr was asked to end it.
     pub end_asked: Option<Instant>,
     /// Its compilation was interrupted.
     pub build_stopped: bool,
@@ -69,7 +69,7 @@ impl Running {
         self.idle.as_ref().filter(|_| self.replied)
     }
 
-    /// Whether the front counts it, as the reader does: extensions ask things in silence.
+    /// Whether it is a silent request, such as extensions send: the reader does not see it.
     pub fn is_silent(&self) -> bool {
         self.request.content()["silent"].as_bool().unwrap_or(false)
     }

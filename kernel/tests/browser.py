@@ -109,7 +109,7 @@ class Lab:
         return f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?token={self.token}"
 
     def __exit__(self, *_):
-        # The server ends its kernels when it is told to end.
+        # The server shuts down its kernels when it is terminated.
         self.server.terminate()
         try:
             self.server.wait(20)

@@ -91,8 +91,8 @@ class Operations:
     # What an operation is made of.
 
     def set_up(self):
-        """The cells that a reader runs first, and a value by which a lost variable is told from a kept one."""
-        # A cell that is sent in the moment of a death is told so, and can be run again.
+        """The cells that a reader runs first, and a value that shows whether variables were lost or kept."""
+        # A cell that is sent just as the process dies reports an error, and can be run again.
         for _ in range(2):
             done = self.session.finish(self.session.execute(FIRST), CELL)
             if done.reply["content"]["status"] == "ok":

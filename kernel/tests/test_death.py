@@ -13,7 +13,7 @@ class Death(unittest.TestCase):
 
     def goes_on(self):
         """In the same session, with the dependency; names are brought in again by the cell that did so before."""
-        # A cell that was sent in the moment of evcxr's death is told so, and can be run again.
+        # A cell that was sent just as evcxr died reports an error, and can be run again.
         for _ in range(2):
             if self.kernel.finish(self.kernel.execute(PRELUDE)).reply["content"]["status"] == "ok":
                 break

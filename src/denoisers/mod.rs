@@ -14,7 +14,7 @@ pub use mixture::MixtureOracle;
 use crate::error::Result;
 pub use crate::parameterizations::Denoised;
 
-/// Tells data and noise in `x_t` apart. A trained network is one in a [`Model`](crate::model::Model); a denoiser around another one
+/// Tells data and noise in `x_t` apart: `D(x; sigma)` of Karras et al. 2022, section 2, and the noise that follows from it. A trained network is one in a [`Model`](crate::model::Model); a denoiser around another one
 /// changes what that says.
 ///
 /// Gradients are kept where `x_t` requires one. A chain switches them off: a denoiser that needs one within itself, as guidance does,

@@ -55,7 +55,7 @@ pub trait Objective: Debug {
     fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss>;
 }
 
-/// The mean of `(output - target)^2` over each sample, `[B]`.
+/// The mean of `(output - target)^2` over each sample, `[B]`; Ho et al. 2020, equation 14, has the sum.
 pub(crate) fn squared_error(output: &Tensor, target: &Tensor) -> Tensor {
     output.mse_loss(target, Reduction::None).flatten(1, -1).mean_dim(1, false, Kind::Float)
 }

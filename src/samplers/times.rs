@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::process::Process;
 
 /// `steps` strides of about the same length, the last of which ends at 0, from the end of the process on: for `T = 1000` and 10 steps `1000,
-/// 900, …, 100, 0`. None for all steps of a process that has steps.
+/// 900, …, 100, 0`. None for all steps of a process that has steps. "Trailing" in Lin et al. 2024, section 3.3.
 pub(super) fn trailing(process: &dyn Process, steps: Option<usize>) -> Result<Vec<f64>> {
     let steps = match (steps, process.steps()) {
         (None, Some(all)) => all,
