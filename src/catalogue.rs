@@ -13,13 +13,13 @@ pub struct Entry {
     pub source: &'static str,
 }
 
-/// Makes the modules of a room, one file an entry, and the enum of them: with the names that files have for them, and the trait object
-/// that each stands for.
+/// Makes the modules of a room, one file an entry, and the enum of them: with the names that files have for them, the trait object
+/// that each stands for, and what each declares of itself, which the suite of the room asserts.
 macro_rules! catalogue {
     (
         $(#[$about:meta])*
-        $Config:ident of $field:literal, each a $Trait:ident;
-        $($module:ident::$Type:ident, $name:literal: $what:literal, $source:literal;)+
+        $Config:ident of $field:literal, each a $Trait:ident, which declares $Properties:ident;
+        $($module:ident::$Type:ident, $name:literal: $what:literal, $source:literal, $properties:tt;)+
     ) => {
         $(mod $module;)+
         $(pub use $module::$Type;)+
@@ -58,6 +58,13 @@ macro_rules! catalogue {
                 }
             }
 
+            /// What it declares of itself with its default settings.
+            pub fn properties(&self) -> $Properties {
+                match self {
+                    $(Self::$Type(_) => $crate::catalogue::declared!($Properties $properties),)+
+                }
+            }
+
             /// The thing itself, with these settings.
             pub fn build(&self) -> Box<dyn $Trait> {
                 match self {
@@ -76,7 +83,14 @@ macro_rules! catalogue {
     };
 }
 
-pub(crate) use catalogue;
+/// `Properties { … }` from what stands in braces in a line of a catalogue.
+macro_rules! declared {
+    ($Properties:ident { $($property:tt)* }) => {
+        $Properties { $($property)* }
+    };
+}
+
+pub(crate) use {catalogue, declared};
 
 use crate::error::Error;
 

@@ -8,12 +8,21 @@ use tch::Tensor;
 use crate::catalogue::catalogue;
 use crate::process::Level;
 
+/// What a parameterization declares of itself. That reading the target gives data and noise back holds for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParameterizationProperties {
+    /// Whether the data can be read back where no signal is left, `a = 0`.
+    pub reads_pure_noise: bool,
+    /// Whether the noise can be read back where there is none, `s = 0`.
+    pub reads_clean_data: bool,
+}
+
 catalogue! {
     /// Which parameterization a model has.
-    ParameterizationConfig of "TrainingConfig.parameterization", each a Parameterization;
-    eps::Eps, "eps": "the noise", "Ho et al. 2020, equation 12";
-    x0::X0, "x0": "the data", "Salimans & Ho 2022, section 4";
-    v::V, "v": "the velocity a eps - s x_0", "Salimans & Ho 2022, appendix D";
+    ParameterizationConfig of "TrainingConfig.parameterization", each a Parameterization, which declares ParameterizationProperties;
+    eps::Eps, "eps": "the noise", "Ho et al. 2020, equation 12", { reads_pure_noise: false, reads_clean_data: true };
+    x0::X0, "x0": "the data", "Salimans & Ho 2022, section 4", { reads_pure_noise: true, reads_clean_data: false };
+    v::V, "v": "the velocity a eps - s x_0", "Salimans & Ho 2022, appendix D", { reads_pure_noise: true, reads_clean_data: true };
 }
 
 impl Default for ParameterizationConfig {
@@ -108,22 +117,59 @@ mod tests {
         }
     }
 
-    /// Every entry of the catalogue, on a process that preserves the variance and on one that does not.
-    #[test]
-    fn reading_the_target_gives_data_and_noise_back() {
+    fn close(a: &Tensor, b: &Tensor) -> bool {
+        a.allclose(b, 1e-9, 1e-9, false)
+    }
+
+    /// The suite: what holds of every parameterization, on a process that preserves the variance and on one that does not.
+    fn passes(parameterization: &dyn Parameterization, declared: ParameterizationProperties) -> bool {
         let constants = ConstantsManager::from_betas(&[0.02, 0.3, 0.6], 1, Device::Cpu).unwrap();
-        for process in [&constants as &dyn Process, &Exploding] {
-            for entry in ParameterizationConfig::ENTRIES {
-                let parameterization = ParameterizationConfig::from_name(entry.name).unwrap().build();
-                let draw = || Tensor::randn([4, 2], (Kind::Double, Device::Cpu));
-                let (x0, eps, t) = (draw(), draw(), Tensor::from_slice(&[0.2_f64, 1.0, 1.7, 3.0]));
-                let x_t = add_noise(process, &x0, &t, &eps).unwrap();
-                let level = Level::of_each(process, &t, &x_t).unwrap();
-                let read = parameterization.read(&parameterization.target(&x0, &eps, &level), &x_t, &level);
-                let close = |a: &Tensor, b: &Tensor| a.allclose(b, 1e-9, 1e-9, false);
-                assert!(close(&read.x0, &x0) && close(&read.eps, &eps), "{}", entry.name);
-            }
+        let reads_its_target = [&constants as &dyn Process, &Exploding].into_iter().all(|process| {
+            let draw = || Tensor::randn([4, 2], (Kind::Double, Device::Cpu));
+            let (x0, eps, t) = (draw(), draw(), Tensor::from_slice(&[0.2_f64, 1.0, 1.7, 3.0]));
+            let x_t = add_noise(process, &x0, &t, &eps).unwrap();
+            let level = Level::of_each(process, &t, &x_t).unwrap();
+            let read = parameterization.read(&parameterization.target(&x0, &eps, &level), &x_t, &level);
+            let adds_up = &level.signal * &read.x0 + &level.noise * &read.eps;
+            close(&read.x0, &x0) && close(&read.eps, &eps) && close(&adds_up, &x_t)
+        });
+        let end = |signal: f64, noise: f64| {
+            let number = |value: f64| Tensor::from_slice(&[value]);
+            let (x0, eps, level) = (number(0.7), number(-0.4), Level { signal: number(signal), noise: number(noise) });
+            let x_t = &level.signal * &x0 + &level.noise * &eps;
+            let read = parameterization.read(&parameterization.target(&x0, &eps, &level), &x_t, &level);
+            (close(&read.x0, &x0), close(&read.eps, &eps))
+        };
+        reads_its_target && end(0.0, 1.0).0 == declared.reads_pure_noise && end(1.0, 0.0).1 == declared.reads_clean_data
+    }
+
+    #[test]
+    fn every_entry_is_what_it_declares() {
+        for entry in ParameterizationConfig::ENTRIES {
+            let config = ParameterizationConfig::from_name(entry.name).unwrap();
+            assert!(passes(&*config.build(), config.properties()), "{}", entry.name);
         }
+    }
+
+    /// Predicts `v`, and reads it back with the sign of the data turned round.
+    #[derive(Debug)]
+    struct WrongSign;
+
+    impl Parameterization for WrongSign {
+        fn target(&self, x0: &Tensor, eps: &Tensor, level: &Level) -> Tensor {
+            V.target(x0, eps, level)
+        }
+
+        fn read(&self, output: &Tensor, x_t: &Tensor, level: &Level) -> Denoised {
+            Denoised { x0: &level.signal * x_t + &level.noise * output, ..V.read(output, x_t, level) }
+        }
+    }
+
+    #[test]
+    fn a_planted_wrong_parameterization_is_found() {
+        let of_v = ParameterizationConfig::from(V).properties();
+        assert!(!passes(&WrongSign, of_v));
+        assert!(!passes(&Eps, of_v) && passes(&V, of_v), "a wrong declaration has to be found, too");
     }
 
     #[test]
