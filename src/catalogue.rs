@@ -1,6 +1,7 @@
 //! Catalogues: a line an entry, from which its module, its name in files and on the command line, and what is said of it follow.
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// What a catalogue says of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -18,15 +19,17 @@ pub struct Entry {
 macro_rules! catalogue {
     (
         $(#[$about:meta])*
-        $Config:ident of $field:literal, each a $Trait:ident, which declares $Properties:ident;
+        $Config:ident of $field:literal, is $Trait:ident, declares $Properties:ident;
         $($module:ident::$Type:ident, $name:literal: $what:literal, $source:literal, $properties:tt;)+
     ) => {
         $(mod $module;)+
         $(pub use $module::$Type;)+
 
         $(#[$about])*
+        ///
+        /// In a file it is an object with its name and its settings, or the name alone, which leaves the settings at their defaults.
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(tag = "name")]
+        #[serde(tag = "name", remote = "Self")]
         pub enum $Config {
             $(
                 #[doc = concat!($what, ": [`", stringify!($Type), "`].")]
@@ -35,10 +38,32 @@ macro_rules! catalogue {
             )+
         }
 
+        impl serde::Serialize for $Config {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $Config {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+                let settings = serde_json::Value::deserialize(deserializer)?;
+                let name = settings.as_str().or(settings.get("name").and_then(serde_json::Value::as_str));
+                let Some(name) = name else {
+                    return Self::deserialize(settings).map_err(serde::de::Error::custom);
+                };
+                let default = Self::from_name(name).map_err(serde::de::Error::custom)?;
+                $crate::catalogue::check_settings(&default, &settings).map_err(serde::de::Error::custom)?;
+                if settings.is_string() { Ok(default) } else { Self::deserialize(settings).map_err(serde::de::Error::custom) }
+            }
+        }
+
         impl $Config {
             /// Every entry, in the order of the catalogue.
             pub const ENTRIES: &'static [$crate::catalogue::Entry] =
                 &[$($crate::catalogue::Entry { name: $name, what: $what, source: $source }),+];
+
+            /// The files of the entries, as they are shown in a cell.
+            pub(crate) const SOURCES: &'static [&'static str] = &[$(include_str!(concat!(stringify!($module), ".rs"))),+];
 
             /// The entry of that name with its default settings.
             ///
@@ -93,6 +118,23 @@ macro_rules! declared {
 pub(crate) use {catalogue, declared};
 
 use crate::error::Error;
+
+/// Whether a setting is at its default, which a file leaves out.
+pub(crate) fn is_default<T: Default + PartialEq>(setting: &T) -> bool {
+    *setting == T::default()
+}
+
+/// Refuses a setting that the entry does not have, which is its `default` in a file.
+pub(crate) fn check_settings(default: &impl Serialize, settings: &Value) -> Result<(), String> {
+    let known = serde_json::to_value(default).unwrap_or_default();
+    let (Some(known), Some(settings)) = (known.as_object(), settings.as_object()) else { return Ok(()) };
+    let names: Vec<&str> = known.keys().map(String::as_str).filter(|key| *key != "name").collect();
+    let Some(unknown) = settings.keys().find(|key| !known.contains_key(*key)) else { return Ok(()) };
+    let name = known.get("name").and_then(Value::as_str).unwrap_or_default();
+    let has = if names.is_empty() { "it has no settings".to_owned() } else { format!("it has {}", names.join(", ")) };
+    let meant = ddpm_utils::did_you_mean(unknown, names.iter().copied());
+    Err(format!("unknown field `{unknown}` of {name}{meant}: {has}"))
+}
 
 /// The error for a name that is none of a catalogue's.
 pub(crate) fn unknown(field: &'static str, name: &str, entries: &[Entry]) -> Error {

@@ -111,18 +111,21 @@ pub mod prelude {
         ConfigFile, ImportOptions, ImportReport, ModelConfig, ModelManager, StorageKind, Weights, train,
     };
     pub use crate::networks::{
-        Fnn, FnnConfig, Given, Inside, Network, NetworkConfig, TimeEmbedding, Unet, UnetConfig, UnetSummary,
-        parameter_count,
+        Fnn, FnnConfig, Given, Inside, Network, NetworkConfig, NetworkSettings, TimeEmbedding, Unet, UnetConfig,
+        UnetSummary, parameter_count,
     };
-    pub use crate::objectives::{Batch, Loss, Objective, Simple, TimestepSampling};
+    pub use crate::objectives::{Batch, Loss, Objective, ObjectiveConfig, Simple, TimestepSampling};
     pub use crate::parameterizations::{Eps, Parameterization, ParameterizationConfig, V, X0};
     pub use crate::precision::Precision;
     pub use crate::process::{
-        ConstantsManager, Level, NoiseSchedule, Process, add_noise, forward_diffusion, forward_step,
+        ConstantsManager, CosineSchedule, Discrete, Factor, Flow, Level, LinearSchedule, NoiseSchedule,
+        OriginalLinearSchedule, Process, ProcessConfig, ProcessSettings, Schedule, SubVp, Ve, Vp, add_noise,
+        forward_diffusion, forward_step,
     };
     pub use crate::samplers::{
-        Ancestral, Chain, ChainState, Ddim, Observer, ReverseVariance, Sampler, SamplerConfig, SamplingConfig, Step,
-        reverse_step, run_chain,
+        Ancestral, Chain, ChainState, Ddim, Karras, Leading, LogSnr, Observer, Quadratic, ReverseVariance, Sampler,
+        SamplerConfig, SamplerProperties, SamplingConfig, Step, StepLayout, StepLayoutConfig, Trailing, reverse_step,
+        run_chain,
     };
     pub use crate::sampling::{draw_noise, generate_samples, generate_samples_with};
     pub use crate::show::{InferenceLogger, show_progress, show_progress_and_curve};

@@ -5,25 +5,23 @@ use ddpm_utils::display::Html;
 use ddpm_utils::highlight::highlight_rust;
 
 use crate::error::{Error, Result};
+use crate::objectives::ObjectiveConfig;
+use crate::parameterizations::ParameterizationConfig;
+use crate::process::{NoiseSchedule, ProcessConfig};
+use crate::samplers::{SamplerConfig, StepLayoutConfig};
 
 /// What a reader may want to look into. Of a name that stands in several of them the first is shown: `forward`
 /// is the Fnn's, which computes, and so the trait `Network` and the U-Net come after it.
-const FILES: [&str; 36] = [
+const FILES: &[&str] = &[
     include_str!("process/forward.rs"),
     include_str!("objectives/simple.rs"),
     include_str!("training/epoch.rs"),
     include_str!("sampling.rs"),
-    include_str!("samplers/ancestral.rs"),
-    include_str!("samplers/ddim.rs"),
     include_str!("samplers/chain.rs"),
     include_str!("samplers/mod.rs"),
     include_str!("denoisers/clipped.rs"),
     include_str!("denoisers/mod.rs"),
-    include_str!("parameterizations/eps.rs"),
-    include_str!("parameterizations/x0.rs"),
-    include_str!("parameterizations/v.rs"),
     include_str!("parameterizations/mod.rs"),
-    include_str!("process/schedule.rs"),
     include_str!("networks/fnn.rs"),
     include_str!("networks/time_embedding.rs"),
     include_str!("networks/unet/residual.rs"),
@@ -37,6 +35,8 @@ const FILES: [&str; 36] = [
     include_str!("model/mod.rs"),
     include_str!("model/denoiser.rs"),
     include_str!("process/mod.rs"),
+    include_str!("process/level.rs"),
+    include_str!("process/schedules/mod.rs"),
     include_str!("process/constants/mod.rs"),
     include_str!("process/constants/process.rs"),
     include_str!("process/constants/numbers.rs"),
@@ -46,6 +46,19 @@ const FILES: [&str; 36] = [
     include_str!("config/build.rs"),
     include_str!("datasets/swiss_roll.rs"),
 ];
+
+/// Those, and after them the entries of the catalogues.
+fn files() -> impl Iterator<Item = &'static str> {
+    let catalogues = [
+        ParameterizationConfig::SOURCES,
+        SamplerConfig::SOURCES,
+        StepLayoutConfig::SOURCES,
+        ObjectiveConfig::SOURCES,
+        NoiseSchedule::SOURCES,
+        ProcessConfig::SOURCES,
+    ];
+    FILES.iter().copied().chain(catalogues.into_iter().flatten().copied())
+}
 
 /// The source of a function or a type of this crate, highlighted, for a notebook cell to show.
 ///
@@ -59,12 +72,12 @@ const FILES: [&str; 36] = [
 /// # Errors
 /// [`Error::Unsupported`] with the public names, and with the one that was probably meant.
 pub fn show_source(name: &str) -> Result<Html> {
-    let source = FILES.iter().find_map(|file| item(file, name));
+    let source = files().find_map(|file| item(file, name));
     source.map(|source| Html(highlight_rust(&source))).ok_or_else(|| unknown(name))
 }
 
 fn unknown(name: &str) -> Error {
-    let lines = || FILES.iter().flat_map(|file| code(file).lines());
+    let lines = || files().flat_map(|file| code(file).lines());
     let mut public: Vec<&str> =
         lines().filter(|line| line.trim_start().starts_with("pub ")).filter_map(declared).collect();
     public.sort_unstable();
@@ -108,9 +121,9 @@ mod tests {
 
     #[test]
     fn an_item_comes_with_its_comments_and_its_end() {
-        let source = FILES.iter().find_map(|file| item(file, "forward_diffusion")).unwrap();
+        let source = files().find_map(|file| item(file, "forward_diffusion")).unwrap();
         assert!(source.starts_with("/// Adds the noise") && source.ends_with("Ok((x_t, eps))\n}\n"), "{source}");
-        let method = FILES.iter().find_map(|file| item(file, "forward")).unwrap();
+        let method = files().find_map(|file| item(file, "forward")).unwrap();
         assert!(
             method.starts_with("fn forward") && method.contains("embedded") && method.ends_with("h)\n}\n"),
             "{method}"
@@ -120,7 +133,7 @@ mod tests {
     #[test]
     fn every_name_in_a_notebook_s_reach_is_found() {
         for (name, words) in [
-            ("add_noise", "Ok(signal * x0 + noise * eps)"),
+            ("add_noise", "Ok(&signal * x0 + &noise * eps)"),
             ("loss", "self.timesteps.draw"),
             ("simple_loss", "squared_error(&output, &target)"),
             ("train_one_epoch_of", "state.begin_step(steps)"),
@@ -131,7 +144,7 @@ mod tests {
             ("Ddim", "pub eta"),
             ("Clipped", "clip( x_0, -1, 1 )"),
             ("denoise", "clamp(-1.0, 1.0)"),
-            ("betas", "NoiseSchedule::Cosine"),
+            ("CosineSchedule", "pub struct CosineSchedule"),
             ("Fnn", "pub struct Fnn"),
             ("TimeEmbedding", "pub struct TimeEmbedding"),
             ("AdamW", "pub struct AdamW"),
@@ -151,7 +164,7 @@ mod tests {
             ("SwissRoll", "pub noise: f64"),
             ("roll", "1.5 * PI"),
         ] {
-            let source = FILES.iter().find_map(|file| item(file, name)).unwrap_or_default();
+            let source = files().find_map(|file| item(file, name)).unwrap_or_default();
             assert!(source.contains(words), "{name}: {source}");
             assert!(show_source(name).is_ok(), "{name}");
         }

@@ -7,12 +7,14 @@ use ddpm_utils::atomic::write_atomic;
 use ddpm_utils::files;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, serialize};
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use crate::error::{Error, Result};
 
 /// The kind of numbers that weights are stored in. Networks hold f32; fewer bits make a smaller file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum StorageKind {
     /// 32 bits: the weights as they are.
     #[default]

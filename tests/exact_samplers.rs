@@ -8,7 +8,7 @@ use ddpm_tutor::prelude::*;
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 fn cosine(timesteps: usize) -> ConstantsManager {
-    ConstantsManager::from_betas(&NoiseSchedule::Cosine.betas(timesteps).unwrap(), 1, Device::Cpu).unwrap()
+    ConstantsManager::from_betas(&CosineSchedule.betas(timesteps).unwrap(), 1, Device::Cpu).unwrap()
 }
 
 /// The variance of the samples of a sampler that keeps nothing from step to step, for data `N(0, variance)`: `V = c^2 V + sigma^2`, where a
@@ -48,8 +48,12 @@ fn ancestral_samples_are_as_wide_as_the_closed_form_says() {
 fn ddim_samples_are_as_wide_as_the_closed_form_says() {
     let _guard = libtorch();
     let constants = cosine(1000);
-    for (variance, expected) in [(0.25, 0.8537), (1.0, 0.8834)] {
-        let mut sampler = Ddim { steps: Some(10), eta: 0.0 };
+    let table = [(0.25, 0.8537, 0.8671), (1.0, 0.8834, 0.8950)];
+    for (variance, expected, of_leading) in table {
+        let mut leading = Ddim { steps: Some(10), layout: Leading.into(), ..Default::default() };
+        let share = (variance_of_samples(&mut leading, &constants, variance) / variance).sqrt();
+        assert!((share - of_leading).abs() < 1e-4, "{share}, expected {of_leading}");
+        let mut sampler = Ddim { steps: Some(10), ..Default::default() };
         let share = (variance_of_samples(&mut sampler, &constants, variance) / variance).sqrt();
         assert!((share - expected).abs() < 1e-4, "{share}, expected {expected}");
         // Along a circle, from angle to angle.
@@ -74,44 +78,100 @@ fn with_all_noise_and_all_steps_ddim_is_ancestral_with_the_posteriors_variance()
         let noise = Tensor::randn([200, 2], DOUBLE);
         run_chain(sampler, &oracle, &constants, noise, &mut InferenceLogger::new(InferType::None)).unwrap()
     };
-    let ddim = draw(&mut Ddim { steps: None, eta: 1.0 });
+    let ddim = draw(&mut Ddim { eta: 1.0, ..Default::default() });
     let ancestral = draw(&mut Ancestral { variance: ReverseVariance::Posterior });
     assert!((ddim - ancestral).abs().max().double_value(&[]) < 1e-9);
 }
 
-/// Every entry of the catalogue.
-#[test]
-fn a_single_point_is_reached_without_noise_at_the_end_and_a_seed_decides_the_rest() {
-    let _guard = libtorch();
+/// What is wrong with a sampler that declares this of itself. With `steps` it takes that many, laid out by the signal-to-noise ratio.
+fn faults(make: &dyn Fn(Option<usize>) -> Box<dyn Sampler>, declared: SamplerProperties) -> Vec<&'static str> {
     let constants = cosine(40);
     let point = Tensor::from_slice(&[0.4, -0.7]).view([1, 2]);
     let one = MixtureOracle::of_points(&constants, &point).unwrap();
     let wide = GaussianOracle::isotropic(&constants, &point.view([2]), 0.25);
+    let draw = |oracle: &dyn Denoiser, seed: i64, noise: i64, kind: Kind| {
+        tch::manual_seed(noise);
+        let x = Tensor::randn([50, 2], (kind, Device::Cpu));
+        tch::manual_seed(seed);
+        run_chain(&mut *make(None), oracle, &constants, x, &mut InferenceLogger::new(InferType::None)).unwrap()
+    };
+    let mut faults = Vec::new();
+    let mut require = |holds: bool, fault| {
+        if !holds {
+            faults.push(fault);
+        }
+    };
+    let furthest = (draw(&one, 1, 1, Kind::Double) - &point).abs().max().double_value(&[]);
+    require(furthest < 1e-9, "it misses the only point that there is");
+    let first = draw(&wide, 1, 1, Kind::Double);
+    require(draw(&wide, 1, 1, Kind::Double) == first, "one seed, two results");
+    require(draw(&wide, 1, 2, Kind::Double) != first, "the noise that it starts from changes nothing");
+    let is_deterministic = draw(&wide, 2, 1, Kind::Double) == first;
+    require(is_deterministic == declared.is_deterministic, "another share of noise than declared");
+    require(draw(&wide, 1, 1, Kind::Float).kind() == Kind::Float, "it changes the kind of the samples");
+    let mut sampler = make(None);
+    let times = sampler.times(&constants).unwrap();
+    let mut end = |seed| {
+        tch::manual_seed(seed);
+        sampler.step(&wide, &constants, &Tensor::ones([5, 2], DOUBLE), times[times.len() - 2], 0.0).unwrap().x
+    };
+    require(end(1) == end(2), "noise at the last step");
+
+    let vp = Vp::default();
+    let refusal = make(Some(10)).times(&vp).err().map(|error| error.to_string());
+    require(refusal.is_some() == declared.needs_steps, "it needs steps, or not, against what it declares");
+    require(refusal.is_none_or(|text| text.contains("ddim")), "its refusal does not say which samplers would work");
+    if let Some(order) = declared.order {
+        let ratio = error_on_gaussian(&mut *make(Some(40)), &vp) / error_on_gaussian(&mut *make(Some(80)), &vp);
+        let expected = 2.0_f64.powi(order as i32);
+        require((ratio / expected - 1.0).abs() < 0.2, "another order than declared");
+    }
+    faults
+}
+
+/// The relative error of a deterministic sampler for data `N(0, 0.25)`, which takes `x` at the first time to `x sqrt(v_t / v_T)`, at the last time before 0.
+fn error_on_gaussian(sampler: &mut dyn Sampler, process: &dyn Process) -> f64 {
+    let variance = 0.25;
+    let oracle = GaussianOracle::isotropic(process, &Tensor::zeros([1], DOUBLE), variance);
+    let times = sampler.times(process).unwrap();
+    let on_the_way = &times[..times.len() - 1];
+    let mut x = Tensor::ones([1, 1], DOUBLE);
+    for pair in on_the_way.windows(2) {
+        x = sampler.step(&oracle, process, &x, pair[0], pair[1]).unwrap().x;
+    }
+    let v = |t: f64| process.signal(t).powi(2) * variance + process.noise(t).powi(2);
+    let exact = (v(on_the_way[on_the_way.len() - 1]) / v(times[0])).sqrt();
+    (x.double_value(&[0, 0]) / exact - 1.0).abs()
+}
+
+/// The suite: every entry of the catalogue.
+#[test]
+fn every_entry_is_what_it_declares() {
+    let _guard = libtorch();
     for entry in SamplerConfig::ENTRIES {
         let config = SamplerConfig::from_name(entry.name).unwrap();
-        let draw = |oracle: &dyn Denoiser, seed: i64, kind: Kind| {
-            tch::manual_seed(seed);
-            let noise = Tensor::randn([50, 2], (kind, Device::Cpu));
-            let none = &mut InferenceLogger::new(InferType::None);
-            run_chain(&mut *config.build(), oracle, &constants, noise, none).unwrap()
+        let make = |steps: Option<usize>| match steps {
+            // What takes a number of steps and a layout has settings of these names.
+            Some(steps) if !config.properties().needs_steps => {
+                let json = serde_json::json!({ "name": entry.name, "steps": steps, "layout": "log-snr" });
+                serde_json::from_value::<SamplerConfig>(json).unwrap().build()
+            }
+            _ => config.build(),
         };
-        let furthest = (draw(&one, 1, Kind::Double) - &point).abs().max().double_value(&[]);
-        assert!(furthest < 1e-9, "{}: {furthest} from the only point that there is", entry.name);
-        assert_eq!(draw(&wide, 1, Kind::Double), draw(&wide, 1, Kind::Double), "{}", entry.name);
-        assert_ne!(draw(&wide, 1, Kind::Double), draw(&wide, 2, Kind::Double), "{}", entry.name);
-        assert_eq!(draw(&wide, 1, Kind::Float).kind(), Kind::Float, "{}", entry.name);
-        let mut sampler = config.build();
-        let times = sampler.times(&constants).unwrap();
-        let last = times[times.len() - 2];
-        let mut end = |seed| {
-            tch::manual_seed(seed);
-            sampler.step(&wide, &constants, &Tensor::ones([5, 2], DOUBLE), last, 0.0).unwrap().x
-        };
-        assert_eq!(end(1), end(2), "{}: noise at the last step", entry.name);
+        let faults = faults(&make, config.properties());
+        assert!(faults.is_empty(), "{}: {faults:?}", entry.name);
     }
 }
 
-/// The check above would find a sampler that adds noise at its last step, which is the slip that papers make, too.
+#[test]
+fn the_error_of_ddim_is_that_of_the_closed_form() {
+    let _guard = libtorch();
+    let mut sampler = Ddim { steps: Some(81), layout: LogSnr.into(), ..Default::default() };
+    let error = error_on_gaussian(&mut sampler, &Vp::default());
+    assert!((error / 2.9e-2 - 1.0).abs() < 0.02, "{error}");
+}
+
+/// Adds noise at its last step, which is the slip that papers make, too.
 #[derive(Debug)]
 struct NoisyAtTheEnd;
 
@@ -128,14 +188,16 @@ impl Sampler for NoisyAtTheEnd {
 }
 
 #[test]
-fn a_planted_sampler_that_adds_noise_at_its_last_step_is_found() {
+fn a_planted_wrong_sampler_and_a_wrong_declaration_are_found() {
     let _guard = libtorch();
-    let constants = cosine(40);
-    let point = Tensor::from_slice(&[0.4, -0.7]).view([1, 2]);
-    let one = MixtureOracle::of_points(&constants, &point).unwrap();
-    let none = &mut InferenceLogger::new(InferType::None);
-    let samples = run_chain(&mut NoisyAtTheEnd, &one, &constants, Tensor::randn([50, 2], DOUBLE), none).unwrap();
-    assert!((samples - point).abs().max().double_value(&[]) > 1e-3);
-    let ratio = variance_of_samples(&mut NoisyAtTheEnd, &constants, 0.25) / 0.25;
+    let of_ancestral = SamplerConfig::from(Ancestral::default()).properties();
+    let found = faults(&|_| Box::new(NoisyAtTheEnd), of_ancestral);
+    assert_eq!(found, ["it misses the only point that there is", "noise at the last step"]);
+    let ddim = |steps| -> Box<dyn Sampler> { Box::new(Ddim { steps, layout: LogSnr.into(), eta: 0.0 }) };
+    let of_ddim = SamplerConfig::from(Ddim::default()).properties();
+    assert!(faults(&ddim, of_ddim).is_empty());
+    let boasting = SamplerProperties { order: Some(2), ..of_ddim };
+    assert_eq!(faults(&ddim, boasting), ["another order than declared"]);
+    let ratio = variance_of_samples(&mut NoisyAtTheEnd, &cosine(40), 0.25) / 0.25;
     assert!((ratio - 1.0371).abs() > 1e-3, "{ratio}");
 }

@@ -55,8 +55,8 @@ fn assert_relatively_close(what: &str, ours: &Tensor, theirs: &Tensor, tolerance
 }
 
 fn constants(schedule: &str, timesteps: usize, sample_dims: usize) -> ConstantsManager {
-    let schedule = if schedule == "linear" { NoiseSchedule::Linear } else { NoiseSchedule::Cosine };
-    ConstantsManager::from_betas(&schedule.betas(timesteps).unwrap(), sample_dims, Device::Cpu).unwrap()
+    let schedule = if schedule == "linear" { NoiseSchedule::from(LinearSchedule) } else { CosineSchedule.into() };
+    ConstantsManager::from_betas(&schedule.build().betas(timesteps).unwrap(), sample_dims, Device::Cpu).unwrap()
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn other_panics_go_on() {
 #[test]
 fn clipping_changes_nothing_in_range_and_keeps_predictions_in_it() {
     let _libtorch = libtorch();
-    let betas = NoiseSchedule::Cosine.betas(20).unwrap();
+    let betas = CosineSchedule.betas(20).unwrap();
     let constants = || ConstantsManager::from_betas(&betas, 3, Device::Cpu).unwrap();
     let x0 = Tensor::rand([4, 3, 8, 8], (Kind::Float, Device::Cpu)) * 1.8 - 0.9;
     let truth = x0.shallow_clone();

@@ -48,7 +48,7 @@ fn both_networks_predict_what_pytorch_predicts() {
         println!("{network}: {found:.1e} of {tolerance:.0e}");
         assert!(found <= tolerance, "{network}: {found:.1e}");
         let training = &manager.config().training;
-        assert_eq!((training.timesteps, training.schedule), (timesteps, NoiseSchedule::OriginalLinear));
+        assert_eq!((training.timesteps, &training.schedule), (timesteps, &OriginalLinearSchedule.into()));
         // Opened anew, with either kind of weights, it is the same.
         let again = ModelManager::open(&base(folder.path(), 1), network).unwrap();
         let raw = again.get_model().unwrap();

@@ -13,7 +13,7 @@ fn base(models_dir: &Path, size: usize) -> BaseConfig {
 }
 
 fn training(timesteps: usize) -> TrainingConfig {
-    let (schedule, checkpoints) = (NoiseSchedule::Cosine, checkpoints(100, InferType::Image));
+    let (schedule, checkpoints) = (NoiseSchedule::from(CosineSchedule), checkpoints(100, InferType::Image));
     TrainingConfig { timesteps, schedule, checkpoints, ..common::quick_training() }
 }
 

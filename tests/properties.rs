@@ -13,8 +13,8 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 fn any_betas() -> impl Strategy<Value = Vec<f64>> {
-    let linear = (21_usize..300).prop_map(|steps| NoiseSchedule::Linear.betas(steps).unwrap());
-    let cosine = (2_usize..300).prop_map(|steps| NoiseSchedule::Cosine.betas(steps).unwrap());
+    let linear = (21_usize..300).prop_map(|steps| LinearSchedule.betas(steps).unwrap());
+    let cosine = (2_usize..300).prop_map(|steps| CosineSchedule.betas(steps).unwrap());
     prop_oneof![linear, cosine, proptest::collection::vec(1e-4..0.3, 1..60)]
 }
 
@@ -56,19 +56,19 @@ proptest! {
 
     #[test]
     fn schedules_rise_within_0_and_1_and_the_linear_one_refuses_too_few_steps(steps in 1_usize..3000) {
-        for schedule in [NoiseSchedule::Linear, NoiseSchedule::Cosine] {
-            match schedule.betas(steps) {
+        for schedule in [NoiseSchedule::from(LinearSchedule), CosineSchedule.into()] {
+            match schedule.build().betas(steps) {
                 Ok(betas) => {
                     assert_eq!(betas.len(), steps);
                     assert!(betas.iter().all(|beta| *beta > 0.0 && *beta <= 0.999));
                     assert!(betas.windows(2).all(|pair| pair[0] <= pair[1]));
                     // Where the linear schedule has just become possible, its last beta is close to 1.
-                    assert!(schedule == NoiseSchedule::Cosine || (20.0 / steps as f64 - betas[steps - 1]).abs() < 1e-12);
+                    assert!(schedule == CosineSchedule.into() || (20.0 / steps as f64 - betas[steps - 1]).abs() < 1e-12);
                     // Both end in noise.
                     assert!(alpha_bars(&betas)[steps] < 0.01);
                 }
                 Err(error) => {
-                    assert!(schedule == NoiseSchedule::Linear && steps <= 20, "{schedule:?} {steps}: {error}");
+                    assert!(schedule == LinearSchedule.into() && steps <= 20, "{schedule:?} {steps}: {error}");
                 }
             }
         }
@@ -155,8 +155,8 @@ proptest! {
 #[test]
 fn ten_thousand_single_steps_agree_with_the_closed_form() {
     let _generator = libtorch();
-    for schedule in [NoiseSchedule::Linear, NoiseSchedule::Cosine] {
-        let betas = schedule.betas(40).unwrap();
+    for schedule in [NoiseSchedule::from(LinearSchedule), CosineSchedule.into()] {
+        let betas = schedule.build().betas(40).unwrap();
         let constants = ConstantsManager::from_betas(&betas, 1, Device::Cpu).unwrap();
         tch::manual_seed(11);
         let mut x = Tensor::full([10_000, 1], 1.3, (Kind::Float, Device::Cpu));
@@ -172,7 +172,7 @@ fn ten_thousand_single_steps_agree_with_the_closed_form() {
 #[test]
 fn every_row_of_a_batch_has_the_noise_of_its_own_timestep() {
     let _generator = libtorch();
-    let betas = NoiseSchedule::Cosine.betas(40).unwrap();
+    let betas = CosineSchedule.betas(40).unwrap();
     for shape in [&[2_i64][..], &[3, 4, 4]] {
         let constants = ConstantsManager::from_betas(&betas, shape.len(), Device::Cpu).unwrap();
         let batch: Vec<i64> = [&[40], shape].concat();

@@ -52,7 +52,7 @@ fn a_checkpoint_that_does_not_load_leaves_the_training_under_way_alone() {
 #[test]
 fn samples_and_constants_of_different_dimensions_are_refused() {
     let _generator = libtorch();
-    let betas = NoiseSchedule::Cosine.betas(10).unwrap();
+    let betas = CosineSchedule.betas(10).unwrap();
     for (dims, shape) in [(1, &[8_i64, 1, 8, 8][..]), (1, &[4, 3, 8, 8]), (3, &[4, 2])] {
         let constants = ConstantsManager::from_betas(&betas, dims, Device::Cpu).unwrap();
         let (x0, t) = (Tensor::zeros(shape, FLOAT), Tensor::ones([shape[0]], INT));
@@ -78,7 +78,7 @@ fn samples_and_constants_of_different_dimensions_are_refused() {
 fn a_logger_forgets_a_chain_that_broke_off() {
     let _generator = libtorch();
     let constants =
-        |steps| ConstantsManager::from_betas(&NoiseSchedule::Linear.betas(steps).unwrap(), 1, Device::Cpu).unwrap();
+        |steps| ConstantsManager::from_betas(&LinearSchedule.betas(steps).unwrap(), 1, Device::Cpu).unwrap();
     let fails = Rc::new(Cell::new(true));
     let failing = Rc::clone(&fails);
     let model = ClosedForm::new(&[2], move |x, t| {
@@ -173,7 +173,7 @@ fn constants_of_another_schedule_train_nothing() {
     let (base, training) = (base(folder.path(), 100), TrainingConfig { timesteps: 40, ..quick_training() });
     let manager = ModelManager::new(&base, "m", small_network(), &training).unwrap();
     let (model, loader) = (manager.get_model().unwrap(), get_dataloader(&base, &training).unwrap());
-    let other = TrainingConfig { schedule: NoiseSchedule::Linear, ..training };
+    let other = TrainingConfig { schedule: LinearSchedule.into(), ..training };
     let constants = ConstantsManager::new(&base, &other).unwrap();
     let message = train(&manager, &model, &loader, &constants, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("Cosine, the schedule of m"), "{message}");

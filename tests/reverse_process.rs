@@ -11,7 +11,7 @@ use ddpm_tutor::prelude::*;
 
 const T: usize = 40;
 
-fn constants(schedule: NoiseSchedule, timesteps: usize) -> ConstantsManager {
+fn constants(schedule: &dyn Schedule, timesteps: usize) -> ConstantsManager {
     let betas = schedule.betas(timesteps).unwrap();
     ConstantsManager::from_betas(&betas, 1, Device::Cpu).unwrap()
 }
@@ -55,7 +55,7 @@ fn std(x: &Tensor) -> f64 {
 fn the_chain_goes_from_t_to_0_and_asks_the_network_once_a_step() {
     let _generator = libtorch();
     for timesteps in [1, 2, T] {
-        let constants = constants(NoiseSchedule::Cosine, timesteps);
+        let constants = constants(&CosineSchedule, timesteps);
         let asked = Rc::new(RefCell::new(Vec::new()));
         let log = Rc::clone(&asked);
         let model = ClosedForm::new(&[2], move |x, t| {
@@ -86,7 +86,7 @@ fn the_chain_goes_from_t_to_0_and_asks_the_network_once_a_step() {
 fn each_step_but_the_last_adds_noise_of_sigma() {
     let _generator = libtorch();
     for variance in [ReverseVariance::Beta, ReverseVariance::Posterior] {
-        let constants = constants(NoiseSchedule::Linear, T);
+        let constants = constants(&LinearSchedule, T);
         let model = ClosedForm::new(&[1], |x, _| x.zeros_like());
         tch::manual_seed(3);
         let noise = Tensor::randn([20_000, 1], (Kind::Float, Device::Cpu));
@@ -103,7 +103,7 @@ fn each_step_but_the_last_adds_noise_of_sigma() {
 #[test]
 fn the_seed_decides_the_samples() {
     let _generator = libtorch();
-    let constants = constants(NoiseSchedule::Cosine, T);
+    let constants = constants(&CosineSchedule, T);
     let model = ClosedForm::new(&[2], |x, _| x * 0.5);
     let first = draw(&model, &constants, ReverseVariance::Beta, 30, 8);
     assert_eq!(first.size(), [30, 2]);
@@ -116,9 +116,9 @@ fn the_seed_decides_the_samples() {
 fn a_perfect_network_for_one_point_leads_every_sample_there() {
     let _generator = libtorch();
     for (schedule, variance) in [
-        (NoiseSchedule::Linear, ReverseVariance::Beta),
-        (NoiseSchedule::Cosine, ReverseVariance::Beta),
-        (NoiseSchedule::Cosine, ReverseVariance::Posterior),
+        (&LinearSchedule as &dyn Schedule, ReverseVariance::Beta),
+        (&CosineSchedule, ReverseVariance::Beta),
+        (&CosineSchedule, ReverseVariance::Posterior),
     ] {
         let constants = constants(schedule, T);
         let (bars, point) = (alpha_bars(&constants), Tensor::from_slice(&[0.7_f32, -1.2]));
@@ -144,7 +144,7 @@ fn the_best_network_for_gaussian_data_draws_gaussian_samples() {
     let _generator = libtorch();
     for (s, variance) in [(0.5, ReverseVariance::Beta), (0.5, ReverseVariance::Posterior), (1.0, ReverseVariance::Beta)]
     {
-        let constants = constants(NoiseSchedule::Linear, 400);
+        let constants = constants(&LinearSchedule, 400);
         let bars = alpha_bars(&constants);
         let slope = move |bar: f64| (1.0 - bar).sqrt() / (bar * s * s + 1.0 - bar);
         // Algorithm 2 on variances: what these finite steps give, sampling error apart.
@@ -175,7 +175,7 @@ fn the_best_network_for_gaussian_data_draws_gaussian_samples() {
 fn what_does_not_fit_is_refused() {
     let _generator = libtorch();
     let float = (Kind::Float, Device::Cpu);
-    let constants = constants(NoiseSchedule::Cosine, T);
+    let constants = constants(&CosineSchedule, T);
     let x0 = Tensor::zeros([4, 2], float);
     let ones = |shape: &[i64]| Tensor::ones(shape, (Kind::Int64, Device::Cpu));
     for t in [ones(&[3]), ones(&[5]), ones(&[4, 1]), ones(&[])] {
@@ -215,7 +215,7 @@ fn what_does_not_fit_is_refused() {
 #[test]
 fn an_observer_sees_every_state_and_may_end_the_chain() {
     let _generator = libtorch();
-    let constants = constants(NoiseSchedule::Cosine, T);
+    let constants = constants(&CosineSchedule, T);
     let model = ClosedForm::new(&[2], |x, _| x * 0.5);
     let mut states = Vec::new();
     let ended_at = |end: usize, states: &mut Vec<Tensor>| {

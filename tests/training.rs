@@ -66,7 +66,7 @@ fn a_network_of_one_s_own_learns_and_samples() {
         + Tensor::from_slice(&[1.0_f32, -1.0]).repeat([300]).view([600, 1]) * Tensor::from_slice(&[1.0_f32, 0.5]);
     let training = TrainingConfig {
         timesteps: 30,
-        schedule: NoiseSchedule::Linear,
+        schedule: LinearSchedule.into(),
         epochs: 60,
         learning_rate: 0.01,
         ..quick_training()

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
 use serde_json::json;
 
+use crate::list::choice;
 use crate::model::Chosen;
 use crate::say::{note, say};
 
@@ -18,29 +19,17 @@ pub struct Export {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// The kind of numbers to store; with 16 bits the file is half as large, and the weights are rounded
-    #[arg(long, default_value = "f32")]
-    dtype: DtypeChoice,
+    #[arg(long, default_value = "f32", value_parser = choice::<StorageKind>())]
+    dtype: StorageKind,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum DtypeChoice {
-    F32,
-    F16,
-    Bf16,
-}
-
 impl Export {
     pub fn run(self) -> Result<()> {
-        let storage = match self.dtype {
-            DtypeChoice::F32 => StorageKind::F32,
-            DtypeChoice::F16 => StorageKind::F16,
-            DtypeChoice::Bf16 => StorageKind::Bf16,
-        };
         let manager = self.chosen.manager()?;
-        let remarks = manager.export_weights(&self.out, self.chosen.checkpoint, self.chosen.weights(), storage)?;
+        let remarks = manager.export_weights(&self.out, self.chosen.checkpoint, self.chosen.weights(), self.dtype)?;
         for remark in &remarks {
             note(format!("warning: {remark}"));
         }

@@ -3,13 +3,13 @@
 use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 
 use crate::common_options::{Place, set};
 use crate::data_options::set_data_dir;
-use crate::list::names;
+use crate::list::{choice, entry};
 use crate::say::{note, say, to_stderr};
 
 /// A trained model, and which of its weights.
@@ -22,8 +22,8 @@ pub struct Chosen {
     #[arg(long, value_name = "EPOCH")]
     pub checkpoint: Option<usize>,
     /// The moving average of the weights, or the weights themselves
-    #[arg(long, default_value = "ema")]
-    weights: WeightsChoice,
+    #[arg(long, default_value = "ema", value_parser = choice::<Weights>())]
+    weights: Weights,
     #[command(flatten)]
     place: Place,
 }
@@ -34,53 +34,34 @@ pub struct Trained {
     #[command(flatten)]
     chosen: Chosen,
     /// The sampler (`ddpm list samplers`); the model's own where it is left out
-    #[arg(long, value_name = "NAME", value_parser = names(SamplerConfig::ENTRIES))]
-    sampler: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = entry(SamplerConfig::ENTRIES, SamplerConfig::from_name))]
+    sampler: Option<SamplerConfig>,
     /// ddim: how many steps; all that the process has where it is left out
     #[arg(long, value_name = "K")]
     steps: Option<usize>,
+    /// ddim: where the steps lie (`ddpm list layouts`)
+    #[arg(long, value_name = "NAME", value_parser = entry(StepLayoutConfig::ENTRIES, StepLayoutConfig::from_name))]
+    layout: Option<StepLayoutConfig>,
     /// ddim: the share of fresh noise, 0 for none, 1 for as much as ancestral sampling adds
     #[arg(long, value_name = "ETA")]
     eta: Option<f64>,
     /// ancestral: the variance of the reverse steps; the model's own where it is left out
-    #[arg(long)]
-    variance: Option<VarianceChoice>,
+    #[arg(long, value_parser = choice::<ReverseVariance>())]
+    variance: Option<ReverseVariance>,
     /// Whether the predicted x_0 is clipped to [-1, 1], the range of images; as the model says where it is left out
     #[arg(long, value_name = "BOOL")]
     clip_denoised: Option<bool>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum WeightsChoice {
-    Ema,
-    Raw,
-}
-
-/// The variance of the reverse steps, as an option.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum VarianceChoice {
-    Beta,
-    Posterior,
-}
-
-impl From<VarianceChoice> for ReverseVariance {
-    fn from(choice: VarianceChoice) -> Self {
-        match choice {
-            VarianceChoice::Beta => ReverseVariance::Beta,
-            VarianceChoice::Posterior => ReverseVariance::Posterior,
-        }
-    }
 }
 
 /// Gives the sampler the variance that was chosen, if any.
 ///
 /// # Errors
 /// [`Error::Unsupported`] for a sampler that has no choice of it.
-pub fn set_variance(sampling: &mut SamplingConfig, variance: Option<VarianceChoice>) -> Result<()> {
+pub fn set_variance(sampling: &mut SamplingConfig, variance: Option<ReverseVariance>) -> Result<()> {
     match (&mut sampling.sampler, variance) {
         (_, None) => Ok(()),
         (SamplerConfig::Ancestral(sampler), Some(variance)) => {
-            sampler.variance = variance.into();
+            sampler.variance = variance;
             Ok(())
         }
         (other, Some(_)) => {
@@ -95,10 +76,7 @@ impl Chosen {
     }
 
     pub fn weights(&self) -> Weights {
-        match self.weights {
-            WeightsChoice::Ema => Weights::Ema,
-            WeightsChoice::Raw => Weights::Raw,
-        }
+        self.weights
     }
 
     /// The model's manager, its network with the chosen weights, and its constants.
@@ -134,17 +112,20 @@ impl Trained {
     pub fn load(&self) -> Result<(ModelManager, Model, ConstantsManager)> {
         let (manager, model, constants) = self.chosen.load()?;
         let mut sampling = model.sampling().clone();
-        if let Some(name) = self.sampler.as_deref().filter(|name| *name != sampling.sampler.name()) {
-            sampling.sampler = SamplerConfig::from_name(name)?;
+        // The sampler that is there may have settings of its own.
+        if let Some(sampler) = self.sampler.as_ref().filter(|sampler| sampler.name() != sampling.sampler.name()) {
+            sampling.sampler = sampler.clone();
         }
         set_variance(&mut sampling, self.variance)?;
         match &mut sampling.sampler {
             SamplerConfig::Ddim(ddim) => {
                 ddim.steps = self.steps.or(ddim.steps);
+                set(&mut ddim.layout, self.layout.clone());
                 set(&mut ddim.eta, self.eta);
             }
-            other if self.steps.is_some() || self.eta.is_some() => {
-                let problem = format!("--steps and --eta are for the sampler ddim; this one is {}", other.name());
+            other if self.steps.is_some() || self.eta.is_some() || self.layout.is_some() => {
+                let problem =
+                    format!("--steps, --layout and --eta are for the sampler ddim; this one is {}", other.name());
                 return Err(Error::Unsupported(problem));
             }
             SamplerConfig::Ancestral(_) => {}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ddpm_tutor::models::{samples_are_due, train_until};
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::begun::Begun;
 use crate::common_options::{Place, set};
 use crate::data_options::DataOptions;
-use crate::list::names;
+use crate::list::{choice, entry, names};
 use crate::network_options::NetworkOptions;
 use crate::say::{note, say, say_if_possible};
 use crate::stop::{STOPPED, Stop};
@@ -45,10 +45,13 @@ pub struct Train {
     #[arg(long)]
     seed: Option<u64>,
     /// The numbers that a U-Net computes in; auto is bf16 on a CUDA GPU, f32 elsewhere
-    #[arg(long)]
-    precision: Option<PrecisionChoice>,
+    #[arg(long, value_parser = choice::<Precision>())]
+    precision: Option<Precision>,
     #[command(flatten)]
     training: TrainingOptions,
+    /// The network: `ddpm list networks`; the FNN for points and the U-Net for images where it is left out
+    #[arg(long = "network", value_name = "NAME", value_parser = entry(NetworkConfig::ENTRIES, NetworkConfig::from_name))]
+    kind: Option<NetworkConfig>,
     #[command(flatten)]
     network: NetworkOptions,
     /// Print the result as JSON
@@ -56,23 +59,6 @@ pub struct Train {
     json: bool,
     #[command(flatten)]
     place: Place,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum PrecisionChoice {
-    Auto,
-    F32,
-    Bf16,
-}
-
-impl From<PrecisionChoice> for Precision {
-    fn from(choice: PrecisionChoice) -> Self {
-        match choice {
-            PrecisionChoice::Auto => Precision::Auto,
-            PrecisionChoice::F32 => Precision::F32,
-            PrecisionChoice::Bf16 => Precision::Bf16,
-        }
-    }
 }
 
 impl Train {
@@ -200,13 +186,17 @@ impl Train {
         self.data.apply(&mut base.dataset)?;
         set(&mut base.dataset_size, self.dataset_size);
         set(&mut base.seed, self.seed);
-        set(&mut base.compute.precision, self.precision.map(Into::into));
+        set(&mut base.compute.precision, self.precision);
         let shape = base.dataset.shape();
+        // The network that is there may have settings of its own.
+        if let Some(network) = self.kind.as_ref().filter(|network| network.name() != config.network.name()) {
+            config.network = network.clone();
+        }
         // The network follows the data, unless a file says of both what they are.
-        if let (NetworkConfig::Unet(unet), [c, h, w]) = (&mut config.network, &shape[..])
-            && (shape != before || !gives("/network/unet/image_shape"))
-        {
-            unet.image_shape = [*c, *h, *w];
+        let (network, settings) = (config.network.name(), config.network.settings());
+        let field = settings.and_then(|settings| settings.sample_shape().0.split_once('.'));
+        if shape != before || !field.is_some_and(|(_, field)| gives(&format!("/network/{network}/{field}"))) {
+            config.network.fit(&shape)?;
         }
         self.training.apply(&mut config.training)?;
         if self.from.is_some() {

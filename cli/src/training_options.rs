@@ -1,12 +1,12 @@
 //! The options of `ddpm train` for the diffusion and the training.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
 
 use crate::common_options::set;
-use crate::list::names;
-use crate::model::{VarianceChoice, set_variance};
+use crate::list::{choice, entry};
+use crate::model::set_variance;
 
 #[derive(Args)]
 pub struct TrainingOptions {
@@ -14,17 +14,20 @@ pub struct TrainingOptions {
     #[arg(long, value_name = "T")]
     timesteps: Option<usize>,
     /// How beta_t grows
-    #[arg(long)]
-    schedule: Option<ScheduleChoice>,
+    #[arg(long, value_name = "NAME", value_parser = entry(NoiseSchedule::ENTRIES, NoiseSchedule::from_name))]
+    schedule: Option<NoiseSchedule>,
     /// What the network predicts: `ddpm list parameterizations`
-    #[arg(long, value_name = "NAME", value_parser = names(ParameterizationConfig::ENTRIES))]
-    parameterization: Option<String>,
-    /// How often each timestep is drawn in training
-    #[arg(long)]
-    timestep_sampling: Option<TimestepSamplingChoice>,
+    #[arg(long, value_name = "NAME", value_parser = entry(ParameterizationConfig::ENTRIES, ParameterizationConfig::from_name))]
+    parameterization: Option<ParameterizationConfig>,
+    /// What the training minimizes: `ddpm list objectives`
+    #[arg(long, value_name = "NAME", value_parser = entry(ObjectiveConfig::ENTRIES, ObjectiveConfig::from_name))]
+    objective: Option<ObjectiveConfig>,
+    /// simple: how often each timestep is drawn in training
+    #[arg(long, value_parser = choice::<TimestepSampling>())]
+    timestep_sampling: Option<TimestepSampling>,
     /// The variance of the reverse steps when sampling
-    #[arg(long)]
-    variance: Option<VarianceChoice>,
+    #[arg(long, value_parser = choice::<ReverseVariance>())]
+    variance: Option<ReverseVariance>,
     /// Whether sampling clips the predicted x_0 to [-1, 1], the range of images
     #[arg(long, value_name = "BOOL")]
     clip_denoised: Option<bool>,
@@ -44,8 +47,8 @@ pub struct TrainingOptions {
     #[arg(long, value_name = "N")]
     sample_amount: Option<usize>,
     /// What is made of them
-    #[arg(long)]
-    inference_type: Option<InferTypeChoice>,
+    #[arg(long, value_parser = choice::<InferType>())]
+    inference_type: Option<InferType>,
     /// The largest learning rate
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
@@ -53,8 +56,8 @@ pub struct TrainingOptions {
     #[arg(long, value_name = "N")]
     pub warmup_steps: Option<usize>,
     /// How the learning rate changes after that
-    #[arg(long)]
-    learning_rate_schedule: Option<RateScheduleChoice>,
+    #[arg(long, value_parser = choice::<LearningRateSchedule>())]
+    learning_rate_schedule: Option<LearningRateSchedule>,
     /// Epochs after which warm-up and schedule begin anew, over the rest: for a training that is extended
     #[arg(long, value_name = "EPOCHS")]
     learning_rate_from_epoch: Option<usize>,
@@ -69,46 +72,24 @@ pub struct TrainingOptions {
     gradient_clipping: Option<f64>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum ScheduleChoice {
-    Linear,
-    Cosine,
-    OriginalLinear,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum TimestepSamplingChoice {
-    Uniform,
-    PerceptionPrioritized,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum RateScheduleChoice {
-    Constant,
-    Cosine,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum InferTypeChoice {
-    Image,
-    Gif,
-    Plot,
-    PlotProcess,
-    None,
-}
-
 impl TrainingOptions {
     /// Every option that was given takes the place of the setting.
     ///
     /// # Errors
-    /// Those of the catalogues, for a name that they do not have.
+    /// [`Error::Unsupported`] for an option of another sampler.
     pub fn apply(&self, training: &mut TrainingConfig) -> Result<()> {
-        if let Some(name) = &self.parameterization {
-            training.parameterization = ParameterizationConfig::from_name(name)?;
+        set(&mut training.parameterization, self.parameterization.clone());
+        // The objective that is there may have settings of its own.
+        if let Some(objective) =
+            self.objective.as_ref().filter(|objective| objective.name() != training.objective.name())
+        {
+            training.objective = objective.clone();
+        }
+        match (&mut training.objective, self.timestep_sampling) {
+            (ObjectiveConfig::Simple(simple), timesteps) => set(&mut simple.timesteps, timesteps),
         }
         set(&mut training.timesteps, self.timesteps);
-        set(&mut training.schedule, self.schedule.map(Into::into));
-        set(&mut training.timestep_sampling, self.timestep_sampling.map(Into::into));
+        set(&mut training.schedule, self.schedule.clone());
         set_variance(&mut training.sampling, self.variance)?;
         set(&mut training.sampling.clip_denoised, self.clip_denoised);
         set(&mut training.epochs, self.epochs);
@@ -116,10 +97,10 @@ impl TrainingOptions {
         set(&mut training.validation_samples, self.validation_samples);
         set(&mut training.checkpoints.period, self.checkpoint_period);
         set(&mut training.checkpoints.samples, self.sample_amount);
-        set(&mut training.checkpoints.inference_type, self.inference_type.map(Into::into));
+        set(&mut training.checkpoints.inference_type, self.inference_type);
         set(&mut training.learning_rate, self.learning_rate);
         set(&mut training.warmup_steps, self.warmup_steps);
-        set(&mut training.learning_rate_schedule, self.learning_rate_schedule.map(Into::into));
+        set(&mut training.learning_rate_schedule, self.learning_rate_schedule);
         set(&mut training.learning_rate_from_epoch, self.learning_rate_from_epoch);
         set(&mut training.weight_decay, self.weight_decay);
         set(&mut training.ema_decay, self.ema_decay);
@@ -127,19 +108,3 @@ impl TrainingOptions {
         Ok(())
     }
 }
-
-macro_rules! choice {
-    ($choice:ident => $kind:ident: $($variant:ident),*) => {
-        impl From<$choice> for $kind {
-            fn from(choice: $choice) -> Self {
-                match choice {
-                    $($choice::$variant => $kind::$variant),*
-                }
-            }
-        }
-    };
-}
-choice!(ScheduleChoice => NoiseSchedule: Linear, Cosine, OriginalLinear);
-choice!(TimestepSamplingChoice => TimestepSampling: Uniform, PerceptionPrioritized);
-choice!(RateScheduleChoice => LearningRateSchedule: Constant, Cosine);
-choice!(InferTypeChoice => InferType: Image, Gif, Plot, PlotProcess, None);

@@ -16,7 +16,7 @@ impl ConstantsManager {
     pub fn new(base: &BaseConfig, training: &TrainingConfig) -> Result<Self> {
         base.validate()?;
         training.validate()?;
-        let betas = training.schedule.betas(training.timesteps)?;
+        let betas = training.schedule.build().betas(training.timesteps)?;
         Self::from_betas(&betas, base.dataset.shape().len(), base.compute.device.resolve()?)
     }
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::checkpoints::CheckpointConfig;
+use crate::catalogue::is_default;
 use crate::error::{MANY, Result, require};
-use crate::objectives::{Objective, Simple, TimestepSampling};
+use crate::objectives::ObjectiveConfig;
 use crate::parameterizations::ParameterizationConfig;
-use crate::process::NoiseSchedule;
+use crate::process::{CosineSchedule, NoiseSchedule};
 use crate::samplers::SamplingConfig;
 
 /// How the learning rate goes from its start to the last step.
@@ -30,8 +31,8 @@ pub struct TrainingConfig {
     pub schedule: NoiseSchedule,
     /// What the network's output means.
     pub parameterization: ParameterizationConfig,
-    /// How often each timestep is drawn in training.
-    pub timestep_sampling: TimestepSampling,
+    /// What the training minimizes.
+    pub objective: ObjectiveConfig,
     /// The model whose averaged weights the training starts from, in place of random ones. It trains on under a name of
     /// its own.
     pub start_from: Option<String>,
@@ -49,7 +50,7 @@ pub struct TrainingConfig {
     pub learning_rate_schedule: LearningRateSchedule,
     /// The epochs after which warm-up and schedule begin anew, to end with the last epoch: for a training that has had these epochs
     /// and is extended. 0: they span the whole training.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub learning_rate_from_epoch: usize,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
@@ -63,17 +64,13 @@ pub struct TrainingConfig {
     pub sampling: SamplingConfig,
 }
 
-fn is_zero(epochs: &usize) -> bool {
-    *epochs == 0
-}
-
 impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             timesteps: 40,
-            schedule: NoiseSchedule::Cosine,
+            schedule: CosineSchedule.into(),
             parameterization: ParameterizationConfig::default(),
-            timestep_sampling: TimestepSampling::Uniform,
+            objective: ObjectiveConfig::default(),
             start_from: None,
             epochs: 100,
             batch_size: 512,
@@ -108,11 +105,6 @@ impl TrainingConfig {
         }
     }
 
-    /// What the training minimizes.
-    pub fn objective(&self) -> Box<dyn Objective> {
-        Box::new(Simple { timesteps: self.timestep_sampling })
-    }
-
     /// The warm-up of a training of so many steps, for those who have not chosen one: as it is, or, where it would be more than
     /// half of the training, a tenth of it.
     pub fn fitting_warmup(&self, steps: u64) -> usize {
@@ -143,7 +135,7 @@ impl TrainingConfig {
     /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
     pub fn validate(&self) -> Result<()> {
         require(self.timesteps <= 100_000, "TrainingConfig.timesteps", "at most 100000", self.timesteps)?;
-        self.schedule.betas(self.timesteps)?;
+        self.schedule.build().betas(self.timesteps)?;
         for (field, value) in [("TrainingConfig.epochs", self.epochs), ("TrainingConfig.batch_size", self.batch_size)] {
             require((1..=MANY).contains(&value), field, "at least 1, and at most 1000000000", value)?;
         }

@@ -86,10 +86,10 @@ pub fn check_clipped_mean(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::NoiseSchedule;
+    use crate::process::{CosineSchedule, Schedule};
 
     fn constants() -> ConstantsManager {
-        ConstantsManager::from_betas(&NoiseSchedule::Cosine.betas(50).unwrap(), 3, Device::Cpu).unwrap()
+        ConstantsManager::from_betas(&CosineSchedule.betas(50).unwrap(), 3, Device::Cpu).unwrap()
     }
 
     fn mean(c: &ConstantsManager, x_t: &Tensor, t: &Tensor, x0: &Tensor) -> Tensor {

@@ -121,10 +121,10 @@ fn question(constants: &ConstantsManager) -> (Tensor, Tensor, Tensor) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::NoiseSchedule;
+    use crate::process::{CosineSchedule, Schedule};
 
     fn constants() -> ConstantsManager {
-        ConstantsManager::from_betas(&NoiseSchedule::Cosine.betas(40).unwrap(), 1, tch::Device::Cpu).unwrap()
+        ConstantsManager::from_betas(&CosineSchedule.betas(40).unwrap(), 1, tch::Device::Cpu).unwrap()
     }
 
     fn mean(c: &ConstantsManager, x_t: &Tensor, t: usize, eps_theta: &Tensor) -> Tensor {

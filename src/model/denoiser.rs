@@ -32,7 +32,7 @@ impl<'a> ModelDenoiser<'a> {
 impl Denoiser for ModelDenoiser<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
         check_samples(self.model, "samples for this network", x_t)?;
-        let (shape, level) = (x_t.size(), Level::at(self.process, t, x_t)?);
+        let (shape, level) = (x_t.size(), Level::at(self.process, t)?);
         self.given.check_samples(shape[0])?;
         let t = shared_time(self.process, t, shape[0], x_t.device());
         let pixels = shape.get(2..4).map(|sides| sides.iter().product::<i64>());

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn, no_grad_guard};
 
 use super::config::ModelConfig;
+use crate::catalogue::is_default;
 use crate::error::{Error, Result};
 use crate::networks::sorted_variables;
 use crate::tensor_file::{self, StorageKind, Stored, all_finite};
@@ -22,7 +23,8 @@ const WEIGHTS_FORMAT: &str = "ddpm_tutor weights 1";
 const GO_ON: &str = "Delete it to go on from the checkpoint before it, or from the start if it is the only one";
 
 /// Which weights of a checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Weights {
     /// The weights as the optimizer left them: those that training goes on from.
     Raw,
@@ -37,15 +39,11 @@ pub(crate) struct Progress {
     pub seed: u64,
     pub history: Vec<EpochLoss>,
     /// Steps of an epoch that was stopped in the middle; its losses are the tensors `losses.t` and `losses.loss`.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub steps_into_epoch: u64,
     /// The steps of each optimizer, where there are several.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub optimizer_steps: BTreeMap<String, u64>,
-}
-
-fn is_zero(steps: &u64) -> bool {
-    *steps == 0
 }
 
 /// The parameters of a learner, by group.

@@ -3,13 +3,14 @@
 use serde_json::{Map, Value, json};
 
 /// Where a setting stood, and where it stands.
-const MOVED: [(&[&str], &[&str]); 7] = [
+const MOVED: [(&[&str], &[&str]); 8] = [
     (&["base", "device"], &["base", "compute", "device"]),
     (&["base", "precision"], &["base", "compute", "precision"]),
     (&["training", "checkpoint_period"], &["training", "checkpoints", "period"]),
     (&["training", "sample_amount"], &["training", "checkpoints", "samples"]),
     (&["training", "inference_type"], &["training", "checkpoints", "inference_type"]),
     (&["training", "reverse_variance"], &["training", "sampling", "sampler", "variance"]),
+    (&["training", "timestep_sampling"], &["training", "objective", "timesteps"]),
     (&["training", "clip_denoised"], &["training", "sampling", "clip_denoised"]),
 ];
 
@@ -22,9 +23,15 @@ pub(super) fn migrate(settings: &mut Value) -> bool {
         }
         let Some(value) = take(settings, from) else { continue };
         moved |= put(settings, to, value);
-        if from.ends_with(&["reverse_variance"]) {
-            // There was one sampler alone.
-            put(settings, &["training", "sampling", "sampler", "name"], json!("ancestral"));
+        // There was one sampler alone, and one objective.
+        match from {
+            ["training", "reverse_variance"] => {
+                moved |= put(settings, &["training", "sampling", "sampler", "name"], json!("ancestral"))
+            }
+            ["training", "timestep_sampling"] => {
+                moved |= put(settings, &["training", "objective", "name"], json!("simple"))
+            }
+            _ => {}
         }
     }
     moved
@@ -56,6 +63,8 @@ mod tests {
     use super::*;
     use crate::config::InferType;
     use crate::device::DeviceChoice;
+    use crate::objectives::{Simple, TimestepSampling};
+    use crate::process::LinearSchedule;
     use crate::samplers::{Ancestral, ReverseVariance, SamplerConfig};
 
     #[test]
@@ -64,7 +73,8 @@ mod tests {
             "base": {"device": "cuda:1", "precision": "bf16", "dataset": {"name": "moons", "noise": 0.1}, "seed": 3},
             "network": {"fnn": {"hidden_widths": [7]}},
             "training": {"timesteps": 30, "checkpoint_period": 2, "sample_amount": 9, "inference_type": "gif",
-                         "reverse_variance": "posterior", "clip_denoised": true, "epochs": 4}
+                         "reverse_variance": "posterior", "clip_denoised": true, "epochs": 4,
+                         "schedule": "linear", "timestep_sampling": "perception-prioritized"}
         }"#;
         let (config, _) = parse(old).unwrap();
         assert_eq!((config.base.compute.device, config.base.seed), (DeviceChoice::Cuda(1), 3));
@@ -73,6 +83,9 @@ mod tests {
         assert_eq!((checkpoints.period, checkpoints.samples, checkpoints.inference_type), (2, 9, InferType::Gif));
         let posterior = SamplerConfig::Ancestral(Ancestral { variance: ReverseVariance::Posterior });
         assert_eq!((&config.training.sampling.sampler, config.training.sampling.clip_denoised), (&posterior, true));
+        let prioritized = Simple { timesteps: TimestepSampling::PerceptionPrioritized };
+        assert_eq!(config.training.objective, prioritized.into());
+        assert_eq!(config.training.schedule, LinearSchedule.into());
         // What is written today is read as it stands, and nothing is moved.
         let today = serde_json::to_string(&config).unwrap();
         assert_eq!(parse(&today).unwrap().0, config);

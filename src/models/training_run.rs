@@ -56,7 +56,7 @@ pub fn train_until(
         let expected = format!("{}, the T of {}", training.timesteps, manager.name());
         return Err(Error::config("timesteps of the constants", expected, constants.timesteps()));
     }
-    if constants.betas() != training.schedule.betas(training.timesteps)? {
+    if constants.betas() != training.schedule.build().betas(training.timesteps)? {
         let expected = format!("{:?}, the schedule of {}", training.schedule, manager.name());
         return Err(Error::config("constants", expected, "those of another schedule"));
     }

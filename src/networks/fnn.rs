@@ -7,8 +7,10 @@ use tch::nn::{self, Module};
 use tch::{Device, Tensor, no_grad_guard};
 
 use super::class_embedding::ClassEmbedding;
-use super::{Given, Network, TimeEmbedding};
+use super::{Given, Network, NetworkSettings, TimeEmbedding};
+use crate::catalogue::is_default;
 use crate::error::{Result, require};
+use crate::precision::Precision;
 use crate::process::is_shared;
 use crate::threads::by_parts;
 
@@ -23,7 +25,7 @@ pub struct FnnConfig {
     /// Widths of the hidden layers, in order.
     pub hidden_widths: Vec<i64>,
     /// How many classes it can be conditioned on, each with a row of the class embedding; 0: it takes no labels.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub classes: i64,
 }
 
@@ -33,12 +35,8 @@ impl Default for FnnConfig {
     }
 }
 
-impl FnnConfig {
-    /// Refuses values that cannot work.
-    ///
-    /// # Errors
-    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
-    pub fn validate(&self) -> Result<()> {
+impl NetworkSettings for FnnConfig {
+    fn validate(&self) -> Result<()> {
         const WIDEST: i64 = 1 << 16;
         require((1..=WIDEST).contains(&self.input_width), "FnnConfig.input_width", "1 to 65536", self.input_width)?;
         let even = self.time_embedding % 2 == 0 && (4..=WIDEST).contains(&self.time_embedding);
@@ -48,11 +46,24 @@ impl FnnConfig {
         require(possible, "FnnConfig.hidden_widths", "1 to 64 widths, each 1 to 65536", format!("{widths:?}"))?;
         require((0..=WIDEST).contains(&self.classes), "FnnConfig.classes", "0 to 65536", self.classes)
     }
-}
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(classes: &i64) -> bool {
-    *classes == 0
+    fn build(&self, _precision: Precision, device: Device) -> Result<Box<dyn Network>> {
+        Ok(Box::new(Fnn::new(self, device)?))
+    }
+
+    fn classes(&self) -> i64 {
+        self.classes
+    }
+
+    fn sample_shape(&self) -> (&'static str, Vec<i64>) {
+        ("FnnConfig.input_width", vec![self.input_width])
+    }
+
+    fn fit(&mut self, sample_shape: &[i64]) -> bool {
+        let [width] = *sample_shape else { return false };
+        self.input_width = width;
+        true
+    }
 }
 
 /// A feed-forward network `eps_theta(x_t, t)`: the point and the embedded timestep side by side, through linear layers

@@ -1,22 +1,27 @@
 //! The networks, and the trait that they share with a reader's own.
 
-mod choice;
+mod catalogue;
 mod class_embedding;
-mod fnn;
+mod config;
 mod given;
 mod time_embedding;
-mod unet;
 
 use tch::{Tensor, nn};
 
-pub use choice::NetworkConfig;
-pub use fnn::{Fnn, FnnConfig};
+pub use catalogue::NetworkSettings;
 pub use given::Given;
 pub use time_embedding::TimeEmbedding;
-pub use unet::{Inside, Unet, UnetConfig, UnetSummary};
+pub use unet::{Inside, UnetSummary};
+
+use catalogue::networks;
 
 use crate::error::{Error, Result};
 use crate::threads::Threads;
+
+networks! {
+    fnn::{Fnn, FnnConfig}, "fnn": "for points: linear layers with ReLU between them", "";
+    unet::{Unet, UnetConfig}, "unet": "for images: residual blocks and attention, down and up again", "Ho et al. 2020, appendix B";
+}
 
 /// A network: weights and a function of the noisy samples and their times. What its output means, the noise in `x_t` for one, is a
 /// [parameterization](crate::parameterizations)'s to say. Implement it for a network of your own: in a

@@ -1,15 +1,14 @@
 //! Objectives: what training minimizes.
 
-mod simple;
 mod timestep_sampling;
 
 use std::fmt::Debug;
 
 use tch::{Kind, Reduction, Tensor};
 
-pub use simple::Simple;
 pub use timestep_sampling::TimestepSampling;
 
+use crate::catalogue::catalogue;
 use crate::error::Result;
 use crate::model::Model;
 use crate::process::Process;
@@ -53,6 +52,26 @@ pub trait Objective: Debug {
     /// # Errors
     /// Those of the model; [`Error::Unsupported`](crate::Error::Unsupported) for a process that it cannot be used with.
     fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss>;
+}
+
+/// What an objective declares of itself. That the loss is one number a sample, follows from the seed, and has a gradient, holds for all of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ObjectiveProperties {
+    /// The `c` at which it is least for a network that says `eps = c x_t` at all times: for data `N(0, 0.25)` and the cosine schedule with
+    /// `T = 100`. With the weight `w(t)` that it gives to the error of `eps`, it is `sum w s / sum w ( a^2 / 4 + s^2 )`.
+    pub best_factor: f64,
+}
+
+catalogue! {
+    /// What the training minimizes, with its settings.
+    ObjectiveConfig of "TrainingConfig.objective", is Objective, declares ObjectiveProperties;
+    simple::Simple, "simple": "the mean squared error of the network's output", "Ho et al. 2020, Algorithm 1", { best_factor: 1.0233 };
+}
+
+impl Default for ObjectiveConfig {
+    fn default() -> Self {
+        Simple::default().into()
+    }
 }
 
 /// The mean of `(output - target)^2` over each sample, `[B]`; Ho et al. 2020, equation 14, has the sum.

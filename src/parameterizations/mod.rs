@@ -19,7 +19,7 @@ pub struct ParameterizationProperties {
 
 catalogue! {
     /// Which parameterization a model has.
-    ParameterizationConfig of "TrainingConfig.parameterization", each a Parameterization, which declares ParameterizationProperties;
+    ParameterizationConfig of "TrainingConfig.parameterization", is Parameterization, declares ParameterizationProperties;
     eps::Eps, "eps": "the noise", "Ho et al. 2020, equation 12", { reads_pure_noise: false, reads_clean_data: true };
     x0::X0, "x0": "the data", "Salimans & Ho 2022, section 4", { reads_pure_noise: true, reads_clean_data: false };
     v::V, "v": "the velocity a eps - s x_0", "Salimans & Ho 2022, appendix D", { reads_pure_noise: true, reads_clean_data: true };
@@ -94,7 +94,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::process::{ConstantsManager, Process, add_noise};
+    use crate::process::{ConstantsManager, Factor, Process, add_noise};
 
     /// A process that keeps all of the signal, and adds noise to it.
     struct Exploding;
@@ -135,7 +135,8 @@ mod tests {
         });
         let end = |signal: f64, noise: f64| {
             let number = |value: f64| Tensor::from_slice(&[value]);
-            let (x0, eps, level) = (number(0.7), number(-0.4), Level { signal: number(signal), noise: number(noise) });
+            let level = Level { signal: Factor::Shared(signal), noise: Factor::Shared(noise) };
+            let (x0, eps) = (number(0.7), number(-0.4));
             let x_t = &level.signal * &x0 + &level.noise * &eps;
             let read = parameterization.read(&parameterization.target(&x0, &eps, &level), &x_t, &level);
             (close(&read.x0, &x0), close(&read.eps, &eps))

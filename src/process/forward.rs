@@ -49,7 +49,7 @@ pub fn add_noise(process: &dyn Process, x0: &Tensor, t: &Tensor, eps: &Tensor) -
         return Err(Error::Unsupported(format!("noise: expected {:?}, as x0 is, got {:?}", x0.kind(), eps.kind())));
     }
     let Level { signal, noise } = Level::of_each(process, t, x0)?;
-    Ok(signal * x0 + noise * eps)
+    Ok(&signal * x0 + &noise * eps)
 }
 
 /// Adds the noise of one step: draws `x_t ~ q(x_t | x_{t-1})`. `t` such steps from `x_0` are what

@@ -1,16 +1,24 @@
-//! How data becomes noise: `x_t = a(t) x_0 + s(t) eps`. [`ConstantsManager`] is the process of Ho et al. 2020, with `t = 1 … T`.
+//! How data becomes noise: `x_t = a(t) x_0 + s(t) eps`. [`ConstantsManager`] is the process of Ho et al. 2020, with `t = 1 … T`; others have
+//! real times.
 
 mod constants;
 mod forward;
 mod level;
-mod schedule;
+mod schedules;
 mod times;
+
+use std::fmt::Debug;
 
 pub use constants::ConstantsManager;
 pub use forward::{add_noise, forward_diffusion, forward_step};
-pub use level::Level;
-pub use schedule::NoiseSchedule;
+pub use level::{Factor, Level};
+pub use schedules::{
+    CosineSchedule, LinearSchedule, NoiseSchedule, OriginalLinearSchedule, Schedule, ScheduleProperties,
+};
 pub(crate) use times::{is_shared, shared_time};
+
+use crate::catalogue::catalogue;
+use crate::error::Result;
 
 /// A diffusion process: how much of the data is left at time `t`, and how much noise there is.
 ///
@@ -34,5 +42,105 @@ pub trait Process {
     /// The standard deviation of the noise that sampling starts from: 1, unless the process ends with more or less.
     fn noise_at_end(&self) -> f64 {
         1.0
+    }
+
+    /// The logarithm of the signal-to-noise ratio, `ln( a(t)^2 / s(t)^2 )`: it falls all the way from infinity at `t = 0`. Kingma et al.
+    /// 2021, section 3.1.
+    fn log_snr(&self, t: f64) -> f64 {
+        2.0 * (self.signal(t).ln() - self.noise(t).ln())
+    }
+
+    /// The time at which the logarithm of the signal-to-noise ratio is this, by bisection; the end where it is never as small.
+    fn time_of_log_snr(&self, log_snr: f64) -> f64 {
+        let (mut before, mut after) = (0.0, self.end());
+        if log_snr <= self.log_snr(after) {
+            return after;
+        }
+        // As far as f64 can tell two times apart.
+        while before < (before + after) / 2.0 && (before + after) / 2.0 < after {
+            let middle = (before + after) / 2.0;
+            if self.log_snr(middle) > log_snr { before = middle } else { after = middle }
+        }
+        after
+    }
+}
+
+/// What a process is made from.
+pub trait ProcessSettings: Debug {
+    /// The process.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) for settings that cannot work.
+    fn process(&self) -> Result<Box<dyn Process>>;
+}
+
+/// What a process declares of itself. That it begins with the data, that the signal-to-noise ratio falls, and that it ends as noise of
+/// [`noise_at_end`](Process::noise_at_end) for data of variance 1, holds for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessProperties {
+    /// Whether it has steps, as a network is trained on.
+    pub has_steps: bool,
+    /// Whether `a^2 + s^2 = 1` at all times.
+    pub preserves_variance: bool,
+    /// Whether some signal is left at its end, so that the noise there says something of the data.
+    pub leaves_signal: bool,
+}
+
+catalogue! {
+    /// Which process, with its settings.
+    ProcessConfig of "process", is ProcessSettings, declares ProcessProperties;
+    discrete::Discrete, "discrete": "T steps, as a schedule has them", "Ho et al. 2020, equation 2",
+        { has_steps: true, preserves_variance: true, leaves_signal: true };
+    vp::Vp, "vp": "variance-preserving, in continuous time", "Song et al. 2021, equation 11",
+        { has_steps: false, preserves_variance: true, leaves_signal: true };
+    ve::Ve, "ve": "variance-exploding: the signal stays", "Song et al. 2021, equation 9",
+        { has_steps: false, preserves_variance: false, leaves_signal: true };
+    sub_vp::SubVp, "sub-vp": "the signal of vp with less noise", "Song et al. 2021, section 3.4",
+        { has_steps: false, preserves_variance: false, leaves_signal: true };
+    flow::Flow, "flow": "a straight line from data to noise", "Liu et al. 2023, section 2.1",
+        { has_steps: false, preserves_variance: false, leaves_signal: false };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The suite: every entry of the catalogue.
+    #[test]
+    fn every_entry_is_a_process_and_what_it_declares() {
+        for entry in ProcessConfig::ENTRIES {
+            let (config, name) = (ProcessConfig::from_name(entry.name).unwrap(), entry.name);
+            let (process, declared) = (config.build().process().unwrap(), config.properties());
+            assert_eq!((process.signal(0.0), process.noise(0.0)), (1.0, 0.0), "{name}");
+            assert_eq!(process.steps().is_some(), declared.has_steps, "{name}");
+            let end = process.end();
+            let times: Vec<f64> = (1..=100).map(|i| end * f64::from(i) / 100.0).collect();
+            assert!(times.windows(2).all(|pair| process.log_snr(pair[0]) > process.log_snr(pair[1])), "{name}");
+            let variance = |t: f64| process.signal(t).powi(2) + process.noise(t).powi(2);
+            let preserved = times.iter().all(|t| (variance(*t) - 1.0).abs() < 1e-12);
+            assert_eq!(preserved, declared.preserves_variance, "{name}");
+            assert_eq!(process.signal(end) > 0.0, declared.leaves_signal, "{name}");
+            let at_end = variance(end).sqrt() / process.noise_at_end();
+            assert!((at_end - 1.0).abs() < 0.01, "{name}: {at_end} times the noise that sampling starts from");
+            for t in &times[..99] {
+                let found = process.time_of_log_snr(process.log_snr(*t));
+                assert!((found - t).abs() < 1e-9 * end, "{name}: {found} for {t}");
+            }
+            assert_eq!(process.time_of_log_snr(-1e9), end, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_noise_that_papers_have() {
+        let vp = Vp::default();
+        // Song et al. 2021, appendix C: the signal that is left is exp(-10.05 / 2).
+        assert!((vp.signal(1.0) - (-10.05_f64 / 2.0).exp()).abs() < 1e-12);
+        let sub_vp = SubVp::default();
+        assert!((sub_vp.noise(0.5) - vp.noise(0.5).powi(2)).abs() < 1e-12);
+        let ve = Ve::default();
+        assert!((ve.noise(1.0).powi(2) - (50.0_f64.powi(2) - 0.01_f64.powi(2))).abs() < 1e-9);
+        assert!((ve.noise(0.5).powi(2) - (0.01 * 50.0 - 0.01_f64.powi(2))).abs() < 1e-12);
+        let refused = Ve { sigma_max: 0.001, ..ve }.process().err().unwrap().to_string();
+        assert!(refused.contains("above sigma_min") && refused.ends_with("0.001"), "{refused}");
     }
 }

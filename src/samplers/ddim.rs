@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::times::trailing;
-use super::{Sampler, Step};
+use super::{Sampler, Step, StepLayoutConfig};
 use crate::denoisers::{Denoised, Denoiser};
 use crate::error::{Error, Result};
 use crate::process::Process;
@@ -21,8 +20,10 @@ use crate::process::Process;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ddim {
-    /// The steps, in strides of about the same length; none for all that the process has.
+    /// How many steps; none for all that the process has.
     pub steps: Option<usize>,
+    /// Where they lie.
+    pub layout: StepLayoutConfig,
     /// `eta`, the share of fresh noise, in `[0, 1]`.
     pub eta: f64,
 }
@@ -32,7 +33,7 @@ impl Sampler for Ddim {
         if !(0.0..=1.0).contains(&self.eta) {
             return Err(Error::config("Ddim.eta", "0 to 1", self.eta));
         }
-        trailing(process, self.steps)
+        self.layout.times(process, self.steps)
     }
 
     fn step(

@@ -1,7 +1,7 @@
 //! Samplers: the ways from noise to data. Each walks along the same [`Chain`].
 
 mod chain;
-mod times;
+mod layouts;
 
 use std::fmt::Debug;
 
@@ -11,6 +11,7 @@ use tch::Tensor;
 pub use ancestral::{ReverseVariance, reverse_step};
 pub use chain::{Chain, ChainState, Observer, run_chain};
 pub(crate) use chain::{shown_time, walk};
+pub use layouts::{Karras, Leading, LogSnr, Quadratic, StepLayout, StepLayoutConfig, StepLayoutProperties, Trailing};
 
 use crate::catalogue::catalogue;
 use crate::denoisers::Denoiser;
@@ -69,7 +70,7 @@ pub struct SamplerProperties {
 
 catalogue! {
     /// Which sampler, with its settings.
-    SamplerConfig of "SamplingConfig.sampler", each a Sampler, which declares SamplerProperties;
+    SamplerConfig of "SamplingConfig.sampler", is Sampler, declares SamplerProperties;
     ancestral::Ancestral, "ancestral": "every step of the forward process back", "Ho et al. 2020, Algorithm 2",
         { order: None, is_deterministic: false, needs_steps: true };
     ddim::Ddim, "ddim": "fewer steps, with any share of fresh noise", "Song, Meng & Ermon 2021, equation 12",

@@ -34,7 +34,7 @@ pub fn train_one_epoch(
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<EpochLoss> {
     let _threads = threads_for(model);
-    let learner = ModelLearner::new(model, process, state.config().objective());
+    let learner = ModelLearner::new(model, process, state.config().objective.build());
     train_one_epoch_of(&learner, dataloader, state, observer)
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::models::checkpoint::Progress;
 use crate::models::config::ModelConfig;
 use crate::networks::NetworkConfig;
-use crate::process::NoiseSchedule;
+use crate::process::OriginalLinearSchedule;
 
 /// What the weights themselves do not say. A file that was exported here says all of it.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ pub struct ImportOptions {
     /// A configuration: the original's `config.json`, or one of a model here. Where it is left out: the file's own, or
     /// `config.json` beside it.
     pub config: Option<PathBuf>,
-    /// The original's number of timesteps; the model here has one fewer: see [`NoiseSchedule::OriginalLinear`]. Where it is
+    /// The original's number of timesteps; the model here has one fewer: see [`OriginalLinearSchedule`]. Where it is
     /// left out: 1000 for a U-Net, 40 for an FNN.
     pub timesteps: Option<usize>,
     /// Height and width of the images of a U-Net; where neither this nor a configuration says, those of the data set, or 32 x 32.
@@ -125,7 +125,7 @@ impl ImportOptions {
             network,
             training: TrainingConfig {
                 timesteps: timesteps - 1,
-                schedule: NoiseSchedule::OriginalLinear,
+                schedule: OriginalLinearSchedule.into(),
                 checkpoints: CheckpointConfig { inference_type, ..Default::default() },
                 ..Default::default()
             },

@@ -1,8 +1,13 @@
 //! `UnetConfig`: the sizes of the U-Net, and which images fit through it.
 
 use serde::{Deserialize, Serialize};
+use tch::Device;
 
+use super::Unet;
+use crate::catalogue::is_default;
 use crate::error::{Error, Result, require};
+use crate::networks::{Network, NetworkSettings};
+use crate::precision::Precision;
 
 /// Groups of a group norm, and heads of an attention: every width is a multiple of the former, so of the latter too.
 pub(super) const GROUPS: i64 = 8;
@@ -30,13 +35,8 @@ pub struct UnetConfig {
     /// depth. Song et al. 2021, appendix H.
     pub scale_residuals: bool,
     /// How many classes it can be conditioned on, each with a row of the class embedding; 0: it takes no labels.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub classes: i64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(classes: &i64) -> bool {
-    *classes == 0
 }
 
 impl Default for UnetConfig {
@@ -94,12 +94,30 @@ impl UnetConfig {
         self.base_channels * self.time_multiplier
     }
 
-    /// Refuses values that cannot work.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the first field that cannot work; for an image that cannot be halved often enough, with
-    /// the nearest sizes that can.
-    pub fn validate(&self) -> Result<()> {
+    fn check_image(&self) -> Result<()> {
+        let [channels, height, width] = self.image_shape;
+        let field = "UnetConfig.image_shape";
+        let possible = (1..=64).contains(&channels) && [height, width].iter().all(|side| (1..=4096).contains(side));
+        let expected = "[C, H, W] with 1 to 64 channels and sides of 1 to 4096";
+        require(possible, field, expected, format!("{:?}", self.image_shape))?;
+        let halvings = self.levels() - 1;
+        let step = 1 << halvings;
+        if height % step == 0 && width % step == 0 {
+            return Ok(());
+        }
+        let below = [height, width].map(|side| (side / step * step).max(step));
+        let above = [height, width].map(|side| (side + step - 1) / step * step);
+        let nearest = if below == above { size(above) } else { format!("{} or {}", size(below), size(above)) };
+        let expected = format!(
+            "sides that can be halved {halvings} times (multiples of {step}) for {} levels; the nearest: {nearest}",
+            self.levels()
+        );
+        Err(Error::config(field, expected, size([height, width])))
+    }
+}
+
+impl NetworkSettings for UnetConfig {
+    fn validate(&self) -> Result<()> {
         let base = self.base_channels;
         let possible = (GROUPS..=2048).contains(&base) && base % GROUPS == 0;
         require(possible, "UnetConfig.base_channels", "a multiple of 8 from 8 to 2048", base)?;
@@ -120,25 +138,22 @@ impl UnetConfig {
         self.check_image()
     }
 
-    fn check_image(&self) -> Result<()> {
-        let [channels, height, width] = self.image_shape;
-        let field = "UnetConfig.image_shape";
-        let possible = (1..=64).contains(&channels) && [height, width].iter().all(|side| (1..=4096).contains(side));
-        let expected = "[C, H, W] with 1 to 64 channels and sides of 1 to 4096";
-        require(possible, field, expected, format!("{:?}", self.image_shape))?;
-        let halvings = self.levels() - 1;
-        let step = 1 << halvings;
-        if height % step == 0 && width % step == 0 {
-            return Ok(());
-        }
-        let below = [height, width].map(|side| (side / step * step).max(step));
-        let above = [height, width].map(|side| (side + step - 1) / step * step);
-        let nearest = if below == above { size(above) } else { format!("{} or {}", size(below), size(above)) };
-        let expected = format!(
-            "sides that can be halved {halvings} times (multiples of {step}) for {} levels; the nearest: {nearest}",
-            self.levels()
-        );
-        Err(Error::config(field, expected, size([height, width])))
+    fn build(&self, precision: Precision, device: Device) -> Result<Box<dyn Network>> {
+        Ok(Box::new(Unet::new(self, precision, device)?))
+    }
+
+    fn classes(&self) -> i64 {
+        self.classes
+    }
+
+    fn sample_shape(&self) -> (&'static str, Vec<i64>) {
+        ("UnetConfig.image_shape", self.image_shape.to_vec())
+    }
+
+    fn fit(&mut self, sample_shape: &[i64]) -> bool {
+        let [channels, height, width] = *sample_shape else { return false };
+        self.image_shape = [channels, height, width];
+        true
     }
 }
 

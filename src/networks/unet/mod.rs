@@ -16,7 +16,7 @@ use layers::{Conv, Linear, Norm, Start};
 use residual::ResidualBlock;
 
 use super::class_embedding::ClassEmbedding;
-use super::{Given, Network, TimeEmbedding, check_fits};
+use super::{Given, Network, NetworkSettings, TimeEmbedding, check_fits};
 use crate::error::Result;
 use crate::precision::Precision;
 

@@ -1,0 +1,44 @@
+//! `SubVp`: like the variance-preserving process, with less noise on the way.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Process, ProcessSettings, Vp};
+use crate::error::Result;
+
+/// The sub-VP process: keeps the signal of [`Vp`], whose noise has the larger variance at all times; `t` from 0 to 1.
+///
+/// ```text
+/// a(t) = exp( - B(t) / 2 ),   s(t) = 1 - exp( - B(t) )
+/// ```
+/// Song et al. 2021, section 3.4 and equation 29.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SubVp {
+    /// The process whose signal it keeps.
+    pub vp: Vp,
+}
+
+impl Process for SubVp {
+    fn signal(&self, t: f64) -> f64 {
+        self.vp.signal(t)
+    }
+
+    fn noise(&self, t: f64) -> f64 {
+        -(-self.vp.integrated_beta(t)).exp_m1()
+    }
+
+    fn end(&self) -> f64 {
+        self.vp.end()
+    }
+
+    fn steps(&self) -> Option<usize> {
+        None
+    }
+}
+
+impl ProcessSettings for SubVp {
+    fn process(&self) -> Result<Box<dyn Process>> {
+        self.vp.validate()?;
+        Ok(Box::new(self.clone()))
+    }
+}

@@ -1,0 +1,161 @@
+//! Step layouts: at which times a sampler looks, that takes fewer steps than the process has, or runs on one that has none.
+
+use std::fmt::Debug;
+
+use crate::catalogue::catalogue;
+use crate::error::{Error, Result};
+use crate::process::Process;
+
+/// Where the steps of a sampler lie.
+pub trait StepLayout: Debug {
+    /// `steps + 1` times, each before the one that precedes it in the list; the last is 0.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a process that it cannot be laid out over.
+    fn times(&self, process: &dyn Process, steps: usize) -> Result<Vec<f64>>;
+}
+
+/// What a layout declares of itself. That its times go down to 0 without standing still holds for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepLayoutProperties {
+    /// Whether it begins at the end of the process.
+    pub begins_at_the_end: bool,
+    /// Whether its times are steps of a process that has steps.
+    pub visits_steps: bool,
+    /// Whether it needs a process with steps.
+    pub needs_steps: bool,
+    /// Whether it needs a process that leaves some signal at its end.
+    pub needs_signal: bool,
+}
+
+catalogue! {
+    /// Which layout, with its settings.
+    StepLayoutConfig of "layout of the sampler", is StepLayout, declares StepLayoutProperties;
+    trailing::Trailing, "trailing": "equal strides from the end on", "Lin et al. 2024, table 2",
+        { begins_at_the_end: true, visits_steps: true, needs_steps: false, needs_signal: false };
+    leading::Leading, "leading": "equal strides up from step 1", "Song, Meng & Ermon 2021, appendix D.2",
+        { begins_at_the_end: false, visits_steps: true, needs_steps: true, needs_signal: false };
+    quadratic::Quadratic, "quadratic": "shorter strides towards the data", "Song, Meng & Ermon 2021, appendix D.2",
+        { begins_at_the_end: true, visits_steps: true, needs_steps: false, needs_signal: false };
+    log_snr::LogSnr, "log-snr": "equal strides of the log signal-to-noise ratio", "Lu et al. 2022, section 4.1",
+        { begins_at_the_end: true, visits_steps: false, needs_steps: false, needs_signal: true };
+    karras::Karras, "karras": "equal strides of the noise level's seventh root", "Karras et al. 2022, equation 5",
+        { begins_at_the_end: true, visits_steps: false, needs_steps: false, needs_signal: true };
+}
+
+impl Default for StepLayoutConfig {
+    fn default() -> Self {
+        trailing::Trailing.into()
+    }
+}
+
+impl StepLayoutConfig {
+    /// The times of `steps` steps; of all steps of the process where none are given.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for no steps, and for more than the process has; those of the layout.
+    pub fn times(&self, process: &dyn Process, steps: Option<usize>) -> Result<Vec<f64>> {
+        let steps = match (steps, process.steps()) {
+            (None, Some(all)) => all,
+            (Some(steps), None) if steps >= 1 => steps,
+            (Some(steps), Some(all)) if (1..=all).contains(&steps) => steps,
+            (None, None) => {
+                let expected = "a number of steps, for a process whose times are real numbers";
+                return Err(Error::config("steps of the sampler", expected, "none"));
+            }
+            (Some(steps), all) => {
+                let expected = all.map_or("at least 1".to_owned(), |all| format!("1 to {all}, those of the process"));
+                return Err(Error::config("steps of the sampler", expected, steps));
+            }
+        };
+        self.build().times(process, steps)
+    }
+}
+
+/// The time after this share of the process, a step of one that has steps.
+fn share_of_the_way(process: &dyn Process, share: f64) -> f64 {
+    let t = process.end() * share;
+    if process.steps().is_some() { t.round() } else { t }
+}
+
+/// The first time that is not 0: step 1, or a thousandth of a process without steps.
+fn first_time(process: &dyn Process) -> f64 {
+    process.steps().map_or(process.end() / 1000.0, |_| 1.0)
+}
+
+/// The logarithm of the signal-to-noise ratio where the process ends.
+fn log_snr_at_end(process: &dyn Process, layout: &str) -> Result<f64> {
+    let log_snr = process.log_snr(process.end());
+    if log_snr.is_finite() {
+        return Ok(log_snr);
+    }
+    Err(Error::Unsupported(format!(
+        "the layout {layout:?} goes by the signal-to-noise ratio, and this process ends with no signal: use \"trailing\" or \"quadratic\""
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{Discrete, Flow, ProcessConfig, ProcessSettings};
+
+    fn of_40_steps() -> Box<dyn Process> {
+        Discrete { timesteps: 40, ..Default::default() }.process().unwrap()
+    }
+
+    /// The suite: every entry on every process.
+    #[test]
+    fn every_entry_goes_down_to_0_and_is_what_it_declares() {
+        for entry in StepLayoutConfig::ENTRIES {
+            let layout = StepLayoutConfig::from_name(entry.name).unwrap();
+            let declared = layout.properties();
+            for process in ProcessConfig::ENTRIES {
+                let name = format!("{} on {}", entry.name, process.name);
+                let config = ProcessConfig::from_name(process.name).unwrap();
+                let process =
+                    if config.properties().has_steps { of_40_steps() } else { config.build().process().unwrap() };
+                let fits = (config.properties().has_steps || !declared.needs_steps)
+                    && (config.properties().leaves_signal || !declared.needs_signal);
+                for steps in [1, 2, 7, 39, 40] {
+                    let times = match layout.times(&*process, Some(steps)) {
+                        Ok(times) => times,
+                        Err(error) => {
+                            assert!(!fits && error.to_string().contains("use \"trailing\""), "{name}: {error}");
+                            continue;
+                        }
+                    };
+                    assert!(fits, "{name}");
+                    assert!(times.len() == steps + 1 && times[steps] == 0.0, "{name}: {times:?}");
+                    assert!(times.windows(2).all(|pair| pair[0] > pair[1]), "{name}: {times:?}");
+                    let at_the_end = times[0] == process.end();
+                    assert!(at_the_end == declared.begins_at_the_end || steps == 40, "{name}: {times:?}");
+                    let all_whole = times.iter().all(|t| t.fract() == 0.0);
+                    assert!(!declared.visits_steps || process.steps().is_none() || all_whole, "{name}: {times:?}");
+                }
+                for wrong in [Some(0), process.steps().map(|all| all + 1)].into_iter().flatten() {
+                    assert!(layout.times(&*process, Some(wrong)).is_err(), "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_times_that_papers_have() {
+        let (process, flow) = (of_40_steps(), Flow.process().unwrap());
+        let times = |layout: StepLayoutConfig, steps| layout.times(&*process, steps).unwrap();
+        assert_eq!(times(Trailing.into(), Some(4)), [40.0, 30.0, 20.0, 10.0, 0.0]);
+        assert_eq!(times(Trailing.into(), Some(3)), [40.0, 27.0, 13.0, 0.0]);
+        assert_eq!(times(Trailing.into(), None).len(), 41);
+        assert_eq!(times(Leading.into(), Some(4)), [31.0, 21.0, 11.0, 1.0, 0.0]);
+        assert_eq!(times(Quadratic.into(), Some(4)), [40.0, 23.0, 10.0, 3.0, 0.0]);
+        let log_snrs: Vec<f64> = times(LogSnr.into(), Some(5))[..5].iter().map(|t| process.log_snr(*t)).collect();
+        assert!(log_snrs.windows(3).all(|of| (of[0] + of[2] - 2.0 * of[1]).abs() < 1e-9), "{log_snrs:?}");
+        let roots: Vec<f64> = times(Karras::default().into(), Some(5))[..5]
+            .iter()
+            .map(|t| (process.noise(*t) / process.signal(*t)).powf(1.0 / 7.0))
+            .collect();
+        assert!(roots.windows(3).all(|of| (of[0] + of[2] - 2.0 * of[1]).abs() < 1e-9), "{roots:?}");
+        let message = StepLayoutConfig::default().times(&*flow, None).unwrap_err().to_string();
+        assert!(message.contains("a number of steps"), "{message}");
+    }
+}
