@@ -93,10 +93,7 @@ pub mod prelude {
     pub use crate::config::{
         BaseConfig, CheckpointConfig, ComputeConfig, InferType, LearningRateSchedule, TrainingConfig, get_model,
     };
-    pub use crate::datasets::{
-        Checkerboard, Cifar10, Cifar100, Circles, Dataset, EightGaussians, FashionMnist, Fit, Flowers, ImageFolder,
-        ImageSet, LabelledImages, Mnist, Moons, PaintedFlowers, Pinwheel, PointSet, Spiral, Split, SwissRoll,
-    };
+    pub use crate::datasets::*;
     pub use crate::denoisers::{Clipped, Denoised, Denoiser, GaussianOracle, MixtureOracle};
     pub use crate::device::DeviceChoice;
     pub use crate::error::Error;
@@ -110,24 +107,13 @@ pub mod prelude {
     pub use crate::models::{
         ConfigFile, ImportOptions, ImportReport, ModelConfig, ModelManager, StorageKind, Weights, train,
     };
-    pub use crate::networks::{
-        Fnn, FnnConfig, Given, Inside, Network, NetworkConfig, NetworkSettings, TimeEmbedding, Unet, UnetConfig,
-        UnetSummary, parameter_count,
-    };
-    pub use crate::objectives::{Batch, Loss, Objective, ObjectiveConfig, Simple, TimestepSampling};
-    pub use crate::parameterizations::{Eps, Parameterization, ParameterizationConfig, V, X0};
+    pub use crate::networks::*;
+    pub use crate::objectives::*;
+    pub use crate::parameterizations::*;
     pub use crate::precision::Precision;
-    pub use crate::process::{
-        ConstantsManager, CosineSchedule, Discrete, Factor, Flow, Level, LinearSchedule, NoiseSchedule,
-        OriginalLinearSchedule, Process, ProcessConfig, ProcessSettings, Schedule, SubVp, Ve, Vp, add_noise,
-        forward_diffusion, forward_step,
-    };
-    pub use crate::samplers::{
-        Ancestral, Chain, ChainState, Ddim, Karras, Leading, LogSnr, Observer, Quadratic, ReverseVariance, Sampler,
-        SamplerConfig, SamplerProperties, SamplingConfig, Step, StepLayout, StepLayoutConfig, Trailing, reverse_step,
-        run_chain,
-    };
-    pub use crate::sampling::{draw_noise, generate_samples, generate_samples_with};
+    pub use crate::process::*;
+    pub use crate::samplers::*;
+    pub use crate::sampling::{draw_noise, draw_noise_of, generate_samples, generate_samples_with};
     pub use crate::show::{InferenceLogger, show_progress, show_progress_and_curve};
     pub use crate::show_source::show_source;
     pub use crate::training::{

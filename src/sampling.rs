@@ -61,22 +61,32 @@ pub fn generate_samples_with(
     Ok(samples)
 }
 
-/// The noise `x_T` that `n` samples begin with: Gaussian numbers, standard ones unless the [process](Process::noise_at_end) ends with others, which follow from the seed. It leaves libtorch's generator
-/// ready for the noise of the steps.
+/// The noise `x_T` that `n` samples of a model begin with.
 ///
 /// # Shapes
 /// Returns `[n, D]` or `[n, C, H, W]`, f32.
 ///
 /// # Errors
-/// [`Error::Config`] for `n < 1` and for more than there is memory for.
+/// As [`draw_noise_of`].
 pub fn draw_noise(model: &Model, process: &dyn Process, n: i64, seed: u64) -> Result<Tensor> {
+    draw_noise_of(&model.sample_shape(), model.device(), process, n, seed)
+}
+
+/// The noise `x_T` that `n` samples of this shape begin with: Gaussian numbers, standard ones unless the
+/// [process](Process::noise_at_end) ends with others, which follow from the seed. It leaves libtorch's generator ready for the noise of
+/// the steps.
+///
+/// # Shapes
+/// Returns `[n, …]`, f32.
+///
+/// # Errors
+/// [`Error::Config`] for `n < 1` and for more than there is memory for.
+pub fn draw_noise_of(sample_shape: &[i64], device: Device, process: &dyn Process, n: i64, seed: u64) -> Result<Tensor> {
     if n < 1 {
         return Err(Error::config("number of samples", "at least 1", n));
     }
     random::seed_libtorch(random::derive(seed, Stream::Sampling, 0));
-    let mut shape = vec![n];
-    shape.extend(model.sample_shape());
-    let device: Device = model.device();
+    let shape = [&[n], sample_shape].concat();
     out_of_memory::require_room(&shape, device)?;
     let noise = Tensor::f_randn(&shape[..], (Kind::Float, device))?;
     Ok(if process.noise_at_end() == 1.0 { noise } else { noise * process.noise_at_end() })

@@ -154,7 +154,7 @@ fn configurations_that_describe_something_else() {
     }
     let moons = Dataset::from_name("moons").unwrap();
     fs::remove_file(&config).unwrap();
-    refused(&unet, &ImportOptions { dataset: Some(moons), ..Default::default() }, &["images", "moons"]);
+    refused(&unet, &ImportOptions { dataset: Some(moons), ..Default::default() }, &["unet", "moons", "these do: fnn"]);
 
     // A name that is taken, and one that is no name.
     let before = snapshot(models.path());

@@ -112,7 +112,10 @@ fn what_draws_for_a_picture_or_a_number_leaves_the_readers_generator_alone() {
     type Look<'a> = (&'a str, Box<dyn Fn() -> bool + 'a>);
     let looks: Vec<Look> = vec![
         ("visualize_forward", Box::new(|| visualize_forward(&constants, &loader).is_ok())),
-        ("score field", Box::new(|| visualize_score_field(&model, &constants, &loader, 3).is_ok())),
+        (
+            "score field",
+            Box::new(|| visualize_score_field(&model.denoiser(&constants), &constants, &loader, 3.0).is_ok()),
+        ),
         ("evaluate", Box::new(|| evaluate(&loader.first(100), &base.dataset, 1).is_ok())),
         ("sliced_wasserstein", Box::new(|| sliced_wasserstein(&loader.first(9), &loader.first(9), 1).is_ok())),
         ("validation", Box::new(|| validation_loss(&model, &constants, &loader.held_out_batch().unwrap()).is_ok())),
@@ -176,7 +179,7 @@ fn constants_of_another_schedule_train_nothing() {
     let other = TrainingConfig { schedule: LinearSchedule.into(), ..training };
     let constants = ConstantsManager::new(&base, &other).unwrap();
     let message = train(&manager, &model, &loader, &constants, &mut |_| ()).unwrap_err().to_string();
-    assert!(message.contains("Cosine, the schedule of m"), "{message}");
+    assert!(message.contains("cosine, the schedule of m"), "{message}");
     assert!(!manager.has_checkpoint());
 }
 

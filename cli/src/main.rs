@@ -17,9 +17,11 @@ mod model;
 mod network_options;
 mod npy;
 mod option_names;
+mod oracle;
 mod output;
 mod predict;
 mod sample;
+mod sampling_options;
 mod say;
 mod stop;
 mod train;
@@ -44,7 +46,7 @@ struct Cli {
 enum Command {
     /// Train a model, or resume from its last checkpoint
     Train(Box<train::Train>),
-    /// Draw samples from a trained model into a file
+    /// Draw samples from a trained model, or from data itself, into a file
     Sample(sample::Sample),
     /// Measure how close a model's samples come to the data
     Evaluate(evaluate::Evaluate),
@@ -54,7 +56,7 @@ enum Command {
     Export(export::Export),
     /// Run a model's network once on given inputs, in f32
     Predict(predict::Predict),
-    /// List what there is: data sets, samplers, parameterizations
+    /// List what there is of each kind: data sets, processes, networks, samplers, …
     List(list::List),
     /// Get a data set: from the network, or from a folder or archive
     Data(data::Data),

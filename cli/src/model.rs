@@ -4,20 +4,21 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
+use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
-use ddpm_tutor::{Error, Result};
 
-use crate::common_options::{Place, set};
+use crate::common_options::Place;
 use crate::data_options::set_data_dir;
-use crate::list::{choice, entry};
+use crate::list::choice;
+use crate::sampling_options::SamplingOptions;
 use crate::say::{note, say, to_stderr};
 
 /// A trained model, and which of its weights.
 #[derive(Args)]
 pub struct Chosen {
     /// The model's name
-    #[arg(long, value_name = "NAME")]
-    pub model: String,
+    #[arg(long, value_name = "NAME", required = true)]
+    pub model: Option<String>,
     /// The checkpoint of this epoch instead of the newest
     #[arg(long, value_name = "EPOCH")]
     pub checkpoint: Option<usize>,
@@ -33,46 +34,13 @@ pub struct Chosen {
 pub struct Trained {
     #[command(flatten)]
     chosen: Chosen,
-    /// The sampler (`ddpm list samplers`); the model's own where it is left out
-    #[arg(long, value_name = "NAME", value_parser = entry(SamplerConfig::ENTRIES, SamplerConfig::from_name))]
-    sampler: Option<SamplerConfig>,
-    /// ddim: how many steps; all that the process has where it is left out
-    #[arg(long, value_name = "K")]
-    steps: Option<usize>,
-    /// ddim: where the steps lie (`ddpm list layouts`)
-    #[arg(long, value_name = "NAME", value_parser = entry(StepLayoutConfig::ENTRIES, StepLayoutConfig::from_name))]
-    layout: Option<StepLayoutConfig>,
-    /// ddim: the share of fresh noise, 0 for none, 1 for as much as ancestral sampling adds
-    #[arg(long, value_name = "ETA")]
-    eta: Option<f64>,
-    /// ancestral: the variance of the reverse steps; the model's own where it is left out
-    #[arg(long, value_parser = choice::<ReverseVariance>())]
-    variance: Option<ReverseVariance>,
-    /// Whether the predicted x_0 is clipped to [-1, 1], the range of images; as the model says where it is left out
-    #[arg(long, value_name = "BOOL")]
-    clip_denoised: Option<bool>,
-}
-
-/// Gives the sampler the variance that was chosen, if any.
-///
-/// # Errors
-/// [`Error::Unsupported`] for a sampler that has no choice of it.
-pub fn set_variance(sampling: &mut SamplingConfig, variance: Option<ReverseVariance>) -> Result<()> {
-    match (&mut sampling.sampler, variance) {
-        (_, None) => Ok(()),
-        (SamplerConfig::Ancestral(sampler), Some(variance)) => {
-            sampler.variance = variance;
-            Ok(())
-        }
-        (other, Some(_)) => {
-            Err(Error::Unsupported(format!("--variance is for the sampler ancestral; this one is {}", other.name())))
-        }
-    }
+    #[command(flatten)]
+    sampling: SamplingOptions,
 }
 
 impl Chosen {
     pub fn manager(&self) -> Result<ModelManager> {
-        ModelManager::open(&self.place.base(), &self.model)
+        ModelManager::open(&self.place.base(), self.model.as_deref().unwrap_or_default())
     }
 
     pub fn weights(&self) -> Weights {
@@ -108,29 +76,21 @@ impl Trained {
         ModelManager::open(&self.chosen.place.base(), name)
     }
 
-    /// As [`Chosen::load`], the model sampled from with the chosen variance and clipping.
+    /// How an oracle is sampled from on this process.
+    pub fn sampling_of(&self, process: &dyn Process) -> Result<SamplingConfig> {
+        let mut sampling = SamplingConfig::default();
+        if process.steps().is_none() && !self.sampling.has_sampler() {
+            sampling.sampler = Ddim::default().into();
+        }
+        self.sampling.apply(&mut sampling)?;
+        Ok(sampling)
+    }
+
+    /// As [`Chosen::load`], the model sampled from as the options say.
     pub fn load(&self) -> Result<(ModelManager, Model, ConstantsManager)> {
         let (manager, model, constants) = self.chosen.load()?;
         let mut sampling = model.sampling().clone();
-        // The sampler that is there may have settings of its own.
-        if let Some(sampler) = self.sampler.as_ref().filter(|sampler| sampler.name() != sampling.sampler.name()) {
-            sampling.sampler = sampler.clone();
-        }
-        set_variance(&mut sampling, self.variance)?;
-        match &mut sampling.sampler {
-            SamplerConfig::Ddim(ddim) => {
-                ddim.steps = self.steps.or(ddim.steps);
-                set(&mut ddim.layout, self.layout.clone());
-                set(&mut ddim.eta, self.eta);
-            }
-            other if self.steps.is_some() || self.eta.is_some() || self.layout.is_some() => {
-                let problem =
-                    format!("--steps, --layout and --eta are for the sampler ddim; this one is {}", other.name());
-                return Err(Error::Unsupported(problem));
-            }
-            SamplerConfig::Ancestral(_) => {}
-        }
-        set(&mut sampling.clip_denoised, self.clip_denoised);
+        self.sampling.apply(&mut sampling)?;
         Ok((manager, model.with_sampling(sampling), constants))
     }
 }

@@ -4,19 +4,29 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
 
 use clap::Args;
-use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
+use ddpm_tutor::{Error, Result};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::list::entry;
 use crate::model::{DataPlace, Trained};
+use crate::oracle::Oracle;
 use crate::output::Output;
 use crate::say::{note, say};
 
 #[derive(Args)]
+#[command(mut_arg("model", |model| model.required(false).required_unless_present("oracle")))]
 pub struct Sample {
     #[command(flatten)]
     trained: Trained,
+    /// In the place of a model, the perfect denoiser of samples of a data set, which draws copies of them; with COMPONENTS that of the
+    /// Gaussian nearest to them, with so many principal components
+    #[arg(long, value_name = "DATASET:N[:COMPONENTS]", conflicts_with = "model")]
+    oracle: Option<Oracle>,
+    /// The process of an oracle (`ddpm list processes`); discrete, with T = 1000, where it is left out
+    #[arg(long, value_name = "NAME", value_parser = entry(ProcessConfig::ENTRIES, ProcessConfig::from_name), requires = "oracle")]
+    process: Option<ProcessConfig>,
     /// How many samples; 1000 points or 16 images where it is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     n: Option<i64>,
@@ -63,6 +73,9 @@ impl Display for MedianDistances {
 
 impl Sample {
     pub fn run(self) -> Result<()> {
+        if let Some(oracle) = &self.oracle {
+            return self.of_oracle(oracle);
+        }
         let (manager, model, constants) = self.trained.load()?;
         let config = manager.config();
         self.data.check(config)?;
@@ -100,5 +113,37 @@ impl Sample {
         }
         say(format!("{} samples of {} (seed {seed}) in {seconds:.2} s: {}", n, manager.name(), out.display()))?;
         distances.map_or(Ok(()), say)
+    }
+
+    fn of_oracle(&self, oracle: &Oracle) -> Result<()> {
+        if self.nearest.is_some() || self.data.is_given() {
+            let problem = "--nearest and --data-dir are for the data that a model has learned: an oracle is its data";
+            return Err(Error::Unsupported(problem.to_owned()));
+        }
+        self.out.check()?;
+        let process = self.process.clone().unwrap_or_default().build().process()?;
+        let sampling = self.trained.sampling_of(&*process)?;
+        let mut sampler = sampling.sampler.build();
+        // A sampler that does not run on this process is found out before anything is computed.
+        let steps = sampler.times(&*process)?.len() - 1;
+        let seed = self.seed.unwrap_or(1);
+        let data = oracle.data(seed)?;
+        let sample_shape = &data.size()[1..];
+        let are_images = sample_shape.len() == 3;
+        let n = self.n.unwrap_or(if are_images { 16 } else { 1000 });
+        let denoiser = oracle.denoiser(&*process, &data)?;
+        let clipped = Clipped::new(&*denoiser, &*process);
+        let seen: &dyn Denoiser = if sampling.clip_denoised { &clipped } else { &*denoiser };
+        let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(oracle.name()).quiet();
+        let started = Instant::now();
+        let noise = draw_noise_of(sample_shape, data.device(), &*process, n, seed)?;
+        let samples = run_chain(&mut *sampler, seen, &*process, noise, &mut logger)?;
+        let seconds = started.elapsed().as_secs_f64();
+        self.out.write(&samples, seed, steps, logger.picture())?;
+        let out = self.out.path();
+        if self.json {
+            return say(json!({ "out": out, "n": n, "seed": seed, "seconds": seconds, "steps": steps }));
+        }
+        say(format!("{n} samples of {} (seed {seed}) in {seconds:.2} s: {}", oracle.name(), out.display()))
     }
 }

@@ -6,7 +6,7 @@ use ddpm_tutor::prelude::*;
 
 use crate::common_options::set;
 use crate::list::{choice, entry};
-use crate::model::set_variance;
+use crate::sampling_options::set_variance;
 
 #[derive(Args)]
 pub struct TrainingOptions {

@@ -72,7 +72,7 @@ fn weights_are_imported_with_a_data_set_of_their_size() {
             &["--image-size: expected 12 x 16, as ", "config.json says, got 16 x 16"][..],
         ),
         (&alone, &["--dataset", "mnist"], &["mnist has images of 1 channel, these weights take 3"]),
-        (&alone, &["--dataset", "moons"], &["takes images"]),
+        (&alone, &["--dataset", "moons"], &["does not take the points", "these do: fnn"]),
         (&alone, &["--image-size", "12.5"], &["--image-size", "32x48"]),
         (&alone, &["--image-size", "0"], &["--image-size: expected", "sides of 1 to 4096"]),
         (&alone, &["--image-size", "13"], &["--image-size: expected sides", "12 x 12 or 14 x 14"]),

@@ -2,12 +2,11 @@
 
 mod catalogue;
 mod dataset;
-mod found;
+pub mod found;
 mod images;
 mod point_set;
 
 pub use ddpm_utils::images::Fit;
-pub use found::{find_folder, find_idx, instead};
 pub use images::{ImageSet, LabelledImages, Split};
 pub use point_set::PointSet;
 

@@ -8,10 +8,10 @@ use serde_json::Value;
 use tch::Device;
 
 use super::migration::migrate;
-use crate::config::{BaseConfig, InferType, TrainingConfig};
+use crate::config::{BaseConfig, TrainingConfig};
 use crate::datasets::Dataset;
 use crate::device::DeviceChoice;
-use crate::error::{Error, Result, require};
+use crate::error::{Error, Result};
 use crate::networks::{NetworkConfig, UnetConfig};
 
 /// The longest configuration file that is read, in bytes.
@@ -60,16 +60,7 @@ impl ModelConfig {
         self.base.validate()?;
         self.network.validate()?;
         self.training.validate()?;
-        let shape = self.base.dataset.shape();
-        self.network.check_fits(&self.base.dataset)?;
-        let (kind, points) = (self.training.checkpoints.inference_type, shape.len() == 1);
-        let fits = match kind {
-            InferType::Image => !points,
-            InferType::Plot | InferType::PlotProcess => points,
-            InferType::Gif | InferType::None => true,
-        };
-        let expected = "plot, plot-process, gif or none for points, image, gif or none for images";
-        require(fits, "CheckpointConfig.inference_type", expected, format!("{kind:?} for samples of shape {shape:?}"))
+        self.check_combination()
     }
 
     pub(crate) fn to_json(&self) -> Result<String> {

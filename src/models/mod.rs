@@ -1,6 +1,7 @@
 //! Models: their folders, their checkpoints, whole trainings, and weights from elsewhere and for elsewhere.
 
 mod checkpoint;
+mod compatibility;
 mod config;
 mod config_file;
 mod differences;

@@ -57,7 +57,7 @@ pub fn train_until(
         return Err(Error::config("timesteps of the constants", expected, constants.timesteps()));
     }
     if constants.betas() != training.schedule.build().betas(training.timesteps)? {
-        let expected = format!("{:?}, the schedule of {}", training.schedule, manager.name());
+        let expected = format!("{}, the schedule of {}", training.schedule.name(), manager.name());
         return Err(Error::config("constants", expected, "those of another schedule"));
     }
     let asked = Asked(Arc::new(asked));

@@ -56,7 +56,7 @@ impl NetworkConfig {
     /// [`Error::Unsupported`] for points where it takes images, or images where it takes points, with the networks that take them.
     pub fn fit(&mut self, sample_shape: &[i64]) -> Result<()> {
         let fits = self.settings_mut().is_none_or(|settings| settings.fit(sample_shape));
-        if fits { Ok(()) } else { Err(self.takes_others(sample_shape)) }
+        if fits { Ok(()) } else { Err(self.takes_others(sample_shape, "this shape")) }
     }
 
     /// Refuses data that this network cannot take.
@@ -67,18 +67,23 @@ impl NetworkConfig {
             return Ok(());
         }
         if shape.len() != own.len() {
-            return Err(self.takes_others(&shape));
+            return Err(self.takes_others(&shape, dataset.name()));
         }
         let expected = format!("{shape:?}, the shape of a sample of {}", dataset.name());
         Err(Error::config(field, expected, format!("{own:?}")))
     }
 
-    fn takes_others(&self, sample_shape: &[i64]) -> Error {
-        let fits = |name: &str| Self::from_name(name).is_ok_and(|mut other| other.fit(sample_shape).is_ok());
-        let others: Vec<&str> =
-            Self::ENTRIES.iter().map(|entry| entry.name).filter(|name| *name != self.name() && fits(name)).collect();
+    fn takes_others(&self, sample_shape: &[i64], whose: &str) -> Error {
+        let takes = |other: &mut Self| other.settings_mut().is_some_and(|settings| settings.fit(sample_shape));
+        let fits = |name: &str| Self::from_name(name).is_ok_and(|mut other| takes(&mut other));
+        let names = Self::ENTRIES.iter().map(|entry| entry.name);
+        let others: Vec<&str> = names.filter(|name| *name != self.name() && fits(name)).collect();
         let kind = if sample_shape.len() == 1 { "points, [N, D]" } else { "images, [N, C, H, W]" };
-        let problem = format!("the network {} does not take {kind}; these do: {}", self.name(), others.join(", "));
+        let problem = format!(
+            "the network {} does not take the {kind}, of {whose}; these do: {}",
+            self.name(),
+            others.join(", ")
+        );
         Error::Unsupported(problem)
     }
 }

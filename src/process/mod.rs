@@ -12,9 +12,7 @@ use std::fmt::Debug;
 pub use constants::ConstantsManager;
 pub use forward::{add_noise, forward_diffusion, forward_step};
 pub use level::{Factor, Level};
-pub use schedules::{
-    CosineSchedule, LinearSchedule, NoiseSchedule, OriginalLinearSchedule, Schedule, ScheduleProperties,
-};
+pub use schedules::*;
 pub(crate) use times::{is_shared, shared_time};
 
 use crate::catalogue::catalogue;
@@ -99,6 +97,12 @@ catalogue! {
         { has_steps: false, preserves_variance: false, leaves_signal: true };
     flow::Flow, "flow": "a straight line from data to noise", "Liu et al. 2023, section 2.1",
         { has_steps: false, preserves_variance: false, leaves_signal: false };
+}
+
+impl Default for ProcessConfig {
+    fn default() -> Self {
+        Discrete::default().into()
+    }
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ fn check_times(process: &dyn Process, t: f64, to: f64) -> Result<()> {
 impl Sampler for Ancestral {
     fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
         let Some(steps) = process.steps() else {
-            let problem = "the sampler ancestral takes back the steps of a process, and this one has none: use ddim";
+            let problem = "the sampler ancestral takes back the steps of a process, and this one has none (its times are real numbers): use ddim";
             return Err(Error::Unsupported(problem.to_owned()));
         };
         Ok((0..=steps).rev().map(|t| t as f64).collect())

@@ -11,7 +11,7 @@ use tch::Tensor;
 pub use ancestral::{ReverseVariance, reverse_step};
 pub use chain::{Chain, ChainState, Observer, run_chain};
 pub(crate) use chain::{shown_time, walk};
-pub use layouts::{Karras, Leading, LogSnr, Quadratic, StepLayout, StepLayoutConfig, StepLayoutProperties, Trailing};
+pub use layouts::*;
 
 use crate::catalogue::catalogue;
 use crate::denoisers::Denoiser;

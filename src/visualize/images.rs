@@ -72,7 +72,7 @@ pub(super) fn forward(constants: &ConstantsManager, dataloader: &DataLoader) -> 
     let x0 = one_of_each(dataloader)?;
     let steps = early_steps(constants.timesteps(), STEPS);
     let noised: Vec<Array4<u8>> =
-        steps.iter().map(|t| to_pixels(&noised(constants, &x0, *t)?)).collect::<Result<_>>()?;
+        steps.iter().map(|t| to_pixels(&noised(constants, &x0, *t as f64)?)).collect::<Result<_>>()?;
     let grid = ImageGrid {
         columns: Some(steps.len()),
         column_labels: steps.iter().map(|t| format!("t = {t}")).collect(),

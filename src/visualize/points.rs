@@ -7,12 +7,12 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use super::steps::{early_steps, noised};
 use crate::config::BaseConfig;
+use crate::denoisers::Denoiser;
 use crate::error::Result;
 use crate::loader::DataLoader;
-use crate::model::Model;
-use crate::networks::{Given, check_fits};
 use crate::points::{PROCESS_LIMITS, angles, axis_labels, square_limits, to_points};
-use crate::process::ConstantsManager;
+use crate::process::{ConstantsManager, Process};
+use crate::samplers::shown_time;
 
 /// Points shown in one picture.
 const CROWD: i64 = 1_500;
@@ -48,7 +48,7 @@ pub(super) fn forward(constants: &ConstantsManager, dataloader: &DataLoader) -> 
     let colors = angles(&to_points(&x0)?);
     let mut panels = Vec::new();
     for t in early_steps(constants.timesteps(), PANELS) {
-        panels.push(Panel::new(format!("t = {t}"), to_points(&noised(constants, &x0, t)?)?, colors.clone()));
+        panels.push(Panel::new(format!("t = {t}"), to_points(&noised(constants, &x0, t as f64)?)?, colors.clone()));
     }
     let title = "The forward process: every point keeps the colour of the place where it started".to_owned();
     let (x_label, y_label) = axis_labels();
@@ -56,38 +56,35 @@ pub(super) fn forward(constants: &ConstantsManager, dataloader: &DataLoader) -> 
     Ok(ScatterPanels { title, panels, limits: PROCESS_LIMITS, columns, x_label, y_label }.picture()?)
 }
 
-/// The score that the network predicts at step `t`: the direction in which `x_t` becomes more likely.
+/// The score that a denoiser sees at time `t`: the direction in which `x_t` becomes more likely. A model is one by
+/// [`Model::denoiser`](crate::model::Model::denoiser), and so is an oracle, whose score is the true one.
 ///
 /// ```text
-/// grad_x log q(x_t) ≈ - eps_theta(x_t, t) / sqrt(1 - alpha_bar_t)
+/// grad_x log q(x_t) ≈ - eps_theta(x_t, t) / s(t),   s(t) = sqrt(1 - alpha_bar_t)
 /// ```
-/// Dhariwal & Nichol 2021, equation 11. Behind the arrows lies the data with the noise of `t` steps.
+/// Dhariwal & Nichol 2021, equation 11. Behind the arrows lies the data with the noise of time `t`.
 ///
 /// # Errors
-/// [`Error::Timestep`](crate::Error::Timestep) for a `t` outside `1..=T`; [`Error::Shape`](crate::Error::Shape) for a
-/// network that does not take points.
+/// [`Error::Timestep`](crate::Error::Timestep) for a `t` outside the process, and 0; [`Error::Shape`](crate::Error::Shape) for
+/// data, or a denoiser, of something else than points.
 pub fn visualize_score_field(
-    model: &Model,
-    constants: &ConstantsManager,
+    denoiser: &dyn Denoiser,
+    process: &dyn Process,
     dataloader: &DataLoader,
-    t: usize,
+    t: f64,
 ) -> Result<Picture> {
-    let backdrop = noised(constants, &dataloader.first(CROWD), t)?;
-    check_fits(model, "points for this network", &backdrop)?;
-    let colors = angles(&to_points(&dataloader.first(CROWD))?);
-
+    let x0 = dataloader.first(CROWD);
+    let backdrop = to_points(&noised(process, &x0, t)?)?;
     let _no_grad = no_grad_guard();
-    let side = Tensor::linspace(-2.0, 2.0, ARROWS, (Kind::Float, constants.device()));
+    let side = Tensor::linspace(-2.0, 2.0, ARROWS, (Kind::Float, dataloader.device()));
     let grid = Tensor::cartesian_prod(&[&side, &side]);
-    let timesteps = constants.same_timestep(t, grid.size()[0]);
-    let eps_theta = model.denoise_each(constants, &grid, &timesteps, &Given::default())?.eps;
-    let score = -eps_theta / constants.sqrt_one_minus_alpha_cumulative_at(&timesteps)?;
+    let score = -denoiser.denoise(&grid, t)?.eps / process.noise(t);
     let (x_label, y_label) = axis_labels();
     let field = VectorField {
-        title: format!("Score at t = {t}: where to go from here"),
+        title: format!("Score at t = {}: where to go from here", shown_time(t)),
         origins: to_points(&grid)?,
         vectors: to_points(&score)?,
-        backdrop: Some((to_points(&backdrop)?, colors)),
+        backdrop: Some((backdrop, angles(&to_points(&x0)?))),
         limits: ddpm_utils::plots::Limits::Square(2.1),
         x_label,
         y_label,

@@ -3,8 +3,7 @@
 use tch::Tensor;
 
 use crate::error::Result;
-use crate::process::ConstantsManager;
-use crate::process::add_noise;
+use crate::process::{Level, Process};
 use crate::random::{Draws, Stream};
 
 /// `count` steps from 0 to `timesteps`, close together at first: that is where the shape goes.
@@ -16,10 +15,11 @@ pub(super) fn early_steps(timesteps: usize, count: usize) -> Vec<usize> {
 }
 
 /// `x_t`, also for `t = 0`. The noise is the same for every `t`, so that panels differ in `t` alone.
-pub(super) fn noised(constants: &ConstantsManager, x0: &Tensor, t: usize) -> Result<Tensor> {
-    if t == 0 {
+pub(super) fn noised(process: &dyn Process, x0: &Tensor, t: f64) -> Result<Tensor> {
+    if t == 0.0 {
         return Ok(x0.shallow_clone());
     }
     let eps = Draws::new(0, Stream::Picture, 0).normal(&x0.size(), x0.device());
-    add_noise(constants, x0, &constants.same_timestep(t, x0.size()[0]), &eps)
+    let Level { signal, noise } = Level::at(process, t)?;
+    Ok(&signal * x0 + &noise * &eps)
 }

@@ -9,7 +9,7 @@ mod unpack;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ddpm_tutor::datasets::{find_folder, find_idx, instead};
+use ddpm_tutor::datasets::found::{find_folder, find_idx, instead};
 use ddpm_tutor::prelude::*;
 use ddpm_utils::atomic::write_atomic_with;
 use ddpm_utils::progress::Progress;

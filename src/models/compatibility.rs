@@ -1,0 +1,87 @@
+//! What goes together in a model's configuration: the one place that says so.
+
+use tch::Device;
+
+use super::ModelConfig;
+use crate::config::InferType;
+use crate::error::{Result, require};
+use crate::process::{ConstantsManager, Process};
+
+impl ModelConfig {
+    /// Refuses parts that each can work, but not with each other: network and data, pictures and data, sampler and process. Each refusal
+    /// says what would work.
+    pub(super) fn check_combination(&self) -> Result<()> {
+        self.network.check_fits(&self.base.dataset)?;
+        self.check_pictures()?;
+        let betas = self.training.schedule.build().betas(self.training.timesteps)?;
+        let shape = self.base.dataset.shape();
+        let process: &dyn Process = &ConstantsManager::from_betas(&betas, shape.len(), Device::Cpu)?;
+        self.training.sampling.sampler.build().times(process).map(|_| ())
+    }
+
+    fn check_pictures(&self) -> Result<()> {
+        let (kind, shape) = (self.training.checkpoints.inference_type, self.base.dataset.shape());
+        let points = shape.len() == 1;
+        let fits = match kind {
+            InferType::Image => !points,
+            InferType::Plot | InferType::PlotProcess => points,
+            InferType::Gif | InferType::None => true,
+        };
+        let expected = "plot, plot-process, gif or none for points, image, gif or none for images";
+        require(fits, "CheckpointConfig.inference_type", expected, format!("{kind:?} for samples of shape {shape:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BaseConfig, TrainingConfig};
+    use crate::datasets::{Dataset, PaintedFlowers};
+    use crate::device::DeviceChoice;
+    use crate::networks::{NetworkConfig, UnetConfig};
+    use crate::samplers::{Ddim, SamplerConfig, SamplingConfig};
+
+    fn refusal(config: &ModelConfig) -> String {
+        config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_sampler_fits_the_process_of_a_model_and_too_many_steps_do_not() {
+        let with = |sampler: SamplerConfig| {
+            let sampling = SamplingConfig { sampler, ..Default::default() };
+            ModelConfig { training: TrainingConfig { sampling, ..Default::default() }, ..Default::default() }
+        };
+        for entry in SamplerConfig::ENTRIES {
+            with(SamplerConfig::from_name(entry.name).unwrap()).validate().unwrap();
+        }
+        let message = refusal(&with(Ddim { steps: Some(50), ..Default::default() }.into()));
+        assert!(message.contains("1 to 40, those of the process") && message.ends_with("got 50"), "{message}");
+    }
+
+    #[test]
+    fn every_network_fits_the_data_of_its_kind_and_is_told_of_those_that_fit_others() {
+        let of = |dataset: Dataset| ModelConfig::for_dataset(dataset, DeviceChoice::Cpu).unwrap();
+        let (points, images) = (of(Dataset::default()), of(PaintedFlowers::default().into()));
+        for entry in NetworkConfig::ENTRIES {
+            let fitting = [&points, &images].map(|config| {
+                let mut network = NetworkConfig::from_name(entry.name).unwrap();
+                let fits = network.fit(&config.base.dataset.shape()).is_ok();
+                let of_network = ModelConfig { network, ..config.clone() };
+                match of_network.validate() {
+                    Ok(()) => assert!(fits, "{}", entry.name),
+                    Err(error) => assert!(!fits && error.to_string().contains("these do: "), "{error}"),
+                }
+                fits
+            });
+            assert_ne!(fitting[0], fitting[1], "{}: points or images", entry.name);
+        }
+        let other_size = UnetConfig { image_shape: [3, 16, 16], ..UnetConfig::small() };
+        let message = refusal(&ModelConfig { network: other_size.into(), ..images });
+        assert!(message.contains("UnetConfig.image_shape") && message.ends_with("got [3, 16, 16]"), "{message}");
+        let message = refusal(&ModelConfig {
+            base: BaseConfig { dataset: PaintedFlowers::default().into(), ..points.base },
+            ..points
+        });
+        assert!(message.contains("fnn does not take the images") && message.contains("these do: unet"), "{message}");
+    }
+}

@@ -1,0 +1,92 @@
+//! The suite of the objectives: what holds of every entry of their catalogue.
+
+mod common;
+
+use common::{ClosedForm, libtorch};
+use ddpm_tutor::prelude::*;
+
+const T: usize = 100;
+
+fn constants() -> ConstantsManager {
+    ConstantsManager::from_betas(&CosineSchedule.betas(T).unwrap(), 1, Device::Cpu).unwrap()
+}
+
+/// Data `N(0, 0.25)`.
+fn data(n: i64) -> Batch {
+    tch::manual_seed(2);
+    Batch::of(Tensor::randn([n, 1], (Kind::Float, Device::Cpu)) * 0.5)
+}
+
+/// The loss of the network `eps = c x_t`, always of the same batch, times and noise.
+fn loss(objective: &dyn Objective, batch: &Batch, c: f64) -> f64 {
+    let model = ClosedForm::new(&[1], move |x, _| x * c);
+    tch::manual_seed(5);
+    objective.loss(&model, &constants(), batch).unwrap().by_sample.mean(Kind::Double).double_value(&[])
+}
+
+/// What is wrong with an objective that declares this of itself.
+fn faults(objective: &dyn Objective, declared: ObjectiveProperties) -> Vec<String> {
+    let batch = data(400_000);
+    let mut faults = Vec::new();
+    // The loss is a parabola in c, whose vertex three of its points give.
+    let [left, middle, right] = [0.5, 1.0, 1.5].map(|c| loss(objective, &batch, c));
+    let best = 1.0 + 0.25 * (left - right) / (left + right - 2.0 * middle);
+    if (best - declared.best_factor).abs() > 4e-3 {
+        faults.push(format!("it is least at c = {best:.4}"));
+    }
+    let few = batch.narrow(0, 64);
+    if loss(objective, &few, 0.3).to_bits() != loss(objective, &few, 0.3).to_bits() {
+        faults.push("one seed, two losses".to_owned());
+    }
+    let model = ClosedForm::with_weight(&[1], &[0.3], |x, _, weight| x * weight);
+    let found = objective.loss(&model, &constants(), &few).unwrap();
+    if found.by_sample.size() != [64] || found.t.as_ref().is_some_and(|t| t.size() != [64]) {
+        faults.push(format!("{:?} is not one loss a sample", found.by_sample.size()));
+    }
+    found.by_sample.mean(Kind::Float).backward();
+    let gradient = model.var_store().variables()["weight"].grad();
+    if !gradient.defined() || gradient.double_value(&[0]) >= 0.0 {
+        faults.push("its gradient does not lead from c = 0.3 to the best c".to_owned());
+    }
+    faults
+}
+
+#[test]
+fn every_entry_is_what_it_declares() {
+    let _guard = libtorch();
+    for entry in ObjectiveConfig::ENTRIES {
+        let config = ObjectiveConfig::from_name(entry.name).unwrap();
+        let faults = faults(&*config.build(), config.properties());
+        assert!(faults.is_empty(), "{}: {faults:?}", entry.name);
+    }
+}
+
+#[test]
+fn the_best_factor_is_that_of_the_closed_form() {
+    let constants = constants();
+    let sums = (1..=T).fold((0.0, 0.0), |(of_noise, of_all), t| {
+        let (signal, noise) = (constants.signal(t as f64), constants.noise(t as f64));
+        (of_noise + noise, of_all + signal.powi(2) / 4.0 + noise.powi(2))
+    });
+    let declared = ObjectiveConfig::default().properties().best_factor;
+    assert!((sums.0 / sums.1 - declared).abs() < 1e-4, "{}", sums.0 / sums.1);
+}
+
+/// Has the error of the noise at the times after the first half alone.
+#[derive(Debug)]
+struct LateTimes;
+
+impl Objective for LateTimes {
+    fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss, Error> {
+        let loss = Simple::default().loss(model, process, batch)?;
+        let late = loss.t.as_ref().unwrap().gt(T as i64 / 2);
+        Ok(Loss { by_sample: loss.by_sample * late, t: loss.t })
+    }
+}
+
+#[test]
+fn a_planted_objective_with_another_weight_is_found() {
+    let _guard = libtorch();
+    let found = faults(&LateTimes, ObjectiveConfig::default().properties());
+    assert!(found.len() == 1 && found[0].contains("least at"), "{found:?}");
+}
