@@ -41,6 +41,9 @@ fn every_entry_is_a_function_of_samples_times_and_labels() {
             config.build(Precision::F32, Device::Cpu).unwrap()
         };
         let network = build(1);
+        let largest = network.var_store().variables().values().map(Tensor::numel).max().unwrap() as i64;
+        let said = config.settings().unwrap().largest_layer();
+        assert!(0 < said && said <= largest, "{name}: a layer of {said} numbers, of which the largest has {largest}");
         // One that starts by saying 0 says something after a few steps.
         disturb(&*network);
         let x = samples(&*network, 4);

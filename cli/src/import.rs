@@ -89,6 +89,6 @@ fn summary(network: &NetworkConfig) -> String {
                 unet.base_channels, unet.channel_multipliers, unet.residual_blocks
             )
         }
-        NetworkConfig::Own(name) => name.clone(),
+        other => other.name().to_owned(),
     }
 }

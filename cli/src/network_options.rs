@@ -67,7 +67,8 @@ impl NetworkOptions {
             _ if of_fnn || of_unet => {
                 let of = if of_unet { "a U-Net, for images" } else { "an FNN, for points" };
                 return Err(Error::Unsupported(format!(
-                    "these options are of {of}; the data asks for another network"
+                    "these options are of {of}; the network here is {}",
+                    network.name()
                 )));
             }
             _ => {}

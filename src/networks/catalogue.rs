@@ -28,6 +28,9 @@ pub trait NetworkSettings: Debug {
     /// The shape of the samples that it is for, and the field that says so.
     fn sample_shape(&self) -> (&'static str, Vec<i64>);
 
+    /// How many numbers its largest layer has, or fewer: weights that are read for it have a tensor of that size.
+    fn largest_layer(&self) -> i64;
+
     /// Makes it one for samples of this shape; answers whether it takes samples with so many dimensions.
     fn fit(&mut self, sample_shape: &[i64]) -> bool;
 }

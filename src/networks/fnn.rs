@@ -59,6 +59,10 @@ impl NetworkSettings for FnnConfig {
         ("FnnConfig.input_width", vec![self.input_width])
     }
 
+    fn largest_layer(&self) -> i64 {
+        self.hidden_widths.windows(2).map(|pair| pair[0] * pair[1]).max().unwrap_or(0)
+    }
+
     fn fit(&mut self, sample_shape: &[i64]) -> bool {
         let [width] = *sample_shape else { return false };
         self.input_width = width;

@@ -13,15 +13,7 @@ use crate::networks::{Network, NetworkConfig, TimeEmbedding, sorted_variables};
 /// Refuses weights that cannot be those of this network, before the network takes memory: some layer of it has more numbers
 /// than any tensor of the file.
 pub(super) fn check_size(path: &Path, state_dict: &StateDict, network: &NetworkConfig) -> Result<()> {
-    let largest_layer = match network {
-        NetworkConfig::Fnn(fnn) => fnn.hidden_widths.windows(2).map(|pair| pair[0] * pair[1]).max().unwrap_or(0),
-        NetworkConfig::Unet(unet) => {
-            let convolution = |multiplier: &i64| 9 * (unet.base_channels * multiplier).pow(2);
-            let time = (unet.base_channels * unet.time_multiplier).pow(2);
-            unet.channel_multipliers.iter().map(convolution).max().unwrap_or(0).max(time)
-        }
-        NetworkConfig::Own(_) => 0,
-    };
+    let largest_layer = network.settings().map_or(0, |settings| settings.largest_layer());
     let largest_tensor = state_dict.tensors.values().map(Tensor::numel).max().unwrap_or(0) as i64;
     if largest_layer <= largest_tensor {
         return Ok(());

@@ -105,11 +105,8 @@ fn network(
 impl ImportOptions {
     /// The diffusion of the original around this network.
     fn configuration(&self, network: NetworkConfig) -> Result<ModelConfig> {
-        let (shape, default_timesteps) = match &network {
-            NetworkConfig::Unet(unet) => (unet.image_shape.to_vec(), 1000),
-            NetworkConfig::Fnn(fnn) => (vec![fnn.input_width], 40),
-            NetworkConfig::Own(_) => (Vec::new(), 40),
-        };
+        let shape = network.settings().map(|settings| settings.sample_shape().1).unwrap_or_default();
+        let default_timesteps = if shape.len() == 3 { 1000 } else { 40 };
         let timesteps = self.timesteps.unwrap_or(default_timesteps);
         if timesteps < 21 {
             let expected = "more than 20: the last beta of the original's schedule is 20 / T and has to stay below 1";

@@ -150,6 +150,11 @@ impl NetworkSettings for UnetConfig {
         ("UnetConfig.image_shape", self.image_shape.to_vec())
     }
 
+    fn largest_layer(&self) -> i64 {
+        let convolution = |multiplier: &i64| 9 * (self.base_channels * multiplier).pow(2);
+        self.channel_multipliers.iter().map(convolution).max().unwrap_or(0).max(self.time_width().pow(2))
+    }
+
     fn fit(&mut self, sample_shape: &[i64]) -> bool {
         let [channels, height, width] = *sample_shape else { return false };
         self.image_shape = [channels, height, width];
