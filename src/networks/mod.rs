@@ -20,6 +20,7 @@ use crate::threads::Threads;
 
 networks! {
     fnn::{Fnn, FnnConfig}, "fnn": "for points: linear layers with ReLU between them", "";
+    residual_mlp::{ResidualMlp, ResidualMlpConfig}, "residual-mlp": "for points: residual blocks, for finer structure", "He et al. 2016, section 3";
     unet::{Unet, UnetConfig}, "unet": "for images: residual blocks and attention, down and up again", "Ho et al. 2020, appendix B";
 }
 
