@@ -23,6 +23,7 @@
 //! | [`loader`] | the data in batches |
 //! | [`training`] | what an epoch trains, a `Learner`; AdamW, the average of the weights, the validation loss |
 //! | [`sampling`] | `generate_samples` |
+//! | [`features`] | networks that turn images into vectors, for metrics on them |
 //! | [`metrics`] | how good samples are, and whether they are copies |
 //! | [`show`] | loggers, pictures of chains, progress |
 //! | [`models`] | a model's folder, whole trainings, weights from elsewhere and for elsewhere |
@@ -56,6 +57,7 @@ pub mod denoisers;
 pub mod device;
 pub mod error;
 pub mod exercises;
+pub mod features;
 pub mod loader;
 pub mod metrics;
 pub mod model;
@@ -101,6 +103,7 @@ pub mod prelude {
         Verdict, check_clipped_mean, check_ema_decay, check_forward, check_posterior_variance, check_predicted_x0,
         check_unit_range, check_without_noise,
     };
+    pub use crate::features::{FeatureNetwork, FlowerFeatures, InceptionV3, feature_network, read_inception};
     pub use crate::loader::{DataLoader, get_dataloader};
     pub use crate::metrics::{Evaluation, NearestImages, evaluate, nearest_images, sliced_wasserstein};
     pub use crate::model::{Model, ModelDenoiser, predict};

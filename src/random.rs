@@ -36,6 +36,10 @@ pub(crate) enum Stream {
     Painting = 10,
     /// What an exercise asks about.
     Exercise = 13,
+    /// How images are altered for the network of features.
+    Alterations = 30,
+    /// The noise in them.
+    AlterationNoise = 31,
 }
 
 /// A generator whose numbers are the same on every machine.
