@@ -105,7 +105,12 @@ pub mod prelude {
         check_unit_range, check_without_noise,
     };
     pub use crate::loader::{DataLoader, get_dataloader};
-    pub use crate::metrics::{Evaluation, NearestImages, evaluate, nearest_images, sliced_wasserstein};
+    pub use crate::metrics::{
+        ClassifierTwoSample, Coverage, Density, EnergyDistance, Evaluation, Extrapolation, FrechetDistance,
+        ImprovedPrecision, ImprovedRecall, KernelDistance, Metric, MetricConfig, Mmd, ModesCovered, NearestImages,
+        SlicedWasserstein, Wasserstein, class_score, evaluate, extrapolate, modes_covered, nearest_images,
+        permutation_test, random_subset, sliced_wasserstein,
+    };
     pub use crate::model::{Model, ModelDenoiser, predict};
     pub use crate::models::{
         ConfigFile, ImportOptions, ImportReport, ModelConfig, ModelManager, StorageKind, Weights, train,

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// What a reader may want to look into. Of a name that stands in several of them the first is shown: `forward`
 /// is the Fnn's, which computes, and so the trait `Network` and the U-Net come after it.
-const FILES: [&str; 36] = [
+const FILES: [&str; 38] = [
     include_str!("process/forward.rs"),
     include_str!("objectives/simple.rs"),
     include_str!("training/epoch.rs"),
@@ -30,6 +30,8 @@ const FILES: [&str; 36] = [
     include_str!("networks/unet/attention.rs"),
     include_str!("training/optim.rs"),
     include_str!("training/ema.rs"),
+    include_str!("metrics/evaluation.rs"),
+    include_str!("metrics/sliced_wasserstein.rs"),
     include_str!("metrics/mod.rs"),
     include_str!("networks/given.rs"),
     include_str!("networks/mod.rs"),

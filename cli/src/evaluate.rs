@@ -1,14 +1,22 @@
 //! `ddpm evaluate`: how close a model's samples come to the data; of images, how well it sees noise in those held out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use ddpm_tutor::metrics::compare_with_fresh_data;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
 use crate::model::{DataPlace, Trained};
 use crate::say::{note, say};
+
+/// What the result as JSON has beside the sliced distance.
+const FURTHER: [&str; 4] = ["mmd", "energy_distance", "precision", "recall"];
+/// The fewest samples that all of these can be computed of, and the most that they are: their time grows with the square.
+const FEWEST: i64 = 4;
+const MOST: i64 = 5_000;
 
 #[derive(Args)]
 pub struct Evaluate {
@@ -47,17 +55,23 @@ impl Evaluate {
             return self.evaluate_images(&manager, &model, &constants);
         }
         let dataset = &manager.config().base.dataset;
-        let mut runs = Vec::new();
+        let (mut runs, mut more) = (Vec::new(), Vec::new());
         let seeds = (0..self.repeats).map(|k| self.seed.wrapping_add(k));
         for seed in progress("evaluation", seeds) {
             let samples =
                 generate_samples(&model, &constants, self.n, seed, &mut InferenceLogger::new(InferType::None))?;
             runs.push(evaluate(&samples, dataset, seed)?);
+            if self.json && self.n >= FEWEST {
+                more.push(further_metrics(&samples, dataset, seed)?);
+            }
         }
         let mean = Evaluation::mean(&runs);
         if self.json {
-            let result = json!({ "model": manager.name(), "seed": self.seed, "repeats": self.repeats, "evaluation": mean, "runs": runs });
-            return say(result);
+            let metrics = (!more.is_empty()).then(|| mean_of_each(&more));
+            return say(json!({
+                "model": manager.name(), "seed": self.seed, "repeats": self.repeats, "evaluation": mean, "runs": runs,
+                "metrics": metrics,
+            }));
         }
         let times = if self.repeats == 1 { String::new() } else { format!(", mean of {}", self.repeats) };
         say(format!("{}, {} samples against fresh {}{times}: {mean}", manager.name(), self.n, dataset.name()))
@@ -101,4 +115,25 @@ impl Evaluate {
         let dataset = config.base.dataset.name();
         say(format!("{}, validation loss on {images} images of {dataset} held out: {loss:.4}", manager.name()))
     }
+}
+
+/// Further metrics by their names, with the number of samples that they are of.
+fn further_metrics(samples: &Tensor, dataset: &Dataset, seed: u64) -> Result<BTreeMap<&'static str, f64>> {
+    let n = samples.size()[0].min(MOST);
+    let samples = samples.narrow(0, 0, n).to_device(Device::Cpu);
+    let mut found = BTreeMap::from([("n", n as f64)]);
+    for name in FURTHER {
+        found.insert(name, compare_with_fresh_data(&samples, dataset, MetricConfig::from_name(name)?, seed)?);
+    }
+    if let Dataset::EightGaussians(set) = dataset {
+        let modes = Tensor::from_slice(&EightGaussians::centres().concat()).view([-1, 2]);
+        let modes = modes_covered(&samples, &modes, 3.0 * set.noise)?;
+        found.extend([("modes_covered", modes.covered as f64), ("share_near_modes", modes.share_near())]);
+    }
+    Ok(found)
+}
+
+fn mean_of_each(runs: &[BTreeMap<&'static str, f64>]) -> BTreeMap<&'static str, f64> {
+    let mean = |name: &str| runs.iter().map(|run| run[name]).sum::<f64>() / runs.len() as f64;
+    runs[0].keys().map(|name| (*name, mean(name))).collect()
 }

@@ -23,6 +23,7 @@ enum Kind {
     Datasets,
     Samplers,
     Parameterizations,
+    Metrics,
 }
 
 impl Kind {
@@ -31,6 +32,7 @@ impl Kind {
             Kind::Datasets => Dataset::ENTRIES,
             Kind::Samplers => SamplerConfig::ENTRIES,
             Kind::Parameterizations => ParameterizationConfig::ENTRIES,
+            Kind::Metrics => MetricConfig::ENTRIES,
         }
     }
 }

@@ -13,6 +13,7 @@ mod fuzz;
 mod import;
 mod library_environment;
 mod list;
+mod metrics;
 mod model;
 mod network_options;
 mod npy;
@@ -54,7 +55,9 @@ enum Command {
     Export(export::Export),
     /// Run a model's network once on given inputs, in f32
     Predict(predict::Predict),
-    /// List what there is: data sets, samplers, parameterizations
+    /// Compare two sets of samples, in files or folders
+    Metrics(metrics::Metrics),
+    /// List what there is: data sets, samplers, parameterizations, metrics
     List(list::List),
     /// Get a data set: from the network, or from a folder or archive
     Data(data::Data),
@@ -118,6 +121,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Import(command) => command.run()?,
         Command::Export(command) => command.run()?,
         Command::Predict(command) => command.run()?,
+        Command::Metrics(command) => command.run()?,
         Command::List(command) => command.run()?,
         Command::Data(command) => command.run()?,
         Command::Delete(command) => command.run()?,
