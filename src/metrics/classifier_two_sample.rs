@@ -5,7 +5,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use super::Metric;
 use super::neighbours::mean;
-use super::pairs::{distances, parts};
+use super::pairs::{distances, for_rows};
 use super::sets::{compared, shuffled};
 use crate::error::Result;
 
@@ -35,13 +35,13 @@ impl Metric for ClassifierTwoSample {
         let is_of_a = Tensor::zeros([2 * seen], (Kind::Double, known.device()));
         let _ = is_of_a.narrow(0, 0, seen).fill_(1.0);
         let k = (2 * seen).isqrt();
-        let share_of_a = |(_, rows): (i64, Tensor)| {
-            let (_, nearest) = distances(&rows, &known).topk(k, 1, false, false);
+        let share_of_a = |rows: &Tensor| {
+            let (_, nearest) = distances(rows, &known).topk(k, 1, false, false);
             is_of_a.take(&nearest).mean_dim([1].as_slice(), false, Kind::Double)
         };
         let votes = |x: &Tensor| {
-            let shares: Vec<Tensor> = parts(&x.narrow(0, seen, n - seen), 2 * seen).map(share_of_a).collect();
-            (Tensor::cat(&shares, 0) - 0.5).sign()
+            let unseen = x.narrow(0, seen, n - seen);
+            (for_rows(&unseen, 2 * seen, Kind::Double, &share_of_a) - 0.5).sign()
         };
         Ok(0.5 + 0.25 * (mean(&votes(&a)) - mean(&votes(&b))))
     }

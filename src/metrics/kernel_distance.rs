@@ -22,10 +22,7 @@ impl Metric for KernelDistance {
         let _no_grad = no_grad_guard();
         let (a, b) = compared(a, b, 2)?;
         let d = a.size()[1] as f64;
-        let kernel = |x: &Tensor, y: &Tensor| {
-            let base: Tensor = x.matmul(&y.tr()) / d + 1.0;
-            base.square() * base
-        };
+        let kernel = |x: &Tensor, y: &Tensor| (x / d).matmul(&y.tr()).g_add_scalar_(1.0).pow_(3.0);
         Ok(unbiased_discrepancy(&a, &b, &kernel))
     }
 

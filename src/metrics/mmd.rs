@@ -1,10 +1,10 @@
 //! `Mmd`: the squared maximum mean discrepancy of a Gaussian kernel.
 
 use serde::{Deserialize, Serialize};
-use tch::{Tensor, no_grad_guard};
+use tch::{Kind, Tensor, no_grad_guard};
 
 use super::Metric;
-use super::pairs::{distances, unbiased_discrepancy};
+use super::pairs::unbiased_discrepancy;
 use super::sets::compared;
 use crate::error::{Result, require};
 
@@ -30,8 +30,17 @@ impl Metric for Mmd {
         let (a, b) = compared(a, b, 2)?;
         let bandwidth = self.bandwidth.unwrap_or_else(|| median_distance(&a, &b));
         require(bandwidth > 0.0 && bandwidth.is_finite(), "Mmd.bandwidth", "above 0", bandwidth)?;
-        let scale = -0.5 / bandwidth.powi(2);
-        let kernel = |x: &Tensor, y: &Tensor| (distances(x, y).square_() * scale).exp_();
+        // Around their common mean the vectors are short, and the squares below lose no digits.
+        let mean = Tensor::cat(&[&a, &b], 0).mean_dim([0].as_slice(), true, Kind::Double);
+        let (a, b) = ((a - &mean) / bandwidth, (b - &mean) / bandwidth);
+        // -|x - y|^2 / 2 = ( x, -|x|^2 / 2, 1 ) . ( y, 1, -|y|^2 / 2 ), all pairs by one product of matrices.
+        let half = |x: &Tensor| x.square().sum_dim_intlist([1].as_slice(), true, Kind::Double) * -0.5;
+        let kernel = |x: &Tensor, y: &Tensor| {
+            let (half_x, half_y) = (half(x), half(y));
+            let left = Tensor::cat(&[x, &half_x, &half_x.ones_like()], 1);
+            let right = Tensor::cat(&[y, &half_y.ones_like(), &half_y], 1);
+            left.matmul(&right.tr()).exp_()
+        };
         Ok(unbiased_discrepancy(&a, &b, &kernel))
     }
 
@@ -66,5 +75,7 @@ mod tests {
             assert!(Mmd { bandwidth: Some(wrong) }.compare(&a, &b).is_err());
         }
         assert_eq!(Mmd::default().compare(&a.ones_like(), &b.ones_like()).unwrap(), 0.0);
+        let (far_a, far_b) = (&a + 1e6, &b + 1e6);
+        assert!((Mmd::default().compare(&far_a, &far_b).unwrap() - expected(1.0)).abs() < 1e-9);
     }
 }

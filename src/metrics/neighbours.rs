@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::pairs::{distances, parts};
+use super::pairs::{distances, for_rows};
 use super::sets::compared;
 use crate::error::{Result, require};
 
@@ -18,25 +18,22 @@ impl Neighbourhoods {
     /// Balls around each vector of `x`, `[N, D]`, with at least `k + 1` of them.
     pub fn new(x: &Tensor, k: i64) -> Self {
         // The nearest of all is the vector itself.
-        let radius = |(_, rows): (i64, Tensor)| distances(&rows, x).kthvalue(k + 1, 1, false).0;
-        let radii: Vec<Tensor> = parts(x, x.size()[0]).map(radius).collect();
-        Self { centres: x.shallow_clone(), radii: Tensor::cat(&radii, 0) }
+        let radii = for_rows(x, x.size()[0], Kind::Double, &|rows| distances(rows, x).kthvalue(k + 1, 1, false).0);
+        Self { centres: x.shallow_clone(), radii }
     }
 
     /// How many of the balls each of `x` lies in: `[M]`, int64.
     pub fn around(&self, x: &Tensor) -> Tensor {
-        let count = |(_, rows): (i64, Tensor)| {
-            let inside = distances(&rows, &self.centres).le_tensor(&self.radii);
+        for_rows(x, self.centres.size()[0], Kind::Int64, &|rows| {
+            let inside = distances(rows, &self.centres).le_tensor(&self.radii);
             inside.sum_dim_intlist([1].as_slice(), false, Kind::Int64)
-        };
-        Tensor::cat(&parts(x, self.centres.size()[0]).map(count).collect::<Vec<_>>(), 0)
+        })
     }
 
     /// Whether some of `x` lies in each of the balls: `[N]`, bool.
     pub fn occupied(&self, x: &Tensor) -> Tensor {
-        let nearest = |(_, rows): (i64, Tensor)| distances(&rows, x).amin([1].as_slice(), false);
-        let nearest: Vec<Tensor> = parts(&self.centres, x.size()[0]).map(nearest).collect();
-        Tensor::cat(&nearest, 0).le_tensor(&self.radii)
+        let nearest = |rows: &Tensor| distances(rows, x).amin([1].as_slice(), false);
+        for_rows(&self.centres, x.size()[0], Kind::Double, &nearest).le_tensor(&self.radii)
     }
 }
 

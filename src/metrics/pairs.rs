@@ -11,6 +11,16 @@ pub(super) fn parts(x: &Tensor, m: i64) -> impl Iterator<Item = (i64, Tensor)> {
     x.split(rows, 0).into_iter().enumerate().map(move |(k, part)| (k as i64 * rows, part))
 }
 
+/// A number for each row of a set: those that `f` has for a part of it, which is paired with `m` others. The result is there from the start:
+/// what would be kept of each part comes to lie between the large matrices, and the memory would fall to pieces.
+pub(super) fn for_rows(x: &Tensor, m: i64, kind: Kind, f: &dyn Fn(&Tensor) -> Tensor) -> Tensor {
+    let found = Tensor::empty([x.size()[0]], (kind, x.device()));
+    for (start, rows) in parts(x, m) {
+        found.narrow(0, start, rows.size()[0]).copy_(&f(&rows));
+    }
+    found
+}
+
 /// Euclidean distances, `[N, M]`: by differences, so that the distance to a copy is 0, and both ways the same.
 pub(super) fn distances(a: &Tensor, b: &Tensor) -> Tensor {
     const BY_DIFFERENCES: i64 = 2;
