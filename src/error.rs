@@ -66,7 +66,7 @@ pub enum Error {
     /// Data that holds NaN or infinity.
     #[error(
         "{what}: {count} of {total} values are not finite (NaN or infinity); the first is in row {first_row}. \
-         Remove or repair those rows before training"
+         Remove or repair those rows first"
     )]
     DataNotFinite {
         /// The data.

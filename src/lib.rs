@@ -103,9 +103,9 @@ pub mod prelude {
         Verdict, check_clipped_mean, check_ema_decay, check_forward, check_posterior_variance, check_predicted_x0,
         check_unit_range, check_without_noise,
     };
-    pub use crate::features::{FeatureNetwork, FlowerFeatures, InceptionV3, feature_network, read_inception};
+    pub use crate::features::*;
     pub use crate::loader::{DataLoader, get_dataloader};
-    pub use crate::metrics::{Evaluation, NearestImages, evaluate, nearest_images, sliced_wasserstein};
+    pub use crate::metrics::*;
     pub use crate::model::{Model, ModelDenoiser, predict};
     pub use crate::models::{
         ConfigFile, ImportOptions, ImportReport, ModelConfig, ModelManager, StorageKind, Weights, train,

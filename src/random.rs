@@ -1,5 +1,6 @@
 //! Randomness from one seed: every use has its own stream, so that none of them depends on what ran before it.
 
+use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
@@ -36,6 +37,8 @@ pub(crate) enum Stream {
     Painting = 10,
     /// What an exercise asks about.
     Exercise = 13,
+    /// Which part of a set is compared, and how a permutation test deals it.
+    Subset = 14,
     /// How images are altered for the network of features.
     Alterations = 30,
     /// The noise in them.
@@ -66,6 +69,13 @@ impl Draws {
     /// `n` timesteps, uniform over `1..=most`: `[n]` int64.
     pub fn timesteps(&mut self, n: usize, most: usize, device: Device) -> Tensor {
         let numbers: Vec<i64> = (0..n).map(|_| self.0.random_range(1..=most as i64)).collect();
+        Tensor::from_slice(&numbers).to_device(device)
+    }
+
+    /// The numbers `0..n` in random order: `[n]` int64.
+    pub fn permutation(&mut self, n: i64, device: Device) -> Tensor {
+        let mut numbers: Vec<i64> = (0..n).collect();
+        numbers.shuffle(&mut self.0);
         Tensor::from_slice(&numbers).to_device(device)
     }
 }

@@ -5,6 +5,7 @@ use ddpm_utils::display::Html;
 use ddpm_utils::highlight::highlight_rust;
 
 use crate::error::{Error, Result};
+use crate::metrics::MetricConfig;
 use crate::objectives::ObjectiveConfig;
 use crate::parameterizations::ParameterizationConfig;
 use crate::process::{NoiseSchedule, ProcessConfig};
@@ -28,6 +29,7 @@ const FILES: &[&str] = &[
     include_str!("networks/unet/attention.rs"),
     include_str!("training/optim.rs"),
     include_str!("training/ema.rs"),
+    include_str!("metrics/evaluation.rs"),
     include_str!("metrics/mod.rs"),
     include_str!("networks/given.rs"),
     include_str!("networks/mod.rs"),
@@ -56,6 +58,7 @@ fn files() -> impl Iterator<Item = &'static str> {
         ObjectiveConfig::SOURCES,
         NoiseSchedule::SOURCES,
         ProcessConfig::SOURCES,
+        MetricConfig::SOURCES,
     ];
     FILES.iter().copied().chain(catalogues.into_iter().flatten().copied())
 }

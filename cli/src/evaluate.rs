@@ -1,14 +1,26 @@
 //! `ddpm evaluate`: how close a model's samples come to the data; of images, how well it sees noise in those held out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use ddpm_tutor::features::FeatureNetwork;
+use ddpm_tutor::metrics::compare_with_fresh_data;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
+use crate::image_features::{ImageFeatures, OF_IMAGES, Seen};
 use crate::model::{DataPlace, Trained};
 use crate::say::{note, say};
+
+/// What the result as JSON has beside the sliced distance.
+const FURTHER: [&str; 4] = ["mmd", "energy_distance", "precision", "recall"];
+/// The fewest samples that all of these can be computed of, and the most that they are: their time grows with the square.
+const FEWEST: i64 = 4;
+const MOST: i64 = 5_000;
+/// Images of the data that samples are compared with, at most.
+const MOST_IMAGES: i64 = 10_000;
 
 #[derive(Args)]
 pub struct Evaluate {
@@ -16,9 +28,11 @@ pub struct Evaluate {
     trained: Trained,
     #[command(flatten)]
     data: DataPlace,
-    /// How many samples to compare with as many fresh data
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(i64).range(1..))]
-    n: i64,
+    /// How many samples to compare with data: 20000 points where it is left out, of images none, since drawing them takes long
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    n: Option<i64>,
+    #[command(flatten)]
+    features: ImageFeatures,
     /// How often, each time with other samples and other fresh data; the means are reported
     #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
     repeats: u64,
@@ -46,21 +60,30 @@ impl Evaluate {
         if manager.config().base.dataset.is_images() {
             return self.evaluate_images(&manager, &model, &constants);
         }
+        if self.features.is_given() {
+            note("warning: --inception changes nothing: these are no images");
+        }
+        let n = self.n.unwrap_or(20_000);
         let dataset = &manager.config().base.dataset;
-        let mut runs = Vec::new();
+        let (mut runs, mut more) = (Vec::new(), Vec::new());
         let seeds = (0..self.repeats).map(|k| self.seed.wrapping_add(k));
         for seed in progress("evaluation", seeds) {
-            let samples =
-                generate_samples(&model, &constants, self.n, seed, &mut InferenceLogger::new(InferType::None))?;
+            let samples = generate_samples(&model, &constants, n, seed, &mut InferenceLogger::new(InferType::None))?;
             runs.push(evaluate(&samples, dataset, seed)?);
+            if self.json && n >= FEWEST {
+                more.push(further_metrics(&samples, dataset, seed)?);
+            }
         }
         let mean = Evaluation::mean(&runs);
         if self.json {
-            let result = json!({ "model": manager.name(), "seed": self.seed, "repeats": self.repeats, "evaluation": mean, "runs": runs });
-            return say(result);
+            let metrics = (!more.is_empty()).then(|| mean_of_each(&more));
+            return say(json!({
+                "model": manager.name(), "seed": self.seed, "repeats": self.repeats, "evaluation": mean, "runs": runs,
+                "metrics": metrics,
+            }));
         }
         let times = if self.repeats == 1 { String::new() } else { format!(", mean of {}", self.repeats) };
-        say(format!("{}, {} samples against fresh {}{times}: {mean}", manager.name(), self.n, dataset.name()))
+        say(format!("{}, {} samples against fresh {}{times}: {mean}", manager.name(), n, dataset.name()))
     }
 
     fn losses(&self, manager: &ModelManager) -> Result<Picture> {
@@ -86,19 +109,82 @@ impl Evaluate {
     fn evaluate_images(&self, manager: &ModelManager, model: &Model, constants: &ConstantsManager) -> Result<()> {
         let config = manager.config();
         let dataloader = self.data.dataloader(config)?;
-        let Some(held_out) = dataloader.held_out_batch() else {
+        let held_out = dataloader.held_out_batch();
+        if held_out.is_none() && self.n.is_none() {
             let problem =
                 format!("{} was trained on all of its images: none are held out to measure on", manager.name());
             return Err(Error::Unsupported(problem));
+        }
+        let images = held_out.as_ref().map_or(0, |batch| batch.x0.size()[0]);
+        let network = self.n.map(|_| self.features.network(model.device())).transpose()?;
+        if images > 0 {
+            // It may take a while on a CPU.
+            note(format!("looking for noise in {images} images"));
+        }
+        let loss = held_out.map(|batch| validation_loss(model, constants, &batch)).transpose()?;
+        let compared = match (&network, self.n) {
+            (Some(network), Some(n)) => Some(self.compared(&**network, model, constants, &dataloader, n)?),
+            _ => None,
         };
-        let images = held_out.x0.size()[0];
-        // It may take a while on a CPU.
-        note(format!("looking for noise in {images} images"));
-        let loss = validation_loss(model, constants, &held_out)?;
+        let (name, features) = (manager.name(), network.map(|network| network.what()));
         if self.json {
-            return say(json!({ "model": manager.name(), "validation_loss": loss, "images": images }));
+            return say(json!({
+                "model": name, "validation_loss": loss, "images": images, "metrics": compared, "features": features,
+            }));
         }
         let dataset = config.base.dataset.name();
-        say(format!("{}, validation loss on {images} images of {dataset} held out: {loss:.4}", manager.name()))
+        if let Some(loss) = loss {
+            say(format!("{name}, validation loss on {images} images of {dataset} held out: {loss:.4}"))?;
+        }
+        let (Some(compared), Some(features)) = (compared, features) else { return Ok(()) };
+        let [n, data] = ["n", "n_data"].map(|name| compared[name]);
+        say(format!("{name}, {n} samples against {data} images of {dataset}, on the features of {features}:"))?;
+        OF_IMAGES.iter().chain(&["class_score"]).try_for_each(|name| say(format!("{name:17}  {:.6}", compared[name])))
     }
+
+    /// Samples of the model against the images that it learned from, by the features that the network finds in both.
+    fn compared(
+        &self,
+        network: &dyn FeatureNetwork,
+        model: &Model,
+        constants: &ConstantsManager,
+        dataloader: &DataLoader,
+        n: i64,
+    ) -> Result<BTreeMap<&'static str, f64>> {
+        note(format!("drawing {n} samples"));
+        let samples = generate_samples(model, constants, n, self.seed, &mut InferenceLogger::new(InferType::None))?;
+        let data = random_subset(&dataloader.first(dataloader.samples()), MOST_IMAGES, self.seed);
+        let (samples, data) = (Seen::by(network, &samples)?, Seen::by(network, &data)?);
+        let mut found = BTreeMap::from([
+            ("n", n as f64),
+            ("n_data", data.features.size()[0] as f64),
+            ("class_score", samples.class_score),
+        ]);
+        for name in OF_IMAGES {
+            let metric = MetricConfig::from_name(name)?.with_seed(self.seed).build();
+            found.insert(name, metric.compare(&samples.features, &data.features)?);
+        }
+        Ok(found)
+    }
+}
+
+/// Further metrics by their names, with the number of samples that they are of.
+fn further_metrics(samples: &Tensor, dataset: &Dataset, seed: u64) -> Result<BTreeMap<&'static str, f64>> {
+    let n = samples.size()[0].min(MOST);
+    let samples = samples.narrow(0, 0, n).to_device(Device::Cpu);
+    let mut found = BTreeMap::from([("n", n as f64)]);
+    for name in FURTHER {
+        found.insert(name, compare_with_fresh_data(&samples, dataset, MetricConfig::from_name(name)?, seed)?);
+    }
+    if let Dataset::EightGaussians(set) = dataset {
+        let modes = Tensor::from_slice(&EightGaussians::centres().concat()).view([-1, 2]);
+        let modes = modes_covered(&samples, &modes, 3.0 * set.noise)?;
+        found.extend([("modes_covered", modes.covered as f64), ("share_near_modes", modes.share_near())]);
+    }
+    Ok(found)
+}
+
+fn mean_of_each(runs: &[BTreeMap<&'static str, f64>]) -> BTreeMap<&'static str, f64> {
+    let mean = |name: &str| runs.iter().map(|run| run[name]).sum::<f64>() / runs.len() as f64;
+    runs[0].keys().map(|name| (*name, mean(name))).collect()
 }

@@ -31,6 +31,7 @@ enum Kind {
     Samplers,
     Layouts,
     Objectives,
+    Metrics,
 }
 
 impl Kind {
@@ -44,6 +45,7 @@ impl Kind {
             Kind::Samplers => SamplerConfig::ENTRIES,
             Kind::Layouts => StepLayoutConfig::ENTRIES,
             Kind::Objectives => ObjectiveConfig::ENTRIES,
+            Kind::Metrics => MetricConfig::ENTRIES,
         }
     }
 }

@@ -10,9 +10,11 @@ mod export;
 mod fetch;
 #[cfg(test)]
 mod fuzz;
+mod image_features;
 mod import;
 mod library_environment;
 mod list;
+mod metrics;
 mod model;
 mod network_options;
 mod npy;
@@ -56,6 +58,8 @@ enum Command {
     Export(export::Export),
     /// Run a model's network once on given inputs, in f32
     Predict(predict::Predict),
+    /// Compare two sets of samples, in files or folders
+    Metrics(metrics::Metrics),
     /// List what there is of each kind: data sets, processes, networks, samplers, …
     List(list::List),
     /// Get a data set: from the network, or from a folder or archive
@@ -120,6 +124,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Import(command) => command.run()?,
         Command::Export(command) => command.run()?,
         Command::Predict(command) => command.run()?,
+        Command::Metrics(command) => command.run()?,
         Command::List(command) => command.run()?,
         Command::Data(command) => command.run()?,
         Command::Delete(command) => command.run()?,

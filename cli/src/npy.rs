@@ -3,6 +3,8 @@
 use std::io::{self, Cursor};
 use std::path::Path;
 
+use ddpm_tutor::Error;
+use ddpm_tutor::prelude::Tensor;
 use ddpm_utils::files::{describe, read_file};
 use ndarray::{ArrayD, ArrayViewD};
 use ndarray_npy::{ReadNpyExt, ReadableElement, ViewElement, ViewNpyError, ViewNpyExt};
@@ -83,6 +85,34 @@ pub fn parse_npy(file: &[u8]) -> Result<NpyArray, NpyError> {
         })),
         _ => view(file)?.map(NpyArray::I64).ok_or_else(|| NpyError::Damaged("its header makes no sense".to_owned())),
     }
+}
+
+/// As [`read_npy`], with an error that names the file.
+///
+/// # Errors
+/// [`Error::Io`] and [`Error::Path`].
+pub fn read_array(path: &Path) -> Result<NpyArray, Error> {
+    read_npy(path).map_err(|error| match error {
+        NpyError::Io(source) => Error::Io { action: "read", path: path.to_owned(), source },
+        error => Error::Path { path: path.to_owned(), problem: error.to_string() },
+    })
+}
+
+/// Reads samples of any shape, in the kind of numbers that they are stored in.
+///
+/// # Errors
+/// As [`read_array`]; also for numbers that are integers.
+pub fn read_samples(path: &Path) -> Result<Tensor, Error> {
+    let (shape, values) = match &read_array(path)? {
+        NpyArray::F32(x) => (x.shape().to_vec(), Tensor::from_slice(&x.iter().copied().collect::<Vec<f32>>())),
+        NpyArray::F64(x) => (x.shape().to_vec(), Tensor::from_slice(&x.iter().copied().collect::<Vec<f64>>())),
+        NpyArray::I32(_) | NpyArray::I64(_) => {
+            let problem = "its numbers are integers; expected samples as float32 or float64".to_owned();
+            return Err(Error::Path { path: path.to_owned(), problem });
+        }
+    };
+    let shape: Vec<i64> = shape.into_iter().map(|size| size as i64).collect();
+    Ok(values.f_view(&shape[..])?)
 }
 
 /// The array, where its numbers are of this kind. A view comes first: it takes no memory, whatever the shape claims.

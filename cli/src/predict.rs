@@ -8,7 +8,7 @@ use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
 use crate::model::Chosen;
-use crate::npy::{NpyArray, NpyError, read_npy};
+use crate::npy::{NpyArray, read_array, read_samples};
 use crate::output::Output;
 use crate::say::say;
 
@@ -32,7 +32,7 @@ pub struct Predict {
 
 impl Predict {
     pub fn run(self) -> Result<()> {
-        let (x_t, t) = (samples(&self.x)?, timesteps(&self.t)?);
+        let (x_t, t) = (read_samples(&self.x)?.to_kind(Kind::Float), timesteps(&self.t)?);
         // To be compared: in f32, whatever the model samples in.
         let (manager, model, constants) = self.chosen.load_in(Some(Precision::F32))?;
         self.out.check()?;
@@ -47,35 +47,15 @@ impl Predict {
     }
 }
 
-fn samples(path: &Path) -> Result<Tensor> {
-    let (shape, values): (_, Vec<f32>) = match read(path)? {
-        NpyArray::F32(x) => (shape(x.shape()), x.iter().copied().collect()),
-        NpyArray::F64(x) => (shape(x.shape()), x.iter().map(|x| *x as f32).collect()),
-        _ => return Err(refused(path, "its numbers are integers; expected samples as float32 or float64".to_owned())),
-    };
-    Ok(Tensor::from_slice(&values).f_view(&shape[..])?)
-}
-
 fn timesteps(path: &Path) -> Result<Tensor> {
-    let (shape, values): (_, Vec<i64>) = match read(path)? {
-        NpyArray::I64(t) => (shape(t.shape()), t.iter().copied().collect()),
-        NpyArray::I32(t) => (shape(t.shape()), t.iter().map(|t| i64::from(*t)).collect()),
-        _ => return Err(refused(path, "its numbers are no integers; expected timesteps as int32 or int64".to_owned())),
+    let (shape, values): (_, Vec<i64>) = match read_array(path)? {
+        NpyArray::I64(t) => (t.shape().to_vec(), t.iter().copied().collect()),
+        NpyArray::I32(t) => (t.shape().to_vec(), t.iter().map(|t| i64::from(*t)).collect()),
+        _ => {
+            let problem = "its numbers are no integers; expected timesteps as int32 or int64".to_owned();
+            return Err(Error::Path { path: path.to_owned(), problem });
+        }
     };
+    let shape: Vec<i64> = shape.into_iter().map(|size| size as i64).collect();
     Ok(Tensor::from_slice(&values).f_view(&shape[..])?)
-}
-
-fn shape(shape: &[usize]) -> Vec<i64> {
-    shape.iter().map(|size| *size as i64).collect()
-}
-
-fn read(path: &Path) -> Result<NpyArray> {
-    read_npy(path).map_err(|error| match error {
-        NpyError::Io(source) => Error::Io { action: "read", path: path.to_owned(), source },
-        error => refused(path, error.to_string()),
-    })
-}
-
-fn refused(path: &Path, problem: String) -> Error {
-    Error::Path { path: path.to_owned(), problem }
 }

@@ -15,6 +15,7 @@ fn what_is_listed_can_be_chosen() {
         ("datasets", Dataset::ENTRIES),
         ("samplers", SamplerConfig::ENTRIES),
         ("parameterizations", ParameterizationConfig::ENTRIES),
+        ("metrics", MetricConfig::ENTRIES),
     ] {
         let listed = json(&succeeded(ddpm(path, &["list", kind, "--json"])));
         let names: Vec<&str> = listed.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();

@@ -23,6 +23,13 @@ impl Default for EightGaussians {
     }
 }
 
+impl EightGaussians {
+    /// The means of the eight Gaussians.
+    pub fn centres() -> [[f64; 2]; 8] {
+        std::array::from_fn(centre)
+    }
+}
+
 fn centre(k: usize) -> [f64; 2] {
     let angle = TAU * k as f64 / 8.0;
     [RADIUS * angle.cos(), RADIUS * angle.sin()]

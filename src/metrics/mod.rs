@@ -1,154 +1,254 @@
-//! How good samples are: their distance to fresh data, and to the curve that the data lies on.
+//! How good samples are: metrics that compare two sets of vectors, a file each, and what is measured of one set alone.
 
+mod assignment;
+mod class_score;
+mod curve;
+mod evaluation;
+mod extrapolation;
+mod modes;
 mod nearest;
+mod neighbours;
+mod pairs;
+mod permutation_test;
+mod sets;
 
-use std::fmt;
+use std::fmt::Debug;
 
-use rayon::prelude::*;
-use serde::Serialize;
-use tch::{Device, Kind, Tensor, no_grad_guard};
+use tch::Tensor;
 
+pub use class_score::class_score;
+pub use curve::distances_to_curve;
+pub use evaluation::{Evaluation, compare_with_fresh_data, evaluate};
+pub use extrapolation::{Extrapolation, extrapolate};
+pub use modes::{ModesCovered, modes_covered};
 pub use nearest::{NearestImages, nearest_images};
+pub use permutation_test::permutation_test;
+pub use sets::{random_subset, require_vectors};
+pub use sliced_wasserstein::sliced_wasserstein;
 
-use crate::datasets::Dataset;
-use crate::error::{Error, Result};
-use crate::points::to_tensor;
-use crate::random::{self, Draws, Stream};
+use crate::catalogue::catalogue;
+use crate::error::Result;
 
-/// Directions that the sliced distance is averaged over.
-const DIRECTIONS: i64 = 500;
-/// Points that stand for the noiseless curve.
-const CURVE_POINTS: usize = 4_000;
+/// What two sets of vectors have in common, or how far they are from each other. Points are such vectors; images become them by a network
+/// that finds features.
+pub trait Metric: Debug {
+    /// Compares the samples `a` with the data `b`, in f64.
+    ///
+    /// # Shapes
+    /// `a`: `[N, D]`, `b`: `[M, D]`, of any kind of numbers.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for sets of another shape, with too few vectors, or of vectors of different lengths;
+    /// [`Error::DataNotFinite`](crate::Error::DataNotFinite) for NaN or infinity; [`Error::Config`](crate::Error::Config) for a setting
+    /// that cannot work.
+    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<f64>;
 
-/// What [`evaluate`] finds.
-#[derive(Debug, Clone, Serialize)]
-pub struct Evaluation {
-    /// How many samples were compared with as many fresh data.
-    pub samples: i64,
-    /// Sliced 2-Wasserstein distance of the samples to fresh data.
-    pub sliced_wasserstein: f64,
-    /// The same between two fresh data sets of that size: what a perfect model would get.
-    pub noise_floor: f64,
-    /// 95th percentile of the distance of a sample to the noiseless curve; none where the data lies on no curve.
-    pub distance_to_curve_p95: Option<f64>,
+    /// Whether a lower value says that the sets are more alike.
+    fn lower_is_better(&self) -> bool;
 }
 
-impl Evaluation {
-    /// The mean of several evaluations, which chance moves less than one.
-    pub fn mean(runs: &[Evaluation]) -> Evaluation {
-        let mean = |value: &dyn Fn(&Evaluation) -> f64| runs.iter().map(value).sum::<f64>() / runs.len() as f64;
-        let on_a_curve = runs.iter().all(|run| run.distance_to_curve_p95.is_some());
-        Evaluation {
-            samples: runs.first().map_or(0, |run| run.samples),
-            sliced_wasserstein: mean(&|run| run.sliced_wasserstein),
-            noise_floor: mean(&|run| run.noise_floor),
-            distance_to_curve_p95: on_a_curve.then(|| mean(&|run| run.distance_to_curve_p95.unwrap_or(f64::NAN))),
+/// What a metric declares of itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MetricProperties {
+    /// What it comes to where both sets are of one distribution, and large.
+    pub of_equals: f64,
+    /// Whether that is its mean for small sets, too.
+    pub is_unbiased: bool,
+    /// Whether the two sets may change places.
+    pub is_symmetric: bool,
+    /// Whether it stays the same where both sets are shifted by the same vector.
+    pub ignores_translation: bool,
+    /// Whether it stays the same where both sets are rotated alike.
+    pub ignores_rotation: bool,
+    /// The power of a factor by which both sets are scaled that it is multiplied by; none where it is no power.
+    pub scales_with: Option<i32>,
+}
+
+catalogue! {
+    /// Which metric, with its settings.
+    MetricConfig of "metric", is Metric, declares MetricProperties;
+    sliced_wasserstein::SlicedWasserstein, "sliced_wasserstein": "how far mass has to travel, seen from random directions", "Bonneel et al. 2015, section 3",
+        { of_equals: 0.0, is_unbiased: false, is_symmetric: true, ignores_translation: true, ignores_rotation: false, scales_with: Some(1) };
+    wasserstein::Wasserstein, "wasserstein": "how far mass has to travel, for sets of one size", "Peyré & Cuturi 2019, proposition 2.1",
+        { of_equals: 0.0, is_unbiased: false, is_symmetric: true, ignores_translation: true, ignores_rotation: true, scales_with: Some(1) };
+    mmd::Mmd, "mmd": "squared maximum mean discrepancy of a Gaussian kernel", "Gretton et al. 2012, equation 3",
+        { of_equals: 0.0, is_unbiased: true, is_symmetric: true, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
+    energy_distance::EnergyDistance, "energy_distance": "distances between the sets, less those within them", "Székely & Rizzo 2013, equation 6.1",
+        { of_equals: 0.0, is_unbiased: false, is_symmetric: true, ignores_translation: true, ignores_rotation: true, scales_with: Some(1) };
+    frechet_distance::FrechetDistance, "frechet_distance": "squared distance of the Gaussians with the same moments", "Heusel et al. 2017, section 4",
+        { of_equals: 0.0, is_unbiased: false, is_symmetric: true, ignores_translation: true, ignores_rotation: true, scales_with: Some(2) };
+    kernel_distance::KernelDistance, "kernel_distance": "squared maximum mean discrepancy of a cubic kernel", "Bińkowski et al. 2018, section 4",
+        { of_equals: 0.0, is_unbiased: true, is_symmetric: true, ignores_translation: false, ignores_rotation: true, scales_with: None };
+    precision::ImprovedPrecision, "precision": "share of the samples that lie where data is", "Kynkäänniemi et al. 2019, equation 2",
+        { of_equals: 1.0, is_unbiased: false, is_symmetric: false, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
+    recall::ImprovedRecall, "recall": "share of the data that lies where samples are", "Kynkäänniemi et al. 2019, equation 2",
+        { of_equals: 1.0, is_unbiased: false, is_symmetric: false, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
+    density::Density, "density": "how many neighbourhoods of data a sample lies in, by how many it should", "Naeem et al. 2020, equation 3",
+        { of_equals: 1.0, is_unbiased: true, is_symmetric: false, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
+    coverage::Coverage, "coverage": "share of the data with a sample in its neighbourhood", "Naeem et al. 2020, equation 4",
+        { of_equals: 0.968_75, is_unbiased: false, is_symmetric: false, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
+    classifier_two_sample::ClassifierTwoSample, "classifier_two_sample": "share that a classifier tells right, 0.5 if it cannot", "Lopez-Paz & Oquab 2017, section 3",
+        { of_equals: 0.5, is_unbiased: true, is_symmetric: true, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
+}
+
+impl MetricConfig {
+    /// The metric with its randomness, where it has any, from this seed.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        match &mut self {
+            Self::SlicedWasserstein(metric) => metric.seed = seed,
+            Self::ClassifierTwoSample(metric) => metric.seed = seed,
+            _ => {}
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::random::{Draws, Stream};
+
+    /// `[n, 2]` from a Gaussian with variances of 1 and 0.25.
+    fn draw(n: i64, k: u64) -> Tensor {
+        let unit = Draws::new(8, Stream::FreshData, k).normal(&[n, 2], Device::Cpu).to_kind(Kind::Double);
+        unit * Tensor::from_slice(&[1.0, 0.5])
+    }
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() <= 1e-9 * (1.0 + b.abs())
+    }
+
+    /// Mean and standard error over sets of one distribution, `n` vectors each.
+    fn of_equals(metric: &dyn Metric, n: i64, times: u64) -> (f64, f64) {
+        let value = |k| metric.compare(&draw(n, 2 * k), &draw(n, 2 * k + 1)).unwrap();
+        let values: Vec<f64> = (0..times).map(value).collect();
+        let mean = values.iter().sum::<f64>() / times as f64;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (times - 1) as f64;
+        (mean, (variance / times as f64).sqrt())
+    }
+
+    /// The suite: what is wrong with a metric that declares this. `what` and `other` differ in location, spread and shape.
+    fn wrong(metric: &dyn Metric, declared: MetricProperties) -> Vec<&'static str> {
+        let (what, other) = (draw(60, 1_000), (draw(60, 1_001) * 1.5 + 0.4).square());
+        let compare = |a: &Tensor, b: &Tensor| metric.compare(a, b).unwrap();
+        let value = compare(&what, &other);
+        let both = |f: &dyn Fn(&Tensor) -> Tensor| compare(&f(&what), &f(&other));
+        let (sin, cos) = 0.7_f64.sin_cos();
+        let rotation = Tensor::from_slice(&[cos, -sin, sin, cos]).view([2, 2]);
+        let translated = both(&|x| x + Tensor::from_slice(&[3.0, -2.0]));
+        let scaled = both(&|x| x * 1.7);
+        let power = (-4..=4).find(|power| close(scaled, value * 1.7_f64.powi(*power)));
+
+        let off = |n, times| (of_equals(metric, n, times).0 - declared.of_equals).abs();
+        let as_equals = if declared.is_unbiased {
+            let (mean, error) = of_equals(metric, 14, 300);
+            (mean - declared.of_equals).abs() < 4.0 * error
+        } else {
+            off(256, 3) < 0.03 || off(256, 3) < 0.5 * off(16, 30)
+        };
+        let far = compare(&(&what + 9.0), &draw(60, 1_002));
+        let near = compare(&what, &draw(60, 1_002));
+        let checks = [
+            ("of_equals", as_equals),
+            ("lower_is_better", far != near && (near < far) == metric.lower_is_better()),
+            ("is_symmetric", close(compare(&other, &what), value) == declared.is_symmetric),
+            ("ignores_translation", close(translated, value) == declared.ignores_translation),
+            ("ignores_rotation", close(both(&|x| x.matmul(&rotation)), value) == declared.ignores_rotation),
+            ("scales_with", power == declared.scales_with),
+            ("f32", (both(&|x| x.to_kind(Kind::Float)) - value).abs() < 1e-4 * (1.0 + value.abs())),
+            ("gradients", close(both(&|x| x.copy().set_requires_grad(true)), value)),
+        ];
+        checks.into_iter().filter(|(_, holds)| !holds).map(|(name, _)| name).collect()
+    }
+
+    fn all() -> impl Iterator<Item = MetricConfig> {
+        MetricConfig::ENTRIES.iter().map(|entry| MetricConfig::from_name(entry.name).unwrap())
+    }
+
+    #[test]
+    fn every_metric_is_what_it_declares() {
+        for config in all() {
+            let found = wrong(&*config.build(), config.properties());
+            assert!(found.is_empty(), "{}: {found:?}", config.name());
         }
     }
-}
 
-impl fmt::Display for Evaluation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (distance, floor) = (self.sliced_wasserstein, self.noise_floor);
-        write!(f, "sliced Wasserstein distance {distance:.4} (noise floor {floor:.4})")?;
-        match self.distance_to_curve_p95 {
-            Some(distance) => write!(f, ", 95 of 100 samples within {distance:.4} of the curve"),
-            None => Ok(()),
+    #[test]
+    fn every_metric_refuses_what_are_no_two_sets_of_numbers() {
+        let good = draw(60, 0);
+        for config in all() {
+            let metric = config.build();
+            let message = |a: &Tensor, b: &Tensor| metric.compare(a, b).expect_err(config.name()).to_string();
+            let broken = good.copy();
+            let _ = broken.get(7).fill_(f64::NAN);
+            assert!(message(&good, &broken).contains("data: 2 of 120 values are not finite"), "{}", config.name());
+            assert!(message(&broken, &good).contains("the first is in row 7"), "{}", config.name());
+            let wide = Tensor::cat(&[&good, &good], 1);
+            assert!(message(&good, &wide).contains("as long as those of the samples"), "{}", config.name());
+            for shape in [&[0, 2][..], &[60, 0], &[60], &[2, 5, 12]] {
+                let wrong = Tensor::zeros(shape, (Kind::Double, Device::Cpu));
+                assert!(message(&wrong, &good).contains("[N, D]"), "{}: {shape:?}", config.name());
+                assert!(message(&good, &wrong).contains("[N, D]"), "{}: {shape:?}", config.name());
+            }
+        }
+        for (name, too_few) in
+            [("mmd", 1), ("frechet_distance", 1), ("kernel_distance", 1), ("recall", 3), ("coverage", 5)]
+        {
+            let metric = MetricConfig::from_name(name).unwrap().build();
+            let message = metric.compare(&draw(too_few, 0), &good).unwrap_err().to_string();
+            assert!(message.contains(&format!("N of at least {}", too_few + 1)), "{name}: {message}");
+            assert!(metric.compare(&draw(too_few + 1, 0), &good).unwrap().is_finite(), "{name}");
         }
     }
-}
 
-/// Compares samples with the distribution that they are to come from.
-///
-/// # Shapes
-/// `samples`: `[N, 2]`.
-///
-/// # Errors
-/// [`Error::Shape`] for samples that are not points; [`Error::Unsupported`] for data of the reader's own.
-pub fn evaluate(samples: &Tensor, dataset: &Dataset, seed: u64) -> Result<Evaluation> {
-    let n = samples.size().first().copied().unwrap_or(0);
-    if samples.size() != [n, 2] || n == 0 {
-        return Err(Error::Shape { what: "samples", expected: "[N, 2]".to_owned(), got: samples.size() });
-    }
-    let fresh = |k| -> Result<Tensor> {
-        let points = dataset.sample(n as usize, random::derive(seed, Stream::FreshData, k))?;
-        Ok(to_tensor(&points))
-    };
-    let samples = samples.to_device(Device::Cpu);
-    let slices = Slices::new(2, seed);
-    let fresh_data = slices.of(&fresh(0)?)?;
-    Ok(Evaluation {
-        samples: n,
-        sliced_wasserstein: distance(&slices.of(&samples)?, &fresh_data),
-        noise_floor: distance(&slices.of(&fresh(1)?)?, &fresh_data),
-        distance_to_curve_p95: distance_to_curve_p95(&samples, dataset)?,
-    })
-}
+    /// A distance of means that forgets the second coordinate.
+    #[derive(Debug)]
+    struct Forgetful;
 
-/// The sliced 2-Wasserstein distance: the distance that mass has to travel, seen from 500 random directions.
-///
-/// ```text
-/// SW_2(P, Q)^2 = mean over directions w of  W_2(w.P, w.Q)^2
-/// W_2 of two sets of N numbers: sqrt( mean_i (a_(i) - b_(i))^2 ), both sorted
-/// ```
-/// Bonneel et al. 2015, section 3.
-///
-/// # Shapes
-/// `a`, `b`: `[N, D]`, the same `N`. The directions follow from `seed`.
-///
-/// # Errors
-/// [`Error::Shape`] where the two differ in shape.
-pub fn sliced_wasserstein(a: &Tensor, b: &Tensor, seed: u64) -> Result<f64> {
-    if a.dim() != 2 || a.size() != b.size() {
-        let expected = format!("{:?}, that of the set it is compared with", a.size());
-        return Err(Error::Shape { what: "points of a sliced distance", expected, got: b.size() });
-    }
-    let slices = Slices::new(a.size()[1], seed);
-    Ok(distance(&slices.of(a)?, &slices.of(b)?))
-}
+    impl Metric for Forgetful {
+        fn compare(&self, a: &Tensor, b: &Tensor) -> Result<f64> {
+            let mean = |x: &Tensor| x.select(1, 0).mean(Kind::Double).double_value(&[]);
+            Ok(mean(a) - mean(b))
+        }
 
-/// The directions from which points are looked at.
-struct Slices {
-    directions: Tensor,
-}
-
-impl Slices {
-    fn new(dimensions: i64, seed: u64) -> Self {
-        let directions = Draws::new(seed, Stream::Directions, 0).normal(&[dimensions, DIRECTIONS], Device::Cpu);
-        Self { directions: &directions / directions.norm_scalaropt_dim(2.0, [0_i64], true) }
+        fn lower_is_better(&self) -> bool {
+            true
+        }
     }
 
-    /// The points as seen from each direction, one direction after the other, each sorted.
-    fn of(&self, points: &Tensor) -> Result<Vec<f32>> {
-        let _no_grad = no_grad_guard();
-        let seen = points.to_device(Device::Cpu).matmul(&self.directions).transpose(0, 1);
-        let mut seen = values(&seen)?;
-        let rows = seen.par_chunks_exact_mut(points.size()[0].max(1) as usize);
-        rows.for_each(|row| row.sort_unstable_by(f32::total_cmp));
-        Ok(seen)
+    #[test]
+    fn a_planted_wrong_metric_is_found() {
+        let declared = MetricConfig::from(EnergyDistance).properties();
+        assert_eq!(wrong(&EnergyDistance, declared), [""; 0]);
+        let found = wrong(&Forgetful, declared);
+        assert_eq!(found, ["is_symmetric", "ignores_rotation"]);
+        let biased = MetricProperties { is_unbiased: true, ..declared };
+        assert_eq!(wrong(&EnergyDistance, biased), ["of_equals"]);
+        let of_mmd = MetricConfig::from(Mmd::default()).properties();
+        assert_eq!(wrong(&Mmd { bandwidth: Some(1.0) }, of_mmd), ["scales_with"]);
     }
-}
 
-fn distance(a: &[f32], b: &[f32]) -> f64 {
-    let squares: f64 = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum();
-    (squares / a.len() as f64).sqrt()
-}
+    /// A quarter of the data is left out: all samples are right, and three quarters of the data are found.
+    #[test]
+    fn a_mode_that_is_left_out_costs_recall_its_share_and_precision_nothing() {
+        let modes = Tensor::from_slice(&[0.0, 0.0, 50.0, 0.0, 0.0, 50.0, 50.0, 50.0]).view([4, 1, 2]);
+        let data = draw(80, 0).view([1, 80, 2]) + modes;
+        let (samples, data) = (data.narrow(0, 0, 3).reshape([240, 2]), data.reshape([320, 2]));
+        let value = |name: &str| MetricConfig::from_name(name).unwrap().build().compare(&samples, &data).unwrap();
+        assert_eq!((value("precision"), value("recall"), value("coverage")), (1.0, 0.75, 0.75));
+        assert!(value("density") > 1.0 && value("classifier_two_sample") > 0.5);
+    }
 
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(Vec::try_from(tensor.to_kind(Kind::Float).contiguous().view([-1]))?)
-}
-
-/// The distance that 95 of 100 samples keep to the noiseless curve of the data; none where it lies on no curve.
-fn distance_to_curve_p95(samples: &Tensor, dataset: &Dataset) -> Result<Option<f64>> {
-    let Some(curve) = dataset.points()?.curve(CURVE_POINTS) else { return Ok(None) };
-    let curve: Vec<[f32; 2]> = curve.into_iter().map(|point| point.map(|x| x as f32)).collect();
-    let samples = values(samples)?;
-    let nearest = samples.par_chunks_exact(2).map(|sample| {
-        let squares = curve.iter().map(|point| (sample[0] - point[0]).powi(2) + (sample[1] - point[1]).powi(2));
-        squares.fold(f32::INFINITY, |least, square| if square < least { square } else { least })
-    });
-    let mut nearest: Vec<f32> = nearest.collect();
-    nearest.sort_unstable_by(f32::total_cmp);
-    let rank = (0.95 * (nearest.len() - 1) as f64).round() as usize;
-    Ok(Some(f64::from(nearest[rank].sqrt())))
+    #[test]
+    fn a_name_is_what_files_and_the_command_line_have_and_a_seed_is_of_those_that_draw() {
+        for config in all() {
+            let json = serde_json::to_value(&config).unwrap();
+            assert_eq!(json["name"], config.name());
+            assert_eq!(serde_json::from_value::<MetricConfig>(json.clone()).unwrap(), config);
+            let draws = json.get("seed").is_some();
+            assert_eq!(serde_json::to_value(config.clone().with_seed(7)).unwrap() != json, draws, "{}", config.name());
+        }
+    }
 }

@@ -1,0 +1,38 @@
+//! `ImprovedPrecision`: the share of the samples that lie where data is.
+
+use serde::{Deserialize, Serialize};
+use tch::{Tensor, no_grad_guard};
+
+use super::Metric;
+use super::neighbours::{Neighbourhoods, compared_by_neighbours, mean};
+use crate::error::Result;
+
+/// The share of the samples that lie in the neighbourhood of some data: in a ball around it that reaches to its `k`-th nearest neighbour. Whether
+/// the samples are good, one by one; that all kinds of data are among them, [`ImprovedRecall`](super::ImprovedRecall) says.
+///
+/// It needs at least `k + 1` vectors in each set. For equal distributions it comes near to 1, and not quite there.
+/// Kynkäänniemi et al. 2019, equation 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ImprovedPrecision {
+    /// Which neighbour a neighbourhood reaches to; at least 1.
+    pub k: i64,
+}
+
+impl Default for ImprovedPrecision {
+    fn default() -> Self {
+        Self { k: 3 }
+    }
+}
+
+impl Metric for ImprovedPrecision {
+    fn compare(&self, a: &Tensor, b: &Tensor) -> Result<f64> {
+        let _no_grad = no_grad_guard();
+        let (a, b) = compared_by_neighbours(a, b, self.k)?;
+        Ok(mean(&Neighbourhoods::new(&b, self.k).around(&a).gt(0)))
+    }
+
+    fn lower_is_better(&self) -> bool {
+        false
+    }
+}
