@@ -13,6 +13,12 @@ fn what_is_listed_can_be_chosen() {
     let path = folder.path();
     for (kind, entries) in [
         ("datasets", Dataset::ENTRIES),
+        ("processes", ProcessConfig::ENTRIES),
+        ("schedules", NoiseSchedule::ENTRIES),
+        ("networks", NetworkConfig::ENTRIES),
+        ("layouts", StepLayoutConfig::ENTRIES),
+        ("objectives", ObjectiveConfig::ENTRIES),
+        ("metrics", MetricConfig::ENTRIES),
         ("samplers", SamplerConfig::ENTRIES),
         ("parameterizations", ParameterizationConfig::ENTRIES),
         ("metrics", MetricConfig::ENTRIES),
@@ -24,6 +30,22 @@ fn what_is_listed_can_be_chosen() {
         assert_eq!(lines.lines().count(), entries.len());
         assert!(lines.lines().zip(names).all(|(line, name)| line.starts_with(name)), "{lines}");
     }
+    let train = |options: &[&str]| {
+        let short =
+            ["train", "--timesteps", "30", "--epochs", "1", "--dataset-size", "300", "--inference-type", "none"];
+        ddpm(path, &[&short, options].concat())
+    };
+    for entry in NoiseSchedule::ENTRIES {
+        succeeded(train(&["--model", entry.name, "--schedule", entry.name]));
+    }
+    for entry in NetworkConfig::ENTRIES.iter().filter(|entry| entry.name != "unet") {
+        let model = format!("of-{}", entry.name);
+        succeeded(train(&["--model", &model, "--network", entry.name]));
+        let config = fs::read_to_string(path.join(format!("models/{model}/config.json"))).unwrap();
+        assert!(config.contains(&format!(r#""{}": {{"#, entry.name)), "{config}");
+    }
+    let refused = train(&["--model", "no", "--network", "unet"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("these do: fnn, residual-mlp"), "{refused:?}");
     for entry in ParameterizationConfig::ENTRIES {
         succeeded(train_tiny(path, entry.name, &["--parameterization", entry.name]));
         let config = fs::read_to_string(path.join(format!("models/{}/config.json", entry.name))).unwrap();
@@ -36,6 +58,68 @@ fn what_is_listed_can_be_chosen() {
     }
     let slip = ddpm(path, &["train", "--model", "m", "--parameterization", "epsilon"]);
     assert!(slip.code == Some(2) && slip.stderr.contains("[possible values: eps, x0, v]"), "{slip:?}");
+}
+
+#[test]
+fn an_oracle_draws_from_its_data_on_every_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let sample = |options: &[&str]| {
+        ddpm(
+            path,
+            &[&["sample", "--oracle", "moons:60", "--n", "40", "--seed", "3", "--out", "o.json"], options].concat(),
+        )
+    };
+    for entry in ProcessConfig::ENTRIES {
+        succeeded(sample(&["--process", entry.name, "--sampler", "ddim", "--steps", "40"]));
+        let samples: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(path.join("o.json")).unwrap()).unwrap();
+        let within =
+            |point: &serde_json::Value| point.as_array().unwrap().iter().all(|x| x.as_f64().unwrap().abs() < 1.5);
+        let points = samples["samples"].as_array().unwrap();
+        assert!(points.len() == 40 && points.iter().all(within), "{}: {samples}", entry.name);
+    }
+    for entry in StepLayoutConfig::ENTRIES {
+        succeeded(sample(&["--sampler", "ddim", "--steps", "9", "--layout", entry.name]));
+    }
+    succeeded(ddpm(
+        path,
+        &[
+            "sample",
+            "--oracle",
+            "painted-flowers:30:9",
+            "--n",
+            "2",
+            "--sampler",
+            "ddim",
+            "--steps",
+            "5",
+            "--out",
+            "p.png",
+        ],
+    ));
+    for (options, words) in [
+        (
+            &["--process", "flow", "--sampler", "ancestral"][..],
+            "this one has none (its times are real numbers): use ddim",
+        ),
+        (&["--process", "flow", "--steps", "9", "--layout", "karras"], "use \"trailing\" or \"quadratic\""),
+        (&["--process", "vp"], "a number of steps"),
+        (&["--nearest", "n.png"], "an oracle is its data"),
+    ] {
+        fs::remove_file(path.join("o.json")).ok();
+        let refused = sample(options);
+        assert!(refused.code == Some(1) && refused.stderr.contains(words), "{refused:?}");
+        assert!(!path.join("o.json").exists());
+    }
+    for wrong in ["moons", "moons:0", "moons:5:x", "moon:5"] {
+        let refused = ddpm(path, &["sample", "--oracle", wrong, "--out", "o.json"]);
+        assert!(refused.code == Some(2) && refused.stderr.contains("DATASET:N"), "{refused:?}");
+    }
+    let neither = ddpm(path, &["sample", "--out", "o.json"]);
+    assert!(neither.code == Some(2) && neither.stderr.contains("--model"), "{neither:?}");
+    let both = ddpm(path, &["sample", "--model", "m", "--oracle", "moons:5", "--out", "o.json"]);
+    assert!(both.code == Some(2) && both.stderr.contains("cannot be used with"), "{both:?}");
 }
 
 #[test]

@@ -4,12 +4,13 @@ mod catalogue;
 mod class_embedding;
 mod config;
 mod given;
+mod settings;
 mod time_embedding;
 
 use tch::{Tensor, nn};
 
-pub use catalogue::NetworkSettings;
 pub use given::Given;
+pub use settings::NetworkSettings;
 pub use time_embedding::TimeEmbedding;
 pub use unet::{Inside, UnetSummary};
 

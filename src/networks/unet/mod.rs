@@ -6,6 +6,7 @@ mod config;
 mod inside;
 mod layers;
 mod residual;
+mod settings;
 
 use tch::nn::{self, Path};
 use tch::{Device, Kind, Tensor, no_grad_guard};

@@ -45,7 +45,7 @@ catalogue! {
 
 impl Default for StepLayoutConfig {
     fn default() -> Self {
-        trailing::Trailing.into()
+        Trailing.into()
     }
 }
 
