@@ -76,6 +76,19 @@ macro_rules! catalogue {
                 }
             }
 
+            /// The same entry with another value of one of its settings, as a file would have it.
+            ///
+            /// # Errors
+            /// [`Error::Unsupported`]($crate::Error::Unsupported) for an entry without that setting, with those that have it;
+            /// [`Error::Config`]($crate::Error::Config) for a value that the setting cannot have.
+            pub fn with_setting(&self, setting: &str, value: serde_json::Value) -> $crate::Result<Self> {
+                let defaults = Self::ENTRIES.iter().filter_map(|entry| Self::from_name(entry.name).ok());
+                let settings = $crate::catalogue::with_setting($field, self, setting, value, defaults)?;
+                let got = settings[setting].to_string();
+                let refused = |error: serde_json::Error| $crate::Error::config($field, error.to_string(), got);
+                serde_json::from_value(settings).map_err(refused)
+            }
+
             /// Its name.
             pub fn name(&self) -> &'static str {
                 match self {
@@ -122,6 +135,29 @@ use crate::error::Error;
 /// Whether a setting is at its default, which a file leaves out.
 pub(crate) fn is_default<T: Default + PartialEq>(setting: &T) -> bool {
     *setting == T::default()
+}
+
+/// The entry in a file, with another value of one of its settings; refused where it has none of that name, with those of `defaults`
+/// that have.
+pub(crate) fn with_setting<T: Serialize>(
+    field: &'static str,
+    entry: &T,
+    setting: &str,
+    new: Value,
+    defaults: impl Iterator<Item = T>,
+) -> Result<Value, Error> {
+    let in_file = |entry: &T| serde_json::to_value(entry).unwrap_or_default();
+    let mut settings = in_file(entry);
+    if let Some(value) = settings.get_mut(setting).filter(|_| setting != "name") {
+        *value = new;
+        return Ok(settings);
+    }
+    let name = |of: &Value| of["name"].as_str().unwrap_or_default().to_owned();
+    let having: Vec<String> =
+        defaults.map(|entry| in_file(&entry)).filter(|of| of.get(setting).is_some()).map(|of| name(&of)).collect();
+    let have =
+        if having.is_empty() { "nor has any other".to_owned() } else { format!("with it: {}", having.join(", ")) };
+    Err(Error::Unsupported(format!("{field}: {} has no setting {setting:?}; {have}", name(&settings))))
 }
 
 /// Refuses a setting that the entry does not have, which is its `default` in a file.

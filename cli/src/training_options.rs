@@ -3,10 +3,10 @@
 use clap::Args;
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
+use serde_json::json;
 
 use crate::common_options::set;
 use crate::list::{choice, entry};
-use crate::sampling_options::set_variance;
 
 #[derive(Args)]
 pub struct TrainingOptions {
@@ -22,7 +22,7 @@ pub struct TrainingOptions {
     /// What the training minimizes: `ddpm list objectives`
     #[arg(long, value_name = "NAME", value_parser = entry(ObjectiveConfig::ENTRIES, ObjectiveConfig::from_name))]
     objective: Option<ObjectiveConfig>,
-    /// simple: how often each timestep is drawn in training
+    /// How often each timestep is drawn in training
     #[arg(long, value_parser = choice::<TimestepSampling>())]
     timestep_sampling: Option<TimestepSampling>,
     /// The variance of the reverse steps when sampling
@@ -85,12 +85,14 @@ impl TrainingOptions {
         {
             training.objective = objective.clone();
         }
-        match (&mut training.objective, self.timestep_sampling) {
-            (ObjectiveConfig::Simple(simple), timesteps) => set(&mut simple.timesteps, timesteps),
+        if let Some(timesteps) = self.timestep_sampling {
+            training.objective = training.objective.with_setting("timesteps", json!(timesteps))?;
         }
         set(&mut training.timesteps, self.timesteps);
         set(&mut training.schedule, self.schedule.clone());
-        set_variance(&mut training.sampling, self.variance)?;
+        if let Some(variance) = self.variance {
+            training.sampling.sampler = training.sampling.sampler.with_setting("variance", json!(variance))?;
+        }
         set(&mut training.sampling.clip_denoised, self.clip_denoised);
         set(&mut training.epochs, self.epochs);
         set(&mut training.batch_size, self.batch_size);

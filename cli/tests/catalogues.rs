@@ -138,8 +138,8 @@ fn ddim_takes_few_steps_and_only_its_own_options() {
     let read = |name: &str| fs::read(path.join(name)).unwrap();
     assert!(read("five.npy") != read("ddim.npy") && read("ddim.npy") != read("ancestral.npy"));
     for (options, words) in [
-        (&["--steps", "5"][..], "for the sampler ddim; this one is ancestral"),
-        (&["--sampler", "ddim", "--variance", "beta"], "for the sampler ancestral; this one is ddim"),
+        (&["--steps", "5"][..], "ancestral has no setting \"steps\"; with it: ddim"),
+        (&["--sampler", "ddim", "--variance", "beta"], "ddim has no setting \"variance\"; with it: ancestral"),
         (&["--sampler", "ddim", "--steps", "11"], "1 to 10, those of the process"),
         (&["--sampler", "ddim", "--eta", "2"], "0 to 1"),
     ] {
