@@ -1,4 +1,4 @@
-//! Catalogues: a line an entry, from which its module, its name in files and on the command line, and what is said of it follow.
+//! Catalogues: one line per entry gives its module, its name in files and on the command line, its description, and what its suite asserts.
 
 use serde::Serialize;
 use serde_json::Value;

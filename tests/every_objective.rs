@@ -61,6 +61,15 @@ fn every_entry_is_what_it_declares() {
     }
 }
 
+/// Drawing times by `p(t)` is weighting the error by it: P2 with `k = 1` and `gamma = 1`.
+#[test]
+fn times_that_are_drawn_more_often_count_more() {
+    let _guard = libtorch();
+    let prioritized = Simple { timesteps: TimestepSampling::PerceptionPrioritized };
+    let faults = faults(&prioritized, ObjectiveProperties { best_factor: 1.0442 });
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
 #[test]
 fn the_best_factor_is_that_of_the_closed_form() {
     let constants = constants();

@@ -102,7 +102,7 @@ fn faults(make: &dyn Fn(Option<usize>) -> Box<dyn Sampler>, declared: SamplerPro
         }
     };
     let furthest = (draw(&one, 1, 1, Kind::Double) - &point).abs().max().double_value(&[]);
-    require(furthest < 1e-9, "it misses the only point that there is");
+    require((furthest < 1e-9) == declared.is_exact_on_a_point, "it misses the only point that there is");
     let first = draw(&wide, 1, 1, Kind::Double);
     require(draw(&wide, 1, 1, Kind::Double) == first, "one seed, two results");
     require(draw(&wide, 1, 2, Kind::Double) != first, "the noise that it starts from changes nothing");
@@ -115,7 +115,15 @@ fn faults(make: &dyn Fn(Option<usize>) -> Box<dyn Sampler>, declared: SamplerPro
         tch::manual_seed(seed);
         sampler.step(&wide, &constants, &Tensor::ones([5, 2], DOUBLE), times[times.len() - 2], 0.0).unwrap().x
     };
-    require(end(1) == end(2), "noise at the last step");
+    require((end(1) == end(2)) == declared.ends_without_noise, "noise at the last step");
+
+    let many = cosine(1000);
+    let oracle = GaussianOracle::isotropic(&many, &Tensor::from_slice(&[0.3]), 0.25);
+    tch::manual_seed(7);
+    let none = &mut InferenceLogger::new(InferType::None);
+    let drawn = run_chain(&mut *make(None), &oracle, &many, Tensor::randn([20_000, 1], DOUBLE), none).unwrap();
+    let (mean, variance) = (drawn.mean(Kind::Double).double_value(&[]), drawn.var(true).double_value(&[]));
+    require((mean - 0.3).abs() < 0.02 && (variance / 0.25 - 1.0).abs() < 0.05, "other moments than the data's");
 
     let vp = Vp::default();
     let refusal = make(Some(10)).times(&vp).err().map(|error| error.to_string());
@@ -187,12 +195,31 @@ impl Sampler for NoisyAtTheEnd {
     }
 }
 
+/// Adds noise of twice the standard deviation at every step but the last.
+#[derive(Debug)]
+struct TooNoisy;
+
+impl Sampler for TooNoisy {
+    fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>, Error> {
+        Ancestral::default().times(process)
+    }
+
+    fn step(&mut self, d: &dyn Denoiser, p: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step, Error> {
+        let step = reverse_step(d, p, ReverseVariance::Beta, x, from, to)?;
+        let kept = p.signal(from) / p.signal(to);
+        let sigma = (p.noise(from).powi(2) - (kept * p.noise(to)).powi(2)).max(0.0).sqrt();
+        let more = if to > 0.0 { 3.0_f64.sqrt() * sigma } else { 0.0 };
+        Ok(Step { x: step.x + more * x.randn_like(), ..step })
+    }
+}
+
 #[test]
 fn a_planted_wrong_sampler_and_a_wrong_declaration_are_found() {
     let _guard = libtorch();
     let of_ancestral = SamplerConfig::from(Ancestral::default()).properties();
     let found = faults(&|_| Box::new(NoisyAtTheEnd), of_ancestral);
     assert_eq!(found, ["it misses the only point that there is", "noise at the last step"]);
+    assert_eq!(faults(&|_| Box::new(TooNoisy), of_ancestral), ["other moments than the data's"]);
     let ddim = |steps| -> Box<dyn Sampler> { Box::new(Ddim { steps, layout: LogSnr.into(), eta: 0.0 }) };
     let of_ddim = SamplerConfig::from(Ddim::default()).properties();
     assert!(faults(&ddim, of_ddim).is_empty());

@@ -61,7 +61,7 @@ impl Evaluate {
             return self.evaluate_images(&manager, &model, &constants);
         }
         if self.features.is_given() {
-            note("warning: --inception changes nothing: these are no images");
+            note("warning: --inception has no effect: these are not images");
         }
         let n = self.n.unwrap_or(20_000);
         let dataset = &manager.config().base.dataset;

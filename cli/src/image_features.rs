@@ -48,8 +48,8 @@ pub struct Seen {
 impl Seen {
     /// What the network sees of `images`: `[N, C, H, W]` in `[-1, 1]`.
     pub fn by(network: &dyn FeatureNetwork, images: &Tensor) -> Result<Self> {
-        let class_score = class_score(&network.probabilities(images)?)?;
-        Ok(Self { features: network.features(images)?.to_device(Device::Cpu), class_score })
+        let look = network.look(images)?;
+        Ok(Self { features: look.features.to_device(Device::Cpu), class_score: class_score(&look.probabilities)? })
     }
 
     /// Their class scores, as JSON has them.

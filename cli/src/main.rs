@@ -60,7 +60,7 @@ enum Command {
     Predict(predict::Predict),
     /// Compare two sets of samples, in files or folders
     Metrics(metrics::Metrics),
-    /// List what there is of each kind: data sets, processes, networks, samplers, …
+    /// List the available data sets, processes, networks, samplers, …
     List(list::List),
     /// Get a data set: from the network, or from a folder or archive
     Data(data::Data),

@@ -74,7 +74,7 @@ impl Metrics {
             return Err(Error::Unsupported(problem));
         }
         if network.is_none() && (self.images.is_given() || self.image_size.is_some()) {
-            note("warning: --inception and --image-size change nothing: these are no images");
+            note("warning: --inception and --image-size have no effect: these are not images");
         }
         let set = |samples: &Tensor, path: &Path| self.set(samples, network.as_deref()).map_err(of_file(path));
         let (a, b) = (set(&a, &self.a)?, set(&b, &self.b)?);
@@ -112,7 +112,7 @@ impl Metrics {
     /// The samples of a file or folder, at most as many as are asked for.
     fn samples(&self, path: &Path) -> Result<Tensor> {
         let side = self.image_size.unwrap_or(self.images.side());
-        let samples = if path.is_dir() { images(path, side, self.seed)? } else { read_samples(path)? };
+        let samples = if path.is_dir() { images(path, side, self.n, self.seed)? } else { read_samples(path)? };
         if samples.dim() != 4 {
             // Before it is drawn from: what is not finite is named with its row.
             require_vectors("samples", &samples, 1).map_err(of_file(path))?;
@@ -133,7 +133,8 @@ impl Metrics {
 
     fn compare(&self, metric: MetricConfig, a: &Tensor, b: &Tensor) -> Result<Found> {
         let built = metric.build();
-        let value = built.compare(a, b)?;
+        let of_metric = |error: Error| Error::Unsupported(format!("{}: {error}", metric.name()));
+        let value = built.compare(a, b).map_err(of_metric)?;
         let test = |permutations| permutation_test(&*built, a, b, permutations as usize, self.seed);
         Ok(Found { name: metric.name(), value, p: self.permutations.map(test).transpose()? })
     }
@@ -164,10 +165,10 @@ fn of_file(path: &Path) -> impl Fn(Error) -> Error {
     move |error| Error::Path { path: path.to_owned(), problem: error.to_string() }
 }
 
-/// The images of a folder, `[N, C, H, W]` in `[-1, 1]`. What is to be said of them goes to stderr.
-fn images(folder: &Path, side: i64, seed: u64) -> Result<Tensor> {
+/// The images of a folder, at most `most` of them, `[N, C, H, W]` in `[-1, 1]`. What is to be said of them goes to stderr.
+fn images(folder: &Path, side: i64, most: Option<i64>, seed: u64) -> Result<Tensor> {
     let loaded =
-        ImageFolder { path: folder.to_owned(), size: [side, side], ..Default::default() }.load(usize::MAX, seed)?;
+        ImageFolder { path: folder.to_owned(), size: [side, side], ..Default::default() }.load(most.map_or(usize::MAX, |n| n as usize), seed)?;
     loaded.remarks.iter().for_each(note);
     let shape: Vec<i64> = loaded.pixels.shape().iter().map(|size| *size as i64).collect();
     let bytes: Vec<u8> = loaded.pixels.iter().copied().collect();

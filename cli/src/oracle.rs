@@ -19,7 +19,7 @@ impl FromStr for Oracle {
 
     /// `DATASET:N`, or `DATASET:N:COMPONENTS`.
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let expected = "expected DATASET:N, such as swiss-roll:2000, or DATASET:N:COMPONENTS for the Gaussian that is nearest to them";
+        let expected = "expected DATASET:N, such as swiss-roll:2000, or DATASET:N:COMPONENTS for a Gaussian fitted to them";
         let number = |text: &str| text.parse::<usize>().ok().filter(|n| (1..=1_000_000).contains(n));
         let (name, rest) = text.split_once(':').ok_or(expected)?;
         let (samples, components) = match rest.split_once(':') {
@@ -37,7 +37,7 @@ impl Oracle {
     pub fn name(&self) -> String {
         let (name, n) = (self.dataset.name(), self.samples);
         match self.components {
-            Some(components) => format!("the Gaussian nearest to {n} samples of {name} ({components} components)"),
+            Some(components) => format!("a Gaussian fitted to {n} samples of {name} ({components} components)"),
             None => format!("the oracle of {n} samples of {name}"),
         }
     }

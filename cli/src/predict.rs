@@ -52,7 +52,7 @@ fn timesteps(path: &Path) -> Result<Tensor> {
         NpyArray::I64(t) => (t.shape().to_vec(), t.iter().copied().collect()),
         NpyArray::I32(t) => (t.shape().to_vec(), t.iter().map(|t| i64::from(*t)).collect()),
         _ => {
-            let problem = "its numbers are no integers; expected timesteps as int32 or int64".to_owned();
+            let problem = "its numbers are not integers; expected timesteps as int32 or int64".to_owned();
             return Err(Error::Path { path: path.to_owned(), problem });
         }
     };

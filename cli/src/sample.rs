@@ -20,8 +20,8 @@ use crate::say::{note, say};
 pub struct Sample {
     #[command(flatten)]
     trained: Trained,
-    /// In the place of a model, the perfect denoiser of samples of a data set, which draws copies of them; with COMPONENTS that of the
-    /// Gaussian nearest to them, with so many principal components
+    /// In place of a model, the perfect denoiser of N samples of a data set, which draws copies of them; with COMPONENTS that of a
+    /// Gaussian fitted to them, with so many principal components
     #[arg(long, value_name = "DATASET:N[:COMPONENTS]", conflicts_with = "model")]
     oracle: Option<Oracle>,
     /// The process of an oracle (`ddpm list processes`); discrete, with T = 1000, where it is left out

@@ -18,7 +18,6 @@ fn what_is_listed_can_be_chosen() {
         ("networks", NetworkConfig::ENTRIES),
         ("layouts", StepLayoutConfig::ENTRIES),
         ("objectives", ObjectiveConfig::ENTRIES),
-        ("metrics", MetricConfig::ENTRIES),
         ("samplers", SamplerConfig::ENTRIES),
         ("parameterizations", ParameterizationConfig::ENTRIES),
         ("metrics", MetricConfig::ENTRIES),

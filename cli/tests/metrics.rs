@@ -113,7 +113,7 @@ fn what_are_no_two_sets_is_refused_with_the_file_and_the_cause() {
         }
     }
     for (b, words) in [
-        ("wide.npy", &["[20, 3]", "as long as those of the samples"][..]),
+        ("wide.npy", &["[20, ", "as long as those of the samples"][..]),
         ("few.npy", &["N of at least 4"]),
         ("nan.npy", &["nan.npy", "1 of 4 values are not finite", "row 0"]),
         ("empty.npy", &["empty.npy", "[N, D] with N of at least 1"]),
@@ -126,7 +126,7 @@ fn what_are_no_two_sets_is_refused_with_the_file_and_the_cause() {
     ] {
         for (a, b) in [("good.npy", b), (b, "good.npy")] {
             let ran = ddpm(path, &["metrics", "--a", a, "--b", b]);
-            let said = words.iter().all(|words| ran.stderr.contains(words) || words == &"[20, 3]");
+            let said = words.iter().all(|words| ran.stderr.contains(words));
             assert!(ran.code == Some(1) && said && !ran.stderr.contains("panicked"), "{a} against {b}: {ran:?}");
         }
     }

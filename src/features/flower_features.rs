@@ -6,7 +6,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use tch::{Device, Kind, Tensor};
 
-use super::FeatureNetwork;
+use super::{FeatureNetwork, Look};
 use super::batches::Sight;
 use crate::error::{Error, Result};
 use crate::tensor_file::{self, StorageKind, Stored};
@@ -138,11 +138,11 @@ impl FeatureNetwork for FlowerFeatures {
         self.sight.device
     }
 
-    fn features(&self, images: &Tensor) -> Result<Tensor> {
-        self.sight.look(images, |x| self.means(x) * &self.scale)
-    }
-
-    fn probabilities(&self, images: &Tensor) -> Result<Tensor> {
-        self.sight.look(images, |x| self.logits(&self.means(x)).softmax(-1, Kind::Float))
+    fn look(&self, images: &Tensor) -> Result<Look> {
+        let both = self.sight.look(images, |x| {
+            let means = self.means(x);
+            Tensor::cat(&[&means * &self.scale, self.logits(&means).softmax(-1, Kind::Float)], 1)
+        })?;
+        Ok(Look::of(&both, WIDTH))
     }
 }

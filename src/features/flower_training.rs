@@ -130,6 +130,6 @@ fn paint(n: usize, seed: u64) -> Result<(Tensor, Tensor)> {
 
 /// The share of images whose label is the most probable class.
 fn accuracy(network: &FlowerFeatures, images: &Tensor, labels: &Tensor) -> Result<f64> {
-    let said = network.probabilities(images)?.argmax(-1, false);
+    let said = network.look(images)?.probabilities.argmax(-1, false);
     Ok(said.eq_tensor(labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]))
 }

@@ -19,11 +19,11 @@ use crate::error::Result;
 
 /// A network that looks at images: a vector of features for each, and how probable each of its classes is.
 ///
-/// Both methods take images `[N, C, H, W]` of any size, with `C` 1 or 3, f32 in about `[-1, 1]` or bytes, on any device. They resize them, bring them to
-/// the network's device in batches of bounded size (smaller ones where memory runs out), and keep no gradients.
+/// It takes images `[N, C, H, W]` of any size, with `C` 1 or 3, f32 in about `[-1, 1]` or bytes, on any device. It resizes them, brings them to
+/// the network's device in batches of bounded size (smaller ones where memory runs out), and keeps no gradients.
 ///
 /// # Errors
-/// Of both: [`Error::Shape`](crate::Error::Shape) for anything but such images, or none;
+/// [`Error::Shape`](crate::Error::Shape) for anything but such images, or none;
 /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where not even one image fits.
 pub trait FeatureNetwork {
     /// Which network it is, in words that a report of a distance needs: distances on the features of different networks do not
@@ -39,11 +39,25 @@ pub trait FeatureNetwork {
     /// Where it computes, and where its results are.
     fn device(&self) -> Device;
 
-    /// What it sees in each image: `[N, F]`, f32.
-    fn features(&self, images: &Tensor) -> Result<Tensor>;
+    /// What it sees in images.
+    fn look(&self, images: &Tensor) -> Result<Look>;
+}
 
-    /// How probable each class is: `[N, K]`, f32, a row's sum is 1.
-    fn probabilities(&self, images: &Tensor) -> Result<Tensor>;
+/// What a [`FeatureNetwork`] sees in images, f32 on its device.
+#[derive(Debug)]
+pub struct Look {
+    /// A vector for each image, `[N, F]`.
+    pub features: Tensor,
+    /// How probable each class is, `[N, K]`; a row's sum is 1.
+    pub probabilities: Tensor,
+}
+
+impl Look {
+    /// From both side by side, `[N, F + K]`, of which the first are `width` features.
+    fn of(both: &Tensor, width: i64) -> Self {
+        let classes = both.size()[1] - width;
+        Self { features: both.narrow(1, 0, width), probabilities: both.narrow(1, width, classes) }
+    }
 }
 
 /// The name of the network that comes with the project, for [`feature_network`].

@@ -14,7 +14,7 @@ use crate::error::Result;
 ///
 /// The classifier asks the `k` nearest neighbours, half of the vectors being what it has seen, `k` the root of their number. It has nothing to
 /// train and nothing to tune, and finds any difference in the end: Lopez-Paz & Oquab 2017, section 3, name it beside a network. Where the
-/// neighbours are of two minds it is right in half of the cases. Of sets of different sizes, part of the larger one is left out. It needs at least
+/// neighbours are tied it counts as half right. Of sets of different sizes, part of the larger one is left out. It needs at least
 /// four vectors in each set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

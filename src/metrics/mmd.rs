@@ -20,7 +20,7 @@ const POINTS_FOR_THE_MEDIAN: i64 = 2_000;
 #[serde(default, deny_unknown_fields)]
 pub struct Mmd {
     /// The kernel's bandwidth `h`, in the units of the vectors. Where it is left out, it is the median distance between two vectors of both sets
-    /// together (of 2,000 of them, evenly spaced, where there are more): Gretton et al. 2012, section 8.
+    /// together (of at most about 2,000 of them, evenly spaced): Gretton et al. 2012, section 8.
     pub bandwidth: Option<f64>,
 }
 
@@ -51,10 +51,9 @@ impl Metric for Mmd {
 
 /// The median distance between two of all points. Where most of them are copies of each other it is not 0, for the kernel's sake.
 fn median_distance(a: &Tensor, b: &Tensor) -> f64 {
-    let all = Tensor::cat(&[a, b], 0);
-    let step = (all.size()[0] as u64).div_ceil(POINTS_FOR_THE_MEDIAN as u64) as i64;
-    let some = all.slice(0, None, None, step).contiguous();
-    some.pdist(2.0).median().double_value(&[]).max(1e-100)
+    let step = (a.size()[0] + b.size()[0] - 1) / POINTS_FOR_THE_MEDIAN + 1;
+    let [of_a, of_b] = [a, b].map(|set| set.slice(0, None, None, step));
+    Tensor::cat(&[of_a, of_b], 0).pdist(2.0).median().double_value(&[]).max(1e-100)
 }
 
 #[cfg(test)]

@@ -6,14 +6,16 @@ use super::Metric;
 use super::sets::{compared, shuffled};
 use crate::error::{Result, require};
 
-/// The probability `p` that two sets of one distribution look as different to a metric as these do, or more: a small one says that the sets can be
-/// told apart. The vectors of both sets are dealt anew into sets of the same sizes, `permutations` times:
+/// The probability `p` that two sets of one distribution look as bad to a metric as these do, or worse: a small one says that the sets can be
+/// told apart. The vectors of both sets are reassigned at random to sets of the same sizes, `permutations` times:
 ///
 /// ```text
-/// p = ( 1 + how many of these are at least as different ) / ( 1 + permutations )
+/// p = ( 1 + how many of these are at least as bad ) / ( 1 + permutations )
 /// ```
 /// Under equality it is uniform, so that `p <= 0.05` happens in one case of 20. It is at least `1 / (1 + permutations)`: 99 permutations or more
 /// for a `p` of 0.01. Each takes as long as comparing the sets once. Gretton et al. 2012, section 5; Phipson & Smyth 2010, equation 2.
+///
+/// It looks to one side: a metric that is better the larger it is, such as density, cannot tell samples apart that are too good.
 ///
 /// # Shapes
 /// `a`: `[N, D]`, `b`: `[M, D]`.

@@ -10,7 +10,8 @@ use crate::error::Result;
 /// The share of the samples that lie in the neighbourhood of some data: in a ball around it that reaches to its `k`-th nearest neighbour. Whether
 /// the samples are good, one by one; that all kinds of data are among them, [`ImprovedRecall`](super::ImprovedRecall) says.
 ///
-/// It needs at least `k + 1` vectors in each set. For equal distributions it comes near to 1, and not quite there.
+/// It needs at least `k + 1` vectors in each set. For equal distributions it stays below 1, however large
+/// the sets are: in many dimensions it tends to about `1 - exp(-k)`, the share of points that lie in at least one of `k` neighbourhoods on average.
 /// Kynkäänniemi et al. 2019, equation 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

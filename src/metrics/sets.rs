@@ -5,7 +5,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 use crate::error::{Error, Result};
 use crate::random::{Draws, Stream};
 
-/// Refuses what is no set of at least `least` vectors of numbers. `what` says in the error which set it is.
+/// Requires a set of at least `least` finite vectors. `what` says in the error which set it is.
 ///
 /// # Shapes
 /// `x`: `[N, D]`.

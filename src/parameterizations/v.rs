@@ -6,8 +6,8 @@ use tch::Tensor;
 use super::{Denoised, Parameterization};
 use crate::process::Level;
 
-/// `F_theta = v = a eps - s x_0`: as the angle of `x_t` between data and noise grows, `v` is the direction in which it moves. Where there is much
-/// noise it is nearly the data, where there is little nearly the noise, so it is well behaved at both ends.
+/// `F_theta = v = a eps - s x_0`: where `a^2 + s^2 = 1`, the direction in which `x_t` moves as its angle between data and noise grows. (It is not the velocity
+/// `eps - x_0` of a flow.) Where there is much noise it is nearly the data, where there is little nearly the noise, so it is well behaved at both ends.
 ///
 /// ```text
 /// x_0 = ( a x_t - s F_theta ) / ( a^2 + s^2 )

@@ -144,6 +144,13 @@ mod tests {
         let ve = Ve::default();
         assert!((ve.noise(1.0).powi(2) - (50.0_f64.powi(2) - 0.01_f64.powi(2))).abs() < 1e-9);
         assert!((ve.noise(0.5).powi(2) - (0.01 * 50.0 - 0.01_f64.powi(2))).abs() < 1e-12);
+        // The discrete process comes to it as its steps become smaller.
+        for (steps, expected) in [(1000, -0.0677), (10_000, -0.0067)] {
+            let betas = LinearSchedule.betas(steps).unwrap();
+            let log_alpha_bar: f64 = betas.iter().map(|beta| (1.0 - beta).ln()).sum();
+            let difference = log_alpha_bar + vp.integrated_beta(1.0);
+            assert!((difference - expected).abs() < 1e-4, "{steps} steps: {difference}");
+        }
         let refused = Ve { sigma_max: 0.001, ..ve }.process().err().unwrap().to_string();
         assert!(refused.contains("above sigma_min") && refused.ends_with("0.001"), "{refused}");
     }

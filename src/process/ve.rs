@@ -1,4 +1,4 @@
-//! `Ve`: the variance-exploding process, which keeps the signal and buries it.
+//! `Ve`: the variance-exploding process, which keeps the signal and drowns it in noise.
 
 use serde::{Deserialize, Serialize};
 

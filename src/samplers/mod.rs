@@ -57,13 +57,18 @@ pub struct SamplingConfig {
     pub clip_denoised: bool,
 }
 
-/// What a sampler declares of itself. That it is exact on a single point, and that its last step adds no noise, holds for all of them.
+/// What a sampler declares of itself, with its default settings. That the samples of Gaussian data have about its moments after many steps, and that a seed decides them,
+/// holds for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SamplerProperties {
     /// The power of the length of a step that its error falls with; none where the process decides its steps.
     pub order: Option<u32>,
     /// Whether the noise that it starts from alone decides the samples.
     pub is_deterministic: bool,
+    /// Whether data that is a single point is reached.
+    pub is_exact_on_a_point: bool,
+    /// Whether its last step adds no noise.
+    pub ends_without_noise: bool,
     /// Whether it runs on a process of steps alone.
     pub needs_steps: bool,
 }
@@ -72,9 +77,9 @@ catalogue! {
     /// Which sampler, with its settings.
     SamplerConfig of "SamplingConfig.sampler", is Sampler, declares SamplerProperties;
     ancestral::Ancestral, "ancestral": "every step of the forward process back", "Ho et al. 2020, Algorithm 2",
-        { order: None, is_deterministic: false, needs_steps: true };
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: true };
     ddim::Ddim, "ddim": "fewer steps, with any share of fresh noise", "Song, Meng & Ermon 2021, equation 12",
-        { order: Some(1), is_deterministic: true, needs_steps: false };
+        { order: Some(1), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false };
 }
 
 impl Default for SamplerConfig {

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 pub use read::read_inception;
 
-use super::FeatureNetwork;
+use super::{FeatureNetwork, Look};
 use super::batches::Sight;
 use crate::error::Result;
 use layers::{Block, BlockBuilder, Pool, Reach, Source};
@@ -122,10 +122,6 @@ impl InceptionV3 {
         [first, second, third, fourth].map(|x| x.mean_dim([2, 3].as_slice(), false, Kind::Float))
     }
 
-    fn look(&self, x: &Tensor) -> Tensor {
-        let [.., features] = self.means(x);
-        features
-    }
 }
 
 impl FeatureNetwork for InceptionV3 {
@@ -150,13 +146,14 @@ impl FeatureNetwork for InceptionV3 {
         self.sight.device
     }
 
-    fn features(&self, images: &Tensor) -> Result<Tensor> {
-        self.sight.look(images, |x| self.look(x))
-    }
-
-    /// `softmax(W f + b)`. With the weights of FID without `b`, as the published inception scores have it (Salimans et al. 2016, their
+    /// The probabilities are `softmax(W f + b)`. With the weights of FID without `b`, as the published inception scores have it (Salimans et al. 2016, their
     /// code); torch-fidelity calls these `logits_unbiased`.
-    fn probabilities(&self, images: &Tensor) -> Result<Tensor> {
-        self.sight.look(images, |x| self.look(x).linear(&self.weight, Some(&self.bias)).softmax(-1, Kind::Float))
+    fn look(&self, images: &Tensor) -> Result<Look> {
+        let both = self.sight.look(images, |x| {
+            let [.., features] = self.means(x);
+            let probabilities = features.linear(&self.weight, Some(&self.bias)).softmax(-1, Kind::Float);
+            Tensor::cat(&[features, probabilities], 1)
+        })?;
+        Ok(Look::of(&both, STAGES[3]))
     }
 }

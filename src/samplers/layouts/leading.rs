@@ -6,7 +6,7 @@ use super::StepLayout;
 use crate::error::{Error, Result};
 use crate::process::Process;
 
-/// Strides of the same length up from step 1, and a last one from there to 0: for `T = 1000` and 10 steps `901, 801, …, 1, 0`. It begins
+/// Strides of about the same length up from step 1, and a last one from there to 0: for `T = 1000` and 10 steps `901, 801, …, 1, 0`. It begins
 /// before the end of the process, where some signal is left, from pure noise all the same: Lin et al. 2024 show what that does to
 /// the brightness of images.
 ///
@@ -21,7 +21,6 @@ impl StepLayout for Leading {
             let problem = "the layout \"leading\" counts the steps of a process, and this one has none: use \"trailing\"";
             return Err(Error::Unsupported(problem.to_owned()));
         };
-        let stride = all / steps;
-        Ok((0..steps).rev().map(|i| (1 + i * stride) as f64).chain([0.0]).collect())
+        Ok((0..steps).rev().map(|i| (1 + i * all / steps) as f64).chain([0.0]).collect())
     }
 }

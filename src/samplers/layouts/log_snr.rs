@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::process::Process;
 
 /// Times at which the logarithm of the signal-to-noise ratio is equally far apart, from the end of the process to its first step, and a last stride from
-/// there to 0. Lu et al. 2022, section 4.1: the coordinate in which a solver's error is an even one.
+/// there to 0. Lu et al. 2022 (DPM-Solver), section 3.3:
+/// in that coordinate the error of a solver is about as large at every step.
 ///
 /// Of a process without steps the first is at a thousandth of its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! Step layouts: at which times a sampler looks, that takes fewer steps than the process has, or runs on one that has none.
+//! Step layouts: the times that a sampler visits where it takes fewer steps than the process has, or the process is continuous.
 
 use std::fmt::Debug;
 
@@ -37,7 +37,7 @@ catalogue! {
         { begins_at_the_end: false, visits_steps: true, needs_steps: true, needs_signal: false };
     quadratic::Quadratic, "quadratic": "shorter strides towards the data", "Song, Meng & Ermon 2021, appendix D.2",
         { begins_at_the_end: true, visits_steps: true, needs_steps: false, needs_signal: false };
-    log_snr::LogSnr, "log-snr": "equal strides of the log signal-to-noise ratio", "Lu et al. 2022, section 4.1",
+    log_snr::LogSnr, "log-snr": "equal strides of the log signal-to-noise ratio", "Lu et al. 2022 (DPM-Solver), section 3.3",
         { begins_at_the_end: true, visits_steps: false, needs_steps: false, needs_signal: true };
     karras::Karras, "karras": "equal strides of the noise level's seventh root", "Karras et al. 2022, equation 5",
         { begins_at_the_end: true, visits_steps: false, needs_steps: false, needs_signal: true };
@@ -53,18 +53,20 @@ impl StepLayoutConfig {
     /// The times of `steps` steps; of all steps of the process where none are given.
     ///
     /// # Errors
-    /// [`Error::Config`] for no steps, and for more than the process has; those of the layout.
+    /// [`Error::Config`] for no steps, and for more than the process has where the layout visits these; those of the layout.
     pub fn times(&self, process: &dyn Process, steps: Option<usize>) -> Result<Vec<f64>> {
         let steps = match (steps, process.steps()) {
             (None, Some(all)) => all,
             (Some(steps), None) if steps >= 1 => steps,
-            (Some(steps), Some(all)) if (1..=all).contains(&steps) => steps,
+            // What stops at steps alone cannot take more than there are.
+            (Some(steps), Some(all)) if steps >= 1 && (steps <= all || !self.properties().visits_steps) => steps,
             (None, None) => {
                 let expected = "a number of steps, for a process whose times are real numbers";
                 return Err(Error::config("steps of the sampler", expected, "none"));
             }
             (Some(steps), all) => {
-                let expected = all.map_or("at least 1".to_owned(), |all| format!("1 to {all}, those of the process"));
+                let most = all.filter(|_| self.properties().visits_steps);
+                let expected = most.map_or("at least 1".to_owned(), |all| format!("1 to {all}, those of the process"));
                 return Err(Error::config("steps of the sampler", expected, steps));
             }
         };
@@ -130,11 +132,13 @@ mod tests {
                     let at_the_end = times[0] == process.end();
                     assert!(at_the_end == declared.begins_at_the_end || steps == 40, "{name}: {times:?}");
                     let all_whole = times.iter().all(|t| t.fract() == 0.0);
-                    assert!(!declared.visits_steps || process.steps().is_none() || all_whole, "{name}: {times:?}");
+                    let visits_steps = process.steps().is_none() || steps < 7 || all_whole == declared.visits_steps;
+                    assert!(visits_steps, "{name}: {times:?}");
                 }
-                for wrong in [Some(0), process.steps().map(|all| all + 1)].into_iter().flatten() {
-                    assert!(layout.times(&*process, Some(wrong)).is_err(), "{name}");
-                }
+                assert!(layout.times(&*process, Some(0)).is_err(), "{name}");
+                let more = layout.times(&*process, Some(41));
+                let refused = !fits || declared.visits_steps && process.steps().is_some();
+                assert_eq!(more.is_err(), refused, "{name}: more steps than the process has");
             }
         }
     }
