@@ -124,7 +124,8 @@ fn agrees_with(variant: InceptionVariant, classes: i64, fixture: &str) {
         assert!(difference < 1e-4, "{fixture}, stage of {width}: {difference}");
         start += width;
     }
-    let difference = (network.look(&images).unwrap().probabilities - golden("probabilities")).abs().max().double_value(&[]);
+    let difference =
+        (network.look(&images).unwrap().probabilities - golden("probabilities")).abs().max().double_value(&[]);
     println!("{fixture}, probabilities: {difference:.1e}");
     assert!(difference < 1e-4, "{fixture}: {difference}");
 }

@@ -59,7 +59,9 @@ impl List {
         let width =
             |of: fn(&Entry) -> &'static str| entries.iter().map(|entry| of(entry).chars().count()).max().unwrap_or(0);
         let (names, whats) = (width(|entry| entry.name), width(|entry| entry.what));
-        let line = |Entry { name, what, source }: &Entry| format!("{name:names$}  {what:whats$}  {source}").trim_end().to_owned();
+        let line = |Entry { name, what, source }: &Entry| {
+            format!("{name:names$}  {what:whats$}  {source}").trim_end().to_owned()
+        };
         say(entries.iter().map(line).collect::<Vec<_>>().join("\n"))
     }
 }

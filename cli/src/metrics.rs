@@ -167,8 +167,8 @@ fn of_file(path: &Path) -> impl Fn(Error) -> Error {
 
 /// The images of a folder, at most `most` of them, `[N, C, H, W]` in `[-1, 1]`. What is to be said of them goes to stderr.
 fn images(folder: &Path, side: i64, most: Option<i64>, seed: u64) -> Result<Tensor> {
-    let loaded =
-        ImageFolder { path: folder.to_owned(), size: [side, side], ..Default::default() }.load(most.map_or(usize::MAX, |n| n as usize), seed)?;
+    let loaded = ImageFolder { path: folder.to_owned(), size: [side, side], ..Default::default() }
+        .load(most.map_or(usize::MAX, |n| n as usize), seed)?;
     loaded.remarks.iter().for_each(note);
     let shape: Vec<i64> = loaded.pixels.shape().iter().map(|size| *size as i64).collect();
     let bytes: Vec<u8> = loaded.pixels.iter().copied().collect();

@@ -19,7 +19,8 @@ impl FromStr for Oracle {
 
     /// `DATASET:N`, or `DATASET:N:COMPONENTS`.
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let expected = "expected DATASET:N, such as swiss-roll:2000, or DATASET:N:COMPONENTS for a Gaussian fitted to them";
+        let expected =
+            "expected DATASET:N, such as swiss-roll:2000, or DATASET:N:COMPONENTS for a Gaussian fitted to them";
         let number = |text: &str| text.parse::<usize>().ok().filter(|n| (1..=1_000_000).contains(n));
         let (name, rest) = text.split_once(':').ok_or(expected)?;
         let (samples, components) = match rest.split_once(':') {

@@ -6,8 +6,8 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use tch::{Device, Kind, Tensor};
 
-use super::{FeatureNetwork, Look};
 use super::batches::Sight;
+use super::{FeatureNetwork, Look};
 use crate::error::{Error, Result};
 use crate::tensor_file::{self, StorageKind, Stored};
 

@@ -8,8 +8,8 @@ use tch::{Device, Kind, Tensor};
 
 pub use read::read_inception;
 
-use super::{FeatureNetwork, Look};
 use super::batches::Sight;
+use super::{FeatureNetwork, Look};
 use crate::error::Result;
 use layers::{Block, BlockBuilder, Pool, Reach, Source};
 
@@ -121,7 +121,6 @@ impl InceptionV3 {
         let fourth = through(&self.last, &third);
         [first, second, third, fourth].map(|x| x.mean_dim([2, 3].as_slice(), false, Kind::Float))
     }
-
 }
 
 impl FeatureNetwork for InceptionV3 {
