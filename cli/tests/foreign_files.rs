@@ -102,7 +102,7 @@ fn inputs_that_the_network_cannot_take() {
     refused(float(&[2, 2]), &Tensor::from_slice(&[0_i64, 1]), &["1..=39", "got 0"]);
     refused(float(&[2, 2]), &Tensor::from_slice(&[39_i64, 40]), &["1..=39", "got 40"]);
     refused(float(&[2, 2]), &Tensor::from_slice(&[-1_i32, 1]), &["1..=39", "got -1"]);
-    refused(float(&[2, 2]), &Tensor::from_slice(&[1.0_f32, 2.0]), &["t.npy", "no integers"]);
+    refused(float(&[2, 2]), &Tensor::from_slice(&[1.0_f32, 2.0]), &["t.npy", "not integers"]);
     refused(float(&[2, 2]).to_kind(Kind::Int64), &good, &["x.npy", "integers; expected samples"]);
     refused(float(&[2, 2]).to_kind(Kind::Half), &good, &["x.npy", "<f2", "float32"]);
     fs::write(at("t.npy"), b"1 2").unwrap();
