@@ -102,7 +102,7 @@ impl InceptionV3 {
     }
 
     /// The means over the image after the first pool, the second, the blocks at 17 x 17, and the last block, one after the other:
-    /// `[N, 64 + 192 + 768 + 2048]`. The last 2048 are [the features](FeatureNetwork::features); the others are those that pytorch-fid
+    /// `[N, 64 + 192 + 768 + 2048]`. The last 2048 are [the features](super::Look::features); the others are those that pytorch-fid
     /// takes for its `--dims`, which fewer images suffice for.
     ///
     /// # Errors
