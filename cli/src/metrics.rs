@@ -35,7 +35,7 @@ pub struct Metrics {
     /// The seed of what is drawn, directions and permutations
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
-    /// Can the sets be told apart? Also report p, from so many permutations of both sets together
+    /// Also run a permutation test with this many permutations, and report its p-value
     #[arg(long, value_name = "P", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     permutations: Option<u64>,
     #[command(flatten)]

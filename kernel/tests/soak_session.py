@@ -14,7 +14,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from support import MARK, ROOT, Session, kill, wait_until
 
 KERNEL = "ddpm-rust"
-# The machine may be busy with a set-up: what hangs is told from what is slow by a wide margin.
+# The machine may be busy with a set-up, so the timeouts are generous: only a hang exceeds them.
 START = 300
 CELL = 240
 PROMPT = 20

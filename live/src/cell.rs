@@ -87,7 +87,7 @@ impl Front {
 }
 
 /// Whether the reader has interrupted the cell that this runs in. A look at the file system, about a microsecond;
-/// without the front it is never so. A cell that has asked, and was told so, has the time that it takes to end.
+/// always false without the front. A cell that has seen `true` may take the time it needs to end.
 pub fn interrupted() -> bool {
     let Some(folder) = folder() else { return false };
     let interrupted = folder.join(INTERRUPT).exists();

@@ -76,7 +76,7 @@ pub enum Message {
         /// Bytes that are not UTF-8 have been replaced.
         text: String,
     },
-    /// A cell has run. All that it printed was told before.
+    /// A cell has run. All of its output was sent before this.
     Over {
         /// How it failed, if it did.
         failed: Option<Failed>,

@@ -46,7 +46,7 @@ pub struct TrainingConfig {
     pub learning_rate: f64,
     /// Steps over which the learning rate rises to it in equal parts; 0 for none. Deep networks need some hundred.
     pub warmup_steps: usize,
-    /// How it goes on from there.
+    /// How the learning rate changes after that.
     pub learning_rate_schedule: LearningRateSchedule,
     /// The epochs after which warm-up and schedule begin anew, to end with the last epoch: for a training that has had these epochs
     /// and is extended. 0: they span the whole training.

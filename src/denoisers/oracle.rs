@@ -1,4 +1,4 @@
-//! What the oracles have in common: they compute on rows of numbers, in f64.
+//! What the oracles share: they treat samples as rows of numbers, in f64.
 
 use tch::{Kind, Tensor};
 
