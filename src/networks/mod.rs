@@ -4,6 +4,8 @@ mod catalogue;
 mod class_embedding;
 mod config;
 mod given;
+#[cfg(feature = "fast-cuda")]
+mod recorded;
 mod settings;
 mod time_embedding;
 
@@ -62,6 +64,14 @@ pub trait Network {
 
     /// The parameters `theta`, by name, and the device that they are on.
     fn var_store(&self) -> &nn::VarStore;
+}
+
+/// The same network, recorded as CUDA graphs where it is on a GPU, and this crate has the feature `fast-cuda`.
+pub(crate) fn recorded(network: Box<dyn Network>) -> Box<dyn Network> {
+    #[cfg(feature = "fast-cuda")]
+    return recorded::Recorded::around(network);
+    #[cfg(not(feature = "fast-cuda"))]
+    network
 }
 
 /// How many numbers a network learns.

@@ -64,6 +64,9 @@ impl AdamW {
         let (loss, norm) = (both.double_value(&[0]), both.double_value(&[1]));
         if loss.is_finite() && norm.is_finite() {
             self.steps += 1;
+            if self.updated_at_once(&gradient, norm, learning_rate) {
+                return Ok((loss, norm));
+            }
             let at_a_time = if gradient.device() == Device::Cpu { AT_A_TIME } else { gradient.numel() as i64 };
             let parts = |all: &Tensor| all.split(at_a_time, 0);
             let (theta, m, v) = (parts(&self.parameters.values), parts(&self.m), parts(&self.v));
@@ -72,6 +75,21 @@ impl AdamW {
             }
         }
         Ok((loss, norm))
+    }
+
+    /// Updates everything in one kernel, on a GPU, where this crate has the feature `fast-cuda`. Whether it did.
+    #[cfg(feature = "fast-cuda")]
+    fn updated_at_once(&self, gradient: &Tensor, norm: f64, learning_rate: f64) -> bool {
+        let divisor = self.gradient_clipping.map_or(1.0, |longest| (norm / longest).max(1.0));
+        let (k, weight_decay, betas) = (self.steps, self.weight_decay, [BETA_1, BETA_2]);
+        let step = ddpm_cuda::AdamWStep { k, learning_rate, betas, weight_decay, eps: EPS, divisor };
+        matches!(gradient.device(), Device::Cuda(_))
+            && ddpm_cuda::fused_adamw(&step, &self.parameters.values, gradient, &self.m, &self.v).is_ok()
+    }
+
+    #[cfg(not(feature = "fast-cuda"))]
+    fn updated_at_once(&self, _gradient: &Tensor, _norm: f64, _learning_rate: f64) -> bool {
+        false
     }
 
     /// Updates some of the parameters and their moments in place. `norm`: that of the whole gradient. Every operation writes into

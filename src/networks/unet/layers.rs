@@ -90,8 +90,9 @@ impl Norm {
     /// Shaped like `x`, `[N, C, H, W]`; mean and variance are taken in f32.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         const EPS: f64 = 1e-5;
-        let norm = |x: &Tensor| x.group_norm(GROUPS, Some(&self.weight), Some(&self.bias), EPS, true);
-        // On a CPU libtorch takes bf16 with weights in f32, and sums in f32 by itself.
-        if x.device() == Device::Cpu { norm(x) } else { norm(&x.to_kind(Kind::Float)).to_kind(x.kind()) }
+        // libtorch sums in f32 by itself. On a CPU it takes bf16 with weights in f32, on a GPU with weights in bf16.
+        let kind = if x.device() == Device::Cpu { Kind::Float } else { x.kind() };
+        let (weight, bias) = (self.weight.to_kind(kind), self.bias.to_kind(kind));
+        x.group_norm(GROUPS, Some(&weight), Some(&bias), EPS, true)
     }
 }
