@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::cuda::{cuda_came_too_late, cuda_devices, load_cuda, try_cuda};
 use crate::error::{Error, Result};
@@ -74,6 +74,15 @@ impl DeviceChoice {
 
     fn refused(self, expected: &str) -> Result<Device> {
         Err(Error::config("BaseConfig.device", expected, self))
+    }
+}
+
+/// A tensor of the CPU on this device, without a wait for what a GPU still has to do: a step that sends it a few numbers goes on at once.
+/// (Of memory that is not pinned, CUDA has a copy before this returns.)
+pub(crate) fn sent(tensor: &Tensor, device: Device) -> Tensor {
+    match (tensor.device(), device) {
+        (Device::Cpu, Device::Cuda(_)) => tensor.internal_to_copy((tensor.kind(), device), true),
+        _ => tensor.to_device(device),
     }
 }
 

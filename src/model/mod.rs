@@ -9,6 +9,7 @@ pub use denoiser::ModelDenoiser;
 pub use predict::predict;
 
 use crate::denoisers::Denoised;
+use crate::device::sent;
 use crate::error::{Error, Result};
 use crate::networks::{Given, Network, check_fits};
 use crate::parameterizations::{Eps, Parameterization};
@@ -84,7 +85,7 @@ impl Model {
     pub fn output(&self, x_t: &Tensor, t: &Tensor, level: &Level, given: &Given) -> Result<Tensor> {
         given.check_samples(x_t.size()[0])?;
         let input = self.parameterization.input(x_t, level).to_kind(Kind::Float);
-        let t = self.parameterization.time(t, level).to_device(x_t.device());
+        let t = sent(&self.parameterization.time(t, level), x_t.device());
         let t = if t.is_floating_point() { t.to_kind(Kind::Float) } else { t };
         let output = self.network.forward(&input, &t, given);
         if output.size() == x_t.size() {

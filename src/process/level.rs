@@ -6,6 +6,7 @@ use tch::{Device, Tensor};
 
 use super::Process;
 use super::times::{check_time, check_times, is_shared};
+use crate::device::sent;
 use crate::error::Result;
 
 /// `a(t)` and `s(t)` of a batch.
@@ -54,7 +55,7 @@ impl Level {
         let factor = |of: &dyn Fn(f64) -> f64| {
             let values: Vec<f64> = times.iter().map(|t| of(*t)).collect();
             let on_cpu = Tensor::from_slice(&values).to_kind(x.kind()).view(&shape[..]);
-            Factor::Each(if x.device() == Device::Cpu { on_cpu } else { on_cpu.to_device(x.device()) })
+            Factor::Each(if x.device() == Device::Cpu { on_cpu } else { sent(&on_cpu, x.device()) })
         };
         Ok(Self { signal: factor(&|t| process.signal(t)), noise: factor(&|t| process.noise(t)) })
     }
