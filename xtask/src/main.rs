@@ -12,6 +12,7 @@ mod data;
 mod demo;
 mod doctor;
 mod fuzz;
+mod gpu_kit;
 mod hash;
 mod lab;
 mod live_kernel;
@@ -68,6 +69,8 @@ enum Task {
     Notebooks(notebooks::Options),
     /// Measure speed and quality beside PyTorch, and write them to benches/README.md
     Bench(bench::Options),
+    /// Pack what a machine with a GPU and without Rust needs to check, measure and train: gpu/README.md
+    GpuKit(gpu_kit::Options),
     /// Make what is missing: Python packages, libtorch, the notebook kernel, its warm work folder
     Setup(SetupOptions),
     /// Get a data set, as `ddpm data` does: flowers, mnist, fashion-mnist, cifar10 or cifar100
@@ -136,6 +139,7 @@ fn run(project: &Project, task: Task) -> Result<()> {
         Task::Soak(options) => soak::run(project, &options),
         Task::Notebooks(options) => notebooks::run(project, &options),
         Task::Bench(options) => bench::run(project, &options),
+        Task::GpuKit(options) => gpu_kit::run(project, &options),
         Task::Setup(options) => {
             setup::run(project, options.wish())?;
             println!("{} ready: cargo xtask demo, or cargo xtask lab", ui::green("✓"));

@@ -1,15 +1,15 @@
 //! `cargo xtask bench`: how fast and how good, beside PyTorch doing the same in the same minutes.
 
-mod build;
+pub mod build;
 mod front;
 mod kept;
 mod pairs;
-mod photographs;
+pub mod photographs;
 mod report;
 mod row;
 mod singles;
 mod turns;
-mod worker;
+pub mod worker;
 
 use std::env;
 use std::ffi::OsStr;

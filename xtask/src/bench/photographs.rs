@@ -58,7 +58,8 @@ pub fn measure(project: &Project, given: Option<&Path>) -> Result<Vec<Row>> {
     Ok(vec![turns.take()?])
 }
 
-fn folder(project: &Project, given: Option<&Path>) -> Result<Option<PathBuf>> {
+/// `given`, or the first of the usual folders that has photographs.
+pub fn folder(project: &Project, given: Option<&Path>) -> Result<Option<PathBuf>> {
     let Some(given) = given else {
         let usual = USUAL.iter().map(|folder| project.root.join(folder)).find(|folder| has_photographs(folder));
         return usual.map(fs::canonicalize).transpose().context("cannot find the folder of the photographs");

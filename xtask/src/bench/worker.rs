@@ -15,7 +15,7 @@ use crate::project::Project;
 use crate::side_environment::{self, Side};
 use crate::trouble::Trouble;
 
-const PYTORCH: Side = Side {
+pub const PYTORCH: Side = Side {
     folder: ".venv-bench",
     requirements: "benches/requirements.txt",
     what: "PyTorch",

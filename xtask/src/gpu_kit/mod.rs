@@ -1,0 +1,99 @@
+//! `cargo xtask gpu-kit`: what a machine with a GPU, and without Rust, needs beside the tracked files. `gpu/run.sh` runs it there.
+
+mod photographs;
+mod programs;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::clean::room;
+use crate::project::Project;
+use crate::setup;
+use crate::trouble::Trouble;
+use crate::ui;
+
+/// Where the kit is, in the checkout.
+const FOLDER: &str = ".gpu-kit";
+/// The kit and the tracked files travel together, as 64 MB at most.
+const MOST: u64 = 35_000_000;
+
+#[derive(Args)]
+pub struct Options {
+    /// A folder of JPEG photographs, with a folder a class, to train on
+    #[arg(long, value_name = "DIR")]
+    photographs: Option<PathBuf>,
+}
+
+pub fn run(project: &Project, options: &Options) -> Result<()> {
+    // Before all that takes minutes.
+    let source = photographs::find(project, options.photographs.as_deref())?;
+    setup::run_without_own_crates(project)?;
+    // Under its own name it is whole, or not there.
+    let (kit, part) = (project.root.join(FOLDER), project.root.join(format!("{FOLDER}.part")));
+    for old in [&kit, &part] {
+        if old.exists() {
+            fs::remove_dir_all(old).with_context(|| format!("cannot remove {}", old.display()))?;
+        }
+    }
+    let bin = part.join("bin");
+    fs::create_dir_all(&bin).with_context(|| format!("cannot make {}", bin.display()))?;
+    programs::pack(project, &bin)?;
+    photographs::pack(project, &source, &part.join("photographs.tar"))?;
+    let (bytes, parts) = sizes(&part)?;
+    for (name, bytes) in &parts {
+        println!("  {name:<24} {:>8}", ui::size(*bytes));
+    }
+    fits(bytes, &parts)?;
+    fs::rename(&part, &kit).with_context(|| format!("cannot rename {} to {FOLDER}", part.display()))?;
+    println!("{} {FOLDER}: {} of {}; gpu/run.sh runs it", ui::green("✓"), ui::size(bytes), ui::size(MOST));
+    Ok(())
+}
+
+/// The bytes of all files, and each file with its own, the largest first.
+fn sizes(kit: &Path) -> Result<(u64, Vec<(String, u64)>)> {
+    let mut parts = Vec::new();
+    for folder in [kit.to_path_buf(), kit.join("bin")] {
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
+            let path = entry?.path();
+            if path.is_file() {
+                let name = path.strip_prefix(kit).unwrap_or(&path).display().to_string();
+                parts.push((name, room(&path)));
+            }
+        }
+    }
+    parts.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    Ok((parts.iter().map(|(_, bytes)| bytes).sum(), parts))
+}
+
+fn fits(bytes: u64, parts: &[(String, u64)]) -> Result<()> {
+    if bytes <= MOST {
+        return Ok(());
+    }
+    let largest = parts.first().map(|(name, bytes)| format!("{name} has {}", ui::size(*bytes))).unwrap_or_default();
+    let what = format!("the kit may have {}, and has {}", ui::size(MOST), ui::size(bytes));
+    Err(Trouble::new(what, format!("{largest}: --photographs with a folder of fewer images makes it smaller")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kit_that_is_too_large_is_refused_with_its_largest_part() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        fs::write(folder.path().join("bin/ddpm.gz"), [0; 30]).unwrap();
+        fs::write(folder.path().join("photographs.tar"), [0; 70]).unwrap();
+        let (bytes, parts) = sizes(folder.path()).unwrap();
+        assert_eq!(bytes, 100);
+        assert_eq!(parts, [("photographs.tar".to_owned(), 70), ("bin/ddpm.gz".to_owned(), 30)]);
+        assert!(fits(MOST, &parts).is_ok());
+        let error = fits(MOST + 2_000_000, &parts).unwrap_err();
+        let trouble = error.downcast_ref::<Trouble>().unwrap();
+        assert_eq!(trouble.what, "the kit may have 35 MB, and has 37 MB");
+        assert!(trouble.todo.starts_with("photographs.tar has 0 MB"), "{trouble:?}");
+    }
+}

@@ -1,0 +1,85 @@
+//! The programs of the kit: built with optimisation, without their symbols, compressed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::bench::build::build;
+use crate::process::error_of;
+use crate::project::Project;
+use crate::trouble::Trouble;
+use crate::ui;
+
+/// Package, kind of target, and name.
+const PROGRAMS: [(&str, [&str; 2]); 2] = [("ddpm", ["--bin", "ddpm"]), ("ddpm_tutor", ["--bench", "worker"])];
+/// The tests that need a GPU, as one program.
+const TESTS: (&str, [&str; 2]) = ("ddpm_tutor", ["--test", "cuda"]);
+const TESTS_SOURCE: &str = "tests/cuda.rs";
+/// A library that counts how often the host waits for the GPU.
+const WAITS_SOURCE: &str = "gpu/host_waits.c";
+const WAITS: &str = "libhost_waits.so";
+
+/// Puts them all into `bin`.
+pub fn pack(project: &Project, bin: &Path) -> Result<()> {
+    let tests = project.root.join(TESTS_SOURCE).is_file().then_some(TESTS);
+    if tests.is_none() {
+        println!("{} there is no {TESTS_SOURCE} here: the kit comes without bin/cuda", ui::bold("note:"));
+    }
+    for (package, [kind, name]) in PROGRAMS.into_iter().chain(tests) {
+        let built = build(project, package, [kind, name])?;
+        compress(&stripped(&built, &bin.join(name))?)?;
+    }
+    count_waits(project, &bin.join(WAITS))
+}
+
+/// A copy without symbols: a fifth smaller, or more.
+fn stripped(program: &Path, copy: &Path) -> Result<PathBuf> {
+    fs::copy(program, copy).with_context(|| format!("cannot copy {} to {}", program.display(), copy.display()))?;
+    succeed(Command::new("strip").arg(copy), "strip (Debian: apt install binutils)")?;
+    Ok(copy.to_path_buf())
+}
+
+/// `gzip` leaves a third of a program, and the machine that unpacks it has it.
+fn compress(program: &Path) -> Result<()> {
+    succeed(Command::new("gzip").arg("-9").arg(program), "gzip")
+}
+
+fn count_waits(project: &Project, library: &Path) -> Result<()> {
+    let mut cc = Command::new("cc");
+    cc.args(["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o"]).arg(library);
+    cc.arg(project.root.join(WAITS_SOURCE)).arg("-ldl");
+    succeed(&mut cc, "cc (Debian: apt install gcc)")
+}
+
+fn succeed(command: &mut Command, tool: &str) -> Result<()> {
+    let Some(error) = error_of(command) else { return Ok(()) };
+    let program = command.get_program().to_string_lossy().into_owned();
+    Err(Trouble::new(format!("{program} fails: {error}"), format!("the kit needs a working {tool}")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_fails_is_named_with_its_last_words() {
+        let error =
+            succeed(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 1"]), "sh").unwrap_err();
+        assert_eq!(error.to_string(), "sh fails: last");
+        let error = succeed(&mut Command::new("no-such-tool"), "no-such-tool").unwrap_err();
+        assert!(error.downcast_ref::<Trouble>().unwrap().todo.contains("a working no-such-tool"));
+    }
+
+    #[test]
+    fn a_program_is_copied_and_compressed_and_the_original_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = std::env::current_exe().unwrap();
+        let copy = stripped(&program, &folder.path().join("program")).unwrap();
+        compress(&copy).unwrap();
+        assert!(program.is_file() && !copy.exists());
+        let unpacked = Command::new("gzip").arg("-dc").arg(copy.with_extension("gz")).output();
+        assert_eq!(unpacked.unwrap().stdout[..4], *b"\x7fELF");
+    }
+}
