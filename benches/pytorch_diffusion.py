@@ -1,6 +1,10 @@
-"""Training and sampling of `cargo xtask bench` in PyTorch, eager: what an informed user writes."""
+"""Training and sampling of `cargo xtask bench` in PyTorch, eager: what an informed user writes.
+
+DDPM_BENCH_DEVICE=cpu and DDPM_BENCH_TINY=1 let `unet-cuda` run where there is no GPU, to try the programs, not to measure.
+"""
 
 import math
+import os
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Callable
@@ -37,11 +41,26 @@ class Case:
     def precision(self):
         return torch.autocast(self.device, torch.bfloat16) if self.bf16 else nullcontext()
 
+    def model(self):
+        return self.network().to(self.device)
+
+    def optimizer(self, parameters):
+        return torch.optim.AdamW(parameters, lr=5e-4)
+
+    def layout(self, x0):
+        """How a batch lies in memory."""
+        return x0
+
+
+DEVICE = os.environ.get("DDPM_BENCH_DEVICE", "cuda")
+UNET, BATCH = {"base": 64}, 128
+if os.environ.get("DDPM_BENCH_TINY"):
+    UNET, BATCH = {"base": 8, "multipliers": (1, 2), "attention": (False, True), "blocks": 1}, 2
 
 CASES = {
     "fnn": Case(Fnn, swiss_roll, batch=512, timesteps=40),
     "unet-cpu": Case(lambda: Unet(32), pictures, batch=16, timesteps=1000, clip=True),
-    "unet-cuda": Case(lambda: Unet(64), pictures, batch=128, timesteps=1000, device="cuda", bf16=True, clip=True),
+    "unet-cuda": Case(lambda: Unet(**UNET), pictures, batch=BATCH, timesteps=1000, device=DEVICE, bf16=True, clip=True),
 }
 
 
@@ -87,22 +106,23 @@ class Training:
     def __init__(self, case, steps):
         self.case, self.data = case, case.data(steps * case.batch).to(case.device)
         self.constants = Constants(case.timesteps, case.device)
-        self.model = case.network().to(case.device)
+        self.model = case.model()
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.average = [p.detach().clone() for p in self.parameters]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=5e-4)
+        self.optimizer = case.optimizer(self.parameters)
         self.steps = 0
 
     def epoch(self):
         total, case = 0.0, self.case
         shuffled = self.data[torch.randperm(len(self.data), device=case.device)]
         for batch in shuffled.split(case.batch):
-            x0 = served(batch)
+            x0 = case.layout(served(batch))
             t = torch.randint(1, case.timesteps + 1, (len(x0),), device=case.device)
             x_t, eps = forward_diffusion(self.constants, x0, t)
+            # Before the network, which may take their memory (CUDA graphs need that).
+            self.optimizer.zero_grad()
             with case.precision():
                 loss = F.mse_loss(self.model(x_t, t), eps)
-            self.optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.parameters, 1.0)
             self.optimizer.step()
