@@ -152,10 +152,10 @@ def main():
                 answer = profile(known[0] if known else Training(case, numbers[0]), numbers[0])
             elif command == "sample":
                 n, timesteps, times = numbers
-                model = models.setdefault(name, None) or case.model().eval()
-                models[name] = model
+                if name not in models:
+                    models[name] = case.model().eval()
                 constants = schedules.setdefault(timesteps, Constants(timesteps, case.device))
-                answer = sample(case, model, constants, n, times)
+                answer = sample(case, models[name], constants, n, times)
             else:
                 sys.exit(f"unknown command {command}: see the head of this file")
         print(answer, flush=True)
