@@ -72,7 +72,7 @@ bench() {
     [[ $device == cpu ]] && export DDPM_BENCH_DEVICE=cpu
     if [[ $tiny ]]; then
         export DDPM_BENCH_TINY=1
-        options+=(--case unet-cpu --batch 2 --steps 1 --rounds 2 --sample-n 2 --sample-steps 2 --matmul 256 --theirs eager)
+        options+=(--case unet-cpu --batch 2 --steps 1 --rounds 2 --sample 2,2 --matmul 256 --theirs eager)
     fi
     "${timed[@]}" "$python" -u gpu/bench.py --worker "$bin/worker" --seconds "$((seconds - 15))" --out "$folder/bench.json" \
         "${options[@]}"
