@@ -1,4 +1,4 @@
-"""The stage `check`: does the project see the GPU, and do the tests that need one pass? Writes check.json; says what the programs say.
+"""The stage `check`: does the project see the GPU, and do the tests that need one pass? Writes check.json.
 
     python gpu/check.py --bin FOLDER --device cuda:0 --out FOLDER
 """
@@ -19,7 +19,7 @@ MEASURED = re.compile(r"measured (\S+) (\S+) ?(.*)")
 
 
 class Results:
-    """What the test program says, line by line. With --nocapture a test's own lines stand between its name and its result."""
+    """What the test program says, line by line. A test's own lines stand between its name and its result (--nocapture)."""
 
     def __init__(self, file, device):
         self.file = file

@@ -22,8 +22,8 @@ class Program:
         return f"{option} " in told.stdout
 
     def run(self, command, *options, until):
-        """The result, with the seconds from start to end as `wall`. At the time `until` the program is asked to stop; a training then
-        saves what it has."""
+        """The result, with the seconds from start to end as `wall`. At the time `until` the program is asked to stop; a
+        training then saves what it has."""
         begun = time.monotonic()
         if until <= begun:
             raise Failed(f"ddpm {command} was left out: no time is left")

@@ -2,8 +2,8 @@
 
     python gpu/train.py --ddpm bin/ddpm --photographs photographs.tar --seconds 500 --work FOLDER --out FOLDER
 
-It measures how long an epoch and a sampling take, plans the epochs so that the learning rate ends where it should, trains, exports the
-averaged weights in 16 bits, draws samples, and compares them with the photographs. Everything that is known stands in train.json.
+It measures how long an epoch and a sampling take, plans the epochs so that the learning rate ends where it should, trains,
+exports the averaged weights in 16 bits, draws samples, and compares them with the photographs. train.json has all figures.
 """
 
 import argparse
@@ -31,8 +31,8 @@ SHORT, LONGER = 4, 16
 DATA = ["--dataset", "image-folder", "--data-dir", "photographs", "--image-size", 32, "--seed", 0]
 NETWORK = ["--base-channels", 48, "--channel-multipliers", "1,2,2,4", "--attention", "false,false,true,false",
            "--residual-blocks", 1, "--time-multiplier", 4, "--dropout", 0.1]
-TRAINING = ["--timesteps", 1000, "--schedule", "cosine", "--learning-rate", 8e-4, "--weight-decay", 0, "--ema-decay", 0.9995,
-            "--sample-amount", 0]
+TRAINING = ["--timesteps", 1000, "--schedule", "cosine", "--learning-rate", 8e-4, "--weight-decay", 0,
+            "--ema-decay", 0.9995, "--sample-amount", 0]
 # The planned part of the time, since an epoch may take longer than it took when it was measured.
 CAUTION = 0.95
 
@@ -79,8 +79,8 @@ class Stage:
         part.replace(self.out / "train.json")
 
     def train(self, model, epochs, until):
-        options = [*DATA, *NETWORK, *TRAINING, "--precision", PRECISION, "--batch-size", BATCH, "--validation-samples", HELD_OUT,
-                   "--checkpoint-period", max(1, epochs // 4), "--epochs", epochs]
+        options = [*DATA, *NETWORK, *TRAINING, "--precision", PRECISION, "--batch-size", BATCH,
+                   "--validation-samples", HELD_OUT, "--checkpoint-period", max(1, epochs // 4), "--epochs", epochs]
         options += ["--conditional"] if self.conditional else []
         return self.program.run("train", "--model", model, *options, until=until)
 
@@ -101,7 +101,8 @@ class Stage:
 
     def sample(self, model, n, file, guidance=1, *more):
         labels = ["--label", "all", "--guidance", guidance] if self.conditional else []
-        return self.program.run("sample", "--model", model, "--n", n, "--seed", 0, "--out", file, *labels, *more, until=self.end)
+        options = ["--n", n, "--seed", 0, "--out", file, *labels, *more]
+        return self.program.run("sample", "--model", model, *options, until=self.end)
 
     def plan(self, epoch, sampling):
         """Epochs, and the time at which the training has to stop. Guided sampling computes twice as much."""
@@ -112,7 +113,8 @@ class Stage:
         left = self.end - time.monotonic() - afterwards
         epochs = min(int(CAUTION * (left - epoch["begin_seconds"]) / epoch["epoch_seconds"]), MOST_EPOCHS)
         if epochs < 1:
-            raise Failed(f"{left:.0f} s are left for training, and an epoch takes {epoch['epoch_seconds']:.1f} s: more time is needed")
+            needed = f"an epoch takes {epoch['epoch_seconds']:.1f} s: a larger --limit is needed"
+            raise Failed(f"{left:.0f} s are left for training, and {needed}")
         steps = round(epochs * epoch["steps_per_epoch"])
         return {"epochs": epochs, "steps": steps, "training_seconds": left, "afterwards_seconds": afterwards}
 
@@ -120,6 +122,8 @@ class Stage:
         return self.program.run("evaluate", "--model", MODEL, *more, until=self.end)
 
     def losses(self):
+        """The settings are copied beside them."""
+        shutil.copy(self.program.folder / "models" / MODEL / "config.json", self.out)
         progress = self.program.progress(MODEL)
         (self.out / "history.json").write_text(json.dumps(progress))
         history = progress["history"]
@@ -140,7 +144,6 @@ class Stage:
         weights = self.out / f"{MODEL}.safetensors"
         self.step("export", lambda: self.program.run(
             "export", "--model", MODEL, "--weights", "ema", "--dtype", DTYPE, "--out", weights, until=self.end))
-        shutil.copy(self.program.folder / "models" / MODEL / "config.json", self.out)
         self.step("losses", self.losses)
         self.step("curve", self.evaluate, "--curve", self.out / "loss.svg")
         for guidance in GUIDANCE[: len(GUIDANCE) if self.conditional else 1]:
