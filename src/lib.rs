@@ -96,7 +96,7 @@ pub mod prelude {
         BaseConfig, CheckpointConfig, ComputeConfig, InferType, LearningRateSchedule, TrainingConfig, get_model,
     };
     pub use crate::datasets::*;
-    pub use crate::denoisers::{Clipped, Denoised, Denoiser, GaussianOracle, MixtureOracle};
+    pub use crate::denoisers::{Clipped, Denoised, Denoiser, GaussianOracle, Guided, MixtureOracle};
     pub use crate::device::DeviceChoice;
     pub use crate::error::Error;
     pub use crate::exercises::{
@@ -116,7 +116,10 @@ pub mod prelude {
     pub use crate::precision::Precision;
     pub use crate::process::*;
     pub use crate::samplers::*;
-    pub use crate::sampling::{draw_noise, draw_noise_of, generate_samples, generate_samples_with};
+    pub use crate::sampling::{
+        draw_noise, draw_noise_of, generate_samples, generate_samples_by, generate_samples_of_classes,
+        generate_samples_with,
+    };
     pub use crate::show::{InferenceLogger, show_progress, show_progress_and_curve};
     pub use crate::show_source::show_source;
     pub use crate::training::{

@@ -15,8 +15,8 @@ fn clouds(n: i64) -> (Tensor, Vec<usize>) {
     (points, labels)
 }
 
-#[test]
-fn samples_are_of_the_class_that_is_asked_for() {
+/// Does something with a model that has learned the two clouds.
+fn with_trained(f: impl FnOnce(&Model, &ConstantsManager)) {
     let _guard = libtorch();
     tch::manual_seed(3);
     let base = BaseConfig { compute: DeviceChoice::Cpu.into(), seed: 3, ..Default::default() };
@@ -30,19 +30,76 @@ fn samples_are_of_the_class_that_is_asked_for() {
     while state.epoch() < training.epochs {
         train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| {}).unwrap();
     }
-    let right = |given: Given| {
-        let denoiser = model.denoiser_given(&constants, given).unwrap();
-        let noise = draw_noise(&model, &constants, 400, 5).unwrap();
-        let mut none = InferenceLogger::new(InferType::None);
-        let samples = run_chain(&mut Ancestral::default(), &denoiser, &constants, noise, &mut none).unwrap();
-        samples.select(1, 0).gt(0.0).to_kind(Kind::Float).mean(Kind::Float).double_value(&[])
+    state.with_averaged_weights(|| Ok(f(&model, &constants))).unwrap();
+}
+
+fn quiet() -> InferenceLogger {
+    InferenceLogger::new(InferType::None)
+}
+
+/// The share of samples on the right.
+fn right(samples: &Tensor) -> f64 {
+    samples.select(1, 0).gt(0.0).to_kind(Kind::Float).mean(Kind::Float).double_value(&[])
+}
+
+#[test]
+fn samples_are_of_the_class_that_is_asked_for() {
+    with_trained(|model, constants| {
+        let share = |given: Given| {
+            let denoiser = model.denoiser_given(constants, given).unwrap();
+            let noise = draw_noise(model, constants, 400, 5).unwrap();
+            right(&run_chain(&mut Ancestral::default(), &denoiser, constants, noise, &mut quiet()).unwrap())
+        };
+        let all = |class: i64| Given::label(Tensor::full([400], class, (Kind::Int64, Device::Cpu)));
+        let shares = [share(all(0)), share(all(1)), share(all(2)), share(Given::default())];
+        assert!(shares[0] < 0.02 && shares[1] > 0.98, "the share on the right: {shares:?}");
+        assert!((0.3..0.7).contains(&shares[2]) && (shares[2] - shares[3]).abs() < 0.02, "the null token: {shares:?}");
+    });
+}
+
+#[test]
+fn labels_in_turn_are_drawn_in_turn_and_guidance_sharpens() {
+    with_trained(|model, constants| {
+        let drawn = |labels: &Tensor, guidance: f64| {
+            generate_samples_of_classes(model, constants, labels, guidance, 5, &mut quiet()).unwrap()
+        };
+        let in_turn = Tensor::arange(400, (Kind::Int64, Device::Cpu)).remainder(2);
+        let samples = drawn(&in_turn, 1.0);
+        let of = |samples: &Tensor, class: i64| samples.slice(0, class, None, 2);
+        let shares = [0, 1].map(|class| right(&of(&samples, class)));
+        assert!(shares[0] < 0.02 && shares[1] > 0.98, "the share on the right: {shares:?}");
+        // Guided samples stay away from where the other class may be.
+        let nearest = |samples: &Tensor| of(samples, 1).select(1, 0).min().double_value(&[]);
+        let mean = |samples: &Tensor| of(samples, 1).select(1, 0).mean(Kind::Float).double_value(&[]);
+        let guided = drawn(&in_turn, 3.0);
+        let (before, after) = ([mean(&samples), nearest(&samples)], [mean(&guided), nearest(&guided)]);
+        assert!(after[0] > before[0] && after[1] > before[1], "mean and least x on the right: {before:?}, {after:?}");
+        // Without a share, labels change nothing: it is what is drawn without them.
+        let plain = generate_samples(model, constants, 400, 5, &mut quiet()).unwrap();
+        assert_eq!(drawn(&in_turn, 0.0), plain);
+        let null = Tensor::full([400], 2, (Kind::Int64, Device::Cpu));
+        assert!(
+            (drawn(&null, 3.0) - &plain).abs().max().double_value(&[]) < 1e-3,
+            "the null token is guided by nothing"
+        );
+    });
+}
+
+#[test]
+fn labels_that_cannot_be_are_refused() {
+    let base = BaseConfig { compute: DeviceChoice::Cpu.into(), ..Default::default() };
+    let training = TrainingConfig { timesteps: 20, ..Default::default() };
+    let constants = ConstantsManager::new(&base, &training).unwrap();
+    let refusal = |classes: i64, labels: &[i64], guidance: f64| {
+        let network = FnnConfig { classes, hidden_widths: vec![8], ..Default::default() };
+        let model = get_model(&base, network, &training).unwrap();
+        let labels = Tensor::from_slice(labels);
+        generate_samples_of_classes(&model, &constants, &labels, guidance, 1, &mut quiet()).unwrap_err().to_string()
     };
-    let all = |class: i64| Given::label(Tensor::full([400], class, (Kind::Int64, Device::Cpu)));
-    let shares = state
-        .with_averaged_weights(|| Ok([right(all(0)), right(all(1)), right(all(2)), right(Given::default())]))
-        .unwrap();
-    assert!(shares[0] < 0.02 && shares[1] > 0.98, "the share on the right: {shares:?}");
-    assert!((0.3..0.7).contains(&shares[2]) && (shares[2] - shares[3]).abs() < 0.02, "the null token: {shares:?}");
+    assert!(refusal(0, &[0], 1.0).contains("takes no labels"));
+    assert!(refusal(2, &[0, 3], 1.0).contains("0 to 1, or 2, the null token"));
+    assert!(refusal(2, &[], 1.0).contains("one int64 a sample"));
+    assert!(refusal(2, &[0], f64::NAN).contains("guidance: expected a finite number"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod clipped;
 mod gaussian;
+mod guided;
 mod mixture;
 mod oracle;
 
@@ -9,6 +10,7 @@ use tch::Tensor;
 
 pub use clipped::Clipped;
 pub use gaussian::GaussianOracle;
+pub use guided::Guided;
 pub use mixture::MixtureOracle;
 
 use crate::error::Result;
