@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::found::{find_folder, instead};
 use super::image_folder::require_size;
-use super::images::{Split, labelled};
+use super::images::{Split, labelled, owned};
 use super::{ImageSet, LabelledImages};
 use crate::error::{Error, Result};
 
@@ -40,6 +40,10 @@ impl ImageSet for Cifar10 {
 
     fn flips(&self) -> bool {
         self.flips
+    }
+
+    fn classes(&self) -> Result<Vec<String>> {
+        Ok(owned(&CLASSES))
     }
 
     fn load(&self, n: usize, seed: u64) -> Result<LabelledImages> {

@@ -6,7 +6,7 @@ use ddpm_utils::images::read_cifar;
 use serde::{Deserialize, Serialize};
 
 use super::image_folder::require_size;
-use super::images::{Split, labelled};
+use super::images::{Split, labelled, owned};
 use super::{ImageSet, LabelledImages, cifar10};
 use crate::error::Result;
 
@@ -52,6 +52,10 @@ impl ImageSet for Cifar100 {
 
     fn flips(&self) -> bool {
         self.flips
+    }
+
+    fn classes(&self) -> Result<Vec<String>> {
+        Ok(owned(&CLASSES))
     }
 
     fn load(&self, n: usize, seed: u64) -> Result<LabelledImages> {

@@ -56,6 +56,19 @@ impl Dataset {
         self.shape().len() == 3
     }
 
+    /// The names of its classes, in the order of their labels, without reading an image: none of points. Those of a folder of images are
+    /// its sub-folders, and it has to be there.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for data of the reader's own, whose `DataLoader` knows them; those of listing a folder.
+    pub fn classes(&self) -> Result<Vec<String>> {
+        match self.samples() {
+            Samples::Points(_) => Ok(Vec::new()),
+            Samples::Images(set) => set.classes(),
+            Samples::Own { label, .. } => Err(own(label)),
+        }
+    }
+
     /// Draws `n` points, shape `[n, 2]`: the same for the same seed, on every machine.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::image_folder::require_size;
-use super::images::Split;
+use super::images::{Split, owned};
 use super::{ImageSet, LabelledImages, mnist};
 use crate::error::Result;
 
@@ -39,6 +39,10 @@ impl ImageSet for FashionMnist {
 
     fn flips(&self) -> bool {
         self.flips
+    }
+
+    fn classes(&self) -> Result<Vec<String>> {
+        Ok(owned(&CLASSES))
     }
 
     fn load(&self, n: usize, seed: u64) -> Result<LabelledImages> {

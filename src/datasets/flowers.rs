@@ -69,6 +69,15 @@ impl ImageSet for Flowers {
         self.flips
     }
 
+    fn classes(&self) -> Result<Vec<String>> {
+        match self.files() {
+            Ok(folder) => Ok(folder.classes),
+            // Where the photographs are not here, those that there are in all of them.
+            Err(Error::NoData { .. }) => Ok(CLASSES.map(|(class, _)| class.to_owned()).to_vec()),
+            Err(error) => Err(error),
+        }
+    }
+
     fn load(&self, n: usize, seed: u64) -> Result<LabelledImages> {
         self.validate()?;
         let set =

@@ -48,6 +48,10 @@ impl ImageSet for ImageFolder {
         self.flips
     }
 
+    fn classes(&self) -> Result<Vec<String>> {
+        Ok(Folder::open(&self.path)?.classes)
+    }
+
     fn load(&self, n: usize, seed: u64) -> Result<LabelledImages> {
         self.validate()?;
         load_folder(Folder::open(&self.path)?, self, n, seed)

@@ -18,6 +18,12 @@ pub trait ImageSet {
     /// Whether the mirror image of a sample is as likely as the sample: true of flowers, not of digits.
     fn flips(&self) -> bool;
 
+    /// The names of the classes, in the order of their labels, without reading an image.
+    ///
+    /// # Errors
+    /// Those of listing a folder, where that says what classes there are.
+    fn classes(&self) -> Result<Vec<String>>;
+
     /// Loads at most `n` images; which of them, and in which order, follows from the seed.
     ///
     /// # Errors
@@ -65,10 +71,15 @@ impl LabelledImages {
         Ok(Self {
             pixels: self.pixels.select(Axis(0), &indices),
             labels,
-            classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+            classes: owned(classes),
             remarks: self.remarks.clone(),
         })
     }
+}
+
+/// Names that are known, as [`ImageSet::classes`] gives them.
+pub(super) fn owned(classes: &[&str]) -> Vec<String> {
+    classes.iter().map(|name| (*name).to_owned()).collect()
 }
 
 /// The part of a data set that comes divided.
@@ -97,7 +108,7 @@ pub(super) fn labelled(
     let remarks = remarks.collect();
     let pixels = choose_and_scale(&stored.pixels, &chosen, [height, width]);
     let labels = chosen.iter().map(|index| usize::from(stored.labels[*index])).collect();
-    Ok(LabelledImages { pixels, labels, classes: classes.iter().map(|name| (*name).to_owned()).collect(), remarks })
+    Ok(LabelledImages { pixels, labels, classes: owned(classes), remarks })
 }
 
 /// What is said where not all images are taken.

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::found::{find_idx, instead};
 use super::image_folder::require_size;
-use super::images::{Split, labelled};
+use super::images::{Split, labelled, owned};
 use super::{ImageSet, LabelledImages};
 use crate::error::{Error, Result};
+
+const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// Digits written by hand, 28 x 28 in grey: 60,000 to train on and 10,000 to test with. LeCun et al. 1998.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,10 +42,13 @@ impl ImageSet for Mnist {
         self.flips
     }
 
+    fn classes(&self) -> Result<Vec<String>> {
+        Ok(owned(&DIGITS))
+    }
+
     fn load(&self, n: usize, seed: u64) -> Result<LabelledImages> {
         self.validate()?;
-        let digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-        load("mnist", &self.path, self.split, &digits, self.size, n, seed)
+        load("mnist", &self.path, self.split, &DIGITS, self.size, n, seed)
     }
 
     fn path_mut(&mut self) -> Option<&mut PathBuf> {

@@ -40,6 +40,10 @@ impl ImageSet for PaintedFlowers {
         self.flips
     }
 
+    fn classes(&self) -> Result<Vec<String>> {
+        Ok(Flower::ALL.map(|flower| flower.name().to_owned()).to_vec())
+    }
+
     fn load(&self, n: usize, seed: u64) -> Result<LabelledImages> {
         self.validate()?;
         let n = n.min(self.count);
@@ -56,7 +60,7 @@ impl ImageSet for PaintedFlowers {
         Ok(LabelledImages {
             pixels: Array4::from_shape_vec((n, 3, height, width), bytes).map_err(impossible)?,
             labels: (0..n).map(kind).collect(),
-            classes: Flower::ALL.map(|flower| flower.name().to_owned()).to_vec(),
+            classes: self.classes()?,
             remarks: vec![format!(
                 "{n} painted flowers of {height} x {width} pixels: {} MB",
                 n * image_bytes / 1_000_000

@@ -33,6 +33,22 @@ impl NetworkConfig {
         self.settings().map_or(0, |settings| settings.classes())
     }
 
+    /// Makes it a network that can be conditioned on so many classes; 0: one that takes no labels.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a network that cannot take labels.
+    pub fn set_classes(&mut self, classes: i64) -> Result<()> {
+        let set = || {
+            let mut config = serde_json::to_value(&*self).ok()?;
+            config.get_mut(self.name())?.as_object_mut()?.insert("classes".to_owned(), classes.into());
+            // A configuration without such a field refuses it.
+            serde_json::from_value(config).ok()
+        };
+        let problem = || Error::Unsupported(format!("the network {} cannot take labels", self.name()));
+        *self = set().ok_or_else(problem)?;
+        Ok(())
+    }
+
     /// The network, with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]).
     ///
     /// # Errors
@@ -85,5 +101,24 @@ impl NetworkConfig {
             others.join(", ")
         );
         Error::Unsupported(problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_network_can_be_given_classes_and_one_of_the_readers_own_cannot() {
+        for entry in NetworkConfig::ENTRIES {
+            let default = NetworkConfig::from_name(entry.name).unwrap();
+            let mut config = default.clone();
+            config.set_classes(7).unwrap();
+            assert_eq!((config.classes(), config.name()), (7, entry.name));
+            config.set_classes(0).unwrap();
+            assert_eq!(config, default);
+        }
+        let message = NetworkConfig::Own("mine".to_owned()).set_classes(2).unwrap_err().to_string();
+        assert!(message.contains("mine cannot take labels"), "{message}");
     }
 }
