@@ -11,6 +11,7 @@ use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
 use crate::image_features::{ImageFeatures, OF_IMAGES, Seen};
+use crate::label_options::{LabelOptions, Labels};
 use crate::model::{DataPlace, Trained};
 use crate::say::{note, say};
 
@@ -26,6 +27,8 @@ const MOST_IMAGES: i64 = 10_000;
 pub struct Evaluate {
     #[command(flatten)]
     trained: Trained,
+    #[command(flatten)]
+    labels: LabelOptions,
     #[command(flatten)]
     data: DataPlace,
     /// How many samples to compare with data: 20000 points where it is left out, of images none, since drawing them takes long
@@ -53,25 +56,26 @@ pub struct Evaluate {
 impl Evaluate {
     pub fn run(self) -> Result<()> {
         let (manager, model, constants) = self.trained.load()?;
-        self.data.check(manager.config())?;
+        let dataset = self.data.dataset(manager.config())?;
+        let labels = self.labels.labels(manager.name(), model.classes(), &dataset)?;
         if let Some(file) = &self.curve {
             self.losses(&manager)?.save(file)?;
         }
         if manager.config().base.dataset.is_images() {
-            return self.evaluate_images(&manager, &model, &constants);
+            return self.evaluate_images(&manager, &model, &constants, labels.as_ref());
         }
         if self.features.is_given() {
             note("warning: --inception has no effect: these are not images");
         }
         let n = self.n.unwrap_or(20_000);
-        let dataset = &manager.config().base.dataset;
         let (mut runs, mut more) = (Vec::new(), Vec::new());
         let seeds = (0..self.repeats).map(|k| self.seed.wrapping_add(k));
         for seed in progress("evaluation", seeds) {
-            let samples = generate_samples(&model, &constants, n, seed, &mut InferenceLogger::new(InferType::None))?;
-            runs.push(evaluate(&samples, dataset, seed)?);
+            let mut quiet = InferenceLogger::new(InferType::None);
+            let samples = Labels::samples(labels.as_ref(), &model, &constants, n, seed, &mut quiet)?;
+            runs.push(evaluate(&samples, &dataset, seed)?);
             if self.json && n >= FEWEST {
-                more.push(further_metrics(&samples, dataset, seed)?);
+                more.push(further_metrics(&samples, &dataset, seed)?);
             }
         }
         let mean = Evaluation::mean(&runs);
@@ -106,7 +110,16 @@ impl Evaluate {
         visualize_training_beside(&history, name, &reference.history(None)?)
     }
 
-    fn evaluate_images(&self, manager: &ModelManager, model: &Model, constants: &ConstantsManager) -> Result<()> {
+    fn evaluate_images(
+        &self,
+        manager: &ModelManager,
+        model: &Model,
+        constants: &ConstantsManager,
+        labels: Option<&Labels>,
+    ) -> Result<()> {
+        if labels.is_some() && self.n.is_none() {
+            note("warning: --label changes nothing without --n: no samples are drawn");
+        }
         let config = manager.config();
         let dataloader = self.data.dataloader(config)?;
         let held_out = dataloader.held_out_batch();
@@ -123,7 +136,7 @@ impl Evaluate {
         }
         let loss = held_out.map(|batch| validation_loss(model, constants, &batch)).transpose()?;
         let compared = match (&network, self.n) {
-            (Some(network), Some(n)) => Some(self.compared(&**network, model, constants, &dataloader, n)?),
+            (Some(network), Some(n)) => Some(self.compared(&**network, model, constants, &dataloader, labels, n)?),
             _ => None,
         };
         let (name, features) = (manager.name(), network.map(|network| network.what()));
@@ -142,18 +155,25 @@ impl Evaluate {
         OF_IMAGES.iter().chain(&["class_score"]).try_for_each(|name| say(format!("{name:17}  {:.6}", compared[name])))
     }
 
-    /// Samples of the model against the images that it learned from, by the features that the network finds in both.
+    /// Samples of the model against the images that it learned from, those of the samples' classes alone, by the features that the network finds in both.
     fn compared(
         &self,
         network: &dyn FeatureNetwork,
         model: &Model,
         constants: &ConstantsManager,
         dataloader: &DataLoader,
+        labels: Option<&Labels>,
         n: i64,
     ) -> Result<BTreeMap<&'static str, f64>> {
         note(format!("drawing {n} samples"));
-        let samples = generate_samples(model, constants, n, self.seed, &mut InferenceLogger::new(InferType::None))?;
-        let data = random_subset(&dataloader.first(dataloader.samples()), MOST_IMAGES, self.seed);
+        let mut quiet = InferenceLogger::new(InferType::None);
+        let samples = Labels::samples(labels, model, constants, n, self.seed, &mut quiet)?;
+        let data = dataloader.first(dataloader.samples());
+        let data = match (labels, dataloader.labels()) {
+            (Some(labels), Some(of_each)) => labels.among(&data, of_each),
+            _ => data,
+        };
+        let data = random_subset(&data, MOST_IMAGES, self.seed);
         let (samples, data) = (Seen::by(network, &samples)?, Seen::by(network, &data)?);
         let mut found = BTreeMap::from([
             ("n", n as f64),

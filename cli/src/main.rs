@@ -12,6 +12,7 @@ mod fetch;
 mod fuzz;
 mod image_features;
 mod import;
+mod label_options;
 mod library_environment;
 mod list;
 mod metrics;

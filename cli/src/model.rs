@@ -117,9 +117,14 @@ impl DataPlace {
         self.data_dir.is_some()
     }
 
-    /// Refuses a folder for data that is in none.
-    pub fn check(&self, config: &ModelConfig) -> Result<()> {
-        set_data_dir(&mut config.base.dataset.clone(), self.data_dir.clone())
+    /// The model's data set, where it is now.
+    ///
+    /// # Errors
+    /// [`ddpm_tutor::Error::Unsupported`] for a folder for data that is in none.
+    pub fn dataset(&self, config: &ModelConfig) -> Result<Dataset> {
+        let mut dataset = config.base.dataset.clone();
+        set_data_dir(&mut dataset, self.data_dir.clone())?;
+        Ok(dataset)
     }
 }
 

@@ -8,6 +8,9 @@ use crate::common_options::set;
 
 #[derive(Args)]
 pub struct NetworkOptions {
+    /// Show the network the class of each sample, of data that has classes: `ddpm sample --label` then asks for one
+    #[arg(long)]
+    conditional: bool,
     /// FNN: widths of the hidden layers, such as 128,128,128
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
     hidden_widths: Option<Vec<i64>>,
@@ -74,5 +77,35 @@ impl NetworkOptions {
             _ => {}
         }
         Ok(())
+    }
+    /// With `--conditional`, makes the network of the configuration one that takes as many labels as its data has classes. `from`: the
+    /// model whose weights the training starts from.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for data without classes, and for weights that do not know so many; those of listing a folder of images.
+    pub fn condition(&self, config: &mut ModelConfig, from: Option<&str>) -> Result<()> {
+        if !self.conditional {
+            return Ok(());
+        }
+        let dataset = &config.base.dataset;
+        let (there, takes) = (dataset.classes()?.len() as i64, config.network.classes());
+        if there < 2 {
+            return Err(Error::Unsupported(format!(
+                "--conditional: expected data with at least 2 classes, got {}, which has {}; take images with classes (`ddpm list \
+                 datasets`; of an image-folder each sub-folder is one), or leave --conditional out",
+                dataset.name(),
+                if there == 1 { "only one" } else { "none" }
+            )));
+        }
+        match from {
+            // It may know more classes, of which the data has some.
+            _ if takes >= there => Ok(()),
+            Some(other) => Err(Error::Unsupported(format!(
+                "--conditional: the {there} classes of {} ask for a network that takes {there} labels or more, and that of {other}, \
+                 whose weights are to be the first, takes {takes}; leave --conditional out, or --from",
+                dataset.name()
+            ))),
+            None => config.network.set_classes(there),
+        }
     }
 }

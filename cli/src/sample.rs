@@ -9,6 +9,7 @@ use ddpm_tutor::{Error, Result};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::label_options::{LabelOptions, Labels};
 use crate::list::entry;
 use crate::model::{DataPlace, Trained};
 use crate::oracle::Oracle;
@@ -20,6 +21,8 @@ use crate::say::{note, say};
 pub struct Sample {
     #[command(flatten)]
     trained: Trained,
+    #[command(flatten)]
+    labels: LabelOptions,
     /// In place of a model, the perfect denoiser of N samples of a data set, which draws copies of them; with COMPONENTS that of a
     /// Gaussian fitted to them, with so many principal components
     #[arg(long, value_name = "DATASET:N[:COMPONENTS]", conflicts_with = "model")]
@@ -78,9 +81,10 @@ impl Sample {
         }
         let (manager, model, constants) = self.trained.load()?;
         let config = manager.config();
-        self.data.check(config)?;
-        if self.data.is_given() && self.nearest.is_none() {
-            note("warning: --data-dir changes nothing without --nearest: no data is read");
+        let dataset = self.data.dataset(config)?;
+        let labels = self.labels.labels(manager.name(), model.classes(), &dataset)?;
+        if self.data.is_given() && self.nearest.is_none() && labels.is_none() {
+            note("warning: --data-dir changes nothing without --nearest or --label: no data is read");
         }
         self.out.check()?;
         // What it is compared with is read first: a folder that is not there is found out before the sampling.
@@ -97,7 +101,8 @@ impl Sample {
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(manager.name()).quiet();
         let started = Instant::now();
         // A GPU is done only when they are here.
-        let samples = generate_samples(&model, &constants, n, seed, &mut logger)?.to_device(Device::Cpu);
+        let samples = Labels::samples(labels.as_ref(), &model, &constants, n, seed, &mut logger)?;
+        let samples = samples.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
         self.out.write(&samples, seed, constants.timesteps(), logger.picture())?;
         let distances = match compare {
@@ -109,7 +114,11 @@ impl Sample {
         };
         let out = self.out.path();
         if self.json {
-            return say(json!({ "out": out, "n": n, "seed": seed, "seconds": seconds, "nearest": distances }));
+            let (indices, guidance) = (labels.as_ref().map(Labels::indices), labels.as_ref().map(Labels::guidance));
+            return say(json!({
+                "out": out, "n": n, "seed": seed, "seconds": seconds, "nearest": distances, "labels": indices,
+                "guidance": guidance,
+            }));
         }
         say(format!("{} samples of {} (seed {seed}) in {seconds:.2} s: {}", n, manager.name(), out.display()))?;
         distances.map_or(Ok(()), say)
@@ -118,6 +127,10 @@ impl Sample {
     fn of_oracle(&self, oracle: &Oracle) -> Result<()> {
         if self.nearest.is_some() || self.data.is_given() {
             let problem = "--nearest and --data-dir are for the data that a model has learned: an oracle is its data";
+            return Err(Error::Unsupported(problem.to_owned()));
+        }
+        if self.labels.are_given() {
+            let problem = "--label is for a model that takes labels: an oracle knows no classes";
             return Err(Error::Unsupported(problem.to_owned()));
         }
         self.out.check()?;
@@ -132,12 +145,11 @@ impl Sample {
         let are_images = sample_shape.len() == 3;
         let n = self.n.unwrap_or(if are_images { 16 } else { 1000 });
         let denoiser = oracle.denoiser(&*process, &data)?;
-        let clipped = Clipped::new(&*denoiser, &*process);
-        let seen: &dyn Denoiser = if sampling.clip_denoised { &clipped } else { &*denoiser };
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(oracle.name()).quiet();
         let started = Instant::now();
         let noise = draw_noise_of(sample_shape, data.device(), &*process, n, seed)?;
-        let samples = run_chain(&mut *sampler, seen, &*process, noise, &mut logger)?;
+        let clips = sampling.clip_denoised;
+        let samples = generate_samples_by(&mut *sampler, &*denoiser, clips, &*process, noise, seed, &mut logger)?;
         let seconds = started.elapsed().as_secs_f64();
         self.out.write(&samples, seed, steps, logger.picture())?;
         let out = self.out.path();

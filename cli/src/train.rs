@@ -70,6 +70,7 @@ impl Train {
         let model = get_model(&config.base, &config.network, &config.training)?;
         let dataloader = get_dataloader(&config.base, &config.training)?;
         let constants = ConstantsManager::new(&config.base, &config.training)?;
+        ModelLearner::new(&model, &constants, config.training.objective.build()).check(&dataloader)?;
         let steps = dataloader.batches() * config.training.epochs as u64;
         let mut remarks: Vec<String> = self.fewer_than_asked(&dataloader).into_iter().collect();
         if warmup_is_default {
@@ -204,6 +205,7 @@ impl Train {
             config.training.start_from = self.from.clone();
         }
         self.network.apply(&mut config.network)?;
+        self.network.condition(&mut config, self.from.as_deref())?;
         let warmup_is_chosen = self.training.warmup_steps.is_some() || gives("/training/warmup_steps");
         Ok((config, is_new && self.from.is_none() && !warmup_is_chosen))
     }

@@ -1,0 +1,170 @@
+//! `--label` and `--guidance`: of which classes samples are drawn, from a model that takes labels.
+
+use clap::Args;
+use ddpm_tutor::prelude::*;
+use ddpm_tutor::{Error, Result};
+use ddpm_utils::did_you_mean;
+
+/// Every class in turn.
+const ALL: &str = "all";
+
+#[derive(Args)]
+pub struct LabelOptions {
+    /// The class of the samples, from a model trained with --conditional: its name or its number, from 0; of several, such as
+    /// rose,tulip, or of all, samples are of each in turn. Of any class where it is left out
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
+    label: Vec<String>,
+    /// How much more typical of their class samples are to be than the data: 1 for as much, 2 to 5 for more, at the cost of variety and
+    /// twice the time; 1 where it is left out
+    #[arg(long, value_name = "W", requires = "label", allow_negative_numbers = true)]
+    guidance: Option<f64>,
+}
+
+/// Labels that a model takes, of which samples have one each, in turn.
+pub struct Labels {
+    indices: Vec<i64>,
+    guidance: f64,
+}
+
+impl LabelOptions {
+    pub fn are_given(&self) -> bool {
+        !self.label.is_empty()
+    }
+
+    /// The labels that were asked for, of those that the network takes; none where no label was. `dataset`: what the model learned,
+    /// whose classes have names; without its files they may be unknown, and numbers are taken alone.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a model that takes no labels; [`Error::Config`] for a class that it does not have.
+    pub fn labels(&self, model: &str, classes: i64, dataset: &Dataset) -> Result<Option<Labels>> {
+        if !self.are_given() {
+            return Ok(None);
+        }
+        if classes == 0 {
+            return Err(Error::Unsupported(format!(
+                "model {model:?} takes no labels: leave --label out; `ddpm train --conditional` trains a model that does, on data \
+                 with classes"
+            )));
+        }
+        // Those of a folder that has changed would be others.
+        let names = dataset.classes().ok().filter(|names| names.len() as i64 == classes).unwrap_or_default();
+        let mut indices = Vec::new();
+        for label in &self.label {
+            match index(label, &names, classes) {
+                Some(index) => indices.push(index),
+                None if label == ALL => indices.extend(0..classes),
+                None => return Err(unknown(label, &names, classes)),
+            }
+        }
+        let guidance = self.guidance.unwrap_or(1.0);
+        if !guidance.is_finite() {
+            let expected = "a finite number, such as 1 or 2".to_owned();
+            return Err(Error::Config { field: "LabelOptions.guidance", expected, got: guidance.to_string() });
+        }
+        Ok(Some(Labels { indices, guidance }))
+    }
+}
+
+/// A name goes before a number: classes may be called by numbers.
+fn index(label: &str, names: &[String], classes: i64) -> Option<i64> {
+    let named = names.iter().position(|name| name == label).map(|index| index as i64);
+    named.or_else(|| label.parse().ok().filter(|index| (0..classes).contains(index)))
+}
+
+fn unknown(label: &str, names: &[String], classes: i64) -> Error {
+    let numbers = format!("0 to {}", classes - 1);
+    let expected = match names {
+        [] => format!(
+            "one of {numbers}, the numbers of the classes (their names are in the data, which is not here), or {ALL}"
+        ),
+        _ => format!("one of {}, or a number from {numbers}, or {ALL}", names.join(", ")),
+    };
+    let meant = did_you_mean(label, names.iter().map(String::as_str));
+    Error::Config { field: "LabelOptions.label", expected, got: format!("{label:?}{meant}") }
+}
+
+impl Labels {
+    /// Samples of a model in the way that it is configured for, of these labels where there are some.
+    pub fn samples(
+        labels: Option<&Self>,
+        model: &Model,
+        process: &dyn Process,
+        n: i64,
+        seed: u64,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
+        match labels {
+            Some(labels) => {
+                generate_samples_of_classes(model, process, &labels.in_turn(n), labels.guidance, seed, observer)
+            }
+            None => generate_samples(model, process, n, seed, observer),
+        }
+    }
+
+    /// The label of each of `n` samples, `[n]`.
+    fn in_turn(&self, n: i64) -> Tensor {
+        let labels: Vec<i64> = self.indices.iter().copied().cycle().take(n as usize).collect();
+        Tensor::from_slice(&labels)
+    }
+
+    /// The samples of these classes among those that have the labels `of_each`, `[N]`.
+    pub fn among(&self, samples: &Tensor, of_each: &Tensor) -> Tensor {
+        let wanted = Tensor::from_slice(&self.indices).to_device(of_each.device());
+        let rows = of_each.unsqueeze(1).eq_tensor(&wanted).any_dim(1, false).nonzero().squeeze_dim(1);
+        samples.index_select(0, &rows)
+    }
+
+    /// The classes by their numbers, in turn.
+    pub fn indices(&self) -> &[i64] {
+        &self.indices
+    }
+
+    /// The guidance scale; 1 for none.
+    pub fn guidance(&self) -> f64 {
+        self.guidance
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(of: &[&str], guidance: Option<f64>, classes: i64, dataset: &Dataset) -> Result<Option<Labels>> {
+        let label = of.iter().map(|label| (*label).to_owned()).collect();
+        LabelOptions { label, guidance }.labels("m", classes, dataset)
+    }
+
+    #[test]
+    fn labels_are_names_or_numbers_or_all_and_go_in_turn() {
+        let flowers = Dataset::from(PaintedFlowers::default());
+        let found = |of: &[&str]| labels(of, None, 5, &flowers).unwrap().unwrap();
+        assert_eq!(found(&["rose", "0"]).indices(), [2, 0]);
+        assert_eq!(found(&["all"]).indices(), [0, 1, 2, 3, 4]);
+        assert_eq!(Vec::<i64>::try_from(found(&["rose", "0"]).in_turn(5)).unwrap(), [2, 0, 2, 0, 2]);
+        assert_eq!(found(&["rose"]).guidance(), 1.0);
+        assert!(labels(&[], None, 0, &flowers).unwrap().is_none());
+        let data = Tensor::from_slice(&[10.0_f32, 11.0, 12.0, 13.0]).view([4, 1]);
+        let of_each = Tensor::from_slice(&[2_i64, 1, 0, 2]);
+        let among = found(&["rose", "0"]).among(&data, &of_each);
+        assert_eq!(Vec::<f32>::try_from(among.view(-1)).unwrap(), [10.0, 12.0, 13.0]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused_with_what_is() {
+        let flowers = Dataset::from(PaintedFlowers::default());
+        let refusal = |of: &str, guidance: Option<f64>, classes: i64, dataset: &Dataset| {
+            labels(&[of], guidance, classes, dataset).err().unwrap().to_string()
+        };
+        let message = refusal("tulpi", None, 5, &flowers);
+        assert!(message.contains("daisy, dandelion, rose") && message.contains("0 to 4"), "{message}");
+        assert!(message.contains("did you mean \"tulip\""), "{message}");
+        for number in ["5", "-1", "1.5", ""] {
+            assert!(refusal(number, None, 5, &flowers).contains("0 to 4"), "{number}");
+        }
+        // Of another number of classes the names are not those that the model learned.
+        let message = refusal("rose", None, 3, &flowers);
+        assert!(message.contains("one of 0 to 2") && message.contains("not here"), "{message}");
+        assert!(refusal("rose", None, 0, &flowers).contains("--conditional"));
+        assert!(refusal("rose", Some(f64::INFINITY), 5, &flowers).contains("finite"));
+    }
+}

@@ -1,0 +1,116 @@
+//! Models that know classes: `ddpm train --conditional`, `--label` and `--guidance`, and what is refused of them.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Ran, ddpm, json, snapshot, succeeded, train_tiny};
+use serde_json::{Value, json};
+
+/// Trains a tiny U-Net on painted flowers.
+fn train(folder: &Path, name: &str, options: &[&str]) -> Ran {
+    let mut arguments = vec!["train", "--model", name, "--dataset", "painted-flowers", "--image-size", "8"];
+    arguments.extend(["--dataset-size", "40", "--batch-size", "20", "--epochs", "1", "--timesteps", "10"]);
+    arguments.extend(["--base-channels", "8", "--channel-multipliers", "1", "--validation-samples", "5"]);
+    arguments.extend(["--inference-type", "image", "--sample-amount", "2", "--device", "cpu"]);
+    arguments.extend(options);
+    ddpm(folder, &arguments)
+}
+
+fn sample(folder: &Path, options: &[&str]) -> Value {
+    let arguments = ["sample", "--model", "flowers", "--n", "4", "--seed", "3", "--out", "a.json", "--json"];
+    let result = json(&succeeded(ddpm(folder, &[&arguments[..], options].concat())));
+    let samples: Value = serde_json::from_slice(&fs::read(folder.join("a.json")).unwrap()).unwrap();
+    json!({ "labels": result["labels"], "guidance": result["guidance"], "samples": samples["samples"] })
+}
+
+fn refused(folder: &Path, arguments: &[&str], code: i32, says: &[&str]) {
+    let before = snapshot(folder);
+    let ran = ddpm(folder, arguments);
+    assert_eq!(ran.code, Some(code), "{arguments:?}: {ran:?}");
+    assert!(says.iter().all(|part| ran.stderr.contains(part)), "{arguments:?}: {says:?} in {}", ran.stderr);
+    assert!(snapshot(folder) == before, "{arguments:?} changed the folder");
+}
+
+#[test]
+fn a_conditional_model_draws_the_classes_that_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    succeeded(train(path, "flowers", &["--conditional"]));
+    let config: Value = serde_json::from_slice(&fs::read(path.join("models/flowers/config.json")).unwrap()).unwrap();
+    assert_eq!(config["network"]["unet"]["classes"], 5);
+    assert!(path.join("models/flowers/inference_logs/epoch_0001/samples.png").is_file());
+
+    let any = sample(path, &[]);
+    assert_eq!((&any["labels"], &any["guidance"]), (&Value::Null, &Value::Null));
+    let named = sample(path, &["--label", "rose,tulip"]);
+    assert_eq!((&named["labels"], &named["guidance"]), (&json!([2, 4]), &json!(1.0)));
+    assert_eq!(sample(path, &["--label", "2,4"]), named);
+    assert_ne!(named["samples"], any["samples"]);
+    // A sample follows from its noise and its own label.
+    let (roses, all) = (sample(path, &["--label", "rose"]), sample(path, &["--label", "all"]));
+    assert_eq!(all["labels"], json!([0, 1, 2, 3, 4]));
+    let close = |a: &Value, b: &Value| {
+        let first = |of: &Value| of[0][0][0].as_f64().unwrap();
+        (first(a) - first(b)).abs() < 1e-4
+    };
+    assert!(close(&roses["samples"][0], &named["samples"][0]) && close(&roses["samples"][2], &all["samples"][2]));
+    let guided = sample(path, &["--label", "rose", "--guidance", "3"]);
+    assert!(guided["guidance"] == 3.0 && guided["samples"] != roses["samples"]);
+    assert_eq!(sample(path, &["--label", "rose", "--guidance", "0"])["samples"], any["samples"]);
+
+    // With the option or without it, it is the model that is there, and another one starts from its weights.
+    for options in [&["--conditional", "--epochs", "2"][..], &["--epochs", "3"]] {
+        succeeded(ddpm(path, &[&["train", "--model", "flowers", "--device", "cpu"], options].concat()));
+    }
+    succeeded(ddpm(path, &["train", "--model", "tuned", "--from", "flowers", "--conditional", "--seed", "5"]));
+    let evaluate = ["evaluate", "--model", "tuned", "--n", "20", "--json", "--label"];
+    let of = |label: &str| json(&succeeded(ddpm(path, &[&evaluate[..], &[label]].concat())))["metrics"].clone();
+    let (one, all) = (of("rose"), of("all"));
+    assert!(all["n_data"] == 35.0 && (4.0..10.0).contains(&one["n_data"].as_f64().unwrap()), "{one}, {all}");
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    succeeded(train(path, "flowers", &["--conditional"]));
+    succeeded(train(path, "plain", &[]));
+    let out = |model: &'static str, options: &[&'static str]| {
+        [&["sample", "--model", model, "--out", "a.npy", "--n", "2"], options].concat()
+    };
+    refused(path, &out("flowers", &["--label", "tulpi"]), 1, &["--label: expected one of daisy", "mean \"tulip\""]);
+    refused(path, &out("flowers", &["--label", "5"]), 1, &["daisy, dandelion, rose, sunflower, tulip", "0 to 4"]);
+    refused(path, &out("flowers", &["--guidance", "2"]), 2, &["--label"]);
+    refused(path, &out("flowers", &["--label", "rose", "--guidance", "nan"]), 1, &["--guidance: expected a finite"]);
+    refused(path, &out("plain", &["--label", "rose"]), 1, &["plain", "takes no labels", "--conditional"]);
+    let oracle = ["sample", "--oracle", "moons:10", "--out", "a.npy", "--label", "0"];
+    refused(path, &oracle, 1, &["an oracle knows no classes"]);
+    refused(path, &["evaluate", "--model", "plain", "--label", "rose"], 1, &["takes no labels"]);
+
+    refused(
+        path,
+        &["train", "--model", "new", "--conditional"],
+        1,
+        &["at least 2 classes", "swiss-roll, which has none"],
+    );
+    let missing = ["train", "--model", "new", "--conditional", "--dataset", "image-folder", "--data-dir", "nowhere"];
+    refused(path, &missing, 1, &["nowhere"]);
+    refused(path, &["train", "--model", "plain", "--conditional"], 1, &["classes is unset there, 5 was asked for"]);
+    let from = ["train", "--model", "new", "--from", "plain", "--conditional"];
+    refused(path, &from, 1, &["plain, whose weights", "takes 0", "--from"]);
+    let more = ["train", "--model", "new", "--from", "flowers", "--dataset", "cifar10", "--conditional"];
+    refused(path, &more, 1, &["the 10 classes of cifar10", "takes 5"]);
+    assert_eq!(train_tiny(path, "points", &[]).code, Some(0));
+    refused(path, &["evaluate", "--model", "points", "--label", "all"], 1, &["takes no labels"]);
+}
+
+#[test]
+fn a_model_with_labels_is_not_trained_on_data_without_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = json!({ "network": { "fnn": { "classes": 3 } }, "base": { "dataset_size": 100 } });
+    fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let arguments = ["train", "--model", "new", "--config", "config.json", "--device", "cpu"];
+    refused(folder.path(), &arguments, 1, &["takes labels of 3 classes, and the data set has 0"]);
+}
