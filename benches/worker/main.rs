@@ -29,6 +29,8 @@ use training::Training;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
+    // Of the shapes of a training cuDNN then tries its algorithms, once.
+    tch::Cuda::cudnn_set_benchmark(std::env::var_os("DDPM_CUDNN_BENCHMARK").is_some());
     let mut trainings: HashMap<(Case, usize), Training> = HashMap::new();
     for line in std::io::stdin().lock().lines() {
         let line = line?;

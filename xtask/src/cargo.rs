@@ -27,7 +27,7 @@ pub fn command(project: &Project) -> Command {
 }
 
 /// Builds one program or library of a package with optimisation, and returns where it is. `kind` is `--bin`, `--bench` or `--lib`;
-/// rustc gets the options for the program itself.
+/// cargo gets `features` of the package, rustc the options for the program itself.
 ///
 /// # Errors
 /// No network, a full disk or no linker in one sentence; of others the compiler's first error, and how to see the whole of it.
@@ -35,6 +35,7 @@ pub fn build(
     project: &Project,
     package: &str,
     [kind, name]: [&str; 2],
+    features: &[&str],
     options: &[String],
     mut on_line: impl FnMut(&str),
 ) -> Result<PathBuf> {
@@ -42,6 +43,9 @@ pub fn build(
     command.args(["rustc", "--release", "--package", package, kind]);
     // A package has one library, which is not named.
     command.args(Some(name).filter(|_| kind != "--lib"));
+    if !features.is_empty() {
+        command.args(["--features", &features.join(",")]);
+    }
     command.args(["--message-format", "json-render-diagnostics", "--"]).args(options);
     let (mut program, mut tail) = (None, Vec::new());
     let status = run_by_line(&mut command, |line| match serde_json::from_str::<Value>(line) {

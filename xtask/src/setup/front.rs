@@ -61,7 +61,7 @@ pub fn make(project: &Project, log: &mut Log) -> Result<()> {
     log.step("notebook kernel's front", usually, |step| {
         let folder = project.evcxr().join("bin");
         for (target, options) in parts()? {
-            let built = cargo::build(project, NAME, target, &options, |line| step.say(line))?;
+            let built = cargo::build(project, NAME, target, &[], &options, |line| step.say(line))?;
             put_in_place(&built, &folder.join(built.file_name().context("a program has a name")?))?;
         }
         stamp::save(&stamp_path(project), &wanted)?;
