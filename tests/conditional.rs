@@ -30,7 +30,11 @@ fn with_trained(f: impl FnOnce(&Model, &ConstantsManager)) {
     while state.epoch() < training.epochs {
         train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| {}).unwrap();
     }
-    state.with_averaged_weights(|| Ok(f(&model, &constants))).unwrap();
+    let averaged = || {
+        f(&model, &constants);
+        Ok(())
+    };
+    state.with_averaged_weights(averaged).unwrap();
 }
 
 fn quiet() -> InferenceLogger {
