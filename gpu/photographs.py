@@ -40,7 +40,7 @@ def main():
                 content = small(path)
             except OSError as error:
                 sys.exit(f"{path} cannot be read as an image: {error}; remove it, or bring it anew")
-                entry = tarfile.TarInfo(f"{path.parent.name}/{path.stem}.jpg")
+            entry = tarfile.TarInfo(f"{path.parent.name}/{path.stem}.jpg")
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
             if count % 500 == 0:

@@ -68,7 +68,7 @@ check() {
 }
 
 bench() {
-    local options=(--ours eager:DDPM_CUDA_GRAPHS=0 --ours graphs:)
+    local options=(--ours eager:DDPM_CUDA_GRAPHS=0 --ours graphs: --ours graphs-cudnn:DDPM_CUDNN_BENCHMARK=1)
     [[ $device == cpu ]] && export DDPM_BENCH_DEVICE=cpu
     if [[ $tiny ]]; then
         export DDPM_BENCH_TINY=1
