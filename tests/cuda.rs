@@ -337,7 +337,7 @@ fn a_chain_of_a_thousand_steps_takes_no_more_memory_than_one_of_a_hundred() {
     let constants = ConstantsManager::new(&base, &training).unwrap();
     let mut free = Vec::new();
     let mut observer = |state: &ChainState| {
-        if state.step % (state.steps / 10) == 0 {
+        if state.step.is_multiple_of(state.steps / 10) {
             free.extend(free_memory());
         }
         std::ops::ControlFlow::Continue(())

@@ -109,8 +109,10 @@ fn every_entry_learns_with_all_of_its_weights_and_follows_its_seed() {
 fn samples_that_a_network_does_not_take_are_refused_with_those_that_do() {
     for entry in NetworkConfig::ENTRIES {
         let mut config = small(entry.name);
-        let takes_points = config.fit(&[2]).is_ok();
-        let (wrong, right) = if takes_points { ([3, 8, 8].as_slice(), "unet") } else { ([2].as_slice(), "fnn") };
+        let (points, images) = (config.clone().fit(&[2]).is_ok(), config.clone().fit(&[3, 8, 8]).is_ok());
+        let declared = config.is_for_images().unwrap();
+        assert_eq!((points, images), (!declared, declared), "{}: not what the catalogue declares", entry.name);
+        let (wrong, right) = if declared { ([2].as_slice(), "fnn") } else { ([3, 8, 8].as_slice(), "unet") };
         let message = config.fit(wrong).unwrap_err().to_string();
         assert!(message.contains(entry.name) && message.contains(right), "{message}");
     }

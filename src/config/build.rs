@@ -4,7 +4,7 @@ use super::base::BaseConfig;
 use super::training::TrainingConfig;
 use crate::error::Result;
 use crate::model::Model;
-use crate::networks::{NetworkConfig, recorded};
+use crate::networks::NetworkConfig;
 use crate::process::ConstantsManager;
 use crate::random::{self, Stream};
 
@@ -33,7 +33,9 @@ pub fn get_model(base: &BaseConfig, network: impl Into<NetworkConfig>, training:
     let device = base.compute.device.resolve()?;
     random::seed_libtorch(random::derive(base.seed, Stream::Weights, 0));
     network.check_fits(&base.dataset)?;
-    let built = recorded(network.build(base.compute.precision, device)?);
+    let built = network.build(base.compute.precision, device)?;
+    #[cfg(feature = "fast-cuda")]
+    let built = crate::networks::recorded::around(built);
     Ok(Model::boxed(built)
         .with_parameterization(training.parameterization.build())
         .with_sampling(training.sampling.clone())

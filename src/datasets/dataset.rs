@@ -53,7 +53,11 @@ impl Dataset {
 
     /// Whether its samples are images.
     pub fn is_images(&self) -> bool {
-        self.shape().len() == 3
+        match self.samples() {
+            Samples::Points(_) => false,
+            Samples::Images(_) => true,
+            Samples::Own { shape, .. } => shape.len() == 3,
+        }
     }
 
     /// The names of its classes, in the order of their labels, without reading an image: none of points. Those of a folder of images are
@@ -156,6 +160,8 @@ mod tests {
             let set = Dataset::from_name(name).unwrap();
             set.validate().unwrap();
             assert_eq!(set.name(), name);
+            let declared = if set.is_images() { 3 } else { 1 };
+            assert_eq!(set.shape().len(), declared, "{name}: not what the catalogue declares");
             if set.is_images() {
                 continue;
             }

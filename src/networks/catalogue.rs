@@ -1,8 +1,17 @@
 //! How the catalogue of networks, a line an entry, becomes their modules and the enum of their configurations.
 
-/// Makes the modules of the networks, and the enum of their configurations, with the names that files and the command line have for them.
+/// Makes the modules of the networks, those for points and those for images, and the enum of their configurations, with the names that files and the command line have for them.
 macro_rules! networks {
-    ($($module:ident::{$Network:ident, $Config:ident}, $name:literal: $what:literal, $source:literal;)+) => {
+    (
+        points { $($points_module:ident::{$PointsNetwork:ident, $PointsConfig:ident}, $points_name:literal: $points_what:literal, $points_source:literal;)+ }
+        images { $($images_module:ident::{$ImagesNetwork:ident, $ImagesConfig:ident}, $images_name:literal: $images_what:literal, $images_source:literal;)+ }
+    ) => {
+        networks! {
+            $($points_module::{$PointsNetwork, $PointsConfig}, false, $points_name: $points_what, $points_source;)+
+            $($images_module::{$ImagesNetwork, $ImagesConfig}, true, $images_name: $images_what, $images_source;)+
+        }
+    };
+    ($($module:ident::{$Network:ident, $Config:ident}, $for_images:literal, $name:literal: $what:literal, $source:literal;)+) => {
         $(mod $module;)+
         $(pub use $module::{$Network, $Config};)+
 
@@ -40,6 +49,14 @@ macro_rules! networks {
                 match self {
                     $(Self::$Network(_) => $name,)+
                     Self::Own(name) => name,
+                }
+            }
+
+            /// Whether it takes images, not points, as the catalogue declares and the suite asserts; unknown of a network of the reader's own.
+            pub fn is_for_images(&self) -> Option<bool> {
+                match self {
+                    $(Self::$Network(_) => Some($for_images),)+
+                    Self::Own(_) => None,
                 }
             }
 

@@ -5,7 +5,7 @@ mod class_embedding;
 mod config;
 mod given;
 #[cfg(feature = "fast-cuda")]
-mod recorded;
+pub(crate) mod recorded;
 mod settings;
 mod time_embedding;
 
@@ -22,9 +22,13 @@ use crate::error::{Error, Result};
 use crate::threads::Threads;
 
 networks! {
-    fnn::{Fnn, FnnConfig}, "fnn": "for points: linear layers with ReLU between them", "";
-    residual_mlp::{ResidualMlp, ResidualMlpConfig}, "residual-mlp": "for points: residual blocks, for finer structure", "He et al. 2016, section 3";
-    unet::{Unet, UnetConfig}, "unet": "for images: residual blocks and attention, down and up again", "Ho et al. 2020, appendix B";
+    points {
+        fnn::{Fnn, FnnConfig}, "fnn": "for points: linear layers with ReLU between them", "";
+        residual_mlp::{ResidualMlp, ResidualMlpConfig}, "residual-mlp": "for points: residual blocks, for finer structure", "He et al. 2016, section 3";
+    }
+    images {
+        unet::{Unet, UnetConfig}, "unet": "for images: residual blocks and attention, down and up again", "Ho et al. 2020, appendix B";
+    }
 }
 
 /// A network: weights and a function of the noisy samples and their times. What its output means, the noise in `x_t` for one, is a
@@ -64,14 +68,6 @@ pub trait Network {
 
     /// The parameters `theta`, by name, and the device that they are on.
     fn var_store(&self) -> &nn::VarStore;
-}
-
-/// The same network, recorded as CUDA graphs where it is on a GPU, and this crate has the feature `fast-cuda`.
-pub(crate) fn recorded(network: Box<dyn Network>) -> Box<dyn Network> {
-    #[cfg(feature = "fast-cuda")]
-    return recorded::Recorded::around(network);
-    #[cfg(not(feature = "fast-cuda"))]
-    network
 }
 
 /// How many numbers a network learns.

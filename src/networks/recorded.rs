@@ -19,7 +19,7 @@ const MOST: usize = 4;
 /// another size, a second pass before the gradient of the first was taken, samples that need a gradient themselves.
 ///
 /// `DDPM_CUDA_GRAPHS=0` in the environment does without.
-pub(super) struct Recorded {
+struct Recorded {
     network: Box<dyn Network>,
     device: usize,
     passes: RefCell<Passes>,
@@ -49,17 +49,17 @@ struct Shapes {
     gradients: bool,
 }
 
-impl Recorded {
-    /// The network itself where it is not on a GPU, or nothing can be recorded here.
-    pub fn around(network: Box<dyn Network>) -> Box<dyn Network> {
-        match network.var_store().device() {
-            Device::Cuda(device) if is_wanted() && ddpm_cuda::available().is_ok() => {
-                Box::new(Self { network, device, passes: RefCell::default() })
-            }
-            _ => network,
+/// The network recorded, or itself where it is not on a GPU, or nothing can be recorded here.
+pub(crate) fn around(network: Box<dyn Network>) -> Box<dyn Network> {
+    match network.var_store().device() {
+        Device::Cuda(device) if is_wanted() && ddpm_cuda::available().is_ok() => {
+            Box::new(Recorded { network, device, passes: RefCell::default() })
         }
+        _ => network,
     }
+}
 
+impl Recorded {
     fn record(&self, inputs: &[Tensor], given: &Given, gradients: bool) -> Pass {
         let labelled = given.label.is_some();
         let function = |inputs: &[Tensor]| {
