@@ -140,7 +140,7 @@ mod tests {
             ("loss", "self.timesteps.draw"),
             ("simple_loss", "squared_error(&output, &target)"),
             ("train_one_epoch_of", "state.begin_step(steps)"),
-            ("generate_samples_with", "Chain::new"),
+            ("generate_samples_by", "Chain::new"),
             ("reverse_step", "randn_like"),
             ("walk", "observer.see(&state)"),
             ("Given", "pub label"),
