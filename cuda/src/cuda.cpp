@@ -18,10 +18,16 @@ using torch::autograd::variable_list;
 
 namespace {
 
-// Lives as long as the autograd node of the latest call: until its gradient was taken, or its loss was dropped.
-struct Pending : torch::CustomClassHolder {};
+struct Recorded;
 
-struct Recorded {
+// Lives as long as the autograd node of a call: until its gradient was taken, or its loss was dropped. The node needs the recording,
+// whoever else has let go of it.
+struct Pending : torch::CustomClassHolder {
+  c10::intrusive_ptr<Recorded> recorded;
+  explicit Pending(c10::intrusive_ptr<Recorded> recorded) : recorded(std::move(recorded)) {}
+};
+
+struct Recorded : torch::CustomClassHolder {
   c10::DeviceIndex device;
   at::cuda::CUDAGraph forward, backward;
   c10::cuda::CUDAStream stream;
@@ -45,18 +51,17 @@ at::Generator generator(const Recorded& recorded) {
 
 struct Replay : torch::autograd::Function<Replay> {
   static Tensor forward(AutogradContext* context, int64_t address, at::TensorList parameters) {
-    auto* recorded = reinterpret_cast<Recorded*>(address);
-    auto pending = c10::make_intrusive<Pending>();
+    auto recorded = c10::intrusive_ptr<Recorded>::reclaim_copy(reinterpret_cast<Recorded*>(address));
+    auto pending = c10::make_intrusive<Pending>(recorded);
     recorded->pending.emplace(pending);
-    context->saved_data["recorded"] = address;
     context->saved_data["pending"] = c10::IValue::make_capsule(pending);
-    context->saved_data["parameters"] = static_cast<int64_t>(parameters.size());
     recorded->forward.replay();
     return recorded->output.clone();
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    auto* recorded = reinterpret_cast<Recorded*>(context->saved_data["recorded"].toInt());
+    TORCH_CHECK(!at::GradMode::is_enabled(), "a recorded pass has no second derivative");
+    auto recorded = static_cast<Pending*>(context->saved_data["pending"].toCapsule().get())->recorded;
     recorded->output_gradient.copy_(gradients[0]);
     recorded->backward.replay();
     recorded->pending.reset();
@@ -94,11 +99,11 @@ extern "C" {
 void ddpm_graph_free_message(char* message) { free(message); }
 
 char* ddpm_graph_new(int device, Recorded** result) {
-  return caught([&] { *result = new Recorded(static_cast<c10::DeviceIndex>(device)); });
+  return caught([&] { *result = c10::make_intrusive<Recorded>(static_cast<c10::DeviceIndex>(device)).release(); });
 }
 
 void ddpm_graph_drop(Recorded* recorded) {
-  if (char* message = caught([&] { delete recorded; })) {
+  if (char* message = caught([&] { c10::intrusive_ptr<Recorded>::reclaim(recorded).reset(); })) {
     free(message);
   }
 }

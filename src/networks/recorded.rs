@@ -22,6 +22,7 @@ const MOST: usize = 4;
 struct Recorded {
     network: Box<dyn Network>,
     device: usize,
+    parameters: Vec<Tensor>,
     passes: RefCell<Passes>,
 }
 
@@ -53,7 +54,8 @@ struct Shapes {
 pub(crate) fn around(network: Box<dyn Network>) -> Box<dyn Network> {
     match network.var_store().device() {
         Device::Cuda(device) if is_wanted() && ddpm_cuda::available().is_ok() => {
-            Box::new(Recorded { network, device, passes: RefCell::default() })
+            let parameters = network.var_store().trainable_variables();
+            Box::new(Recorded { network, device, parameters, passes: RefCell::default() })
         }
         _ => network,
     }
@@ -67,7 +69,8 @@ impl Recorded {
             let given = Given { label, training: given.training, ..Given::default() };
             self.network.forward(&inputs[0], &inputs[1], &given)
         };
-        let parameters = if gradients { self.var_store().trainable_variables() } else { Vec::new() };
+        let needed = if gradients { &self.parameters[..] } else { &[] };
+        let parameters = needed.iter().map(Tensor::shallow_clone).collect();
         RecordedFunction::record(self.device, inputs, parameters, &function).map_or(Pass::Refused, Pass::Recorded)
     }
 
@@ -85,8 +88,7 @@ impl Recorded {
             gradients,
         };
         let mut passes = self.passes.borrow_mut();
-        let addresses: Vec<usize> =
-            self.var_store().trainable_variables().iter().map(|of| of.data_ptr() as usize).collect();
+        let addresses: Vec<usize> = self.parameters.iter().map(|of| of.data_ptr() as usize).collect();
         if passes.addresses != addresses {
             *passes = Passes { addresses, known: HashMap::new() };
         }
