@@ -1,14 +1,6 @@
 //! CIFAR-100: small photographs of a hundred kinds of things.
 
-use std::path::PathBuf;
-
-use ddpm_utils::images::read_cifar;
-use serde::{Deserialize, Serialize};
-
-use super::image_folder::require_size;
-use super::images::{Split, labelled, owned};
-use super::{ImageSet, LabelledImages, cifar10};
-use crate::error::Result;
+use super::classic::{Classic, Form, classic};
 
 /// The fine classes, in the order of their labels.
 #[rustfmt::skip]
@@ -25,56 +17,18 @@ const CLASSES: [&str; 100] = [
     "willow tree", "wolf", "woman", "worm",
 ];
 
-/// Photographs of a hundred kinds of things, 32 x 32: 50,000 to train on and 10,000 to test with. Krizhevsky 2009.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Cifar100 {
+classic! {
+    /// Photographs of a hundred kinds of things, 32 x 32: 50,000 to train on and 10,000 to test with. Krizhevsky 2009.
+    Cifar100
     /// The folder with the files of the binary version, or with their folder `cifar-100-binary`.
-    pub path: PathBuf,
-    /// Which part.
-    pub split: Split,
-    /// Height and width; other than 32 x 32 they are scaled to it.
-    pub size: [i64; 2],
+    path: "data/cifar100",
     /// Whether the mirror image of a sample is as likely as the sample.
-    pub flips: bool,
-}
-
-impl Default for Cifar100 {
-    fn default() -> Self {
-        Self { path: PathBuf::from("data/cifar100"), split: Split::Train, size: [32, 32], flips: true }
-    }
-}
-
-impl ImageSet for Cifar100 {
-    fn shape(&self) -> [i64; 3] {
-        [3, self.size[0], self.size[1]]
-    }
-
-    fn flips(&self) -> bool {
-        self.flips
-    }
-
-    fn classes(&self) -> Result<Vec<String>> {
-        Ok(owned(&CLASSES))
-    }
-
-    fn load(&self, n: usize, seed: u64) -> Result<LabelledImages> {
-        self.validate()?;
-        let name = match self.split {
-            Split::Train => "train.bin",
-            Split::Test => "test.bin",
-        };
-        let files = cifar10::find("cifar100", &self.path, "cifar-100-binary", &[name])?;
+    flips: true,
+    Classic {
+        name: "cifar100",
+        classes: &CLASSES,
         // Each image has the label of its coarse class, of which there are twenty, and then that of its fine one.
-        labelled(&read_cifar(&files, 2, CLASSES.len())?, &CLASSES, self.size, n, seed)
-    }
-
-    fn path_mut(&mut self) -> Option<&mut PathBuf> {
-        Some(&mut self.path)
-    }
-
-    fn validate(&self) -> Result<()> {
-        require_size("Cifar100.size", self.size)
+        form: Form::Cifar { folder: "cifar-100-binary", train: &["train.bin"], test: &["test.bin"], labels: 2 },
     }
 }
 

@@ -1,6 +1,7 @@
 //! The data sets, each a file of its own.
 
 mod catalogue;
+mod classic;
 mod dataset;
 pub mod found;
 mod images;
