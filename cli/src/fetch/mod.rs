@@ -186,14 +186,10 @@ fn check(set: &Sources, target: &Path) -> Result<Vec<String>> {
         return Ok([vec![found], folder.remarks].concat());
     }
     let part = |split: Split| -> Result<String, Error> {
-        let path = path.clone();
-        let set: Box<dyn ImageSet> = match set.name {
-            "mnist" => Box::new(Mnist { path, split, ..Default::default() }),
-            "fashion-mnist" => Box::new(FashionMnist { path, split, ..Default::default() }),
-            "cifar10" => Box::new(Cifar10 { path, split, ..Default::default() }),
-            _ => Box::new(Cifar100 { path, split, ..Default::default() }),
-        };
-        let images = set.load(usize::MAX, 0)?;
+        let mut dataset = Dataset::from_name(set.name)?;
+        dataset.set("split", split)?;
+        dataset.path_mut().into_iter().for_each(|place| place.clone_from(&path));
+        let images = dataset.images()?.load(usize::MAX, 0)?;
         let word = if split == Split::Train { "train" } else { "test" };
         Ok(format!("{word}: {}", images.remarks.join("; ")))
     };
