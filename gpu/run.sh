@@ -28,12 +28,12 @@ while (($#)); do
         --tiny) tiny=--tiny ;;
         -h | --help) usage && exit 0 ;;
         check | bench | train) stages+=("$1") ;;
-        *) fail "expected check, bench or train, and $1 came: gpu/run.sh --help shows all options" ;;
+        *) fail "expected check, bench or train, got $1: gpu/run.sh --help shows all options" ;;
     esac
     shift
 done
-((${#stages[@]})) || fail "expected a stage, and none came: gpu/run.sh --help shows them"
-[[ -z $limit || $limit =~ ^[1-9][0-9]*$ ]] || fail "--limit expects a number of seconds, and $limit came"
+((${#stages[@]})) || fail "expected a stage, got none: gpu/run.sh --help shows them"
+[[ -z $limit || $limit =~ ^[1-9][0-9]*$ ]] || fail "--limit expects a number of seconds, got $limit"
 
 # What comes back: files of at most 16 MB, and at most eight.
 most_bytes=16000000 most_files=8
