@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn steps_are_shown_as_one_types_them() {
-        assert_eq!(REST[0].as_typed(), "cargo clippy --workspace --all-targets -- -D warnings");
+        let clippy = "cargo clippy --workspace --all-targets --features ddpm/fast-cuda -- -D warnings";
+        assert_eq!(REST[0].as_typed(), clippy);
         assert_eq!(REST[2].as_typed(), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --workspace --no-deps");
     }
 
