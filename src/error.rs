@@ -257,7 +257,7 @@ impl Error {
     }
 }
 
-/// More of anything than this is a slip, or an attack on the memory.
+/// More of anything than this is a mistake, or an attempt to exhaust the memory.
 pub(crate) const MANY: usize = 1_000_000_000;
 
 /// Refuses a setting that cannot work.

@@ -59,7 +59,7 @@ impl LabelledImages {
     /// The images of these classes alone, labelled by their place in `classes`.
     ///
     /// # Errors
-    /// [`Error::Config`] for a class that there is not.
+    /// [`Error::Config`] for a class that does not exist.
     pub fn only(&self, classes: &[&str]) -> Result<Self> {
         let there = |class: &&str| self.classes.iter().any(|known| known == *class);
         if let Some(unknown) = classes.iter().find(|class| !there(class)) {

@@ -73,7 +73,7 @@ impl<'a> MixtureOracle<'a> {
     /// The same mixture, given that the data is of this component.
     ///
     /// # Errors
-    /// [`Error::Config`] for a component that there is not.
+    /// [`Error::Config`] for a component that does not exist.
     pub fn component(&self, k: i64) -> Result<Self> {
         let components = self.means.size()[0];
         if !(0..components).contains(&k) {
