@@ -122,7 +122,7 @@ pub enum Error {
     OutOfMemory {
         /// The batch.
         batch_size: i64,
-        /// The largest batch that fits; none where not even one sample does.
+        /// The first that fits of half of it, half of that, and so on; none where not even one sample does.
         fits: Option<i64>,
         /// What libtorch said.
         said: String,

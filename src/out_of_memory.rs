@@ -43,65 +43,44 @@ pub(crate) fn require_room(shape: &[i64], device: Device) -> Result<()> {
     Err(Error::config("number of samples", format!("at most {most}, for which there is memory"), n))
 }
 
-/// There was too little memory; in libtorch's words.
-pub(crate) struct TooLittleMemory(pub String);
-
-/// Runs `f`, and says so where there was too little memory for it. Other panics go on.
-pub(crate) fn if_it_fits<T>(f: impl FnOnce() -> Result<T>) -> Result<Result<T, TooLittleMemory>> {
+/// Runs `f` on a batch of so many samples. Where memory runs out it is [`Error::OutOfMemory`]; other panics go on.
+pub(crate) fn within_memory<T>(batch_size: i64, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    let out_of_memory = |said: &str| Err(Error::OutOfMemory { batch_size, fits: None, said: said.to_owned() });
     // What `f` had begun to compute is dropped; weights change only after the gradient is whole.
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(Err(Error::Torch(error))) if says_out_of_memory(&error.to_string()) => {
-            Ok(Err(TooLittleMemory(error.to_string().lines().next().unwrap_or_default().to_owned())))
+            out_of_memory(error.to_string().lines().next().unwrap_or_default())
         }
-        Ok(result) => result.map(Ok),
+        Ok(result) => result,
         Err(panic) => match panic_out_of_memory(&*panic) {
-            Some(said) => Ok(Err(TooLittleMemory(said.to_owned()))),
+            Some(said) => out_of_memory(said),
             None => resume_unwind(panic),
         },
     }
 }
 
-/// The largest number below `too_large` that `fits`, where what is smaller fits too; none where not even 1 does.
-pub(crate) fn largest(too_large: i64, fits: impl Fn(i64) -> bool) -> Option<i64> {
-    let mut too_large = too_large;
-    let mut fitting = too_large / 2;
-    while fitting >= 1 && !fits(fitting) {
-        (too_large, fitting) = (fitting, fitting / 2);
-    }
-    while too_large - fitting > 1 {
-        let between = fitting + (too_large - fitting) / 2;
-        *(if fits(between) { &mut fitting } else { &mut too_large }) = between;
-    }
-    (fitting >= 1).then_some(fitting)
-}
-
-/// What `f` makes of `n` samples, of which it takes some: from an index on, so many. It gets `part` of them at a time, and fewer where
-/// memory asks for it; how many it got in the end comes with the result.
+/// What `f` makes of `n` samples, of which it takes some: from an index on, so many. It gets `part` of them at a time, and half as
+/// many each time that memory runs out; how many it got in the end comes with the result.
 pub(crate) fn in_parts(n: i64, part: i64, f: impl Fn(i64, i64) -> Result<Tensor>) -> Result<(Tensor, i64)> {
-    let mut part = part.min(n);
+    let mut part = part.min(n).max(1);
     loop {
-        let starts = (0..n.max(1)).step_by(part.max(1) as usize);
         let all = || {
+            let starts = (0..n.max(1)).step_by(part as usize);
             let mut parts = starts.map(|start| f(start, part.min(n - start))).collect::<Result<Vec<_>>>()?;
             match parts.len() {
                 1 => Ok(parts.remove(0)),
                 _ => Ok(Tensor::f_cat(&parts, 0)?),
             }
         };
-        match if_it_fits(all)? {
-            Ok(whole) => return Ok((whole, part)),
-            Err(problem) if part <= 1 => {
-                return Err(Error::OutOfMemory { batch_size: 1, fits: None, said: problem.0 });
-            }
-            Err(_) => part = (part + 1) / 2,
+        match within_memory(part, all) {
+            Err(Error::OutOfMemory { .. }) if part > 1 => part = (part + 1) / 2,
+            whole => return Ok((whole?, part)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use super::*;
 
     #[test]
@@ -122,20 +101,5 @@ mod tests {
         }
         assert_eq!(said(Box::new("shape '[2]' is invalid")), None);
         assert_eq!(said(Box::new(5)), None);
-    }
-
-    #[test]
-    fn the_largest_that_fits_is_found_in_few_tries() {
-        for limit in [0, 1, 2, 3, 4, 5, 7, 8, 511, 512, 513, 1022, 1023] {
-            for too_large in [1, 2, 16, 1024] {
-                let tries = Cell::new(0);
-                let found = largest(too_large, |n| {
-                    tries.set(tries.get() + 1);
-                    n <= limit
-                });
-                assert_eq!(found, Some(limit.min(too_large - 1)).filter(|n| *n >= 1), "{limit} of {too_large}");
-                assert!(tries.get() <= 19, "{} tries", tries.get());
-            }
-        }
     }
 }

@@ -91,6 +91,7 @@ fn labels_in_turn_are_drawn_in_turn_and_guidance_sharpens() {
 
 #[test]
 fn labels_that_cannot_be_are_refused() {
+    let _guard = libtorch(); // initial weights are drawn
     let base = BaseConfig { compute: DeviceChoice::Cpu.into(), ..Default::default() };
     let training = TrainingConfig { timesteps: 20, ..Default::default() };
     let constants = ConstantsManager::new(&base, &training).unwrap();
@@ -108,6 +109,7 @@ fn labels_that_cannot_be_are_refused() {
 
 #[test]
 fn what_is_given_is_given_for_each_sample() {
+    let _guard = libtorch(); // initial weights are drawn
     let base = BaseConfig { compute: DeviceChoice::Cpu.into(), ..Default::default() };
     let training = TrainingConfig { timesteps: 20, ..Default::default() };
     let network = FnnConfig { classes: 3, hidden_widths: vec![8], ..Default::default() };

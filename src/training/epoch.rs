@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::learner::{Learner, ModelLearner};
 use super::loss_by_timestep::{EpochLoss, LossByTimestep};
-use super::memory::within_memory;
+use super::memory::step_within_memory;
 use super::report::{StepReport, report};
 use super::state::{Descent, TrainingState};
 use crate::error::{Error, Result};
@@ -52,7 +52,7 @@ pub fn train_one_epoch_of(
     let (started, done, steps) = (Instant::now(), state.steps_into_epoch(), dataloader.batches());
     for (batch, step) in dataloader.epoch(state.epoch() + 1).zip(1..).skip(done as usize) {
         state.begin_step(steps);
-        let taken = within_memory(learner, &batch, || learner.step(&batch, state))?;
+        let taken = step_within_memory(learner, &batch, || learner.step(&batch, state))?;
         check_losses(&taken.loss, batch.x0.size()[0])?;
         if let Some(descent) = state.diverged.take() {
             return Err(diverged(state, &taken.loss, &descent));

@@ -1,16 +1,25 @@
-//! A training step for which memory is too small becomes an error that says which batch would fit.
+//! A training step that runs out of memory becomes an error that says which batch would fit.
+
+use std::iter::successors;
 
 use super::learner::Learner;
 use crate::error::{Error, Result};
 use crate::objectives::Batch;
-use crate::out_of_memory::{if_it_fits, largest};
+use crate::out_of_memory::within_memory;
 
-/// Runs a training step on a batch. Where memory is too small for it, smaller batches are tried: halves until one fits, then between
-/// that one and those that do not.
-pub(super) fn within_memory<T>(learner: &dyn Learner, batch: &Batch, step: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Runs a training step on a batch. Where memory runs out, half of the batch is tried, and half of that, until one fits.
+pub(super) fn step_within_memory<T>(
+    learner: &dyn Learner,
+    batch: &Batch,
+    step: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let batch_size = batch.x0.size()[0];
-    if_it_fits(step)?.map_err(|problem| {
-        let fits = |n: i64| matches!(if_it_fits(|| learner.try_step(&batch.narrow(0, n))), Ok(Ok(())));
-        Error::OutOfMemory { batch_size, fits: largest(batch_size, fits), said: problem.0 }
+    within_memory(batch_size, step).map_err(|error| match error {
+        Error::OutOfMemory { said, .. } => {
+            let fits = |n: &i64| within_memory(*n, || learner.try_step(&batch.narrow(0, *n))).is_ok();
+            let mut halves = successors(Some(batch_size), |n| (*n > 1).then_some((n + 1) / 2)).skip(1);
+            Error::OutOfMemory { batch_size, fits: halves.find(fits), said }
+        }
+        other => other,
     })
 }
