@@ -1,7 +1,7 @@
 //! Painted flowers: the images that come with the project, for all that runs without a download.
 
+use ddpm_painted_flowers::{Flower, paint_flower};
 use ddpm_utils::images::{Fit, ImageFormat, check_memory};
-use ddpm_utils::painted_flowers::{Flower, paint_flower};
 use ndarray::{Array4, ArrayViewMut3};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ impl ImageSet for PaintedFlowers {
         bytes.par_chunks_exact_mut(image_bytes).enumerate().try_for_each(|(k, bytes)| -> Result<()> {
             let mut rng = random::generator(random::derive(seed, Stream::Painting, k as u64));
             let image = ArrayViewMut3::from_shape((3, height, width), bytes).map_err(impossible)?;
-            Ok(paint_flower(Flower::ALL[kind(k)], &mut rng, image)?)
+            paint_flower(Flower::ALL[kind(k)], &mut rng, image).map_err(impossible)
         })?;
         Ok(LabelledImages {
             pixels: Array4::from_shape_vec((n, 3, height, width), bytes).map_err(impossible)?,
@@ -75,7 +75,7 @@ impl ImageSet for PaintedFlowers {
     }
 }
 
-fn impossible(error: ndarray::ShapeError) -> Error {
+fn impossible(error: impl std::error::Error) -> Error {
     Error::Unsupported(format!("painted flowers of this size: {error}"))
 }
 

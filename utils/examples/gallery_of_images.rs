@@ -4,9 +4,9 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
+use ddpm_painted_flowers::{Flower, paint_flower};
 use ddpm_utils::display::Picture;
 use ddpm_utils::image_grids::{ImageAnimation, ImageGrid, ImagePanel};
-use ddpm_utils::painted_flowers::{Flower, paint_flower};
 use ndarray::Array4;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

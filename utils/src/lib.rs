@@ -9,7 +9,6 @@
 //! | [`display`] | pictures and HTML in the output of a notebook's cell, or in a file |
 //! | [`interrupted`], [`Interruptible`] | whether the reader wants a loop to end |
 //! | [`highlight`] | Rust source as coloured HTML |
-//! | [`painted_flowers`] | pictures of flowers, painted |
 //! | [`images`] | image files of any kind at one size, and folders of them |
 //! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
 //! | [`live_plot`](mod@live_plot) | line charts that grow while something is computed |
@@ -37,7 +36,6 @@ pub mod images;
 mod interrupt;
 pub mod live_plot;
 pub mod memory;
-pub mod painted_flowers;
 mod palette;
 pub mod plots;
 pub mod progress;

@@ -128,11 +128,11 @@ fn draw(panels: &[ImagePanel], block: &Block, count: usize) -> Result<Raster, Pl
 mod tests {
     use std::collections::HashSet;
 
+    use ddpm_painted_flowers::{Flower, paint_flower};
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
 
     use super::*;
-    use crate::painted_flowers::{Flower, paint_flower};
 
     /// From noise of every colour to a plain grey.
     fn frames(count: usize, images: usize, side: usize) -> Vec<Vec<ImagePanel>> {

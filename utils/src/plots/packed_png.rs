@@ -171,12 +171,12 @@ fn paeth(left: u8, above: u8, corner: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use ddpm_painted_flowers::{Flower, paint_flower};
     use ndarray::Array4;
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
 
     use super::*;
-    use crate::painted_flowers::{Flower, paint_flower};
 
     fn decoded(file: &[u8]) -> Vec<u8> {
         let mut decoder = png::Decoder::new(io::Cursor::new(file));

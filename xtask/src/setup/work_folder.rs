@@ -110,12 +110,12 @@ fn base_of(stamp: &Stamp) -> String {
 
 fn current(project: &Project, parts: &Parts) -> Result<Stamp> {
     let mut manifests = Fingerprint::new();
-    for file in ["Cargo.toml", "Cargo.lock", "utils/Cargo.toml", "live/Cargo.toml"] {
+    for file in ["Cargo.toml", "Cargo.lock", "utils/Cargo.toml", "live/Cargo.toml", "data/painted_flowers/Cargo.toml"] {
         manifests.add_file(&project.root, Path::new(file))?;
     }
     manifests.add("cells", cells(project).concat().as_bytes());
     let mut sources = Fingerprint::new();
-    for folder in ["src", "utils/src", "live/src"] {
+    for folder in ["src", "utils/src", "live/src", "data/painted_flowers/src"] {
         sources.add_folder(&project.root, Path::new(folder))?;
     }
     sources.add_file(&project.root, Path::new("build.rs"))?;

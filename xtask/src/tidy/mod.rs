@@ -17,7 +17,8 @@ use crate::ui;
 use modules::Crate;
 
 /// The crates whose files are checked.
-const CRATES: [&str; 6] = ["src", "utils/src", "live/src", "kernel/src", "cli/src", "xtask/src"];
+const CRATES: [&str; 7] =
+    ["src", "data/painted_flowers/src", "utils/src", "live/src", "kernel/src", "cli/src", "xtask/src"];
 
 /// The one that is divided into rooms.
 const ROOMS: &str = "src";

@@ -2,17 +2,17 @@
 
 use tiny_skia::{Color, GradientStop, LinearGradient, Paint, Point, RadialGradient, Shader, SpreadMode, Transform};
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// A colour, with components in `[0, 1]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Hue {
+pub(crate) struct Hue {
     rgb: [f32; 3],
     alpha: f32,
 }
 
 /// `0xrrggbb`.
-pub(super) fn hue(code: u32) -> Hue {
+pub(crate) fn hue(code: u32) -> Hue {
     let part = |shift: u32| ((code >> shift) & 255) as f32 / 255.0;
     Hue { rgb: [part(16), part(8), part(0)], alpha: 1.0 }
 }
@@ -51,7 +51,7 @@ fn paint(shader: Shader) -> Paint {
 }
 
 /// One colour.
-pub(super) fn flat(hue: Hue) -> Paint<'static> {
+pub(crate) fn flat(hue: Hue) -> Paint<'static> {
     paint(Shader::SolidColor(hue.color()))
 }
 
@@ -60,14 +60,14 @@ fn stops(hues: &[(f32, Hue)]) -> Vec<GradientStop> {
 }
 
 /// A passage along the line between two points.
-pub(super) fn along(from: (f32, f32), to: (f32, f32), hues: &[(f32, Hue)]) -> Paint<'static> {
+pub(crate) fn along(from: (f32, f32), to: (f32, f32), hues: &[(f32, Hue)]) -> Paint<'static> {
     let (from, to) = (Point::from_xy(from.0, from.1), Point::from_xy(to.0, to.1));
     let shader = LinearGradient::new(from, to, stops(hues), SpreadMode::Pad, Transform::identity());
     shader.map_or_else(|| flat(hues[0].1), paint)
 }
 
 /// A passage from a centre outward to `radius`.
-pub(super) fn around(centre: (f32, f32), radius: f32, hues: &[(f32, Hue)]) -> Paint<'static> {
+pub(crate) fn around(centre: (f32, f32), radius: f32, hues: &[(f32, Hue)]) -> Paint<'static> {
     let centre = Point::from_xy(centre.0, centre.1);
     let shader = RadialGradient::new(centre, 0.0, centre, radius, stops(hues), SpreadMode::Pad, Transform::identity());
     shader.map_or_else(|| flat(hues[0].1), paint)

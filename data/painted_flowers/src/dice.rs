@@ -3,7 +3,7 @@
 use rand::Rng;
 
 /// Draws numbers and choices.
-pub(super) struct Dice<'a>(pub &'a mut dyn Rng);
+pub(crate) struct Dice<'a>(pub &'a mut dyn Rng);
 
 impl Dice<'_> {
     /// In `[0, 1)`, of 24 bits.

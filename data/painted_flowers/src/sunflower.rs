@@ -2,12 +2,12 @@
 
 use tiny_skia::Transform;
 
-use super::canvas::{Canvas, direction, disc, petal, turned};
-use super::dice::Dice;
-use super::paints::{along, around, flat, hue};
+use crate::canvas::{Canvas, direction, disc, petal, turned};
+use crate::dice::Dice;
+use crate::paints::{along, around, flat, hue};
 
 /// Paints a head of radius 1 that lies as `at` says.
-pub(super) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
+pub(crate) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
     let gold = hue(dice.pick([0xffc40c, 0xfdb813, 0xffd02e, 0xf7a80d])).varied(dice, 0.03);
     let shade = gold.mix(hue(0xb35a00), 0.6);
     let disc_radius = dice.between(0.4, 0.52);

@@ -2,13 +2,13 @@
 
 use tiny_skia::{PathBuilder, Transform};
 
-use super::canvas::{Canvas, direction, disc, petal, turned};
-use super::dice::Dice;
-use super::greenery::green;
-use super::paints::{Hue, around, flat, hue};
+use crate::canvas::{Canvas, direction, disc, petal, turned};
+use crate::dice::Dice;
+use crate::greenery::green;
+use crate::paints::{Hue, around, flat, hue};
 
 /// Paints a head of radius 1 that lies as `at` says.
-pub(super) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
+pub(crate) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
     // The rim of the petals, and the shade between them.
     let (rim, fold) = dice.pick([
         (0xd81e34, 0x5c0713),

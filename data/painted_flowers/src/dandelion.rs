@@ -2,12 +2,12 @@
 
 use tiny_skia::Transform;
 
-use super::canvas::{Canvas, curve, direction, disc, petal, turned};
-use super::dice::Dice;
-use super::paints::{along, around, flat, hue};
+use crate::canvas::{Canvas, curve, direction, disc, petal, turned};
+use crate::dice::Dice;
+use crate::paints::{along, around, flat, hue};
 
 /// Rings of thin rays, shorter and deeper in colour towards the middle: a head of radius 1 that lies as `at` says.
-pub(super) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
+pub(crate) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
     let yellow = hue(dice.pick([0xffd91f, 0xf9cf12, 0xffe23d])).varied(dice, 0.03);
     let deep = hue(dice.pick([0xe59a06, 0xdf8e0a, 0xeaa512]));
     let rings = dice.count(4, 5);
@@ -32,7 +32,7 @@ pub(super) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
 }
 
 /// A ball of umbrellas on thin stalks around a dark heart, of radius 1.
-pub(super) fn seeds(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
+pub(crate) fn seeds(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
     let white = hue(0xf7f7f2);
     if let Some(ball) = disc(0.0, 0.0, 1.0) {
         let haze = [(0.0, white.thin(0.25)), (0.6, white.thin(0.4)), (0.88, white.thin(0.55)), (1.0, white.thin(0.05))];

@@ -3,10 +3,10 @@
 use ndarray::ArrayViewMut3;
 use tiny_skia::{FillRule, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, Transform};
 
-use crate::plots::PlotError;
+use crate::error::WrongPicture;
 
 /// An opaque picture in the making.
-pub(super) struct Canvas {
+pub(crate) struct Canvas {
     pixmap: Pixmap,
     base: Transform,
     /// Half of the width and of the height; the smaller one is 0.5.
@@ -15,12 +15,12 @@ pub(super) struct Canvas {
 
 impl Canvas {
     /// # Errors
-    /// [`PlotError::BadSize`] where a side is not 1 to 65,535 pixels.
-    pub fn new(height: usize, width: usize) -> Result<Self, PlotError> {
+    /// [`WrongPicture`] where a side is not 1 to 65,535 pixels.
+    pub fn new(height: usize, width: usize) -> Result<Self, WrongPicture> {
         let sides = 1..=usize::from(u16::MAX);
         let possible = sides.contains(&width) && sides.contains(&height);
         let pixmap = possible.then(|| Pixmap::new(width as u32, height as u32)).flatten();
-        let pixmap = pixmap.ok_or(PlotError::BadSize { width, height })?;
+        let pixmap = pixmap.ok_or(WrongPicture { channels: 3, height, width })?;
         let (w, h) = (width as f32, height as f32);
         let unit = w.min(h);
         let base = Transform::from_row(unit, 0.0, 0.0, unit, w / 2.0, h / 2.0);
@@ -64,25 +64,25 @@ impl Canvas {
 }
 
 /// Sine and cosine of an angle in turns: the same on every machine, which those of the system are not.
-pub(super) fn direction(turns: f32) -> (f32, f32) {
+pub(crate) fn direction(turns: f32) -> (f32, f32) {
     let (sin, cos) = libm::sincosf(turns * std::f32::consts::TAU);
     (cos, sin)
 }
 
 /// Turned about the origin.
-pub(super) fn turned(turns: f32) -> Transform {
+pub(crate) fn turned(turns: f32) -> Transform {
     let (cos, sin) = direction(turns);
     Transform::from_row(cos, sin, -sin, cos, 0.0, 0.0)
 }
 
 /// A circle.
-pub(super) fn disc(x: f32, y: f32, radius: f32) -> Option<Path> {
+pub(crate) fn disc(x: f32, y: f32, radius: f32) -> Option<Path> {
     PathBuilder::from_circle(x, y, radius)
 }
 
 /// A petal or a leaf along the x axis, from `from` to `to`, with its greatest half width `half`; `round` in `[0, 1]` says
 /// how blunt its tip is.
-pub(super) fn petal(from: f32, to: f32, half: f32, round: f32) -> Option<Path> {
+pub(crate) fn petal(from: f32, to: f32, half: f32, round: f32) -> Option<Path> {
     let length = to - from;
     let (c1, c2) = (from + 0.25 * length, to - 0.35 * length * (1.0 - round));
     let (w1, w2) = (1.25 * half, half * (0.75 + 0.6 * round));
@@ -95,7 +95,7 @@ pub(super) fn petal(from: f32, to: f32, half: f32, round: f32) -> Option<Path> {
 }
 
 /// A curve from `a` to `b`, bent towards `bend`.
-pub(super) fn curve(a: (f32, f32), bend: (f32, f32), b: (f32, f32)) -> Option<Path> {
+pub(crate) fn curve(a: (f32, f32), bend: (f32, f32), b: (f32, f32)) -> Option<Path> {
     let mut path = PathBuilder::new();
     path.move_to(a.0, a.1);
     path.quad_to(bend.0, bend.1, b.0, b.1);

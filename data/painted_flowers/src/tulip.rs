@@ -2,13 +2,13 @@
 
 use tiny_skia::{Path, PathBuilder, Transform};
 
-use super::canvas::{Canvas, curve};
-use super::dice::Dice;
-use super::greenery::{green, leaf, stem};
-use super::paints::{Hue, along, flat, hue};
+use crate::canvas::{Canvas, curve, turned};
+use crate::dice::Dice;
+use crate::greenery::{green, leaf, stem};
+use crate::paints::{Hue, along, flat, hue};
 
 /// Paints a whole plant: its cup, `radius` wide to each side and half as high again, stands around `centre`.
-pub(super) fn plant(canvas: &mut Canvas, dice: &mut Dice, centre: (f32, f32), radius: f32) {
+pub(crate) fn plant(canvas: &mut Canvas, dice: &mut Dice, centre: (f32, f32), radius: f32) {
     let lean = dice.near(0.05);
     let foliage = green(dice);
     let ground = canvas.half.1 + 0.05;
@@ -29,7 +29,7 @@ pub(super) fn plant(canvas: &mut Canvas, dice: &mut Dice, centre: (f32, f32), ra
     }
     let width = radius * dice.between(0.16, 0.24);
     stem(canvas, dice, (base.0, base.1 - 0.15 * radius), width, foliage);
-    let at = super::canvas::turned(lean).post_scale(radius, radius).post_translate(centre.0, centre.1);
+    let at = turned(lean).post_scale(radius, radius).post_translate(centre.0, centre.1);
     cup(canvas, dice, at);
 }
 

@@ -2,12 +2,12 @@
 
 use tiny_skia::Transform;
 
-use super::canvas::{Canvas, direction, disc, petal, turned};
-use super::dice::Dice;
-use super::paints::{along, around, flat, hue};
+use crate::canvas::{Canvas, direction, disc, petal, turned};
+use crate::dice::Dice;
+use crate::paints::{along, around, flat, hue};
 
 /// Paints a head of radius 1 that lies as `at` says.
-pub(super) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
+pub(crate) fn head(canvas: &mut Canvas, dice: &mut Dice, at: Transform) {
     let count = dice.count(13, 22);
     let disc_radius = dice.between(0.24, 0.36);
     let white = hue(dice.pick([0xffffff, 0xfbfaf6, 0xf6f4fb, 0xfdf3f5])).varied(dice, 0.02);

@@ -2,9 +2,9 @@
 
 use tiny_skia::{Path, Transform};
 
-use super::canvas::{Canvas, curve, disc};
-use super::dice::Dice;
-use super::paints::{Hue, along, around, flat, hue};
+use crate::canvas::{Canvas, curve, disc};
+use crate::dice::Dice;
+use crate::paints::{Hue, along, around, flat, hue};
 
 /// Colours of a background from top to bottom, and of its blobs.
 struct Setting {
@@ -27,7 +27,7 @@ const WALL: Setting = Setting { top: 0xd9cfc0, bottom: 0xb9ad9d, blobs: [0xece5d
 const DUSK: Setting = Setting { top: 0x8d86a8, bottom: 0x5f6d72, blobs: [0xb5a6bd, 0x4b5560, 0x9c95ae], blades: false };
 
 /// Paints the whole canvas.
-pub(super) fn background(canvas: &mut Canvas, dice: &mut Dice) {
+pub(crate) fn background(canvas: &mut Canvas, dice: &mut Dice) {
     let meadows = [MEADOW, MEADOW, MEADOW, SHADE, SHADE, SKY, SKY, SOIL, HEDGE, HEDGE, NIGHT, WALL, DUSK];
     let chosen = dice.count(0, meadows.len() - 1);
     let setting = &meadows[chosen];

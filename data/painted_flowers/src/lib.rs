@@ -8,6 +8,7 @@ mod canvas;
 mod daisy;
 mod dandelion;
 mod dice;
+mod error;
 mod greenery;
 mod paints;
 mod rose;
@@ -18,9 +19,9 @@ use ndarray::ArrayViewMut3;
 use rand::Rng;
 use tiny_skia::Transform;
 
-use crate::plots::PlotError;
 use canvas::{Canvas, turned};
 use dice::Dice;
+pub use error::WrongPicture;
 
 /// A kind of flower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +58,11 @@ impl Flower {
 /// focus. Colours, number of petals, pose, size and light come from `rng`.
 ///
 /// # Errors
-/// [`PlotError::BadSize`] where a side is not 1 to 65,535 pixels, or there are not three channels.
-pub fn paint_flower(flower: Flower, rng: &mut dyn Rng, image: ArrayViewMut3<u8>) -> Result<(), PlotError> {
+/// [`WrongPicture`] where a side is not 1 to 65,535 pixels, or there are not three channels.
+pub fn paint_flower(flower: Flower, rng: &mut dyn Rng, image: ArrayViewMut3<u8>) -> Result<(), WrongPicture> {
     let (channels, height, width) = image.dim();
     if channels != 3 {
-        return Err(PlotError::BadSize { width, height });
+        return Err(WrongPicture { channels, height, width });
     }
     let (mut canvas, mut dice) = (Canvas::new(height, width)?, Dice(rng));
     let tables = light(&mut dice);

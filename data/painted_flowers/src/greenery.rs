@@ -2,17 +2,17 @@
 
 use tiny_skia::Transform;
 
-use super::canvas::{Canvas, curve, petal, turned};
-use super::dice::Dice;
-use super::paints::{Hue, along, flat, hue};
+use crate::canvas::{Canvas, curve, petal, turned};
+use crate::dice::Dice;
+use crate::paints::{Hue, along, flat, hue};
 
 /// The green of one plant.
-pub(super) fn green(dice: &mut Dice) -> Hue {
+pub(crate) fn green(dice: &mut Dice) -> Hue {
     hue(dice.pick([0x4c7a34, 0x3a6a2c, 0x63883f, 0x55803f])).varied(dice, 0.06)
 }
 
 /// A stem from a flower's `head` down out of the picture, with a light side and a dark one.
-pub(super) fn stem(canvas: &mut Canvas, dice: &mut Dice, head: (f32, f32), width: f32, color: Hue) {
+pub(crate) fn stem(canvas: &mut Canvas, dice: &mut Dice, head: (f32, f32), width: f32, color: Hue) {
     let foot = (head.0 + dice.near(0.25), canvas.half.1 + 0.1);
     let bend = (head.0 + dice.near(0.06), (head.1 + foot.1) / 2.0);
     if let Some(line) = curve(head, bend, foot) {
@@ -22,7 +22,7 @@ pub(super) fn stem(canvas: &mut Canvas, dice: &mut Dice, head: (f32, f32), width
 }
 
 /// A leaf that starts at `foot` and points along `turns` (0 is right, a quarter is down).
-pub(super) fn leaf(canvas: &mut Canvas, foot: (f32, f32), turns: f32, (length, half): (f32, f32), color: Hue) {
+pub(crate) fn leaf(canvas: &mut Canvas, foot: (f32, f32), turns: f32, (length, half): (f32, f32), color: Hue) {
     let at = turned(turns).post_translate(foot.0, foot.1);
     if let Some(shape) = petal(0.0, length, half, 0.15) {
         let passage = [(0.0, color.lit(0.7)), (0.5, color), (1.0, color.lit(1.15))];
@@ -34,7 +34,7 @@ pub(super) fn leaf(canvas: &mut Canvas, foot: (f32, f32), turns: f32, (length, h
 }
 
 /// Leaves around a flower's head, that look out from behind it.
-pub(super) fn leaves_behind(canvas: &mut Canvas, dice: &mut Dice, head: (f32, f32), radius: f32) {
+pub(crate) fn leaves_behind(canvas: &mut Canvas, dice: &mut Dice, head: (f32, f32), radius: f32) {
     for _ in 0..dice.count(0, 4) {
         let (turns, length) = (dice.turn(), radius * dice.between(1.3, 1.9));
         let half = length * dice.between(0.2, 0.3);
