@@ -94,6 +94,7 @@ pub mod prelude {
 
     pub use crate::config::{
         BaseConfig, CheckpointConfig, ComputeConfig, InferType, LearningRateSchedule, TrainingConfig, get_model,
+        get_process,
     };
     pub use crate::datasets::*;
     pub use crate::denoisers::{Clipped, Denoised, Denoiser, GaussianOracle, Guided, MixtureOracle};

@@ -35,7 +35,7 @@ pub fn generate_samples(
     seed: u64,
     observer: &mut dyn Observer,
 ) -> Result<Tensor> {
-    let mut sampler = model.sampling().sampler.build();
+    let mut sampler = model.sampling().sampler.sampler();
     generate_samples_with(&mut *sampler, model, process, n, seed, observer)
 }
 
@@ -82,7 +82,7 @@ pub fn generate_samples_of_classes(
     let unconditional = model.denoiser(process);
     let guided = Guided::new(&conditional, &unconditional, guidance)?;
     let noise = draw_noise(model, process, labels.size()[0], seed)?;
-    let (mut sampler, clips) = (model.sampling().sampler.build(), model.sampling().clip_denoised);
+    let (mut sampler, clips) = (model.sampling().sampler.sampler(), model.sampling().clip_denoised);
     generate_samples_by(&mut *sampler, &guided, clips, process, noise, seed, observer)
 }
 

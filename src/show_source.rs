@@ -6,7 +6,7 @@ use ddpm_utils::highlight::highlight_rust;
 
 use crate::error::{Error, Result};
 use crate::metrics::MetricConfig;
-use crate::objectives::ObjectiveConfig;
+use crate::objectives::{ObjectiveConfig, TimestepSamplingConfig, WeightingConfig};
 use crate::parameterizations::ParameterizationConfig;
 use crate::process::{NoiseSchedule, ProcessConfig};
 use crate::samplers::{SamplerConfig, StepLayoutConfig};
@@ -43,8 +43,10 @@ const FILES: &[&str] = &[
     include_str!("process/constants/process.rs"),
     include_str!("process/constants/numbers.rs"),
     include_str!("process/constants/timesteps.rs"),
-    include_str!("objectives/timestep_sampling.rs"),
     include_str!("objectives/mod.rs"),
+    include_str!("objectives/noised.rs"),
+    include_str!("objectives/timesteps/mod.rs"),
+    include_str!("objectives/weightings/mod.rs"),
     include_str!("config/build.rs"),
     include_str!("datasets/swiss_roll.rs"),
 ];
@@ -56,6 +58,8 @@ fn files() -> impl Iterator<Item = &'static str> {
         SamplerConfig::SOURCES,
         StepLayoutConfig::SOURCES,
         ObjectiveConfig::SOURCES,
+        TimestepSamplingConfig::SOURCES,
+        WeightingConfig::SOURCES,
         NoiseSchedule::SOURCES,
         ProcessConfig::SOURCES,
         MetricConfig::SOURCES,
@@ -161,8 +165,9 @@ mod tests {
             ("ConstantsManager", "sqrt_alpha_bar: Tensor"),
             ("from_betas", "alpha_bar_0 = 1"),
             ("ReverseVariance", "sigma_t^2 = beta_t"),
-            ("draw", "randint_low"),
-            ("TimestepSampling", "PerceptionPrioritized"),
+            ("Noised", "pub eps: Tensor"),
+            ("TimestepSampling", "fn draw"),
+            ("PerceptionPrioritized", "1 - alpha_bar_t"),
             ("Observer", "ControlFlow::Break"),
             ("SwissRoll", "pub noise: f64"),
             ("roll", "1.5 * PI"),

@@ -103,7 +103,7 @@ fn every_network_is_the_same_function_as_on_the_cpu() {
         let mut config = NetworkConfig::from_name(entry.name).unwrap();
         let shape: &[i64] = if config.fit(&[2]).is_ok() { &[2] } else { &[3, 16, 16] };
         config.fit(shape).unwrap();
-        let build = |precision, device| config.build(precision, device).unwrap();
+        let build = |precision, device| config.build(1, precision, device).unwrap();
         tch::manual_seed(1);
         let here = build(Precision::F32, Device::Cpu);
         // One that starts by saying 0 has no gradient below its last layer.
@@ -153,8 +153,8 @@ fn adamw_takes_the_steps_that_it_takes_on_the_cpu() {
     let x = Tensor::randn([64, 2], tch::kind::FLOAT_CPU);
     let steps = |device: Device| {
         tch::manual_seed(1);
-        let start = FnnConfig::default().build(Precision::F32, Device::Cpu).unwrap();
-        let network = FnnConfig::default().build(Precision::F32, device).unwrap();
+        let start = FnnConfig::default().build(1, Precision::F32, Device::Cpu).unwrap();
+        let network = FnnConfig::default().build(1, Precision::F32, device).unwrap();
         let from = start.var_store().variables();
         no_grad(|| {
             network.var_store().variables().into_iter().for_each(|(name, mut weight)| weight.copy_(&from[&name]))

@@ -38,7 +38,7 @@ fn every_entry_is_a_function_of_samples_times_and_labels() {
         assert_eq!((config.name(), config.classes()), (name, 3));
         let build = |seed| {
             tch::manual_seed(seed);
-            config.build(Precision::F32, Device::Cpu).unwrap()
+            config.build(1, Precision::F32, Device::Cpu).unwrap()
         };
         let network = build(1);
         let largest = network.var_store().variables().values().map(Tensor::numel).max().unwrap() as i64;
@@ -54,6 +54,9 @@ fn every_entry_is_a_function_of_samples_times_and_labels() {
         };
         let output = of(&x, &t, &label);
         assert!(output.size() == x.size() && output.kind() == Kind::Float, "{name}: {output:?}");
+        let wider =
+            no_grad(|| config.build(3, Precision::F32, Device::Cpu).unwrap().forward(&x, &t, &Given::default()));
+        assert_eq!((wider.size()[1], &wider.size()[2..]), (3 * x.size()[1], &x.size()[2..]), "{name}: three outputs");
         assert_eq!(of(&x, &t, &label), output, "{name}: it draws something where nothing is trained");
         assert!(furthest(&of(&x, &(&t + 5), &label), &output) > 1e-4, "{name}: the time changes nothing");
         let others = of(&x, &t, &Tensor::from_slice(&[1_i64, 2, 0, 3]));
@@ -87,7 +90,7 @@ fn every_entry_learns_with_all_of_its_weights_and_follows_its_seed() {
         let (name, config) = (entry.name, small(entry.name));
         let build = |seed| {
             tch::manual_seed(seed);
-            config.build(Precision::F32, Device::Cpu).unwrap()
+            config.build(1, Precision::F32, Device::Cpu).unwrap()
         };
         let (one, same, other) = (build(1), build(1), build(2));
         assert_eq!(common::weights(&*one), common::weights(&*same), "{name}");

@@ -162,9 +162,9 @@ fn every_entry_is_what_it_declares() {
             // What takes a number of steps and a layout has settings of these names.
             Some(steps) if !config.properties().needs_steps => {
                 let json = serde_json::json!({ "name": entry.name, "steps": steps, "layout": "log-snr" });
-                serde_json::from_value::<SamplerConfig>(json).unwrap().build()
+                serde_json::from_value::<SamplerConfig>(json).unwrap().sampler()
             }
-            _ => config.build(),
+            _ => config.sampler(),
         };
         let faults = faults(&make, config.properties());
         assert!(faults.is_empty(), "{}: {faults:?}", entry.name);
@@ -172,11 +172,48 @@ fn every_entry_is_what_it_declares() {
 }
 
 #[test]
-fn the_error_of_ddim_is_that_of_the_closed_form() {
+fn the_errors_of_solvers_are_those_of_the_closed_form() {
     let _guard = libtorch();
-    let mut sampler = Ddim { steps: Some(81), layout: LogSnr.into(), ..Default::default() };
-    let error = error_on_gaussian(&mut sampler, &Vp::default());
-    assert!((error / 2.9e-2 - 1.0).abs() < 0.02, "{error}");
+    let (steps, layout) = (Some(81), StepLayoutConfig::from(LogSnr));
+    let error = error_on_gaussian(&mut Ddim { steps, layout: layout.clone(), eta: 0.0 }, &Vp::default());
+    assert!((error / 2.9e-2 - 1.0).abs() < 0.02, "ddim: {error}");
+    let error = error_on_gaussian(&mut Heun { steps, layout }, &Vp::default());
+    assert!((error / 1.8e-3 - 1.0).abs() < 0.03, "heun: {error}");
+}
+
+/// On Gaussian data the mean and the variance of a sampler that remembers a step follow from the coefficients of its last two.
+#[test]
+fn the_multistep_sde_solver_has_the_moments_that_its_recursion_says() {
+    let _guard = libtorch();
+    let (vp, variance) = (Vp::default(), 0.25_f64);
+    let oracle = GaussianOracle::isotropic(&vp, &Tensor::zeros([1], DOUBLE), variance);
+    for steps in [5, 10, 20] {
+        let mut sampler = SdeDpmSolverPp2m::new(steps, LogSnr).sampler();
+        let times = sampler.times(&vp).unwrap();
+        // The covariance of x and of the data that was predicted a step before.
+        let share = |t: f64| vp.signal(t) * variance / (vp.signal(t).powi(2) * variance + vp.noise(t).powi(2));
+        let (mut of_x, mut of_both, mut of_seen, mut h_before) = (1.0_f64, 0.0, 0.0, f64::INFINITY);
+        for pair in times.windows(2) {
+            let [from, to] = [pair[0], pair[1]];
+            let h = (vp.log_snr(to) - vp.log_snr(from)) / 2.0;
+            let ratio = if h.is_finite() && h_before.is_finite() { h / (2.0 * h_before) } else { 0.0 };
+            let fresh = 1.0 - (-2.0 * h).exp();
+            let of_data = vp.signal(to) * fresh;
+            let kept = vp.noise(to) / vp.noise(from) * (-h).exp() + of_data * (1.0 + ratio) * share(from);
+            let remembered = -of_data * ratio;
+            let added = if to > 0.0 { vp.noise(to).powi(2) * fresh } else { 0.0 };
+            let next = kept.powi(2) * of_x + 2.0 * kept * remembered * of_both + remembered.powi(2) * of_seen + added;
+            let seen = share(from);
+            (of_both, of_seen) = (seen * (kept * of_x + remembered * of_both), seen.powi(2) * of_x);
+            (of_x, h_before) = (next, h);
+        }
+        tch::manual_seed(3);
+        let noise = Tensor::randn([400_000, 1], DOUBLE);
+        let none = &mut InferenceLogger::new(InferType::None);
+        let drawn = run_chain(&mut *sampler, &oracle, &vp, noise, none).unwrap();
+        let found = drawn.var(true).double_value(&[]);
+        assert!((found / of_x - 1.0).abs() < 0.01, "{steps} steps: {found}, expected {of_x}");
+    }
 }
 
 /// Adds noise at its last step, which is the slip that papers make, too.

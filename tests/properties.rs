@@ -129,7 +129,7 @@ proptest! {
             let message = error.to_string();
             assert!(message.contains(&format!("1..={last}")) && message.contains(&outside.to_string()), "{message}");
         }
-        let drawn = values(&TimestepSampling::Uniform.draw(&constants, 64).unwrap());
+        let drawn = values(&timesteps::Uniform.draw(&constants, 64).unwrap());
         assert!(drawn.iter().all(|t| (1.0..=last as f64).contains(t)));
     }
 

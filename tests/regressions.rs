@@ -179,7 +179,10 @@ fn constants_of_another_schedule_train_nothing() {
     let other = TrainingConfig { schedule: LinearSchedule.into(), ..training };
     let constants = ConstantsManager::new(&base, &other).unwrap();
     let message = train(&manager, &model, &loader, &constants, &mut |_| ()).unwrap_err().to_string();
-    assert!(message.contains("cosine, the schedule of m"), "{message}");
+    assert!(message.contains("cosine, that of m"), "{message}");
+    let others = Vp::default();
+    let message = train(&manager, &model, &loader, &others, &mut |_| ()).unwrap_err().to_string();
+    assert!(message.contains("40, those of m") && message.ends_with("got none, but real times"), "{message}");
     assert!(!manager.has_checkpoint());
 }
 

@@ -169,7 +169,7 @@ struct OnePoint(Tensor);
 impl Denoiser for OnePoint {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised, Error> {
         let eps = (x_t - Continuous.signal(t) * &self.0) / Continuous.noise(t);
-        Ok(Denoised::from_eps(eps, x_t, &Level::at(&Continuous, t)?))
+        Ok(Denoised::from_eps(eps, x_t, &Level::at(&Continuous, t, x_t)?))
     }
 }
 

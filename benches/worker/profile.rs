@@ -33,7 +33,7 @@ pub fn parts(case: Case, steps: usize) -> Outcome<String> {
         for Batch { x0, .. } in dataloader.epoch(epoch) {
             lap(0);
             state.begin_step(dataloader.batches());
-            let t = TimestepSampling::Uniform.draw(&constants, x0.size()[0])?;
+            let t = timesteps::Uniform.draw(&constants, x0.size()[0])?;
             let (x_t, eps) = forward_diffusion(&constants, &x0, &t)?;
             lap(1);
             let output = model.forward(&x_t, &t.to_device(x_t.device()), &Given::training());

@@ -55,14 +55,14 @@ pub struct Evaluate {
 
 impl Evaluate {
     pub fn run(self) -> Result<()> {
-        let (manager, model, constants) = self.trained.load()?;
+        let (manager, model, process) = self.trained.load()?;
         let dataset = self.data.dataset(manager.config())?;
         let labels = self.labels.labels(manager.name(), model.classes(), &dataset)?;
         if let Some(file) = &self.curve {
             self.losses(&manager)?.save(file)?;
         }
         if manager.config().base.dataset.is_images() {
-            return self.evaluate_images(&manager, &model, &constants, labels.as_ref());
+            return self.evaluate_images(&manager, &model, &*process, labels.as_ref());
         }
         if self.features.is_given() {
             note("warning: --inception has no effect: these are not images");
@@ -72,7 +72,7 @@ impl Evaluate {
         let seeds = (0..self.repeats).map(|k| self.seed.wrapping_add(k));
         for seed in progress("evaluation", seeds) {
             let mut quiet = InferenceLogger::new(InferType::None);
-            let samples = Labels::samples(labels.as_ref(), &model, &constants, n, seed, &mut quiet)?;
+            let samples = Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut quiet)?;
             runs.push(evaluate(&samples, &dataset, seed)?);
             if self.json && n >= FEWEST {
                 more.push(further_metrics(&samples, &dataset, seed)?);
@@ -114,7 +114,7 @@ impl Evaluate {
         &self,
         manager: &ModelManager,
         model: &Model,
-        constants: &ConstantsManager,
+        process: &dyn Process,
         labels: Option<&Labels>,
     ) -> Result<()> {
         if labels.is_some() && self.n.is_none() {
@@ -134,9 +134,9 @@ impl Evaluate {
             // It may take a while on a CPU.
             note(format!("looking for noise in {images} images"));
         }
-        let loss = held_out.map(|batch| validation_loss(model, constants, &batch)).transpose()?;
+        let loss = held_out.map(|batch| validation_loss(model, process, &batch)).transpose()?;
         let compared = match (&network, self.n) {
-            (Some(network), Some(n)) => Some(self.compared(&**network, model, constants, &dataloader, labels, n)?),
+            (Some(network), Some(n)) => Some(self.compared(&**network, model, process, &dataloader, labels, n)?),
             _ => None,
         };
         let (name, features) = (manager.name(), network.map(|network| network.what()));
@@ -160,14 +160,14 @@ impl Evaluate {
         &self,
         network: &dyn FeatureNetwork,
         model: &Model,
-        constants: &ConstantsManager,
+        process: &dyn Process,
         dataloader: &DataLoader,
         labels: Option<&Labels>,
         n: i64,
     ) -> Result<BTreeMap<&'static str, f64>> {
         note(format!("drawing {n} samples"));
         let mut quiet = InferenceLogger::new(InferType::None);
-        let samples = Labels::samples(labels, model, constants, n, self.seed, &mut quiet)?;
+        let samples = Labels::samples(labels, model, process, n, self.seed, &mut quiet)?;
         let data = dataloader.first(dataloader.samples());
         let data = match (labels, dataloader.labels()) {
             (Some(labels), Some(of_each)) => labels.among(&data, of_each),

@@ -31,6 +31,8 @@ enum Kind {
     Samplers,
     Layouts,
     Objectives,
+    Weightings,
+    Timesteps,
     Metrics,
 }
 
@@ -45,6 +47,8 @@ impl Kind {
             Kind::Samplers => SamplerConfig::ENTRIES,
             Kind::Layouts => StepLayoutConfig::ENTRIES,
             Kind::Objectives => ObjectiveConfig::ENTRIES,
+            Kind::Weightings => WeightingConfig::ENTRIES,
+            Kind::Timesteps => TimestepSamplingConfig::ENTRIES,
             Kind::Metrics => MetricConfig::ENTRIES,
         }
     }

@@ -47,21 +47,21 @@ impl Chosen {
         self.weights
     }
 
-    /// The model's manager, its network with the chosen weights, and its constants.
-    pub fn load(&self) -> Result<(ModelManager, Model, ConstantsManager)> {
+    /// The model's manager, its network with the chosen weights, and its process.
+    pub fn load(&self) -> Result<(ModelManager, Model, Box<dyn Process>)> {
         self.load_in(None)
     }
 
     /// As [`Chosen::load`], the network computing in the given numbers.
-    pub fn load_in(&self, precision: Option<Precision>) -> Result<(ModelManager, Model, ConstantsManager)> {
+    pub fn load_in(&self, precision: Option<Precision>) -> Result<(ModelManager, Model, Box<dyn Process>)> {
         let manager = self.manager()?;
         let config = manager.config();
         let mut base = config.base.clone();
         base.compute.precision = precision.unwrap_or(base.compute.precision);
         let model = get_model(&base, &config.network, &config.training)?;
         manager.load_weights(&model, self.checkpoint, self.weights())?;
-        let constants = ConstantsManager::new(&config.base, &config.training)?;
-        Ok((manager, model, constants))
+        let process = get_process(&config.base, &config.training)?;
+        Ok((manager, model, process))
     }
 }
 
@@ -78,20 +78,17 @@ impl Trained {
 
     /// How an oracle is sampled from on this process.
     pub fn sampling_of(&self, process: &dyn Process) -> Result<SamplingConfig> {
-        let mut sampling = SamplingConfig::default();
-        if process.steps().is_none() && !self.sampling.has_sampler() {
-            sampling.sampler = Ddim::default().into();
-        }
+        let mut sampling = SamplingConfig::for_process(process);
         self.sampling.apply(&mut sampling)?;
         Ok(sampling)
     }
 
     /// As [`Chosen::load`], the model sampled from as the options say.
-    pub fn load(&self) -> Result<(ModelManager, Model, ConstantsManager)> {
-        let (manager, model, constants) = self.chosen.load()?;
+    pub fn load(&self) -> Result<(ModelManager, Model, Box<dyn Process>)> {
+        let (manager, model, process) = self.chosen.load()?;
         let mut sampling = model.sampling().clone();
         self.sampling.apply(&mut sampling)?;
-        Ok((manager, model.with_sampling(sampling), constants))
+        Ok((manager, model.with_sampling(sampling), process))
     }
 }
 

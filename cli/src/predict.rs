@@ -34,10 +34,10 @@ impl Predict {
     pub fn run(self) -> Result<()> {
         let (x_t, t) = (read_samples(&self.x)?.to_kind(Kind::Float), timesteps(&self.t)?);
         // To be compared: in f32, whatever the model samples in.
-        let (manager, model, constants) = self.chosen.load_in(Some(Precision::F32))?;
+        let (manager, model, process) = self.chosen.load_in(Some(Precision::F32))?;
         self.out.check()?;
-        let device = constants.device();
-        let eps_theta = predict(&model, &constants, &x_t.to_device(device), &t.to_device(device))?;
+        let device = model.device();
+        let eps_theta = predict(&model, &*process, &x_t.to_device(device), &t.to_device(device))?;
         self.out.write_npy(&eps_theta)?;
         let (out, shape) = (self.out.path(), eps_theta.size());
         if self.json {

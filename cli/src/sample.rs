@@ -79,7 +79,7 @@ impl Sample {
         if let Some(oracle) = &self.oracle {
             return self.of_oracle(oracle);
         }
-        let (manager, model, constants) = self.trained.load()?;
+        let (manager, model, process) = self.trained.load()?;
         let config = manager.config();
         let dataset = self.data.dataset(config)?;
         let labels = self.labels.labels(manager.name(), model.classes(), &dataset)?;
@@ -101,10 +101,10 @@ impl Sample {
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(manager.name()).quiet();
         let started = Instant::now();
         // A GPU is done only when they are here.
-        let samples = Labels::samples(labels.as_ref(), &model, &constants, n, seed, &mut logger)?;
+        let samples = Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut logger)?;
         let samples = samples.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
-        self.out.write(&samples, seed, constants.timesteps(), logger.picture())?;
+        self.out.write(&samples, seed, process.steps().unwrap_or(0), logger.picture())?;
         let distances = match compare {
             Some((file, dataloader)) => {
                 visualize_nearest(&samples, &dataloader)?.save(file)?;
@@ -136,7 +136,7 @@ impl Sample {
         self.out.check()?;
         let process = self.process.clone().unwrap_or_default().build().process()?;
         let sampling = self.trained.sampling_of(&*process)?;
-        let mut sampler = sampling.sampler.build();
+        let mut sampler = sampling.sampler.sampler();
         // A sampler that does not run on this process is found out before anything is computed.
         let steps = sampler.times(&*process)?.len() - 1;
         let seed = self.seed.unwrap_or(1);

@@ -54,9 +54,4 @@ impl SamplingOptions {
         set(&mut sampling.clip_denoised, self.clip_denoised);
         Ok(())
     }
-
-    /// Whether a sampler was chosen.
-    pub fn has_sampler(&self) -> bool {
-        self.sampler.is_some()
-    }
 }

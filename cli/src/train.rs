@@ -69,8 +69,8 @@ impl Train {
         config.validate()?;
         let model = get_model(&config.base, &config.network, &config.training)?;
         let dataloader = get_dataloader(&config.base, &config.training)?;
-        let constants = ConstantsManager::new(&config.base, &config.training)?;
-        ModelLearner::new(&model, &constants, config.training.objective.build()).check(&dataloader)?;
+        let process = get_process(&config.base, &config.training)?;
+        ModelLearner::new(&model, &*process, config.training.objective.build()).check(&dataloader)?;
         let steps = dataloader.batches() * config.training.epochs as u64;
         let mut remarks: Vec<String> = self.fewer_than_asked(&dataloader).into_iter().collect();
         if warmup_is_default {
@@ -82,8 +82,10 @@ impl Train {
             }
             config.training.warmup_steps = fitting;
         }
+        let constants = || ConstantsManager::new(&config.base, &config.training);
+        let of_schedule = if config.training.process.is_none() { constants()?.warning() } else { None };
         let warnings = config.training.remarks(steps, dataloader.samples()).into_iter();
-        remarks.extend(warnings.chain(constants.warning()).map(|warning| format!("warning: {warning}")));
+        remarks.extend(warnings.chain(of_schedule).map(|warning| format!("warning: {warning}")));
         if let Ok(there) = ModelManager::open(&config.base, &self.model)
             && there.has_checkpoint()
         {
@@ -108,7 +110,7 @@ impl Train {
         let (mut show, asked) = (show_progress(), stop.clone());
         let started = Instant::now();
         let state =
-            train_until(&manager, &lock, &model, &dataloader, &constants, &mut show, move || asked.is_asked_for())?;
+            train_until(&manager, &lock, &model, &dataloader, &*process, &mut show, move || asked.is_asked_for())?;
         stop.clear()?;
         self.closing(&manager, &state, from, started.elapsed().as_secs_f64())
     }

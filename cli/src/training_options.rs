@@ -1,8 +1,8 @@
 //! The options of `ddpm train` for the diffusion and the training.
 
 use clap::Args;
-use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
+use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
 use crate::common_options::set;
@@ -16,15 +16,21 @@ pub struct TrainingOptions {
     /// How beta_t grows
     #[arg(long, value_name = "NAME", value_parser = entry(NoiseSchedule::ENTRIES, NoiseSchedule::from_name))]
     schedule: Option<NoiseSchedule>,
+    /// A process in place of that of these two: `ddpm list processes`
+    #[arg(long, value_name = "NAME", value_parser = entry(ProcessConfig::ENTRIES, ProcessConfig::from_name))]
+    process: Option<ProcessConfig>,
     /// What the network predicts: `ddpm list parameterizations`
     #[arg(long, value_name = "NAME", value_parser = entry(ParameterizationConfig::ENTRIES, ParameterizationConfig::from_name))]
     parameterization: Option<ParameterizationConfig>,
     /// What the training minimizes: `ddpm list objectives`
     #[arg(long, value_name = "NAME", value_parser = entry(ObjectiveConfig::ENTRIES, ObjectiveConfig::from_name))]
     objective: Option<ObjectiveConfig>,
-    /// How often each timestep is drawn in training
-    #[arg(long, value_parser = choice::<TimestepSampling>())]
-    timestep_sampling: Option<TimestepSampling>,
+    /// How much the error counts, by how much noise there is, with the objective weighted: `ddpm list weightings`
+    #[arg(long, value_name = "NAME", value_parser = entry(WeightingConfig::ENTRIES, WeightingConfig::from_name))]
+    weighting: Option<WeightingConfig>,
+    /// How often each timestep is drawn in training: `ddpm list timesteps`
+    #[arg(long, value_name = "NAME", value_parser = entry(TimestepSamplingConfig::ENTRIES, TimestepSamplingConfig::from_name))]
+    timestep_sampling: Option<TimestepSamplingConfig>,
     /// The variance of the reverse steps when sampling
     #[arg(long, value_parser = choice::<ReverseVariance>())]
     variance: Option<ReverseVariance>,
@@ -73,6 +79,26 @@ pub struct TrainingOptions {
 }
 
 impl TrainingOptions {
+    /// The process, and a sampler that runs on it where the one that is there does not. Steps are those of the schedule.
+    fn set_process(&self, process: &ProcessConfig, training: &mut TrainingConfig) -> Result<()> {
+        training.process = Some(process.clone()).filter(|process| !process.properties().has_steps);
+        if let (Some(_), Some(option)) = (&training.process, self.of_steps()) {
+            let problem =
+                format!("{option} is of the process discrete; the times of {} are real numbers", process.name());
+            return Err(Error::Unsupported(problem));
+        }
+        let built = training.process().build().process()?;
+        if training.sampling.sampler.sampler().times(&*built).is_err() {
+            training.sampling.sampler = SamplingConfig::for_process(&*built).sampler;
+        }
+        Ok(())
+    }
+
+    /// The option that is given for a process of steps alone.
+    fn of_steps(&self) -> Option<&'static str> {
+        self.timesteps.map(|_| "--timesteps").or(self.schedule.as_ref().map(|_| "--schedule"))
+    }
+
     /// Every option that was given takes the place of the setting.
     ///
     /// # Errors
@@ -85,11 +111,17 @@ impl TrainingOptions {
         {
             training.objective = objective.clone();
         }
-        if let Some(timesteps) = self.timestep_sampling {
+        if let Some(weighting) = &self.weighting {
+            training.objective = training.objective.with_setting("weighting", json!(weighting))?;
+        }
+        if let Some(timesteps) = &self.timestep_sampling {
             training.objective = training.objective.with_setting("timesteps", json!(timesteps))?;
         }
         set(&mut training.timesteps, self.timesteps);
         set(&mut training.schedule, self.schedule.clone());
+        if let Some(process) = &self.process {
+            self.set_process(process, training)?;
+        }
         if let Some(variance) = self.variance {
             training.sampling.sampler = training.sampling.sampler.with_setting("variance", json!(variance))?;
         }

@@ -18,6 +18,8 @@ fn what_is_listed_can_be_chosen() {
         ("networks", NetworkConfig::ENTRIES),
         ("layouts", StepLayoutConfig::ENTRIES),
         ("objectives", ObjectiveConfig::ENTRIES),
+        ("weightings", WeightingConfig::ENTRIES),
+        ("timesteps", TimestepSamplingConfig::ENTRIES),
         ("samplers", SamplerConfig::ENTRIES),
         ("parameterizations", ParameterizationConfig::ENTRIES),
         ("metrics", MetricConfig::ENTRIES),
@@ -56,7 +58,31 @@ fn what_is_listed_can_be_chosen() {
         assert!(fine_tuned.code == Some(1) && fine_tuned.stderr.contains("parameterization"), "{fine_tuned:?}");
     }
     let slip = ddpm(path, &["train", "--model", "m", "--parameterization", "epsilon"]);
-    assert!(slip.code == Some(2) && slip.stderr.contains("[possible values: eps, x0, v]"), "{slip:?}");
+    assert!(slip.code == Some(2) && slip.stderr.contains("[possible values: eps, x0, v, "), "{slip:?}");
+    for (option, entries) in [
+        ("--objective", ObjectiveConfig::ENTRIES),
+        ("--process", ProcessConfig::ENTRIES),
+        ("--timestep-sampling", TimestepSamplingConfig::ENTRIES),
+    ] {
+        for entry in entries {
+            let options: &[&str] = if option == "--process" { &[] } else { &["--timesteps", "30"] };
+            let model = format!("{option}-{}", entry.name).replace("--", "of-");
+            let train =
+                ["train", "--model", &model, "--epochs", "1", "--dataset-size", "300", "--inference-type", "plot"];
+            succeeded(ddpm(path, &[&train, options, &[option, entry.name]].concat()));
+            let out = format!("{model}.npy");
+            succeeded(ddpm(path, &["sample", "--model", &model, "--n", "5", "--out", &out]));
+        }
+    }
+    let weighted = ["--objective", "weighted", "--weighting", "p2"];
+    succeeded(train(&[&["--model", "of-p2"], &weighted[..]].concat()));
+    let refused = train(&["--model", "no", "--weighting", "p2"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("with it: weighted"), "{refused:?}");
+    let refused = train(&["--model", "no", "--process", "vp"]);
+    assert!(
+        refused.code == Some(1) && refused.stderr.contains("--timesteps is of the process discrete"),
+        "{refused:?}"
+    );
 }
 
 #[test]

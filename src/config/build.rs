@@ -2,22 +2,40 @@
 
 use super::base::BaseConfig;
 use super::training::TrainingConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::networks::NetworkConfig;
-use crate::process::ConstantsManager;
+use crate::process::{ConstantsManager, Process};
 use crate::random::{self, Stream};
 
 impl ConstantsManager {
     /// The constants of the schedule in `training`, for the data and the device in `base`.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) where the schedule cannot have that many timesteps.
+    /// [`Error::Config`](crate::Error::Config) where the schedule cannot have that many timesteps;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for a process without a schedule, which [`get_process`] has.
     pub fn new(base: &BaseConfig, training: &TrainingConfig) -> Result<Self> {
         base.validate()?;
         training.validate()?;
+        if let Some(process) = &training.process {
+            let name = process.name();
+            return Err(Error::Unsupported(format!(
+                "the process of this model is {name}, without these constants: use get_process"
+            )));
+        }
         let betas = training.schedule.build().betas(training.timesteps)?;
         Self::from_betas(&betas, base.dataset.shape().len(), base.compute.device.resolve()?)
+    }
+}
+
+/// The process that a model with this configuration is trained on: the constants of its schedule, or the one that it names.
+///
+/// # Errors
+/// [`Error::Config`](crate::Error::Config) for settings that cannot work.
+pub fn get_process(base: &BaseConfig, training: &TrainingConfig) -> Result<Box<dyn Process>> {
+    match &training.process {
+        Some(process) => process.build().process(),
+        None => Ok(Box::new(ConstantsManager::new(base, training)?)),
     }
 }
 
@@ -33,11 +51,12 @@ pub fn get_model(base: &BaseConfig, network: impl Into<NetworkConfig>, training:
     let device = base.compute.device.resolve()?;
     random::seed_libtorch(random::derive(base.seed, Stream::Weights, 0));
     network.check_fits(&base.dataset)?;
-    let built = network.build(base.compute.precision, device)?;
+    let parameterization = training.parameterization.build();
+    let built = network.build(parameterization.outputs(), base.compute.precision, device)?;
     #[cfg(feature = "fast-cuda")]
     let built = crate::networks::recorded::around(built);
     Ok(Model::boxed(built)
-        .with_parameterization(training.parameterization.build())
+        .with_parameterization(parameterization)
         .with_sampling(training.sampling.clone())
         .with_classes(network.classes()))
 }

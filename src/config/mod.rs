@@ -12,7 +12,7 @@ mod learning_rate;
 mod training;
 
 pub use base::{BaseConfig, ComputeConfig};
-pub use build::get_model;
+pub use build::{get_model, get_process};
 pub use checkpoints::CheckpointConfig;
 pub use infer_type::InferType;
 pub use training::{LearningRateSchedule, TrainingConfig};

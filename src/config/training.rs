@@ -7,7 +7,7 @@ use crate::catalogue::is_default;
 use crate::error::{MANY, Result, require};
 use crate::objectives::ObjectiveConfig;
 use crate::parameterizations::ParameterizationConfig;
-use crate::process::{CosineSchedule, NoiseSchedule};
+use crate::process::{CosineSchedule, Discrete, NoiseSchedule, ProcessConfig};
 use crate::samplers::SamplingConfig;
 
 /// How the learning rate goes from its start to the last step.
@@ -29,6 +29,9 @@ pub struct TrainingConfig {
     pub timesteps: usize,
     /// How `beta_t` grows.
     pub schedule: NoiseSchedule,
+    /// A process in place of the one of these two, as one in continuous time.
+    #[serde(skip_serializing_if = "is_default")]
+    pub process: Option<ProcessConfig>,
     /// What the network's output means.
     pub parameterization: ParameterizationConfig,
     /// What the training minimizes.
@@ -69,6 +72,7 @@ impl Default for TrainingConfig {
         Self {
             timesteps: 40,
             schedule: CosineSchedule.into(),
+            process: None,
             parameterization: ParameterizationConfig::default(),
             objective: ObjectiveConfig::default(),
             start_from: None,
@@ -129,13 +133,19 @@ impl TrainingConfig {
         remarks
     }
 
+    /// The process that a model is trained on: its own, or that of `timesteps` and `schedule`.
+    pub fn process(&self) -> ProcessConfig {
+        let discrete = || Discrete { timesteps: self.timesteps, schedule: self.schedule.clone() }.into();
+        self.process.clone().unwrap_or_else(discrete)
+    }
+
     /// Refuses values that cannot work.
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
     pub fn validate(&self) -> Result<()> {
         require(self.timesteps <= 100_000, "TrainingConfig.timesteps", "at most 100000", self.timesteps)?;
-        self.schedule.build().betas(self.timesteps)?;
+        self.process().build().process()?;
         for (field, value) in [("TrainingConfig.epochs", self.epochs), ("TrainingConfig.batch_size", self.batch_size)] {
             require((1..=MANY).contains(&value), field, "at least 1, and at most 1000000000", value)?;
         }

@@ -69,7 +69,7 @@ impl<'a> GaussianOracle<'a> {
 
 impl Denoiser for GaussianOracle<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
-        let level = Level::at(self.process, t)?;
+        let level = Level::at(self.process, t, x_t)?;
         let (a, s) = (self.process.signal(t), self.process.noise(t));
         let x = flat(x_t);
         if x.size()[1..] != self.mean.size() {

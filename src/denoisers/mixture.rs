@@ -100,7 +100,7 @@ const AT_A_TIME: i64 = 1 << 24;
 
 impl Denoiser for MixtureOracle<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
-        let level = Level::at(self.process, t)?;
+        let level = Level::at(self.process, t, x_t)?;
         let (a, s) = (self.process.signal(t), self.process.noise(t));
         let x = flat(x_t);
         let (components, d) = self.means.size2()?;

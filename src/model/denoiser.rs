@@ -9,7 +9,7 @@ use crate::denoisers::{Denoised, Denoiser};
 use crate::error::Result;
 use crate::networks::Given;
 use crate::out_of_memory::in_parts;
-use crate::process::{Level, Process, shared_time};
+use crate::process::{Level, Process};
 
 /// Pixels that go through the network at a time, which bounds its memory: 256 images of 32 x 32.
 const PIXELS: i64 = 256 * 32 * 32;
@@ -32,18 +32,18 @@ impl<'a> ModelDenoiser<'a> {
 impl Denoiser for ModelDenoiser<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
         check_samples(self.model, "samples for this network", x_t)?;
-        let (shape, level) = (x_t.size(), Level::at(self.process, t)?);
+        let (shape, level) = (x_t.size(), Level::at(self.process, t, x_t)?);
         self.given.check_samples(shape[0])?;
-        let t = shared_time(self.process, t, shape[0], x_t.device());
         let pixels = shape.get(2..4).map(|sides| sides.iter().product::<i64>());
         let part = pixels.map_or(shape[0], |pixels| (PIXELS / pixels).clamp(1, shape[0].max(1)));
         let most = part.min(self.most.get());
         let (output, fits) = in_parts(shape[0], most, |start, length| {
             if length == shape[0] {
-                return self.model.output(x_t, &t, &level, &self.given);
+                return self.model.output(x_t, &level, &self.given);
             }
-            let part = |of: &Tensor| of.narrow(0, start, length);
-            self.model.output(&part(x_t), &part(&t), &level, &self.given.narrow(start, length))
+            let part = x_t.narrow(0, start, length);
+            let level = Level::at(self.process, t, &part)?;
+            self.model.output(&part, &level, &self.given.narrow(start, length))
         })?;
         // Fewer only where memory was too small: a batch may have had fewer samples than that.
         if fits < most.min(shape[0]) {

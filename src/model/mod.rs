@@ -9,7 +9,6 @@ pub use denoiser::ModelDenoiser;
 pub use predict::predict;
 
 use crate::denoisers::Denoised;
-use crate::device::sent;
 use crate::error::{Error, Result};
 use crate::networks::{Given, Network, check_fits};
 use crate::parameterizations::{Eps, Parameterization};
@@ -78,22 +77,35 @@ impl Model {
     /// The output of the network for `x_t`, in the kind of `x_t`.
     ///
     /// # Shapes
-    /// `x_t`: `[N, …]`, f32 or f64; `t`: `[N]`, int64 or floating-point; `level`: that of `t`. Returns a tensor shaped like `x_t`.
+    /// `x_t`: `[N, …]`, f32 or f64; `level`: its own. Returns a tensor shaped like `x_t`, with as many times the channels as the
+    /// parameterization has [outputs](Parameterization::outputs).
     ///
     /// # Errors
     /// [`Error::Shape`] where the output is not shaped like `x_t`, or there is not one label a sample, and so on for what else is given.
-    pub fn output(&self, x_t: &Tensor, t: &Tensor, level: &Level, given: &Given) -> Result<Tensor> {
+    pub fn output(&self, x_t: &Tensor, level: &Level, given: &Given) -> Result<Tensor> {
         given.check_samples(x_t.size()[0])?;
         let input = self.parameterization.input(x_t, level).to_kind(Kind::Float);
-        let t = sent(&self.parameterization.time(t, level), x_t.device());
-        let t = if t.is_floating_point() { t.to_kind(Kind::Float) } else { t };
-        let output = self.network.forward(&input, &t, given);
-        if output.size() == x_t.size() {
+        let output = self.network.forward(&input, &self.parameterization.time(level), given);
+        let mut shape = x_t.size();
+        shape[1] *= self.parameterization.outputs();
+        if output.size() == shape {
             return Ok(output.to_kind(x_t.kind()));
         }
         // Another shape would be broadcast without a word.
-        let expected = format!("{:?}, that of x_t", x_t.size());
+        let whose = if shape == x_t.size() { "that of x_t" } else { "by the parameterization" };
+        let expected = format!("{shape:?}, {whose}");
         Err(Error::Shape { what: "the network's prediction", expected, got: output.size() })
+    }
+
+    /// What of the output training compares with the [target](Parameterization::target) of the parameterization.
+    ///
+    /// # Shapes
+    /// `x_t`: `[N, …]`, f32 or f64; `level`: its own.
+    ///
+    /// # Errors
+    /// Those of [`Model::output`].
+    pub fn compared_output(&self, x_t: &Tensor, level: &Level, given: &Given) -> Result<Tensor> {
+        Ok(self.parameterization.compared(&self.output(x_t, level, given)?, x_t, level))
     }
 
     /// The data and the noise that the network sees in `x_t`, each sample at a time of its own.
@@ -105,7 +117,7 @@ impl Model {
     /// Those of [`Model::output`]; [`Error::Timestep`] for a time outside the process.
     pub fn denoise_each(&self, process: &dyn Process, x_t: &Tensor, t: &Tensor, given: &Given) -> Result<Denoised> {
         let level = Level::of_each(process, t, x_t)?;
-        let output = self.output(x_t, t, &level, given)?;
+        let output = self.output(x_t, &level, given)?;
         Ok(self.parameterization.read(&output, x_t, &level))
     }
 

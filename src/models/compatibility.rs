@@ -1,11 +1,8 @@
 //! What goes together in a model's configuration: the one place that says so.
 
-use tch::Device;
-
 use super::ModelConfig;
 use crate::config::InferType;
 use crate::error::{Result, require};
-use crate::process::{ConstantsManager, Process};
 
 impl ModelConfig {
     /// Refuses parts that each can work, but not with each other: network and data, pictures and data, sampler and process. Each refusal
@@ -13,10 +10,8 @@ impl ModelConfig {
     pub(super) fn check_combination(&self) -> Result<()> {
         self.network.check_fits(&self.base.dataset)?;
         self.check_pictures()?;
-        let betas = self.training.schedule.build().betas(self.training.timesteps)?;
-        let shape = self.base.dataset.shape();
-        let process: &dyn Process = &ConstantsManager::from_betas(&betas, shape.len(), Device::Cpu)?;
-        self.training.sampling.sampler.build().times(process).map(|_| ())
+        let process = self.training.process().build().process()?;
+        self.training.sampling.sampler.sampler().times(&*process).map(|_| ())
     }
 
     fn check_pictures(&self) -> Result<()> {

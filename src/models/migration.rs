@@ -63,7 +63,8 @@ mod tests {
     use super::*;
     use crate::config::InferType;
     use crate::device::DeviceChoice;
-    use crate::objectives::{Simple, TimestepSampling};
+    use crate::objectives::Simple;
+    use crate::objectives::timesteps::PerceptionPrioritized;
     use crate::process::LinearSchedule;
     use crate::samplers::{Ancestral, ReverseVariance, SamplerConfig};
 
@@ -83,7 +84,7 @@ mod tests {
         assert_eq!((checkpoints.period, checkpoints.samples, checkpoints.inference_type), (2, 9, InferType::Gif));
         let posterior = SamplerConfig::Ancestral(Ancestral { variance: ReverseVariance::Posterior });
         assert_eq!((&config.training.sampling.sampler, config.training.sampling.clip_denoised), (&posterior, true));
-        let prioritized = Simple { timesteps: TimestepSampling::PerceptionPrioritized };
+        let prioritized = Simple { timesteps: PerceptionPrioritized.into() };
         assert_eq!(config.training.objective, prioritized.into());
         assert_eq!(config.training.schedule, LinearSchedule.into());
         // What is written today is read as it stands, and nothing is moved.

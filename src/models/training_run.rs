@@ -9,7 +9,7 @@ use crate::config::{BaseConfig, TrainingConfig};
 use crate::error::{Error, Result};
 use crate::loader::DataLoader;
 use crate::model::Model;
-use crate::process::ConstantsManager;
+use crate::process::Process;
 use crate::sampling::generate_samples;
 use crate::show::{Asked, SAMPLES_FILE};
 use crate::training::{StepReport, TrainingState, train_one_epoch};
@@ -29,11 +29,11 @@ pub fn train(
     manager: &ModelManager,
     model: &Model,
     dataloader: &DataLoader,
-    constants: &ConstantsManager,
+    process: &dyn Process,
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<TrainingState> {
     let lock = manager.lock()?;
-    train_until(manager, &lock, model, dataloader, constants, observer, || false)
+    train_until(manager, &lock, model, dataloader, process, observer, || false)
 }
 
 /// As [`train`], and ends where `asked` says so: after a step of training, or while the samples of a checkpoint are drawn, which
@@ -47,19 +47,12 @@ pub fn train_until(
     _lock: &TrainingLock,
     model: &Model,
     dataloader: &DataLoader,
-    constants: &ConstantsManager,
+    process: &dyn Process,
     observer: &mut dyn FnMut(&StepReport),
     asked: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Result<TrainingState> {
     let training = &manager.config().training;
-    if constants.timesteps() != training.timesteps {
-        let expected = format!("{}, the T of {}", training.timesteps, manager.name());
-        return Err(Error::config("timesteps of the constants", expected, constants.timesteps()));
-    }
-    if constants.betas() != training.schedule.build().betas(training.timesteps)? {
-        let expected = format!("{}, the schedule of {}", training.schedule.name(), manager.name());
-        return Err(Error::config("constants", expected, "those of another schedule"));
-    }
+    check_process(manager, process)?;
     let asked = Asked(Arc::new(asked));
     let mut observer = |report: &StepReport| {
         report.saved.set(true);
@@ -71,19 +64,45 @@ pub fn train_until(
     let mut state = first_state(manager, model)?;
     // A training that ended while it drew them draws them now.
     if samples_are_due(manager, &state) {
-        state.stopped = !draw_samples(manager, model, constants, &state, &asked)?;
+        state.stopped = !draw_samples(manager, model, process, &state, &asked)?;
     }
     while state.epoch() < training.epochs && !state.is_stopped() {
-        train_one_epoch(model, dataloader, constants, &mut state, &mut observer)?;
+        train_one_epoch(model, dataloader, process, &mut state, &mut observer)?;
         let due = is_due(training, &state);
         if due || state.is_stopped() {
             manager.update_checkpoint(&state)?;
         }
         if due && !state.is_stopped() {
-            state.stopped = !draw_samples(manager, model, constants, &state, &asked)?;
+            state.stopped = !draw_samples(manager, model, process, &state, &asked)?;
         }
     }
     Ok(state)
+}
+
+/// Refuses another process than that of the configuration.
+fn check_process(manager: &ModelManager, process: &dyn Process) -> Result<()> {
+    let training = &manager.config().training;
+    let own = training.process().build().process()?;
+    let (expected, got) = (own.steps(), process.steps());
+    if expected != got {
+        let shown = |steps: Option<usize>| steps.map_or("none, but real times".to_owned(), |steps| steps.to_string());
+        let expected = format!("{}, those of {}", shown(expected), manager.name());
+        return Err(Error::config("timesteps of the process", expected, shown(got)));
+    }
+    let times = own.steps().unwrap_or(100);
+    let levels = |of: &dyn Process| -> Vec<[f64; 2]> {
+        let time = |i: usize| own.end() * i as f64 / times as f64;
+        (1..=times).map(|i| [of.signal(time(i)), of.noise(time(i))]).collect()
+    };
+    if own.end() == process.end() && levels(&*own) == levels(process) {
+        return Ok(());
+    }
+    let name = training.process.as_ref().map_or(training.schedule.name(), |process| process.name());
+    Err(Error::config(
+        "process",
+        format!("{name}, that of {}", manager.name()),
+        "one with other amounts of signal and noise",
+    ))
 }
 
 /// Whether samples belong to the checkpoint that `state` is at and are not there: the training was stopped before they were
@@ -118,7 +137,7 @@ fn first_state(manager: &ModelManager, model: &Model) -> Result<TrainingState> {
 fn draw_samples(
     manager: &ModelManager,
     model: &Model,
-    constants: &ConstantsManager,
+    process: &dyn Process,
     state: &TrainingState,
     asked: &Asked,
 ) -> Result<bool> {
@@ -129,6 +148,6 @@ fn draw_samples(
     let logger = manager.checkpoint_logger(training.checkpoints.inference_type, state.epoch()).quiet();
     let mut logger = logger.stopped_when(asked.clone());
     let n = training.checkpoints.samples as i64;
-    let _samples = state.with_averaged_weights(|| generate_samples(model, constants, n, base.seed, &mut logger))?;
+    let _samples = state.with_averaged_weights(|| generate_samples(model, process, n, base.seed, &mut logger))?;
     Ok(logger.stopped_at().is_none())
 }

@@ -49,12 +49,13 @@ impl NetworkConfig {
         Ok(())
     }
 
-    /// The network, with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]).
+    /// The network, with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]); with `outputs` numbers for each one of
+    /// `x_t`, as its parameterization needs them.
     ///
     /// # Errors
     /// [`Error::Config`] for sizes that cannot work; [`Error::Unsupported`] for [`NetworkConfig::Own`], which only its author can
     /// build.
-    pub fn build(&self, precision: Precision, device: Device) -> Result<Box<dyn Network>> {
+    pub fn build(&self, outputs: i64, precision: Precision, device: Device) -> Result<Box<dyn Network>> {
         let Some(settings) = self.settings() else {
             return Err(Error::Unsupported(format!(
                 "{:?} is a network of your own: build it in a notebook, then load its weights with load_checkpoint; \
@@ -63,7 +64,7 @@ impl NetworkConfig {
             )));
         };
         settings.validate()?;
-        settings.build(precision, device)
+        settings.build(outputs, precision, device)
     }
 
     /// Makes it a network for samples of this shape.

@@ -47,8 +47,8 @@ impl NetworkSettings for FnnConfig {
         require((0..=WIDEST).contains(&self.classes), "FnnConfig.classes", "0 to 65536", self.classes)
     }
 
-    fn build(&self, _precision: Precision, device: Device) -> Result<Box<dyn Network>> {
-        Ok(Box::new(Fnn::new(self, device)?))
+    fn build(&self, outputs: i64, _precision: Precision, device: Device) -> Result<Box<dyn Network>> {
+        Ok(Box::new(Fnn::with_outputs(self, outputs, device)?))
     }
 
     fn classes(&self) -> i64 {
@@ -87,11 +87,19 @@ impl Fnn {
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) for sizes that cannot work.
     pub fn new(config: &FnnConfig, device: Device) -> Result<Self> {
+        Self::with_outputs(config, 1, device)
+    }
+
+    /// As `new`, with `outputs` numbers for each one of `x_t`, for a parameterization that needs more than one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_outputs(config: &FnnConfig, outputs: i64, device: Device) -> Result<Self> {
         config.validate()?;
         let vs = nn::VarStore::new(device);
         let mut widths = vec![config.input_width + config.time_embedding];
         widths.extend(&config.hidden_widths);
-        widths.push(config.input_width);
+        widths.push(config.input_width * outputs);
         let layer = |(i, pair): (usize, &[i64])| {
             // Weights within 1 / sqrt(inputs), as PyTorch draws them; tch's own default is wider by sqrt(6).
             let bound = 1.0 / (pair[0] as f64).sqrt();

@@ -46,8 +46,8 @@ impl NetworkSettings for ResidualMlpConfig {
         require((0..=WIDEST).contains(&self.classes), "ResidualMlpConfig.classes", "0 to 65536", self.classes)
     }
 
-    fn build(&self, _precision: Precision, device: Device) -> Result<Box<dyn Network>> {
-        Ok(Box::new(ResidualMlp::new(self, device)?))
+    fn build(&self, outputs: i64, _precision: Precision, device: Device) -> Result<Box<dyn Network>> {
+        Ok(Box::new(ResidualMlp::with_outputs(self, outputs, device)?))
     }
 
     fn classes(&self) -> i64 {
@@ -110,6 +110,14 @@ impl ResidualMlp {
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) for sizes that cannot work.
     pub fn new(config: &ResidualMlpConfig, device: Device) -> Result<Self> {
+        Self::with_outputs(config, 1, device)
+    }
+
+    /// As `new`, with `outputs` numbers for each one of `x_t`, for a parameterization that needs more than one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_outputs(config: &ResidualMlpConfig, outputs: i64, device: Device) -> Result<Self> {
         config.validate()?;
         let vs = nn::VarStore::new(device);
         let (width, input_width, embedding) = (config.width, config.input_width, config.time_embedding);
@@ -137,7 +145,7 @@ impl ResidualMlp {
             first: linear(&root / "in", input_width, width),
             blocks: (0..config.blocks).map(block).collect(),
             norm: norm(&root / "norm"),
-            last: nn::linear(&root / "out", width, input_width, zero),
+            last: nn::linear(&root / "out", width, input_width * outputs, zero),
             input_width,
             vs,
         })

@@ -16,11 +16,12 @@ pub trait NetworkSettings: Debug {
     /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
     fn validate(&self) -> Result<()>;
 
-    /// The network, with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]).
+    /// The network, with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]). It gives `outputs` numbers for each one
+    /// of `x_t`, as its parameterization needs them.
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) for values that cannot work.
-    fn build(&self, precision: Precision, device: Device) -> Result<Box<dyn Network>>;
+    fn build(&self, outputs: i64, precision: Precision, device: Device) -> Result<Box<dyn Network>>;
 
     /// How many classes it can be conditioned on; 0 where it takes no labels.
     fn classes(&self) -> i64;

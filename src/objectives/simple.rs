@@ -1,17 +1,15 @@
 //! `Simple`: Algorithm 1, the objective of Ho et al. 2020.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use super::{Batch, Loss, Objective, TimestepSampling, squared_error};
+use super::noised::label;
+use super::timesteps::TimestepSamplingConfig;
+use super::{Batch, Loss, Objective, squared_error};
 use crate::error::Result;
 use crate::model::Model;
 use crate::networks::Given;
 use crate::process::{Level, Process};
-
-/// Labels that are replaced by the null token in training, so that the model can also be sampled from without one. Ho & Salimans 2022,
-/// Algorithm 1.
-const WITHOUT_LABEL: f64 = 0.1;
 
 /// `L_simple`: the mean squared error of the predicted noise, at one random time for each sample.
 ///
@@ -21,16 +19,16 @@ const WITHOUT_LABEL: f64 = 0.1;
 ///     grad_theta || eps - eps_theta( sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, t ) ||^2
 /// ```
 /// Ho et al. 2020, Algorithm 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Simple {
     /// How often each timestep is drawn.
-    pub timesteps: TimestepSampling,
+    pub timesteps: TimestepSamplingConfig,
 }
 
 impl Objective for Simple {
     fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss> {
-        let t = self.timesteps.draw(process, batch.x0.size()[0])?;
+        let t = self.timesteps.build().draw(process, batch.x0.size()[0])?;
         let eps = batch.x0.randn_like();
         let by_sample = simple_loss(model, process, batch, &t, &eps)?;
         Ok(Loss { t: Some(t), by_sample })
@@ -51,14 +49,7 @@ fn simple_loss(model: &Model, process: &dyn Process, batch: &Batch, t: &Tensor, 
     let given = Given { label: label(model, batch), ..Given::training() };
     let level = Level::of_each(process, t, &batch.x0)?;
     let x_t = &level.signal * &batch.x0 + &level.noise * eps;
-    let output = model.output(&x_t, t, &level, &given)?;
+    let output = model.compared_output(&x_t, &level, &given)?;
     let target = model.parameterization().target(&batch.x0, eps, &level);
     Ok(squared_error(&output, &target))
-}
-
-/// The labels that condition the network, some of them replaced by the null token. None for a network that takes none.
-fn label(model: &Model, batch: &Batch) -> Option<Tensor> {
-    let label = batch.label.as_ref().filter(|_| model.classes() > 0)?;
-    let without = Tensor::rand(label.size(), (Kind::Float, label.device())).lt(WITHOUT_LABEL);
-    Some(label.masked_fill(&without, model.classes()))
 }

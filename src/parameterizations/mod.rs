@@ -23,6 +23,14 @@ catalogue! {
     eps::Eps, "eps": "the noise", "Ho et al. 2020, equation 12", { reads_pure_noise: false, reads_clean_data: true };
     x0::X0, "x0": "the data", "Salimans & Ho 2022, section 4", { reads_pure_noise: true, reads_clean_data: false };
     v::V, "v": "the velocity a eps - s x_0", "Salimans & Ho 2022, appendix D", { reads_pure_noise: true, reads_clean_data: true };
+    score::Score, "score": "the gradient of the log density, - eps / s", "Song & Ermon 2019, equation 5",
+        { reads_pure_noise: false, reads_clean_data: false };
+    velocity::Velocity, "velocity": "the way from the data to the noise, eps - x_0", "Liu et al. 2023, equation 1",
+        { reads_pure_noise: true, reads_clean_data: true };
+    edm::Edm, "edm": "a mixture of both, of variance 1 at all noise levels", "Karras et al. 2022, table 1",
+        { reads_pure_noise: true, reads_clean_data: true };
+    both::Both, "both": "the noise, the data, and how far to trust which", "Benny & Wolf 2022, equations 9 to 12",
+        { reads_pure_noise: false, reads_clean_data: false };
 }
 
 impl Default for ParameterizationConfig {
@@ -63,7 +71,7 @@ pub trait Parameterization: Debug {
     /// What the network is to say of `x_t = a x_0 + s eps`.
     ///
     /// # Shapes
-    /// `x0`, `eps`: `[N, …]`.
+    /// `x0`, `eps`: `[N, …]`. The result has [`outputs`](Self::outputs) times their channels.
     fn target(&self, x0: &Tensor, eps: &Tensor, level: &Level) -> Tensor;
 
     /// What it has said of it.
@@ -83,9 +91,22 @@ pub trait Parameterization: Debug {
     /// The time as the network is given it.
     ///
     /// # Shapes
-    /// `t` and the result: `[N]`.
-    fn time(&self, t: &Tensor, _level: &Level) -> Tensor {
-        t.shallow_clone()
+    /// The result: `[N]`, int64 or f32.
+    fn time(&self, level: &Level) -> Tensor {
+        level.time()
+    }
+
+    /// How many numbers the network gives for each one of `x_t`: its output has so many times the channels.
+    fn outputs(&self) -> i64 {
+        1
+    }
+
+    /// What of the output training compares with the target: all of it.
+    ///
+    /// # Shapes
+    /// `output` and the result: shaped like the target.
+    fn compared(&self, output: &Tensor, _x_t: &Tensor, _level: &Level) -> Tensor {
+        output.shallow_clone()
     }
 }
 
@@ -94,7 +115,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::process::{ConstantsManager, Factor, Process, add_noise};
+    use crate::process::{ConstantsManager, Process, add_noise};
 
     /// A process that keeps all of the signal, and adds noise to it.
     struct Exploding;
@@ -134,9 +155,9 @@ mod tests {
             close(&read.x0, &x0) && close(&read.eps, &eps) && close(&adds_up, &x_t)
         });
         let end = |signal: f64, noise: f64| {
-            let number = |value: f64| Tensor::from_slice(&[value]);
-            let level = Level { signal: Factor::Shared(signal), noise: Factor::Shared(noise) };
+            let number = |value: f64| Tensor::from_slice(&[value]).view([1, 1]);
             let (x0, eps) = (number(0.7), number(-0.4));
+            let level = Level::with(signal, noise, &x0);
             let x_t = &level.signal * &x0 + &level.noise * &eps;
             let read = parameterization.read(&parameterization.target(&x0, &eps, &level), &x_t, &level);
             (close(&read.x0, &x0), close(&read.eps, &eps))

@@ -23,12 +23,8 @@ impl Parameterization for V {
     }
 
     fn read(&self, output: &Tensor, x_t: &Tensor, level: &Level) -> Denoised {
-        let Level { signal, noise } = level;
-        let length = signal.square() + noise.square();
-        Denoised {
-            x0: (signal * x_t - noise * output) / &length,
-            eps: (noise * x_t + signal * output) / &length,
-            variance: None,
-        }
+        let signal = level.factor(|a, s| a / (a * a + s * s));
+        let noise = level.factor(|a, s| s / (a * a + s * s));
+        Denoised { x0: &signal * x_t - &noise * output, eps: &noise * x_t + &signal * output, variance: None }
     }
 }

@@ -31,6 +31,10 @@ impl Process for Flow {
     fn steps(&self) -> Option<usize> {
         None
     }
+
+    fn time_of_log_snr(&self, log_snr: f64) -> f64 {
+        1.0 / (1.0 + (log_snr / 2.0).exp())
+    }
 }
 
 impl ProcessSettings for Flow {

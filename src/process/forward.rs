@@ -48,7 +48,7 @@ pub fn add_noise(process: &dyn Process, x0: &Tensor, t: &Tensor, eps: &Tensor) -
     if eps.kind() != x0.kind() {
         return Err(Error::Unsupported(format!("noise: expected {:?}, as x0 is, got {:?}", x0.kind(), eps.kind())));
     }
-    let Level { signal, noise } = Level::of_each(process, t, x0)?;
+    let Level { signal, noise, .. } = Level::of_each(process, t, x0)?;
     Ok(&signal * x0 + &noise * eps)
 }
 

@@ -1,8 +1,8 @@
 //! `Level`: how much signal and noise there is in `x_t`, to compute with.
 
-use std::ops::{Add, Div, Mul};
+use std::ops::{Div, Mul};
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::Process;
 use super::times::{check_time, check_times, is_shared};
@@ -16,6 +16,22 @@ pub struct Level {
     pub signal: Factor,
     /// `s(t)`
     pub noise: Factor,
+    /// Of each sample, or of all of them where there is one.
+    amounts: Vec<Amount>,
+    /// Whether the times are steps of a process of steps.
+    at_steps: bool,
+    shape: Vec<i64>,
+    kind: Kind,
+    device: Device,
+}
+
+/// What there is at one time, in f64.
+#[derive(Debug, Clone, Copy)]
+struct Amount {
+    signal: f64,
+    noise: f64,
+    /// The time as networks are given it.
+    time: f64,
 }
 
 /// What samples are multiplied by: a number where all of them are at one time, which is all of sampling, else one for each.
@@ -28,13 +44,16 @@ pub enum Factor {
 }
 
 impl Level {
-    /// The level of all samples at one time `t`.
+    /// The level of all samples of `x` at one time `t`.
+    ///
+    /// # Shapes
+    /// `x`: `[N, …]`.
     ///
     /// # Errors
     /// [`Error::Timestep`](crate::Error::Timestep) for a time outside the process, and for 0.
-    pub fn at(process: &dyn Process, t: f64) -> Result<Self> {
+    pub fn at(process: &dyn Process, t: f64, x: &Tensor) -> Result<Self> {
         check_time(process, t)?;
-        Ok(Self { signal: Factor::Shared(process.signal(t)), noise: Factor::Shared(process.noise(t)) })
+        Ok(Self::of_times(process, &[t], x))
     }
 
     /// The level of each sample of `x`, at its own time: computed in f64, in the kind of `x` and on its device.
@@ -47,28 +66,66 @@ impl Level {
     /// [`Error::Timestep`](crate::Error::Timestep) for a time outside the process.
     pub fn of_each(process: &dyn Process, t: &Tensor, x: &Tensor) -> Result<Self> {
         let times = check_times(process, t, x)?;
-        if let (true, [first, ..]) = (is_shared(t), &times[..]) {
-            return Self::at(process, *first);
-        }
-        let mut shape = vec![1; x.dim()];
-        shape[0] = -1;
-        let factor = |of: &dyn Fn(f64) -> f64| {
-            let values: Vec<f64> = times.iter().map(|t| of(*t)).collect();
-            let on_cpu = Tensor::from_slice(&values).to_kind(x.kind()).view(&shape[..]);
-            Factor::Each(if x.device() == Device::Cpu { on_cpu } else { sent(&on_cpu, x.device()) })
-        };
-        Ok(Self { signal: factor(&|t| process.signal(t)), noise: factor(&|t| process.noise(t)) })
+        Ok(Self::of_times(process, if is_shared(t) { &times[..1] } else { &times }, x))
     }
-}
 
-impl Factor {
-    /// The square of each.
-    #[must_use]
-    pub fn square(&self) -> Self {
-        match self {
-            Factor::Shared(value) => Factor::Shared(value.powi(2)),
-            Factor::Each(values) => Factor::Each(values.square()),
+    fn of_times(process: &dyn Process, times: &[f64], x: &Tensor) -> Self {
+        let at_steps = process.steps().is_some() && times.iter().all(|t| t.fract() == 0.0);
+        let amount =
+            |t: &f64| Amount { signal: process.signal(*t), noise: process.noise(*t), time: process.network_time(*t) };
+        Self::of_amounts(times.iter().map(amount).collect(), at_steps, x)
+    }
+
+    fn of_amounts(amounts: Vec<Amount>, at_steps: bool, x: &Tensor) -> Self {
+        let one = Factor::Shared(1.0);
+        let (shape, kind, device) = (x.size(), x.kind(), x.device());
+        let mut level = Self { signal: one, noise: Factor::Shared(0.0), amounts, at_steps, shape, kind, device };
+        (level.signal, level.noise) = (level.factor(|a, _| a), level.factor(|_, s| s));
+        level
+    }
+
+    /// What samples are multiplied by where it is a function of `a` and `s`, which is computed in f64.
+    pub fn factor(&self, of: impl Fn(f64, f64) -> f64) -> Factor {
+        let values: Vec<f64> = self.amounts.iter().map(|at| of(at.signal, at.noise)).collect();
+        if let [one] = values[..] {
+            return Factor::Shared(one);
         }
+        let mut shape = vec![1; self.shape.len()];
+        shape[0] = -1;
+        Factor::Each(self.on_device(&Tensor::from_slice(&values).to_kind(self.kind).view(&shape[..])))
+    }
+
+    /// The time as a network is given it: a step of a process of steps as int64, else [`Process::network_time`] as f32. One number stands
+    /// for all in memory where it is the same for all.
+    ///
+    /// # Shapes
+    /// Returns `[N]`.
+    pub fn time(&self) -> Tensor {
+        let times: Vec<f64> = self.amounts.iter().map(|at| at.time).collect();
+        self.of_each_sample(&times, if self.at_steps { Kind::Int64 } else { Kind::Float })
+    }
+
+    /// A number for each sample that is a function of `a` and `s`, which is computed in f64.
+    ///
+    /// # Shapes
+    /// Returns `[N]`, f32.
+    pub fn number(&self, of: impl Fn(f64, f64) -> f64) -> Tensor {
+        let values: Vec<f64> = self.amounts.iter().map(|at| of(at.signal, at.noise)).collect();
+        self.of_each_sample(&values, Kind::Float)
+    }
+
+    fn of_each_sample(&self, values: &[f64], kind: Kind) -> Tensor {
+        self.on_device(&Tensor::from_slice(values).to_kind(kind)).expand([self.shape[0]], false)
+    }
+
+    fn on_device(&self, values: &Tensor) -> Tensor {
+        if self.device == Device::Cpu { values.shallow_clone() } else { sent(values, self.device) }
+    }
+
+    /// A level with this much signal and noise.
+    #[cfg(test)]
+    pub(crate) fn with(signal: f64, noise: f64, x: &Tensor) -> Self {
+        Self::of_amounts(vec![Amount { signal, noise, time: 1.0 }], false, x)
     }
 }
 
@@ -83,6 +140,14 @@ impl Mul<&Tensor> for &Factor {
     }
 }
 
+impl Mul<&Tensor> for Factor {
+    type Output = Tensor;
+
+    fn mul(self, x: &Tensor) -> Tensor {
+        &self * x
+    }
+}
+
 impl Div<&Factor> for Tensor {
     type Output = Tensor;
 
@@ -90,18 +155,6 @@ impl Div<&Factor> for Tensor {
         match factor {
             Factor::Shared(value) => self / *value,
             Factor::Each(values) => self / values,
-        }
-    }
-}
-
-impl Add for Factor {
-    type Output = Factor;
-
-    fn add(self, other: Factor) -> Factor {
-        match (self, other) {
-            (Factor::Shared(a), Factor::Shared(b)) => Factor::Shared(a + b),
-            (Factor::Shared(a), Factor::Each(b)) | (Factor::Each(b), Factor::Shared(a)) => Factor::Each(b + a),
-            (Factor::Each(a), Factor::Each(b)) => Factor::Each(a + b),
         }
     }
 }

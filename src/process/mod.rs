@@ -13,7 +13,7 @@ pub use constants::ConstantsManager;
 pub use forward::{add_noise, forward_diffusion, forward_step};
 pub use level::{Factor, Level};
 pub use schedules::*;
-pub(crate) use times::{is_shared, shared_time};
+pub(crate) use times::is_shared;
 
 use crate::catalogue::catalogue;
 use crate::error::Result;
@@ -42,13 +42,25 @@ pub trait Process {
         1.0
     }
 
+    /// The first time that is not 0, from which samplers take their last step: step 1, or a thousandth of a process without steps.
+    fn first_time(&self) -> f64 {
+        if self.steps().is_some() { 1.0 } else { self.end() / 1000.0 }
+    }
+
+    /// The time `t` as a network is given it: `t` itself of a process of steps; else on a scale of 1000, which the frequencies of a
+    /// [`TimeEmbedding`](crate::networks::TimeEmbedding) are made for.
+    fn network_time(&self, t: f64) -> f64 {
+        if self.steps().is_some() { t } else { 1000.0 * t / self.end() }
+    }
+
     /// The logarithm of the signal-to-noise ratio, `ln( a(t)^2 / s(t)^2 )`: it falls all the way from infinity at `t = 0`. Kingma et al.
     /// 2021, section 3.1.
     fn log_snr(&self, t: f64) -> f64 {
         2.0 * (self.signal(t).ln() - self.noise(t).ln())
     }
 
-    /// The time at which the logarithm of the signal-to-noise ratio is this, by bisection; the end where it is never as small.
+    /// The time at which the logarithm of the signal-to-noise ratio is this, by bisection where there is no formula; the end where it
+    /// is never as small.
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
         let (mut before, mut after) = (0.0, self.end());
         if log_snr <= self.log_snr(after) {
@@ -94,6 +106,8 @@ catalogue! {
     ve::Ve, "ve": "variance-exploding: the signal stays", "Song et al. 2021, equation 9",
         { has_steps: false, preserves_variance: false, leaves_signal: true };
     sub_vp::SubVp, "sub-vp": "the signal of vp with less noise", "Song et al. 2021, section 3.4",
+        { has_steps: false, preserves_variance: false, leaves_signal: true };
+    edm::EdmNoise, "edm": "noise of standard deviation t is added to the data", "Karras et al. 2022, table 1",
         { has_steps: false, preserves_variance: false, leaves_signal: true };
     flow::Flow, "flow": "a straight line from data to noise", "Liu et al. 2023, section 2.1",
         { has_steps: false, preserves_variance: false, leaves_signal: false };

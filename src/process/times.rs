@@ -1,18 +1,9 @@
-//! Times as a network is given them, `[N]`, and that they are within a process.
+//! Times of a batch, `[N]`, and that they are within a process.
 
 use tch::{Device, Kind, Tensor};
 
 use super::Process;
-use crate::device::sent;
 use crate::error::{Error, Result};
-
-/// The time `t` for all of `n` samples, `[n]`: int64 for a step of a discrete process, else f32. One number stands for all in memory,
-/// which [`is_shared`] sees.
-pub(crate) fn shared_time(process: &dyn Process, t: f64, n: i64, device: Device) -> Tensor {
-    let is_step = process.steps().is_some() && t.fract() == 0.0;
-    let one = if is_step { Tensor::from_slice(&[t as i64]) } else { Tensor::from_slice(&[t as f32]) };
-    sent(&one, device).expand([n], false)
-}
 
 /// Whether all of `t`, `[N]`, is known to be one time: a network can then compute once what depends on it.
 pub(crate) fn is_shared(t: &Tensor) -> bool {

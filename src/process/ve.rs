@@ -47,6 +47,11 @@ impl Process for Ve {
     fn noise_at_end(&self) -> f64 {
         self.noise(1.0)
     }
+
+    fn time_of_log_snr(&self, log_snr: f64) -> f64 {
+        let growth = 2.0 * (self.sigma_max / self.sigma_min).ln();
+        (((-log_snr).exp() / self.sigma_min.powi(2)).ln_1p() / growth).min(1.0)
+    }
 }
 
 impl ProcessSettings for Ve {

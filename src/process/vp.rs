@@ -57,6 +57,14 @@ impl Process for Vp {
     fn steps(&self) -> Option<usize> {
         None
     }
+
+    fn time_of_log_snr(&self, log_snr: f64) -> f64 {
+        // B(t) = ln( 1 + 1 / SNR ), solved for t in a form that loses no digits.
+        let integrated = (-log_snr).exp().ln_1p();
+        let growth = 2.0 * (self.beta_max - self.beta_min);
+        let t = 2.0 * integrated / (self.beta_min + (self.beta_min.powi(2) + growth * integrated).sqrt());
+        t.min(1.0)
+    }
 }
 
 impl ProcessSettings for Vp {

@@ -14,7 +14,8 @@ use crate::random::{Draws, Stream};
 /// Samples that go through the network at a time, at the most.
 const BATCH: i64 = 64;
 
-/// `|| eps - eps_theta(x_t, t) ||^2` over all of the data, with times spread evenly over the process and noise that is always the
+/// `|| eps - eps_theta(x_t, t) ||^2` over all of the data, with times spread evenly over the process (by the
+/// logarithm of its signal-to-noise ratio where it has no steps) and noise that is always the
 /// same: 0 is perfect, 1 is what predicting no noise at all gives. It is the error of the noise whatever the network predicts, so models
 /// with different parameterizations can be compared by it.
 ///
@@ -47,15 +48,22 @@ pub fn validation_loss(model: &Model, process: &dyn Process, held_out: &Batch) -
     Ok(total / samples as f64)
 }
 
-/// `n` times, spread evenly: steps where the process has some.
+/// The least and the largest logarithm of the signal-to-noise ratio that says something of a model: beyond them nothing but noise is there,
+/// or none.
+const LOG_SNRS: [f64; 2] = [-10.0, 15.0];
+
+/// `n` times, spread evenly: over the steps where the process has some, else over the logarithm of the signal-to-noise ratio.
 fn spread_times(process: &dyn Process, n: i64) -> Tensor {
     match process.steps() {
         Some(steps) => {
             Tensor::from_slice(&(0..n).map(|i| 1 + (2 * i + 1) * steps as i64 / (2 * n)).collect::<Vec<i64>>())
         }
         None => {
-            let share = |i: i64| (2 * i + 1) as f64 / (2 * n) as f64;
-            Tensor::from_slice(&(0..n).map(|i| process.end() * share(i)).collect::<Vec<f64>>())
+            let [least, most] = LOG_SNRS;
+            let last = process.log_snr(process.end()).max(least);
+            let first = process.log_snr(process.first_time()).min(most);
+            let log_snr = |i: i64| first + (last - first) * (2 * i + 1) as f64 / (2 * n) as f64;
+            Tensor::from_slice(&(0..n).map(|i| process.time_of_log_snr(log_snr(i))).collect::<Vec<f64>>())
         }
     }
 }

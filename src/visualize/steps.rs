@@ -20,6 +20,6 @@ pub(super) fn noised(process: &dyn Process, x0: &Tensor, t: f64) -> Result<Tenso
         return Ok(x0.shallow_clone());
     }
     let eps = Draws::new(0, Stream::Picture, 0).normal(&x0.size(), x0.device());
-    let Level { signal, noise } = Level::at(process, t)?;
+    let Level { signal, noise, .. } = Level::at(process, t, x0)?;
     Ok(&signal * x0 + &noise * &eps)
 }

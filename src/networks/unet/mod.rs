@@ -60,6 +60,14 @@ impl Unet {
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) for sizes that cannot work.
     pub fn new(config: &UnetConfig, precision: Precision, device: Device) -> Result<Self> {
+        Self::with_outputs(config, 1, precision, device)
+    }
+
+    /// As `new`, with `outputs` numbers for each one of `x_t`, for a parameterization that needs more than one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_outputs(config: &UnetConfig, outputs: i64, precision: Precision, device: Device) -> Result<Self> {
         config.validate()?;
         let vs = nn::VarStore::new(device);
         let root = vs.root();
@@ -82,7 +90,7 @@ impl Unet {
             bottleneck,
             decoder,
             final_norm: Norm::new(&root / "final" / "0", config.width(0)),
-            final_conv: Conv::new(&root / "final" / "2", config.width(0), channels, 3, 1, Start::Zero),
+            final_conv: Conv::new(&root / "final" / "2", config.width(0), outputs * channels, 3, 1, Start::Zero),
             class_embedding: ClassEmbedding::new(vs.root(), config.classes, config.time_width()),
             config: config.clone(),
             vs,

@@ -30,8 +30,8 @@ impl NetworkSettings for UnetConfig {
         self.check_image()
     }
 
-    fn build(&self, precision: Precision, device: Device) -> Result<Box<dyn Network>> {
-        Ok(Box::new(Unet::new(self, precision, device)?))
+    fn build(&self, outputs: i64, precision: Precision, device: Device) -> Result<Box<dyn Network>> {
+        Ok(Box::new(Unet::with_outputs(self, outputs, precision, device)?))
     }
 
     fn classes(&self) -> i64 {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{StepLayout, first_time, log_snr_at_end};
+use super::{StepLayout, log_snr_at_end};
 use crate::error::{Result, require};
 use crate::process::Process;
 
@@ -11,8 +11,8 @@ use crate::process::Process;
 /// ```text
 /// sigma_i = ( sigma_max^(1/rho) + i / (K - 1) ( sigma_min^(1/rho) - sigma_max^(1/rho) ) )^rho,   i = 0 … K - 1,   sigma_K = 0
 /// ```
-/// Karras et al. 2022, equation 5. `sigma_max` is that of the end of the process, `sigma_min` that of its first step, or of a thousandth of
-/// its length where it has none.
+/// Karras et al. 2022, equation 5. `sigma_max` is that of the end of the process, `sigma_min` that of its
+/// [first time](Process::first_time).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Karras {
@@ -31,7 +31,7 @@ impl StepLayout for Karras {
         require(self.rho > 0.0 && self.rho.is_finite(), "Karras.rho", "above 0", self.rho)?;
         let root = |log_snr: f64| (-log_snr / 2.0 / self.rho).exp();
         let largest = root(log_snr_at_end(process, "karras")?);
-        let smallest = root(process.log_snr(first_time(process)));
+        let smallest = root(process.log_snr(process.first_time()));
         let time = |i: usize| match i {
             0 => process.end(),
             _ => {

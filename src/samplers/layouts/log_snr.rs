@@ -2,22 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{StepLayout, first_time, log_snr_at_end};
+use super::{StepLayout, log_snr_at_end};
 use crate::error::Result;
 use crate::process::Process;
 
-/// Times at which the logarithm of the signal-to-noise ratio is equally far apart, from the end of the process to its first step, and a last stride from
-/// there to 0. Lu et al. 2022 (DPM-Solver), section 3.3:
+/// Times at which the logarithm of the signal-to-noise ratio is equally far apart, from the end of the process to its
+/// [first time](Process::first_time), and a last stride from there to 0. Lu et al. 2022 (DPM-Solver), section 3.3:
 /// in that coordinate the error of a solver is about as large at every step.
-///
-/// Of a process without steps the first is at a thousandth of its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogSnr;
 
 impl StepLayout for LogSnr {
     fn times(&self, process: &dyn Process, steps: usize) -> Result<Vec<f64>> {
-        let (last, first) = (log_snr_at_end(process, "log-snr")?, process.log_snr(first_time(process)));
+        let (last, first) = (log_snr_at_end(process, "log-snr")?, process.log_snr(process.first_time()));
         let time = |i: usize| match i {
             0 => process.end(),
             _ => process.time_of_log_snr(last + (first - last) * i as f64 / (steps - 1) as f64),

@@ -80,11 +80,6 @@ fn share_of_the_way(process: &dyn Process, share: f64) -> f64 {
     if process.steps().is_some() { t.round() } else { t }
 }
 
-/// The first time that is not 0: step 1, or a thousandth of a process without steps.
-fn first_time(process: &dyn Process) -> f64 {
-    process.steps().map_or(process.end() / 1000.0, |_| 1.0)
-}
-
 /// The logarithm of the signal-to-noise ratio where the process ends.
 fn log_snr_at_end(process: &dyn Process, layout: &str) -> Result<f64> {
     let log_snr = process.log_snr(process.end());

@@ -1,0 +1,40 @@
+//! `Huber`: squared where the error is small, absolute where it is large.
+
+use serde::{Deserialize, Serialize};
+use tch::Reduction;
+
+use super::noised::Noised;
+use super::timesteps::TimestepSamplingConfig;
+use super::{Batch, Loss, Objective};
+use crate::error::{Result, require};
+use crate::model::Model;
+use crate::process::Process;
+
+/// Half of the squared error up to `delta`, linear beyond: few large errors do not decide the gradient.
+///
+/// ```text
+/// d^2 / 2 where |d| <= delta, else delta ( |d| - delta / 2 ),   d = eps - eps_theta(x_t, t)
+/// ```
+/// Huber 1964, section 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Huber {
+    /// Where the one becomes the other, above 0.
+    pub delta: f64,
+    /// How often each timestep is drawn.
+    pub timesteps: TimestepSamplingConfig,
+}
+
+impl Default for Huber {
+    fn default() -> Self {
+        Self { delta: 1.0, timesteps: TimestepSamplingConfig::default() }
+    }
+}
+
+impl Objective for Huber {
+    fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss> {
+        require(self.delta > 0.0 && self.delta.is_finite(), "Huber.delta", "above 0", self.delta)?;
+        let noised = Noised::draw(model, process, batch, &self.timesteps)?;
+        noised.loss_of_output(model, &batch.x0, |output, target| output.huber_loss(target, Reduction::None, self.delta))
+    }
+}

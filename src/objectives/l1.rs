@@ -1,0 +1,31 @@
+//! `L1`: the mean absolute error.
+
+use serde::{Deserialize, Serialize};
+
+use super::noised::Noised;
+use super::timesteps::TimestepSamplingConfig;
+use super::{Batch, Loss, Objective};
+use crate::error::Result;
+use crate::model::Model;
+use crate::process::Process;
+
+/// The mean absolute error of the network's output: least where it predicts the median, not the mean. What is rare in the data is drawn more
+/// rarely still.
+///
+/// ```text
+/// | eps - eps_theta(x_t, t) |
+/// ```
+/// Saharia et al. 2022, "Palette", section 3: samples vary less than with the squared error.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct L1 {
+    /// How often each timestep is drawn.
+    pub timesteps: TimestepSamplingConfig,
+}
+
+impl Objective for L1 {
+    fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss> {
+        let noised = Noised::draw(model, process, batch, &self.timesteps)?;
+        noised.loss_of_output(model, &batch.x0, |output, target| (output - target).abs())
+    }
+}

@@ -1,0 +1,27 @@
+//! `ByWeight`: times drawn as often as a weighting says.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::{TimestepSampling, draw_by_weight};
+use crate::error::Result;
+use crate::objectives::weightings::WeightingConfig;
+use crate::process::Process;
+
+/// `p(t)` proportional to a [weighting](WeightingConfig): with the objective `simple` of the noise, what it would learn from each time by weighting,
+/// without spending work on samples that then hardly count.
+///
+/// Kingma & Gao 2023, section 2: the weighting alone decides what is learned, the distribution of times how noisily.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ByWeight {
+    /// The weighting.
+    pub weighting: WeightingConfig,
+}
+
+impl TimestepSampling for ByWeight {
+    fn draw(&self, process: &dyn Process, n: i64) -> Result<Tensor> {
+        let weighting = self.weighting.build();
+        Ok(draw_by_weight(process, n, |t| weighting.weight(process, t)))
+    }
+}

@@ -1,0 +1,29 @@
+//! `EdmWeight`: every error of a preconditioned network's output counts as much.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Weighting, snr};
+use crate::process::Process;
+
+/// `w = ( SNR + 1 / sigma_data^2 ) / SNR`, which is `lambda = ( sigma^2 + sigma_data^2 ) / ( sigma sigma_data )^2` of the error of the data, and 1
+/// of the error of the output of the parameterization [`Edm`](crate::parameterizations::Edm): `lambda c_out^2 = 1`.
+///
+/// Karras et al. 2022, table 1 and section 5.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EdmWeight {
+    /// The standard deviation of the data, above 0.
+    pub sigma_data: f64,
+}
+
+impl Default for EdmWeight {
+    fn default() -> Self {
+        Self { sigma_data: 0.5 }
+    }
+}
+
+impl Weighting for EdmWeight {
+    fn weight(&self, process: &dyn Process, t: f64) -> f64 {
+        1.0 + 1.0 / (snr(process, t) * self.sigma_data.powi(2))
+    }
+}

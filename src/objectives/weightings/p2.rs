@@ -1,0 +1,30 @@
+//! `P2`: less weight where hardly any noise is left to see.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Weighting, snr};
+use crate::process::Process;
+
+/// `w = 1 / ( k + SNR )^gamma`: little where only details are at stake that nobody sees, more where shapes come about. `gamma = 0` is `L_simple`.
+///
+/// Choi et al. 2022, equation 8, whose `lambda_t` of `L_simple` is 1 here.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct P2 {
+    /// `k`, above 0, which bounds the weights where there is hardly any signal.
+    pub k: f64,
+    /// `gamma`, how steeply the weights fall.
+    pub gamma: f64,
+}
+
+impl Default for P2 {
+    fn default() -> Self {
+        Self { k: 1.0, gamma: 1.0 }
+    }
+}
+
+impl Weighting for P2 {
+    fn weight(&self, process: &dyn Process, t: f64) -> f64 {
+        (self.k + snr(process, t)).powf(-self.gamma)
+    }
+}

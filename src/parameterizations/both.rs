@@ -1,0 +1,53 @@
+//! `Both`: the network predicts the noise and the data, and how far to trust which.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::{Denoised, Parameterization};
+use crate::process::Level;
+
+/// Three numbers for each one of `x_t`: the noise `eps_theta`, the data `x_theta`, and the share `r = sigmoid(F_r)` of the data's prediction
+/// in what is read. Where there is little noise, the noise says most about the data; where there is much, its error would be divided by
+/// hardly any signal.
+///
+/// ```text
+/// x_0 = r x_theta + ( 1 - r ) ( x_t - s eps_theta ) / a
+/// ```
+/// Benny & Wolf 2022, equations 9 to 12, whose interpolated mean of the reverse step is a multiple of this `x_0` and of `x_t`. In training each
+/// prediction has an error of its own, and `r` that of `a x_0`, of which the two predictions get no gradient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Both;
+
+impl Both {
+    /// `a x_0`, which is finite however little signal there is.
+    fn scaled_data(x_theta: &Tensor, eps_theta: &Tensor, r: &Tensor, x_t: &Tensor, level: &Level) -> Tensor {
+        r * (&level.signal * x_theta) + (1.0 - r) * (x_t - &level.noise * eps_theta)
+    }
+}
+
+impl Parameterization for Both {
+    fn target(&self, x0: &Tensor, eps: &Tensor, level: &Level) -> Tensor {
+        Tensor::cat(&[eps, x0, &(&level.signal * x0)], 1)
+    }
+
+    fn read(&self, output: &Tensor, x_t: &Tensor, level: &Level) -> Denoised {
+        let [eps_theta, x_theta, r] = three(output);
+        Denoised::from_x0(Self::scaled_data(&x_theta, &eps_theta, &r.sigmoid(), x_t, level) / &level.signal, x_t, level)
+    }
+
+    fn compared(&self, output: &Tensor, x_t: &Tensor, level: &Level) -> Tensor {
+        let [eps_theta, x_theta, r] = three(output);
+        let scaled = Self::scaled_data(&x_theta.detach(), &eps_theta.detach(), &r.sigmoid(), x_t, level);
+        Tensor::cat(&[eps_theta, x_theta, scaled], 1)
+    }
+
+    fn outputs(&self) -> i64 {
+        3
+    }
+}
+
+fn three(output: &Tensor) -> [Tensor; 3] {
+    let width = output.size()[1] / 3;
+    [0, 1, 2].map(|i| output.narrow(1, i * width, width))
+}

@@ -1,0 +1,64 @@
+//! `Edm`: the preconditioning of Karras et al., which keeps what a network is shown and asked for of one size at all noise levels.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::{Denoised, Parameterization};
+use crate::process::Level;
+
+/// The network `F_theta` between a scaled input and a scaled output, such that both have variance 1 at every noise level `sigma = s / a`, for data of
+/// standard deviation `sigma_data`; and its errors are enlarged as little as can be.
+///
+/// ```text
+/// D(x; sigma) = c_skip x + c_out F_theta( c_in x; c_noise ),   x = x_t / a
+/// c_skip = sigma_data^2 / ( sigma^2 + sigma_data^2 ),   c_out = sigma sigma_data / sqrt( sigma^2 + sigma_data^2 )
+/// c_in   = 1 / sqrt( sigma^2 + sigma_data^2 ),          c_noise = ln(sigma) / 4
+/// ```
+/// Karras et al. 2022, equation 7 and table 1. For `sigma_data = 1` and a process with `a^2 + s^2 = 1` the output is `-v` of [`V`](super::V). With `F_theta = 0` it
+/// is the exact denoiser of `N(0, sigma_data^2)`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Edm {
+    /// The standard deviation of the data, above 0.
+    pub sigma_data: f64,
+}
+
+impl Default for Edm {
+    fn default() -> Self {
+        Self { sigma_data: 0.5 }
+    }
+}
+
+/// The embedding of a network has frequencies for times up to 1000, and `c_noise` is of the size of 1.
+const TIME_SCALE: f64 = 1000.0;
+
+/// `ln(sigma)` is kept within this, for processes that end without signal.
+const MOST: f64 = 10.0;
+
+impl Parameterization for Edm {
+    fn target(&self, x0: &Tensor, eps: &Tensor, level: &Level) -> Tensor {
+        // ( x_0 - c_skip x ) / c_out, its fraction reduced by a.
+        let [data, length] = [self.sigma_data, self.sigma_data.powi(2)];
+        let of_data = level.factor(|a, s| s / data / (s * s + a * a * length).sqrt());
+        let of_noise = level.factor(|a, s| a * data / (s * s + a * a * length).sqrt());
+        of_data * x0 - of_noise * eps
+    }
+
+    fn read(&self, output: &Tensor, x_t: &Tensor, level: &Level) -> Denoised {
+        let [data, length] = [self.sigma_data, self.sigma_data.powi(2)];
+        let skip = level.factor(|a, s| a * length / (s * s + a * a * length));
+        let out = level.factor(|a, s| s * data / (s * s + a * a * length).sqrt());
+        // eps = ( x_t - a D ) / s, its fraction reduced by s.
+        let noise_skip = level.factor(|a, s| s / (s * s + a * a * length));
+        let noise_out = level.factor(|a, s| a * data / (s * s + a * a * length).sqrt());
+        Denoised { x0: skip * x_t + out * output, eps: noise_skip * x_t - noise_out * output, variance: None }
+    }
+
+    fn input(&self, x_t: &Tensor, level: &Level) -> Tensor {
+        level.factor(|a, s| 1.0 / (s * s + a * a * self.sigma_data.powi(2)).sqrt()) * x_t
+    }
+
+    fn time(&self, level: &Level) -> Tensor {
+        level.number(|a, s| TIME_SCALE * (s / a).ln().clamp(-MOST, MOST) / 4.0)
+    }
+}
