@@ -6,7 +6,7 @@ const FULL: [&str; 4] = [
     "No space left on device",
     "Disk quota exceeded",
     "os error 28",
-    // lld writes into mapped memory, and is not told in any other way that the disk has no more room.
+    // lld writes into mapped memory: this is how it meets a full disk.
     "ld terminated with signal 7 [Bus error]",
 ];
 const UNREACHABLE: [&str; 5] = [
@@ -23,26 +23,21 @@ pub fn known(output: &str, what: &str, room: &str) -> Option<Trouble> {
     // A break of the connection that cargo tried again, and that need not have been the last word.
     let lines = || output.lines().filter(|line| !line.trim_start().starts_with("warning: spurious network error"));
     let has = |signs: &[&str]| lines().any(|line| signs.iter().any(|sign| line.contains(sign)));
-    let trouble = if has(&FULL) {
-        Trouble::new(
-            format!("{what} could not be built: the disk is full"),
-            format!("{room}; make room, then run this again: what was compiled is kept"),
-        )
+    let (what, todo) = if has(&FULL) {
+        let todo = format!("{room}; make room, then run this again: what was compiled is kept");
+        (format!("{what} could not be built: the disk is full"), todo)
     } else if has(&NO_LINKER) {
-        Trouble::new(
-            format!("{what} could not be built: there is no linker"),
-            "Debian, Ubuntu: apt install build-essential; macOS: xcode-select --install; then run this again",
-        )
+        let todo = "Debian, Ubuntu: apt install build-essential; macOS: xcode-select --install; then run this again";
+        (format!("{what} could not be built: there is no linker"), todo.to_owned())
     } else if has(&UNREACHABLE) {
-        Trouble::new(
-            format!("the crates for {what} could not be fetched: the crate registry cannot be reached"),
-            "connect to a network (behind a proxy: set HTTPS_PROXY), then run this again: what was compiled is kept; once set \
-             up, no network is needed",
-        )
+        let todo = "connect to a network (behind a proxy: set HTTPS_PROXY), then run this again: what was compiled is kept; \
+                    once set up, no network is needed";
+        let what = format!("the crates for {what} could not be fetched: the crate registry cannot be reached");
+        (what, todo.to_owned())
     } else {
         return None;
     };
-    Some(trouble)
+    Some(Trouble { what, todo })
 }
 
 /// The first error among the lines of a failure that is not known.

@@ -35,15 +35,11 @@ impl Fingerprint {
         Ok(())
     }
 
-    /// All files under `root/relative`, sorted by path, so that the order of a directory listing does not matter.
+    /// All files under `root/relative`, if it is there.
     pub fn add_folder(&mut self, root: &Path, relative: &Path) -> Result<()> {
-        let mut files = Vec::new();
-        collect(root, relative, &mut files)?;
-        files.sort();
-        for file in files {
-            self.add_file(root, &file)?;
-        }
-        Ok(())
+        let folder = root.join(relative);
+        let files = if folder.is_dir() { files_below(&folder)? } else { Vec::new() };
+        files.iter().try_for_each(|file| self.add_file(root, file.strip_prefix(root)?))
     }
 
     pub fn hex(self) -> String {
@@ -51,26 +47,22 @@ impl Fingerprint {
     }
 }
 
-fn collect(root: &Path, relative: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let folder = root.join(relative);
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
+/// Sorted by path, so that the order of a directory listing does not matter.
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let entry = entry?;
-        let name = entry.file_name();
         // Editors' swap files and the like are not the source.
-        if name.to_string_lossy().starts_with('.') {
+        if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
-        let path = relative.join(name);
-        if entry.file_type()?.is_dir() {
-            collect(root, &path, files)?;
-        } else {
-            files.push(path);
+        match entry.file_type()?.is_dir() {
+            true => files.extend(files_below(&entry.path())?),
+            false => files.push(entry.path()),
         }
     }
-    Ok(())
+    files.sort();
+    Ok(files)
 }
 
 #[cfg(test)]

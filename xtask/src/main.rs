@@ -36,7 +36,7 @@ use clap::{Args, Parser, Subcommand};
 
 use project::Project;
 use setup::Wish;
-use trouble::{Interrupted, Reported, show};
+use trouble::{Interrupted, Reported, passed, show};
 
 #[derive(Parser)]
 #[command(
@@ -147,13 +147,7 @@ fn run(project: &Project, task: Task) -> Result<()> {
         }
         Task::Data(options) => data::run(project, &options),
         Task::Fuzz(options) => fuzz::run(project, &options),
-        Task::Tidy => {
-            if tidy::run(project)? {
-                Ok(())
-            } else {
-                Err(Reported.into())
-            }
-        }
+        Task::Tidy => passed(tidy::run(project)?),
         Task::Doctor => doctor::run(project),
         Task::CleanSetup { yes } => clean::run(project, yes),
     }

@@ -1,175 +1,152 @@
-//! The table: on the terminal, and in benches/README.md between two marks, with the machine it was measured on.
+//! The table: on the terminal, and in benches/README.md between two marks.
 
-use std::env::consts;
 use std::fs;
-use std::process::Command;
-use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 
-use super::kept::{self, Line};
+use super::conditions::Conditions;
 use super::row::Row;
-use crate::process::output_of;
 use crate::project::Project;
-use crate::setup::requirements::Requirements;
 use crate::stamp;
 use crate::trouble::Trouble;
 
 const BEGIN: &str = "<!-- begin: written by cargo xtask bench -->";
 const END: &str = "<!-- end: written by cargo xtask bench -->";
 const HEADS: [&str; 6] = ["what", "ours", "theirs", "ratio", "target", "met"];
-/// Above this, somebody else is at work.
-const QUIET: f64 = 0.5;
-
-/// The machine, and how busy it was before the first measurement.
-pub struct Conditions {
-    machine: String,
-    system: String,
-    load: Option<f64>,
-}
-
-impl Conditions {
-    pub fn now() -> Self {
-        let cores = available_parallelism().map_or(0, usize::from);
-        let load = fs::read_to_string("/proc/loadavg").ok();
-        let load = load.and_then(|text| text.split_whitespace().next()?.parse().ok());
-        Self { machine: format!("{}, {cores} cores", processor()), system: system(), load }
-    }
-
-    fn told(&self) -> String {
-        format!("{}; {}", self.time(), self.place())
-    }
-
-    fn place(&self) -> String {
-        format!("{}, {}", self.machine, self.system)
-    }
-
-    /// The day, and how busy the machine was.
-    fn time(&self) -> String {
-        let date = output_of(Command::new("date").args(["-u", "+%Y-%m-%d"])).unwrap_or_default();
-        date + &self.load.map(|load| format!(", load {load:.2} before")).unwrap_or_default()
-    }
-
-    pub fn warning(&self) -> Option<String> {
-        let load = self.load.filter(|load| *load > QUIET)?;
-        Some(format!(
-            "other programs are at work here (load {load:.1}): the times will be too long, the ratios uncertain"
-        ))
-    }
-}
-
-fn processor() -> String {
-    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1).map(str::to_owned));
-    model
-        .or_else(|| output_of(Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"])))
-        .unwrap_or_else(|| consts::ARCH.to_owned())
-}
-
-fn system() -> String {
-    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let name = release
-        .lines()
-        .find_map(|line| line.strip_prefix("PRETTY_NAME=").map(|name| name.trim_matches('"').to_owned()));
-    let name = name.or_else(|| output_of(Command::new("sw_vers").arg("-productVersion")).map(|v| format!("macOS {v}")));
-    let kernel = output_of(Command::new("uname").args(["-sr"])).unwrap_or_default();
-    format!("{} ({kernel})", name.unwrap_or_else(|| consts::OS.to_owned()))
-}
 
 /// Columns below each other, and the notes under the rows they belong to.
 pub fn table(rows: &[Row]) -> String {
-    let cells: Vec<[String; 6]> = rows.iter().map(Row::shown).collect();
-    let heads = HEADS.map(str::to_owned);
-    let width = |column: usize| {
-        cells.iter().chain([&heads]).map(|cells| cells[column].chars().count()).max().unwrap_or_default()
+    let line = |[what, ours, theirs, ratio, target, met]: [String; 6], note: &str| {
+        let note = if note.is_empty() { String::new() } else { format!("      {note}\n") };
+        let line = format!("  {what:<63}  {ours:>9}  {theirs:>9}  {ratio:>5}  {target:<12}  {met}");
+        format!("{}\n{note}", line.trim_end())
     };
-    let widths: Vec<usize> = (0..HEADS.len()).map(width).collect();
-    let line = |cells: &[String; 6]| {
-        let padded = cells.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-            1..=3 => format!("{cell:>width$}"),
-            _ => format!("{cell:<width$}"),
-        });
-        format!("  {}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    let mut text = line(&heads);
-    for (cells, row) in cells.iter().zip(rows) {
-        text += &line(cells);
-        if !row.note.is_empty() {
-            text += &format!("      {}\n", row.note);
+    line(HEADS.map(str::to_owned), "") + &rows.iter().map(|row| line(row.shown(), &row.note)).collect::<String>()
+}
+
+/// A row as it stands in the file.
+#[derive(Debug, Clone, PartialEq)]
+struct Line {
+    name: String,
+    /// `| name | ours | … |`
+    cells: String,
+    /// `- name: …`
+    note: Option<String>,
+}
+
+impl Line {
+    fn of(row: &Row, remark: &str) -> Self {
+        let parts = [row.note.trim_end_matches('.'), if row.skipped { "" } else { remark }];
+        let note = parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("; ");
+        Self {
+            name: row.name.clone(),
+            cells: format!("| {} |", row.shown().join(" | ")),
+            note: (!note.is_empty()).then(|| format!("- {}: {note}.", row.name)),
         }
     }
-    text
+
+    fn is_measured(&self) -> bool {
+        self.cells.split('|').nth(2).is_some_and(|ours| ours.trim() != "–")
+    }
 }
 
-/// Writes all rows anew.
-pub fn write(project: &Project, rows: &[Row], conditions: &Conditions) -> Result<()> {
-    let torch = Requirements::read(project)?.version_of("torch")?.to_owned();
-    let rustc = output_of(Command::new("rustc").arg("--version")).unwrap_or_default();
-    let rustc = rustc.split(" (").next().unwrap_or_default();
-    let head = format!("Measured on {}; libtorch {torch}, {rustc}.", conditions.told());
-    replace(project, |_| section(&head, &rows.iter().map(Line::of).collect::<Vec<_>>()))
-}
-
-/// Writes these rows, with the conditions in their notes, and keeps the others; `order` has the names in the file's order.
-pub fn update(project: &Project, rows: &[Row], conditions: &Conditions, order: &[&str]) -> Result<()> {
-    replace(project, |old| {
-        let (head, kept) = kept::parse(old);
-        let here = head.contains(&conditions.place());
-        let remark = if here { format!("measured on {}", conditions.time()) } else { conditions.told() };
-        let line = |row: &Row| if row.skipped { Line::of(row) } else { Line::of(row).with_remark(&remark) };
-        let new = rows.iter().map(|row| (line(row), row.skipped)).collect();
-        section(&head, &kept::merge(kept, new, order))
-    })
-}
-
-/// Puts what `new` makes of the text between the two marks in its place.
-fn replace(project: &Project, new: impl FnOnce(&str) -> String) -> Result<()> {
+/// Puts these rows into the file. With `keep`, its others stay, and the notes of these say when they were measured. `order` has
+/// all names in the file's order.
+pub fn write(project: &Project, rows: &[Row], conditions: &Conditions, keep: bool, order: &[&str]) -> Result<()> {
     let path = project.root.join("benches/README.md");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let new = between(&text, new).ok_or_else(|| {
+    let (before, old, after) = parts(&text).ok_or_else(|| {
         let what = format!("{} lacks one of the lines {BEGIN} and {END}", project.shown(&path));
         Trouble::new(what, "put both into it, where the table is to stand")
     })?;
-    stamp::write_atomically(&path, new.as_bytes())
+    let (head, old, remark) = match keep {
+        true => {
+            let (head, old) = parse(old);
+            (head.to_owned(), old, conditions.remark(head))
+        }
+        false => (conditions.head(project)?, Vec::new(), String::new()),
+    };
+    let section = section(&head, &merge(old, rows, &remark, order));
+    stamp::write_atomically(&path, format!("{before}{BEGIN}\n\n{section}\n{END}{after}").as_bytes())
+}
+
+/// What stands before, between and after the two marks. What is around them is the writer's.
+fn parts(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (between, after) = rest.split_once(END)?;
+    Some((before, between, after))
 }
 
 fn section(head: &str, lines: &[Line]) -> String {
-    let mut text = format!("{head}\n\n| {} |\n|---|---:|---:|---:|---|---|\n", HEADS.join(" | "));
-    lines.iter().for_each(|line| text += &format!("{}\n", line.cells));
-    text += "\n";
-    lines.iter().flat_map(|line| &line.note).for_each(|note| text += &format!("{note}\n"));
-    text
+    let cells: String = lines.iter().map(|line| format!("{}\n", line.cells)).collect();
+    let notes: String = lines.iter().flat_map(|line| &line.note).map(|note| format!("{note}\n")).collect();
+    format!("{head}\n\n| {} |\n|---|---:|---:|---:|---|---|\n{cells}\n{notes}", HEADS.join(" | "))
 }
 
-/// `text` with what stands between the two marks replaced; what stands around them is the writer's.
-fn between(text: &str, new: impl FnOnce(&str) -> String) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (old, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", new(old).trim()))
+/// The sentence above the table, and its rows.
+fn parse(section: &str) -> (&str, Vec<Line>) {
+    let (head, rest) = section.trim().split_once("\n\n").unwrap_or((section.trim(), ""));
+    let line = |cells: &str| {
+        let name = cells.split('|').nth(1).unwrap_or_default().trim().to_owned();
+        let start = format!("- {name}: ");
+        let note = rest.lines().find(|line| line.starts_with(&start)).map(str::to_owned);
+        Line { name, cells: cells.to_owned(), note }
+    };
+    (head, rest.lines().filter(|line| line.starts_with("| ")).skip(1).map(line).collect())
+}
+
+/// New rows in the place of old ones of the same name, but a skipped one does not replace one that was measured.
+fn merge(mut lines: Vec<Line>, rows: &[Row], remark: &str, order: &[&str]) -> Vec<Line> {
+    for row in rows {
+        let new = Line::of(row, remark);
+        match lines.iter_mut().find(|old| old.name == row.name) {
+            Some(old) if row.skipped && old.is_measured() => {}
+            Some(old) => *old = new,
+            None => lines.push(new),
+        }
+    }
+    // The steps of the set-up have names that begin with the row's.
+    lines.sort_by_key(|line| order.iter().position(|name| line.name.starts_with(name)).unwrap_or(order.len()));
+    lines
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::Target;
+    use super::super::row::Entry;
     use super::*;
 
     #[test]
-    fn what_stands_around_the_table_stays() {
-        let text = format!("# Title\n\n{BEGIN}\nold\n{END}\n\nProse.\n");
-        let new = between(&text, |_| "new\n".to_owned()).unwrap();
-        assert_eq!(new, format!("# Title\n\n{BEGIN}\n\nnew\n\n{END}\n\nProse.\n"));
-        assert_eq!(between(&new, |old| old.to_owned()).unwrap(), new);
-        assert_eq!(between("# Title\n", str::to_owned), None);
+    fn new_rows_take_the_place_of_old_ones_and_the_others_stay() {
+        let old = "Measured.\n\n| what | ours |\n|---|---:|\n| a: x | 1 s | – |\n| c | 3 s | – |\n\n- a: x: why.\n";
+        let (head, lines) = parse(old);
+        assert_eq!((head, lines[0].note.as_deref(), &lines[1].note), ("Measured.", Some("- a: x: why."), &None));
+        let (b, c) = (Entry::at_most("b", "s", 9.0), Entry::at_most("c", "s", 9.0));
+        let rows = [b.measured(2.0, "how"), c.skipped("no")];
+        let merged = merge(lines.clone(), &rows, "today", &["a", "b", "c"]);
+        assert_eq!(merged.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["a: x", "b", "c"]);
+        assert_eq!(merged[1].note.as_deref(), Some("- b: how; today."));
+        assert_eq!((&merged[0], &merged[2]), (&lines[0], &lines[1]));
+        assert!(merge(merged, &[c.measured(4.0, "")], "", &["a", "b", "c"])[2].cells.contains("| 4.00 s |"));
     }
 
     #[test]
-    fn columns_stand_below_each_other() {
-        let one = Row::alone("a long name", "ms", 1.5, Some(Target::Ours(2.0)), String::new());
-        let two = Row::absent("b", "s", None, "because");
-        let table = table(&[one, two]);
-        let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines[1], "  a long name  1.50 ms       –      –  ≤ 2 ms  yes");
-        assert_eq!(lines[2], "  b                  –       –      –");
-        assert_eq!(lines[3].trim(), "because");
+    fn what_is_written_reads_back_and_what_stands_around_it_stays() {
+        let project = Project { root: tempfile::tempdir().unwrap().keep() };
+        let file = project.root.join("benches/README.md");
+        let (a, b) = (Entry::at_most("a", "s", 9.0), Entry::ratio("b", "ms", 9.0));
+        let write = |rows: &[Row]| super::write(&project, rows, &Conditions::now(), true, &["a", "b"]);
+        stamp::write_atomically(&file, b"No marks.\n").unwrap();
+        assert!(write(&[]).unwrap_err().to_string().contains("lacks one of the lines"));
+        stamp::write_atomically(&file, format!("Title\n\n{BEGIN}\nHead.\n{END}\n\nProse.\n").as_bytes()).unwrap();
+        write(&[b.absent("why")]).unwrap();
+        write(&[a.measured(1.0, "how")]).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        let (before, between, after) = parts(&text).unwrap();
+        assert_eq!((before, after), ("Title\n\n", "\n\nProse.\n"));
+        let (head, lines) = parse(between);
+        assert_eq!((head, lines.len()), ("Head.", 2));
+        assert_eq!(lines[0].cells, "| a | 1.00 s | – | – | ≤ 9 s | yes |");
+        assert!(lines[1].note.as_ref().unwrap().starts_with("- b: why; measured on "), "{lines:?}");
+        fs::remove_dir_all(&project.root).unwrap();
     }
 }

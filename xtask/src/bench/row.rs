@@ -2,6 +2,20 @@
 
 use serde_json::{Value, json};
 
+/// What a row is of, and the most that it may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    pub name: &'static str,
+    pub unit: &'static str,
+    pub target: Option<Target>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    Ratio(f64),
+    Ours(f64),
+}
+
 #[derive(Debug, Clone)]
 pub struct Row {
     pub name: String,
@@ -17,29 +31,33 @@ pub struct Row {
     pub skipped: bool,
 }
 
-/// The most that a number may be.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Target {
-    Ratio(f64),
-    Ours(f64),
+impl Entry {
+    pub const fn ratio(name: &'static str, unit: &'static str, most: f64) -> Self {
+        Self { name, unit, target: Some(Target::Ratio(most)) }
+    }
+
+    pub const fn at_most(name: &'static str, unit: &'static str, most: f64) -> Self {
+        Self { name, unit, target: Some(Target::Ours(most)) }
+    }
+
+    pub fn measured(&self, ours: f64, note: impl Into<String>) -> Row {
+        Row { ours: Some(ours), ..self.absent(note) }
+    }
+
+    /// It could not be measured: it has missed its target as long as that is so.
+    pub fn absent(&self, why: impl Into<String>) -> Row {
+        let Self { name, unit, target } = *self;
+        let (name, note) = (name.to_owned(), why.into());
+        Row { name, unit, ours: None, theirs: None, ratio: None, target, note, skipped: false }
+    }
+
+    /// It cannot be measured on this machine.
+    pub fn skipped(&self, why: &str) -> Row {
+        Row { skipped: true, ..self.absent(why) }
+    }
 }
 
 impl Row {
-    /// Something that could not be measured: it has missed its target as long as that is so.
-    pub fn absent(name: &str, unit: &'static str, target: Option<Target>, why: &str) -> Self {
-        let (name, note) = (name.to_owned(), why.to_owned());
-        Self { name, unit, ours: None, theirs: None, ratio: None, target, note, skipped: false }
-    }
-
-    /// Something that cannot be measured on this machine.
-    pub fn skipped(name: &str, unit: &'static str, target: Option<Target>, why: &str) -> Self {
-        Self { skipped: true, ..Self::absent(name, unit, target, why) }
-    }
-
-    pub fn alone(name: &str, unit: &'static str, ours: f64, target: Option<Target>, note: String) -> Self {
-        Self { ours: Some(ours), ..Self::absent(name, unit, target, &note) }
-    }
-
     /// None where there is no target, and where the row was skipped.
     pub fn ok(&self) -> Option<bool> {
         let within = |value: Option<f64>, most: f64| value.is_some_and(|value| value <= most);
@@ -108,17 +126,17 @@ mod tests {
 
     #[test]
     fn a_target_holds_for_the_number_that_it_is_of() {
-        let row =
-            |target| Row { ratio: Some(0.5), theirs: Some(4.0), ..Row::alone("a", "ms", 2.0, target, String::new()) };
-        assert_eq!(row(None).ok(), None);
-        assert_eq!(row(Some(Target::Ratio(0.5))).ok(), Some(true));
-        assert_eq!(row(Some(Target::Ours(1.9))).ok(), Some(false));
-        assert_eq!(row(Some(Target::Ours(1.9))).shown(), ["a", "2.00 ms", "4.00 ms", "0.50", "≤ 1.9 ms", "no"]);
-        let absent = Row::absent("a", "", Some(Target::Ratio(0.5)), "why");
+        let row = |entry: Entry| Row { ratio: Some(0.5), theirs: Some(4.0), ..entry.measured(2.0, "") };
+        let ratio = Entry::ratio("a", "ms", 0.5);
+        assert_eq!(row(Entry { target: None, ..ratio }).ok(), None);
+        assert_eq!(row(ratio).ok(), Some(true));
+        let missed = row(Entry::at_most("a", "ms", 1.9));
+        assert_eq!(missed.ok(), Some(false));
+        assert_eq!(missed.shown(), ["a", "2.00 ms", "4.00 ms", "0.50", "≤ 1.9 ms", "no"]);
+        let absent = ratio.absent("why");
         assert_eq!((absent.ok(), absent.shown()[5].as_str()), (Some(false), "not measured"));
         assert_eq!(absent.as_json()["ours"], Value::Null);
-        let skipped = Row::skipped("a", "", Some(Target::Ratio(0.5)), "why");
-        assert_eq!((skipped.ok(), skipped.shown()[5].as_str()), (None, "skipped"));
+        assert_eq!((ratio.skipped("why").ok(), ratio.skipped("why").shown()[5].as_str()), (None, "skipped"));
     }
 
     #[test]

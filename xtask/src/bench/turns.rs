@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::row::{Row, Target, median, significant};
+use super::row::{Entry, Row, median, significant};
 use super::worker::Worker;
 use crate::process::stop_if_interrupted;
 use crate::ui::{Step, bold};
@@ -14,7 +14,7 @@ const PAIRS: usize = 25;
 const PATIENCE: Duration = Duration::from_secs(90);
 const FEWEST: usize = 7;
 
-/// A program and what it is told at each turn.
+/// A program and what it is asked to do at each turn.
 pub struct Side {
     pub worker: Worker,
     pub command: String,
@@ -30,27 +30,19 @@ impl Side {
 
 /// Who takes turns, and what at.
 pub struct Turns {
-    pub name: &'static str,
-    pub unit: Unit,
+    pub entry: Entry,
     /// How often a command does what the row is of.
     pub times: f64,
-    pub target: Target,
     pub ours: Side,
     pub theirs: Side,
-    /// Takes its turn too and is told in the note; the target is not for it.
+    /// Takes its turn too and is named in the note; the target is not for it.
     pub beside: Option<Side>,
-}
-
-#[derive(Clone, Copy)]
-pub enum Unit {
-    Milliseconds,
-    Seconds,
 }
 
 impl Turns {
     /// The median of the ratios of neighbours does not see a machine that slows down meanwhile.
     pub fn take(&mut self) -> Result<Row> {
-        let step = Step::start(self.name, "");
+        let step = Step::start(self.entry.name, "");
         for _ in 0..2 {
             self.turn()?;
         }
@@ -78,10 +70,8 @@ impl Turns {
     }
 
     fn row(&self, turns: &[Turn]) -> Row {
-        let (unit, factor) = match self.unit {
-            Unit::Milliseconds => ("ms", 1e3),
-            Unit::Seconds => ("s", 1.0),
-        };
+        let unit = self.entry.unit;
+        let factor = if unit == "ms" { 1e3 } else { 1.0 };
         let middle = |of: &dyn Fn(&Turn) -> Option<f64>| median(&turns.iter().filter_map(of).collect::<Vec<f64>>());
         let ratios: Vec<f64> = turns.iter().map(|turn| turn.ours / turn.theirs).collect();
         let (low, high) = quartiles(&ratios);
@@ -95,10 +85,10 @@ impl Turns {
             note += &format!("; ratio to {}: {ratio:.2} ({} {unit})", beside.about, significant(time));
         }
         Row {
+            ours: middle(&|turn| Some(per_time(turn.ours))),
             theirs: middle(&|turn| Some(per_time(turn.theirs))),
             ratio: median(&ratios),
-            ours: middle(&|turn| Some(per_time(turn.ours))),
-            ..Row::absent(self.name, unit, Some(self.target), &note)
+            ..self.entry.absent(note)
         }
     }
 }

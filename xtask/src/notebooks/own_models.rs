@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::document::Document;
 use crate::project::Project;
-use crate::trouble::Trouble;
+use crate::trouble::fail;
 
 /// The models that a run is about to make. Dropped, however the run ended, it removes them: a reader who then runs the notebook
 /// would otherwise see them loaded in place of the training.
@@ -40,7 +40,7 @@ pub fn train_anew(project: &Project, notebook: &Document) -> Result<()> {
         return Ok(());
     };
     let what = format!("{} would load models/{name} from an earlier run in place of training it", notebook.name());
-    Err(Trouble::new(what, format!("remove models/{name}, or rename it, then refresh again")).into())
+    fail(what, format!("remove models/{name}, or rename it, then refresh again"))
 }
 
 fn folder(project: &Project, name: &str) -> PathBuf {
