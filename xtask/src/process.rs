@@ -10,9 +10,11 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::trouble::Interrupted;
+use crate::ui::Step;
 
 /// A little more than a child has to end in (`end`).
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -90,6 +92,20 @@ fn read_lines(stream: Option<impl Read + Send + 'static>, lines: Sender<String>)
             line.clear();
         }
     });
+}
+
+/// Runs a program that answers with a line of JSON, and says what else it has to say as the news of a step. Of one that gives no
+/// answer, or fails, the last line.
+pub fn json_of<T: DeserializeOwned>(command: &mut Command, step: &Step) -> Result<Result<T, String>> {
+    let (mut answer, mut last) = (None, "no message".to_owned());
+    let status = run_by_line(command, |line| match serde_json::from_str(line) {
+        Ok(found) => answer = Some(found),
+        Err(_) => {
+            step.say(line.trim());
+            line.trim().clone_into(&mut last);
+        }
+    })?;
+    Ok(answer.filter(|_| status.success()).ok_or(last))
 }
 
 /// Runs a short command and returns its standard output, trimmed, if it ended well.

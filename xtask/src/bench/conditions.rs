@@ -28,8 +28,11 @@ impl Conditions {
         let date = output_of(Command::new("date").args(["-u", "+%Y-%m-%d"])).unwrap_or_default();
         let load = fs::read_to_string("/proc/loadavg").ok();
         let load: Option<f64> = load.and_then(|text| text.split_whitespace().next()?.parse().ok());
+        let processor = value_in("/proc/cpuinfo", "model name\t: ").unwrap_or_else(|| consts::ARCH.to_owned());
+        let system = value_in("/etc/os-release", "PRETTY_NAME=").unwrap_or_else(|| consts::OS.to_owned());
+        let kernel = output_of(Command::new("uname").arg("-sr")).unwrap_or_default();
         Self {
-            machine: format!("{}, {cores} cores, {}", processor(), system()),
+            machine: format!("{processor}, {cores} cores, {system} ({kernel})"),
             time: date + &load.map(|load| format!(", load {load:.2} before")).unwrap_or_default(),
             load: load.unwrap_or_default(),
         }
@@ -53,20 +56,6 @@ impl Conditions {
         let machine = if head.contains(&self.machine) { String::new() } else { format!("; {}", self.machine) };
         format!("measured on {}{machine}", self.time)
     }
-}
-
-fn processor() -> String {
-    let model = value_in("/proc/cpuinfo", "model name\t: ");
-    model
-        .or_else(|| output_of(Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"])))
-        .unwrap_or_else(|| consts::ARCH.to_owned())
-}
-
-fn system() -> String {
-    let name = value_in("/etc/os-release", "PRETTY_NAME=");
-    let name = name.or_else(|| output_of(Command::new("sw_vers").arg("-productVersion")).map(|v| format!("macOS {v}")));
-    let kernel = output_of(Command::new("uname").args(["-sr"])).unwrap_or_default();
-    format!("{} ({kernel})", name.unwrap_or_else(|| consts::OS.to_owned()))
 }
 
 fn value_in(file: &str, key: &str) -> Option<String> {

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::row::{Entry, Row};
+use super::row::{Entry, Row, all_absent};
 use crate::live_kernel;
-use crate::process::run_by_line;
+use crate::process::json_of;
 use crate::project::Project;
 use crate::setup::{self, Wish, kernelspec};
 use crate::ui::Step;
@@ -24,16 +24,9 @@ pub fn measure(project: &Project, entries: &[Entry]) -> Result<Vec<Row>> {
     let mut command = live_kernel::client(&parts, project.root.join("xtask/src/bench/front.py"));
     command.arg("--notebook").arg(project.notebooks().join("01_swiss_roll.ipynb"));
     command.args(["--kernel", kernelspec::NAME]).arg("--evcxr").arg(&parts.kernel.program);
-    let (mut found, mut last) = (None, String::new());
-    let status = run_by_line(&mut command, |line| match serde_json::from_str::<Vec<Found>>(line) {
-        Ok(rows) => found = Some(rows),
-        Err(_) => {
-            step.say(line.trim());
-            line.trim().clone_into(&mut last);
-        }
-    })?;
-    let Some(found) = found.filter(|_| status.success()) else {
-        return Ok(entries.iter().map(|entry| entry.absent(format!("front.py failed: {last}"))).collect());
+    let found: Vec<Found> = match json_of(&mut command, &step)? {
+        Ok(found) => found,
+        Err(why) => return Ok(all_absent(entries, &format!("front.py failed: {why}"))),
     };
     step.done("");
     Ok(entries.iter().zip(found).map(row).collect())

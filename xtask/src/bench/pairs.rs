@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::row::{Entry, Row};
-use super::turns::{Side, Turns};
+use super::turns::{Side, take};
 use super::worker::Worker;
 use crate::project::Project;
 
@@ -24,17 +24,17 @@ pub fn measure(project: &Project, rows: &[Entry], case: &str, command: &str, tim
     let threads = ours.about.parse().with_context(|| format!("the Rust worker has {:?} threads", ours.about))?;
     let theirs = side(Worker::theirs(project, Some(threads))?)?;
     let beside = Some(side(Worker::theirs(project, None)?)?).filter(|beside| beside.about != theirs.about);
-    let mut turns = Turns { entry: rows[0], times, ours, theirs, beside };
-    let mut measured = vec![turns.take()?];
-    measured.extend(rows.get(1).map(|memory| peak_memory(memory, &turns)));
+    let mut sides: Vec<Side> = [ours, theirs].into_iter().chain(beside).collect();
+    let mut measured = vec![take(&rows[0], times, &mut sides)?];
+    measured.extend(rows.get(1).map(|memory| peak_memory(memory, &sides)));
     Ok(measured)
 }
 
 /// That of the two programs, which have done nothing else.
-fn peak_memory(entry: &Entry, turns: &Turns) -> Row {
-    match (turns.ours.worker.peak_memory(), turns.theirs.worker.peak_memory()) {
+fn peak_memory(entry: &Entry, sides: &[Side]) -> Row {
+    match (sides[0].worker.peak_memory(), sides[1].worker.peak_memory()) {
         (Some(ours), Some(theirs)) => {
-            let note = format!("{}; VmHWM of each program after these training steps", turns.theirs.about);
+            let note = format!("{}; VmHWM of each program after these training steps", sides[1].about);
             Row { theirs: Some(theirs), ratio: Some(ours / theirs), ..entry.measured(ours, note) }
         }
         _ => entry.skipped("skipped: this system has no /proc to read it from"),

@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result};
 
 use super::row::{Entry, Row};
-use super::turns::{Side, Turns};
+use super::turns::{Side, take};
 use super::worker::Worker;
 use crate::project::Project;
 use crate::trouble::fail;
@@ -35,16 +35,13 @@ pub fn measure(project: &Project, rows: &[Entry], given: Option<&Path>) -> Resul
     let version = theirs.ask("about unet-cpu")?;
     let version = version.split(',').next().unwrap_or_default();
     let about = format!("{count} photographs; {version}, torchvision's ImageFolder with {cores} workers");
-    let side = |worker, command: String, about: String| Side { worker, command, about };
-    let alone = Worker::theirs(project, None)?;
-    let mut turns = Turns {
-        entry: rows[0],
-        times: 1.0,
-        ours: side(ours, format!("read {shown}"), String::new()),
-        theirs: side(theirs, format!("read {cores} {shown}"), about),
-        beside: Some(side(alone, format!("read 0 {shown}"), "the same without workers".to_owned())),
-    };
-    Ok(vec![turns.take()?])
+    let mut sides = [
+        (ours, format!("read {shown}"), String::new()),
+        (theirs, format!("read {cores} {shown}"), about),
+        (Worker::theirs(project, None)?, format!("read 0 {shown}"), "the same without workers".to_owned()),
+    ]
+    .map(|(worker, command, about)| Side { worker, command, about });
+    Ok(vec![take(&rows[0], 1.0, &mut sides)?])
 }
 
 /// `given`, or the first of the usual folders that has photographs.

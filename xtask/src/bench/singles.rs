@@ -4,11 +4,10 @@ use std::process::Command;
 
 use anyhow::Result;
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::row::{Entry, Row, median};
+use super::row::{Entry, Row, all_absent, median};
 use crate::notebooks::{self, execute::CellTime};
-use crate::process::{run_by_line, stop_if_interrupted};
+use crate::process::{json_of, stop_if_interrupted};
 use crate::project::Project;
 use crate::setup::{self, StepTime, Wish};
 use crate::ui::Step;
@@ -20,11 +19,12 @@ const ORIGINAL: [f64; 2] = [0.0225, 0.195];
 /// The original's notebook in Python, likewise.
 const PYTHON_FIRST_PICTURE: &str = "2.8 to 5.6 s";
 
-fn all_absent(rows: &[Entry], why: &str) -> Vec<Row> {
-    rows.iter().map(|row| row.absent(why)).collect()
+/// A part of what `ddpm evaluate --json` says.
+#[derive(Deserialize)]
+struct Answer {
+    evaluation: Evaluation,
 }
 
-/// A part of what `ddpm evaluate --json` says.
 #[derive(Deserialize)]
 struct Evaluation {
     samples: u64,
@@ -38,23 +38,16 @@ pub fn quality(project: &Project, rows: &[Entry]) -> Result<Vec<Row>> {
     let step = Step::start("quality of models/SwissRoll", "");
     let mut command = Command::new(program);
     command.args(["evaluate", "--model", "SwissRoll", "--json"]).current_dir(&project.root);
-    let (mut found, mut last) = (None, String::new());
-    let status = run_by_line(&mut command, |line| match evaluation(line) {
-        Some(evaluation) => found = Some(evaluation),
-        None => line.clone_into(&mut last),
-    })?;
-    let Some(found) = found.filter(|_| status.success()) else {
-        return Ok(all_absent(rows, &format!("ddpm evaluate --model SwissRoll --json failed: {last}")));
-    };
-    step.done("");
-    Ok(quality_rows(rows, &found))
+    match json_of(&mut command, &step)? {
+        Ok(answer) => {
+            step.done("");
+            Ok(quality_rows(rows, &answer))
+        }
+        Err(why) => Ok(all_absent(rows, &format!("ddpm evaluate --model SwissRoll --json failed: {why}"))),
+    }
 }
 
-fn evaluation(line: &str) -> Option<Evaluation> {
-    serde_json::from_value(serde_json::from_str::<Value>(line).ok()?["evaluation"].take()).ok()
-}
-
-fn quality_rows(rows: &[Entry], found: &Evaluation) -> Vec<Row> {
+fn quality_rows(rows: &[Entry], Answer { evaluation: found }: &Answer) -> Vec<Row> {
     let [distribution, distance] =
         ORIGINAL.map(|original| format!("the original's trained model had {original}, measured in a run of its own"));
     let (samples, floor) = (found.samples, found.noise_floor);
@@ -122,9 +115,9 @@ mod tests {
 
     #[test]
     fn what_no_run_has_measured_stands_in_a_note_and_makes_no_ratio() {
-        let line = r#"{"evaluation": {"samples": 5000, "noise_floor": 0.01, "sliced_wasserstein": 0.011, "#;
-        assert!(evaluation(line).is_none() && evaluation("null").is_none());
-        let found = evaluation(&format!(r#"{line} "distance_to_curve_p95": 0.07, "others": 1}}}}"#)).unwrap();
+        let line = r#"{"evaluation": {"samples": 5000, "noise_floor": 0.01, "sliced_wasserstein": 0.011,
+                        "distance_to_curve_p95": 0.07, "others": 1}}"#;
+        let found = serde_json::from_str(line).unwrap();
         let entries = [Entry::at_most("a", "", 0.012), Entry::at_most("b", "", 0.08)];
         let mut rows = quality_rows(&entries, &found);
         rows.push(first_picture(&entries[0], Some(8.0)));
@@ -137,7 +130,7 @@ mod tests {
 
     #[test]
     fn cells_that_train_or_show_live_are_left_out_and_those_that_show_training_stay() {
-        let times = [1, 2, 3, 4, 5].map(|cell| CellTime { cell, id: String::new(), seconds: cell as f64 });
+        let times = [1, 2, 3, 4, 5].map(|cell| CellTime { cell, seconds: cell as f64 });
         let sources = [
             "use a;",
             "show_source(\"train_one_epoch\")",

@@ -1,10 +1,10 @@
-//! The two sides in turn, A, B, A, B, …, so that both meet the same machine.
+//! The sides in turn, A, B, A, B, …, so that all meet the same machine.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::row::{Entry, Row, median, significant};
+use super::row::{Entry, Row, median, significant, sorted};
 use super::worker::Worker;
 use crate::process::stop_if_interrupted;
 use crate::ui::{Step, bold};
@@ -22,88 +22,47 @@ pub struct Side {
     pub about: String,
 }
 
-impl Side {
-    fn seconds(&mut self) -> Result<f64> {
-        self.worker.number(&self.command)
-    }
-}
-
-/// Who takes turns, and what at.
-pub struct Turns {
-    pub entry: Entry,
-    /// How often a command does what the row is of.
-    pub times: f64,
-    pub ours: Side,
-    pub theirs: Side,
-    /// Takes its turn too and is named in the note; the target is not for it.
-    pub beside: Option<Side>,
-}
-
-impl Turns {
-    /// The median of the ratios of neighbours does not see a machine that slows down meanwhile.
-    pub fn take(&mut self) -> Result<Row> {
-        let step = Step::start(self.entry.name, "");
-        for _ in 0..2 {
-            self.turn()?;
+/// Ours, theirs, and perhaps one that takes its turn too and is named in the note; the target is not for it. A command does
+/// `times` times what the row is of.
+pub fn take(entry: &Entry, times: f64, sides: &mut [Side]) -> Result<Row> {
+    let step = Step::start(entry.name, "");
+    let mut seconds: Vec<Vec<f64>> = vec![Vec::new(); sides.len()];
+    // The first two warm up.
+    for number in 0..PAIRS + 2 {
+        stop_if_interrupted()?;
+        for (side, seconds) in sides.iter_mut().zip(&mut seconds) {
+            let took = side.worker.number(&side.command)?;
+            seconds.extend((number >= 2).then_some(took));
         }
-        let mut turns = Vec::new();
-        for number in 1..=PAIRS {
-            stop_if_interrupted()?;
-            let turn = self.turn()?;
-            step.say(&format!("pair {number} of {PAIRS}: ratio {:.2}", turn.ours / turn.theirs));
-            turns.push(turn);
-            if number >= FEWEST && step.elapsed() > PATIENCE {
-                break;
-            }
+        if let (Some(ours), Some(theirs)) = (seconds[0].last(), seconds[1].last()) {
+            step.say(&format!("pair {} of {PAIRS}: ratio {:.2}", number - 1, ours / theirs));
         }
-        let row = self.row(&turns);
-        step.done(&bold(&format!("ratio {:.2}", row.ratio.unwrap_or(f64::NAN))));
-        Ok(row)
-    }
-
-    fn turn(&mut self) -> Result<Turn> {
-        Ok(Turn {
-            ours: self.ours.seconds()?,
-            theirs: self.theirs.seconds()?,
-            beside: self.beside.as_mut().map(Side::seconds).transpose()?,
-        })
-    }
-
-    fn row(&self, turns: &[Turn]) -> Row {
-        let unit = self.entry.unit;
-        let factor = if unit == "ms" { 1e3 } else { 1.0 };
-        let middle = |of: &dyn Fn(&Turn) -> Option<f64>| median(&turns.iter().filter_map(of).collect::<Vec<f64>>());
-        let ratios: Vec<f64> = turns.iter().map(|turn| turn.ours / turn.theirs).collect();
-        let (low, high) = quartiles(&ratios);
-        let per_time = |seconds: f64| seconds / self.times * factor;
-        let mut note =
-            format!("{}; {} pairs, half of the ratios in {low:.2} to {high:.2}", self.theirs.about, turns.len());
-        let to_beside = middle(&|turn| turn.beside.map(|seconds| turn.ours / seconds));
-        if let (Some(beside), Some(ratio), Some(time)) =
-            (&self.beside, to_beside, middle(&|turn| turn.beside.map(per_time)))
-        {
-            note += &format!("; ratio to {}: {ratio:.2} ({} {unit})", beside.about, significant(time));
-        }
-        Row {
-            ours: middle(&|turn| Some(per_time(turn.ours))),
-            theirs: middle(&|turn| Some(per_time(turn.theirs))),
-            ratio: median(&ratios),
-            ..self.entry.absent(note)
+        if seconds[0].len() >= FEWEST && step.elapsed() > PATIENCE {
+            break;
         }
     }
+    let row = row(entry, times, sides.iter().map(|side| side.about.as_str()).zip(&seconds).collect());
+    step.done(&bold(&format!("ratio {:.2}", row.ratio.unwrap_or(f64::NAN))));
+    Ok(row)
 }
 
-/// Seconds of each side.
-struct Turn {
-    ours: f64,
-    theirs: f64,
-    beside: Option<f64>,
-}
-
-fn quartiles(values: &[f64]) -> (f64, f64) {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    (sorted[sorted.len() / 4], sorted[sorted.len() * 3 / 4])
+/// The median of the ratios of neighbours does not see a machine that slows down meanwhile. `sides` has what a note says of each
+/// side, and its seconds.
+fn row(entry: &Entry, times: f64, sides: Vec<(&str, &Vec<f64>)>) -> Row {
+    let per_time = if entry.unit == "ms" { 1e3 / times } else { 1.0 / times };
+    let middle = |side: usize| median(sides[side].1).map(|seconds| seconds * per_time);
+    let ratios = |side: usize| -> Vec<f64> {
+        sorted(sides[0].1.iter().zip(sides[side].1).map(|(ours, other)| ours / other).collect())
+    };
+    let pairs = ratios(1);
+    let (low, high) = (pairs[pairs.len() / 4], pairs[pairs.len() * 3 / 4]);
+    let mut note = format!("{}; {} pairs, half of the ratios in {low:.2} to {high:.2}", sides[1].0, pairs.len());
+    if let Some((about, _)) = sides.get(2)
+        && let (Some(ratio), Some(time)) = (median(&ratios(2)), middle(2))
+    {
+        note += &format!("; ratio to {about}: {ratio:.2} ({} {})", significant(time), entry.unit);
+    }
+    Row { ours: middle(0), theirs: middle(1), ratio: median(&pairs), ..entry.absent(note) }
 }
 
 #[cfg(test)]
@@ -111,7 +70,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quartiles_are_those_of_the_sorted_values() {
-        assert_eq!(quartiles(&[5.0, 1.0, 4.0, 2.0, 3.0]), (2.0, 4.0));
+    fn a_row_has_the_medians_of_the_sides_and_of_the_ratios_of_neighbours() {
+        let (ours, theirs, beside) = (vec![1.0, 4.0, 2.0], vec![2.0, 4.0, 8.0], vec![4.0; 3]);
+        let row = row(&Entry::ratio("a", "ms", 1.0), 10.0, vec![("", &ours), ("B", &theirs), ("C", &beside)]);
+        assert_eq!((row.ours, row.theirs, row.ratio), (Some(200.0), Some(400.0), Some(0.5)));
+        assert_eq!(row.note, "B; 3 pairs, half of the ratios in 0.25 to 1.00; ratio to C: 0.50 (400 ms)");
     }
 }

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::live_kernel;
@@ -34,25 +34,23 @@ pub enum Event {
     Kernel { seconds: f64, pid: Option<i64> },
     Start { cell: usize, of: usize, source: String },
     Output { text: String },
-    Done { cell: usize, of: usize, id: String, seconds: f64, first_line: String },
+    Done { cell: usize, of: usize, seconds: f64, first_line: String },
     Failed { cell: usize, of: usize, source: String, seconds: f64, message: String },
     End { seconds: f64, first_picture: Option<f64> },
 }
 
 /// In seconds.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub struct Times {
     pub cells: Vec<CellTime>,
-    pub kernel_start: f64,
-    /// From the start of the kernel to the first output with a picture in it.
+    /// From the start of the kernel to the first output with a picture in it, and to the end.
     pub first_picture: Option<f64>,
     pub total: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct CellTime {
     pub cell: usize,
-    pub id: String,
     pub seconds: f64,
 }
 
@@ -75,10 +73,8 @@ pub fn run(project: &Project, parts: &Parts, job: &Job, mut on_event: impl FnMut
             Event::Output { text: line.to_owned() }
         });
         match &event {
-            Event::Kernel { seconds, pid } => (times.kernel_start, kernel) = (*seconds, *pid),
-            Event::Done { cell, id, seconds, .. } => {
-                times.cells.push(CellTime { cell: *cell, id: id.clone(), seconds: *seconds })
-            }
+            Event::Kernel { pid, .. } => kernel = *pid,
+            Event::Done { cell, seconds, .. } => times.cells.push(CellTime { cell: *cell, seconds: *seconds }),
             Event::End { seconds, first_picture } => {
                 (times.total, times.first_picture, ended) = (*seconds, *first_picture, true)
             }

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use serde_json::Value;
 
 use crate::project::Project;
 use crate::setup::{self, Parts, Wish};
@@ -31,9 +30,6 @@ pub struct Options {
     /// Short training, as the notebook's metadata says
     #[arg(long, requires = "run")]
     quick: bool,
-    /// Write the time of every cell, and that of the first picture, as JSON
-    #[arg(long, value_name = "FILE", requires = "run")]
-    timings: Option<PathBuf>,
     /// Check that the committed notebooks come from their current cells, models and sources
     #[arg(long, conflicts_with = "refresh")]
     check: bool,
@@ -47,15 +43,9 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     if let Some(name) = &options.run {
         let chosen = named(notebooks, name)?;
         let parts = setup::run(project, Wish::None)?;
-        let mut timings = Vec::new();
-        for notebook in chosen {
-            let times = execute_one(project, &parts, &notebook, options.quick)?;
-            let mut timing = serde_json::to_value(times)?;
-            timing["notebook"] = Value::String(notebook.name());
-            timing["quick"] = Value::Bool(options.quick);
-            timings.push(timing);
-        }
-        return options.timings.as_ref().map_or(Ok(()), |file| stamp::save(file, &timings));
+        return chosen
+            .iter()
+            .try_for_each(|notebook| execute_one(project, &parts, notebook, options.quick).map(|_| ()));
     }
     if let Some(name) = &options.refresh {
         return refresh(project, notebooks, name);

@@ -131,7 +131,7 @@ async def run(arguments):
             if error is not None:
                 report("failed", **place, seconds=seconds, source=cell.source, message=error)
                 break
-            report("done", **place, seconds=seconds, id=cell.get("id", ""), first_line=first_line(cell))
+            report("done", **place, seconds=seconds, first_line=first_line(cell))
     if arguments.output and error is None:
         tidy(notebook, arguments.source_hash)
         nbformat.validate(notebook)
