@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-/// A hash in the making. Every piece carries its name and length, so no two sequences of pieces run together.
+/// A hash that is being computed. Every piece carries its name and length, so no two sequences of pieces run together.
 #[derive(Default)]
 pub struct Fingerprint(Sha256);
 

@@ -1,4 +1,4 @@
-//! Running other programs so that Ctrl-C ends them too, their output is kept, and a long silence is not a riddle.
+//! Runs other programs: Ctrl-C ends them too, and their output is read line by line.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -94,8 +94,7 @@ fn read_lines(stream: Option<impl Read + Send + 'static>, lines: Sender<String>)
     });
 }
 
-/// Runs a program that answers with a line of JSON, and says what else it has to say as the news of a step. Of one that gives no
-/// answer, or fails, the last line.
+/// Runs a program that answers with a line of JSON; the step shows its other lines. If it fails or gives no answer: its last line.
 pub fn json_of<T: DeserializeOwned>(command: &mut Command, step: &Step) -> Result<Result<T, String>> {
     let (mut answer, mut last) = (None, "no message".to_owned());
     let status = run_by_line(command, |line| match serde_json::from_str(line) {
@@ -165,7 +164,7 @@ fn status_of(child: &mut Child, farewell: &str) -> Result<Option<ExitStatus>> {
     Ok(status)
 }
 
-/// Asks the group to end, and insists.
+/// Asks the group to end, and kills what does not.
 fn end(child: &mut Child, farewell: &str) {
     for (name, seconds) in [(farewell, 8), ("TERM", 2), ("KILL", 0)] {
         signal(name, -i64::from(child.id()));

@@ -16,7 +16,7 @@ macro_rules! print {
     ($($text:tt)*) => { $crate::say::print(format_args!($($text)*)) };
 }
 
-/// Like the standard library's, but errors of stderr are ignored: the exit status is left to tell.
+/// Like the standard library's, but errors of stderr are ignored.
 macro_rules! eprintln {
     ($($text:tt)*) => { $crate::say::print_error(format_args!("{}\n", format_args!($($text)*))) };
 }
@@ -36,7 +36,7 @@ pub fn print_data(text: &str) {
 
 pub fn print(text: Arguments) {
     if cfg!(test) {
-        // Only these are kept back from the terminal where a test passes.
+        // The test runner captures nothing else.
         return std::print!("{text}");
     }
     if STDOUT_IS_FOR_DATA.load(Ordering::Relaxed) {

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_driver_is_told_both() {
+    fn both_options_reach_the_driver() {
         assert_eq!(Options { hours: 0.5, seed: None }.arguments(), ["--hours", "0.5"]);
         assert_eq!(Options { hours: 2.0, seed: Some(7) }.arguments(), ["--hours", "2", "--seed=7"]);
     }

@@ -54,11 +54,11 @@ pub fn plain(text: &str) -> String {
     strip_ansi_codes(text).into_owned()
 }
 
-/// One step in the making. Dropped without `done`, it leaves no line: the error that follows speaks for it.
+/// A step that is running. Dropped without `done`, it leaves no line: an error follows.
 pub struct Step {
     label: String,
     bar: ProgressBar,
-    /// Where there is no terminal. Dropped with the step, it ends the thread that speaks.
+    /// Without a terminal, a thread prints the news from time to time. It ends when this is dropped.
     _heartbeat: Option<Sender<()>>,
 }
 
@@ -144,9 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_cut_by_characters_and_lose_their_colours() {
+    fn news_are_cut_by_characters_and_lose_their_colours() {
         assert_eq!(cut("β_t and so on\nnext", 5), "β_t …");
         assert_eq!(cut("short", 5), "short");
-        assert_eq!(plain("\x1b[31mError:\x1b[0m it is \x1b[1;34mblue\x1b[0m"), "Error: it is blue");
+        let step = Step::start("a", "");
+        step.say("\x1b[31mError:\x1b[0m it is \x1b[1;34mblue\x1b[0m\nnext");
+        assert_eq!(step.bar.prefix(), "Error: it is blue");
     }
 }

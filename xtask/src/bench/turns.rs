@@ -67,7 +67,20 @@ fn row(entry: &Entry, times: f64, sides: Vec<(&str, &Vec<f64>)>) -> Row {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+
+    #[test]
+    fn each_turn_asks_every_side() {
+        let side = |command: &str| {
+            let worker = Worker::start("cat", Command::new("cat")).unwrap();
+            Side { worker, command: command.to_owned(), about: "cat".to_owned() }
+        };
+        let row = take(&Entry::ratio("a", "s", 1.0), 1.0, &mut [side("0.5"), side("2")]).unwrap();
+        assert_eq!((row.ours, row.theirs, row.ratio), (Some(0.5), Some(2.0), Some(0.25)));
+        assert!(row.note.starts_with("cat; 25 pairs, "), "{row:?}");
+    }
 
     #[test]
     fn a_row_has_the_medians_of_the_sides_and_of_the_ratios_of_neighbours() {

@@ -4,8 +4,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -45,7 +43,7 @@ impl Worker {
         Self::start("benches/pytorch_worker.py", script)
     }
 
-    fn start(name: &'static str, mut command: Command) -> Result<Self> {
+    pub fn start(name: &'static str, mut command: Command) -> Result<Self> {
         // A group of its own: after Ctrl-C it is ended by Drop, without a traceback in between.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
@@ -60,11 +58,10 @@ impl Worker {
         let sent = writeln!(self.commands, "{command}").and_then(|()| self.commands.flush());
         if sent.is_err() || self.answers.read_line(&mut answer)? == 0 {
             stop_if_interrupted()?;
-            // It has closed its output, and needs a moment more to be gone.
-            sleep(Duration::from_millis(100));
-            let status = self.child.try_wait()?.map(|status| format!(" ({status})")).unwrap_or_default();
+            // It has closed its output: it is about to end.
+            let status = self.child.wait()?;
             return fail(
-                format!("{} ended{status} when it was asked to {command}", self.name),
+                format!("{} ended ({status}) when it was asked to {command}", self.name),
                 "its error is above; rm -r .venv-bench, then cargo xtask bench makes a new PyTorch",
             );
         }

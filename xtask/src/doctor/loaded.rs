@@ -12,30 +12,17 @@ use crate::setup::packages::gpu_answers;
 use crate::setup::python::Environment;
 use crate::trouble::fail;
 
-/// Asks the crate's own program, where it is built; Python's loader otherwise.
+/// Asks the crate's own program, where it is built; Python's loader otherwise. libtorch itself says no version of CUDA.
 pub fn check(project: &Project, environment: &Environment, libtorch: &Libtorch) -> Vec<Part> {
-    let cuda = Cuda::of_this_machine(libtorch);
-    asked_of_the_crate(project, &cuda).unwrap_or_else(|| asked_of_the_loader(environment, libtorch, &cuda))
-}
-
-/// What only this program knows of CUDA: libtorch itself says no version of either.
-struct Cuda {
-    /// Whether there is a GPU that answers.
-    gpu: bool,
-    /// The CUDA that libtorch was built for, or none.
-    library: String,
-    driver: Option<String>,
-}
-
-impl Cuda {
-    fn of_this_machine(libtorch: &Libtorch) -> Self {
-        let gpu = gpu_answers();
-        let mut ask = Command::new("nvidia-smi");
-        let answer = output_of(ask.args(["--query-gpu=driver_version", "--format=csv,noheader"]));
-        // A line for each GPU; they share a driver.
-        let driver = answer.filter(|_| gpu).and_then(|text| text.lines().next().map(|line| line.trim().to_owned()));
-        Self { gpu, library: cuda_of(&libtorch.version).unwrap_or_else(|| "none".to_owned()), driver }
-    }
+    let gpu = gpu_answers();
+    let cuda = cuda_of(&libtorch.version).unwrap_or_else(|| "none".to_owned());
+    let Some(mut parts) = asked_of_the_crate(project) else {
+        return asked_of_the_loader(environment, libtorch, gpu, &cuda);
+    };
+    let driver = || output_of(Command::new("nvidia-smi").args(["--query-gpu=driver_version", "--format=csv,noheader"]));
+    let driver = gpu.then(driver).flatten();
+    parts.iter_mut().for_each(|part| complete(part, gpu, &cuda, driver.as_deref()));
+    parts
 }
 
 /// `2.11.0+cu130` is built for CUDA 13.0.
@@ -46,37 +33,32 @@ fn cuda_of(libtorch: &str) -> Option<String> {
 }
 
 /// `ddpm doctor --json`: a list of parts. It fails if one of them does, and lists them all the same.
-fn asked_of_the_crate(project: &Project, cuda: &Cuda) -> Option<Vec<Part>> {
+fn asked_of_the_crate(project: &Project) -> Option<Vec<Part>> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or(project.target(), PathBuf::from);
     let programs = ["release", "debug"].map(|profile| target.join(profile).join("ddpm"));
     // The newest build speaks for the current libtorch.
     let age = |program: &PathBuf| program.metadata().and_then(|metadata| metadata.modified()).ok();
     let newest = programs.into_iter().filter(|program| program.is_file()).max_by_key(age)?;
     let (_, json) = answer_of(Command::new(newest).args(["doctor", "--json"]))?;
-    let mut parts: Vec<Part> = serde_json::from_str(&json).ok()?;
-    for part in &mut parts {
-        if !part.ok {
-            part.mend = format!("{SETUP}, then cargo build");
-        }
-        complete(part, cuda);
-    }
-    Some(parts)
+    serde_json::from_str(&json).ok()
 }
 
-/// Adds the versions. Not to have CUDA is a fault on a machine with a GPU alone.
-fn complete(part: &mut Part, cuda: &Cuda) {
+/// Adds the versions and what mends it. Not to have CUDA is a fault on a machine with a GPU alone.
+fn complete(part: &mut Part, gpu: bool, cuda: &str, driver: Option<&str>) {
+    part.mend = format!("{SETUP}, then cargo build");
     match part.part.as_str() {
-        "CUDA library" if part.detail.starts_with("loaded") => part.version.clone_from(&cuda.library),
-        "CUDA library" if part.detail.starts_with("not loaded") && cuda.gpu => {
+        "CUDA library" if part.detail.starts_with("loaded") => part.version = cuda.to_owned(),
+        "CUDA library" if part.detail.starts_with("not loaded") && gpu => {
             part.ok = false;
             part.mend = format!("{SETUP} --cuda");
         }
         "CUDA library" if part.detail.starts_with("not loaded") => {
-            "no GPU here: the CPU is used".clone_into(&mut part.detail);
+            part.detail = "no GPU here: the CPU is used".to_owned();
         }
         "device" if part.detail.contains("Cuda(") => {
-            if let Some(driver) = &cuda.driver {
-                part.version.clone_from(driver);
+            // A line for each GPU; they share a driver.
+            if let Some(driver) = driver.and_then(|driver| driver.lines().next()) {
+                part.version = driver.trim().to_owned();
                 part.detail += ", by the driver of this version";
             }
         }
@@ -84,7 +66,7 @@ fn complete(part: &mut Part, cuda: &Cuda) {
     }
 }
 
-fn asked_of_the_loader(environment: &Environment, libtorch: &Libtorch, cuda: &Cuda) -> Vec<Part> {
+fn asked_of_the_loader(environment: &Environment, libtorch: &Libtorch, gpu: bool, cuda: &str) -> Vec<Part> {
     let load = |library: &str| {
         let code = "import ctypes, sys; ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)";
         error_of(environment.command().args(["-c", code]).arg(libtorch.run.join(library)))
@@ -97,9 +79,9 @@ fn asked_of_the_loader(environment: &Environment, libtorch: &Libtorch, cuda: &Cu
     };
     let mut parts = vec![Part::of("libtorch loaded", loaded)];
     if !macos {
-        let loaded = match (load("libtorch_cuda.so"), cuda.gpu) {
-            (None, true) => found(&cuda.library, "the library loads, and a GPU answers"),
-            (None, false) => found(&cuda.library, "the library loads, but no GPU answers: the CPU is used"),
+        let loaded = match (load("libtorch_cuda.so"), gpu) {
+            (None, true) => found(cuda, "the library loads, and a GPU answers"),
+            (None, false) => found(cuda, "the library loads, but no GPU answers: the CPU is used"),
             (Some(_), false) => found("none", "no GPU here: the CPU is used"),
             (Some(why), true) => fail(format!("a GPU answers, but {why}"), format!("{SETUP} --cuda")),
         };
@@ -113,9 +95,8 @@ mod tests {
     use super::*;
 
     fn completed(part: &str, detail: &str, gpu: bool) -> Part {
-        let driver = gpu.then(|| "580.65.06".to_owned());
         let mut part = Part::of(part, found("", detail));
-        complete(&mut part, &Cuda { gpu, library: "13.0".to_owned(), driver });
+        complete(&mut part, gpu, "13.0", gpu.then_some("580.65.06\n580.65.06"));
         part
     }
 

@@ -15,7 +15,7 @@ use crate::setup::{Parts, kernelspec};
 use crate::stamp;
 use crate::trouble::fail;
 
-/// How long the kernel may take to end when it is told to.
+/// How long the kernel may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is to be run, and where the executed notebook goes.
@@ -98,7 +98,7 @@ pub fn run(project: &Project, parts: &Parts, job: &Job, mut on_event: impl FnMut
     )
 }
 
-/// The front ends in good order when it is told to, with all that it has started; insisted upon is the end of its group.
+/// On SIGTERM the front ends in good order, with all that it has started. If it does not, its group is killed.
 fn end_kernel(pid: i64) {
     signal("TERM", pid);
     let asked = Instant::now();

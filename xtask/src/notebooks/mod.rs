@@ -130,7 +130,7 @@ fn refresh(project: &Project, notebooks: Vec<Document>, name: &str) -> Result<()
     let mut chosen = Vec::new();
     for notebook in named(notebooks, if name.is_empty() { "all" } else { name })? {
         if !name.is_empty() || !notebook.faults(&source_hash::of(project, &notebook)?).is_empty() {
-            own_models::train_anew(project, &notebook)?;
+            own_models::none_exists(project, &notebook)?;
             chosen.push(notebook);
         }
     }

@@ -31,11 +31,9 @@ impl Drop for OwnModels {
     }
 }
 
-/// Whether `notebook` trains its models before the reader's eyes.
-///
 /// # Errors
-/// One that is there already would be loaded in their place.
-pub fn train_anew(project: &Project, notebook: &Document) -> Result<()> {
+/// A model of its own exists already: the notebook would load it instead of training it.
+pub fn none_exists(project: &Project, notebook: &Document) -> Result<()> {
     let Some(name) = notebook.own_models().into_iter().find(|name| folder(project, name).exists()) else {
         return Ok(());
     };
@@ -61,9 +59,9 @@ mod tests {
         let cell = r#"{"cell_type": "code", "source": "train(\"MyRoll\"); load(\"MyOld\"); load(\"SwissRoll\")"}"#;
         write("notebooks/01_a.ipynb", &format!(r#"{{"cells": [{cell}]}}"#));
         let notebook = Document::read(&project.notebooks().join("01_a.ipynb")).unwrap();
-        train_anew(&project, &notebook).unwrap();
+        none_exists(&project, &notebook).unwrap();
         write("models/MyOld/config.json", "{}");
-        assert!(train_anew(&project, &notebook).unwrap_err().to_string().contains("models/MyOld"));
+        assert!(none_exists(&project, &notebook).unwrap_err().to_string().contains("models/MyOld"));
         let own_models = OwnModels::of(&project, &notebook);
         write("models/MyRoll/config.json", "{}");
         write("models/SwissRoll/config.json", "{}");
