@@ -94,7 +94,8 @@ fn read_lines(stream: Option<impl Read + Send + 'static>, lines: Sender<String>)
     });
 }
 
-/// Runs a program that answers with a line of JSON; the step shows its other lines. If it fails or gives no answer: its last line.
+/// Runs a program that answers with a line of JSON, and shows its other lines in the step. Of one that fails or gives no
+/// answer, the last line.
 pub fn json_of<T: DeserializeOwned>(command: &mut Command, step: &Step) -> Result<Result<T, String>> {
     let (mut answer, mut last) = (None, "no message".to_owned());
     let status = run_by_line(command, |line| match serde_json::from_str(line) {

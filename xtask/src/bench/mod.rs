@@ -1,13 +1,10 @@
 //! `cargo xtask bench`: how fast and how good, beside PyTorch doing the same in the same minutes.
 
-mod conditions;
-mod front;
 mod pairs;
 pub mod photographs;
 mod report;
 mod row;
 mod singles;
-mod turns;
 pub mod worker;
 
 use std::path::PathBuf;
@@ -19,7 +16,7 @@ use serde_json::Value;
 use crate::project::Project;
 use crate::trouble::{fail, passed};
 use crate::{say, setup, ui};
-use conditions::Conditions;
+use report::Conditions;
 use row::{Entry, Row};
 
 #[derive(Args)]
@@ -89,7 +86,7 @@ const GROUPS: [(&[Entry], Measure); 10] = [
             Entry::at_most("kernel: the front's own memory", "MB", 50.0),
             Entry::at_most("kernel: what the front adds to a message", "ms", 5.0),
         ],
-        |project, rows, _| front::measure(project, rows),
+        |project, rows, _| singles::kernel(project, rows),
     ),
     (&[Entry { name: "set-up on a fresh machine", unit: "s", target: None }], |project, rows, _| {
         singles::set_up(project, rows)

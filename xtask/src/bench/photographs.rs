@@ -7,8 +7,8 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 
+use super::pairs::{Side, take};
 use super::row::{Entry, Row};
-use super::turns::{Side, take};
 use super::worker::Worker;
 use crate::project::Project;
 use crate::trouble::fail;

@@ -1,4 +1,4 @@
-//! What has no counterpart to take turns with: the shipped model's quality, the notebook's times, the set-up's steps.
+//! What has no counterpart in PyTorch: the shipped model's quality, the times of notebook, kernel and set-up.
 
 use std::process::Command;
 
@@ -9,11 +9,11 @@ use super::row::{Entry, Row, all_absent, median};
 use crate::notebooks::{self, execute::CellTime};
 use crate::process::{json_of, stop_if_interrupted};
 use crate::project::Project;
-use crate::setup::{self, StepTime, Wish};
+use crate::setup::{self, StepTime, Wish, kernelspec};
 use crate::ui::Step;
-use crate::{cargo, stamp};
+use crate::{cargo, live_kernel, stamp};
 
-/// What the trained model of the original tutorial got by the same measures, in runs of its own: named in the notes alone, since a
+/// What the original tutorial's trained model got by the same measures, in runs of its own. Only the notes name it: a
 /// ratio is of two sides that one run has measured.
 const ORIGINAL: [f64; 2] = [0.0225, 0.195];
 /// The original's notebook in Python, likewise.
@@ -85,14 +85,42 @@ fn first_picture(row: &Entry, seconds: Option<f64>) -> Row {
     Row { ours: seconds, ..row.absent(note) }
 }
 
-/// A cell that trains takes as long as its training, and a sampling that is shown live as long as it takes to be seen: both are
-/// left out. Cells are counted from 1.
+/// A cell that trains takes as long as its training, and a sampling that is shown live as long as a reader needs to see
+/// it: both are left out. Cells are counted from 1.
 fn neither_trained_nor_live<'a>(times: &'a [CellTime], sources: &[&str]) -> (Vec<&'a CellTime>, usize, usize) {
     let source = |time: &CellTime| sources.get(time.cell - 1).copied().unwrap_or_default();
     let (trained, others): (Vec<_>, Vec<_>) =
         times.iter().partition(|time| ["train_one_epoch(", " train("].iter().any(|call| source(time).contains(call)));
     let (live, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|time| source(time).contains(".live()"));
     (rest, trained.len(), live.len())
+}
+
+/// What the script says of a row.
+#[derive(Deserialize)]
+struct KernelRow {
+    ours: f64,
+    theirs: Option<f64>,
+    note: String,
+}
+
+/// The notebook kernel's front: how soon it answers, how soon a reader sees something, and what it adds.
+pub fn kernel(project: &Project, entries: &[Entry]) -> Result<Vec<Row>> {
+    let parts = setup::run(project, Wish::None)?;
+    let step = Step::start("kernel's front", "2 to 3 minutes");
+    let mut command = live_kernel::client(&parts, project.root.join("xtask/src/bench/kernel.py"));
+    command.arg("--notebook").arg(project.notebooks().join("01_swiss_roll.ipynb"));
+    command.args(["--kernel", kernelspec::NAME]).arg("--evcxr").arg(&parts.kernel.program);
+    let found: Vec<KernelRow> = match json_of(&mut command, &step)? {
+        Ok(found) => found,
+        Err(why) => return Ok(all_absent(entries, &format!("kernel.py failed: {why}"))),
+    };
+    step.done("");
+    Ok(entries.iter().zip(found).map(kernel_row).collect())
+}
+
+fn kernel_row((entry, found): (&Entry, KernelRow)) -> Row {
+    let ratio = found.theirs.map(|theirs| found.ours / theirs);
+    Row { theirs: found.theirs, ratio, ..entry.measured(found.ours, found.note) }
 }
 
 /// The steps of the set-up, each as long as it ever took in this checkout.

@@ -1,4 +1,4 @@
-//! What has to be on the machine: Rust, the sources of its standard library, a linker; and the crate that brings the font.
+//! What has to be on the machine: Rust, the sources of its standard library, a linker, the crate that brings the font.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn rust(rustc: &str) -> Found {
     }
 }
 
-/// The component comes with a compiler, and has its version. Sources that a user has put elsewhere do not say which they are.
+/// The component comes with a compiler and has its version. Sources that a user has put elsewhere do not say theirs.
 fn rust_src(rustc: &str, there: bool, users: bool) -> Found {
     let use_of_it = "notebooks infer types and complete names of std";
     match (there, users) {
@@ -73,7 +73,7 @@ fn number_in(text: &str) -> Option<&str> {
     words.into_iter().find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
 }
 
-/// The font of the plots comes as a crate and goes into what is built. cargo checks the crate's files when it fetches them.
+/// The font of the plots comes as a crate and goes into what is built. cargo checks a crate's files as it fetches them.
 pub fn fonts(project: &Project) -> Found {
     let name = "dejavu";
     let version = lock_file::version_in_project(project, name)?;

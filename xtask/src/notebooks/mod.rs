@@ -4,7 +4,6 @@ pub mod document;
 pub mod execute;
 mod notation;
 mod own_models;
-mod show;
 mod source_hash;
 
 use std::fs;
@@ -122,7 +121,7 @@ pub fn execute_into(
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let job = Job { input: &notebook.path, output: Some(output), source_hash, kernel_env: &[] };
     let _own_models = OwnModels::of(project, notebook);
-    show::run(project, parts, &job, &notebook.name())
+    execute::run_in_view(project, parts, &job, &notebook.name())
 }
 
 fn refresh(project: &Project, notebooks: Vec<Document>, name: &str) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The table of symbols stands twice: in the crate's first page, and where a notebook begins. Names in code are the same in both.
+//! The table of symbols stands twice: on the crate's first page and where a notebook begins. Both name the same code.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::document::Document;
 use crate::project::Project;
 
-/// The column that is compared. Symbols are TeX here and Unicode there, and meanings have the length that the place allows.
+/// The column that is compared. Symbols are TeX here and Unicode there, and meanings are longer in one of them.
 const COLUMN: &str = "in code";
 const PAGE: &str = "src/lib.rs";
 

@@ -1,4 +1,4 @@
-//! The models that a notebook trains, `My…`: what a run of the project's tasks makes of them is gone after it, and a reader's stay.
+//! The models that a notebook trains, `My…`: those that a task makes are removed after it, and a reader's stay.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use super::document::Document;
 use crate::project::Project;
 use crate::trouble::fail;
 
-/// The models that a run is about to make. Dropped, however the run ended, it removes them: a reader who then runs the notebook
-/// would otherwise see them loaded in place of the training.
+/// The models that a run is about to make. Dropped, however the run ended, it removes them: a reader who then runs the
+/// notebook would otherwise see them loaded in place of the training.
 pub struct OwnModels {
     made: Vec<PathBuf>,
 }

@@ -57,8 +57,8 @@ class Runner(NotebookClient):
 
 
 def complaint(cell):
-    """What a cell wrote to stderr, where nothing else of this course goes: evcxr alone, without our process for the cells,
-    calls a cell that panicked or returned an error by `?` a success, and prints the message there."""
+    """What a cell wrote to stderr, where nothing else of this course goes: evcxr without our process for cells calls a
+    cell that panicked or returned an error by `?` a success, and prints the message there."""
     texts = [output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stderr"]
     return "".join(texts).strip() or None
 

@@ -1,4 +1,4 @@
-//! What makes a committed notebook stale: its own cells, the models that they load, and the sources that its metadata lists.
+//! What makes a committed notebook stale: its cells, the models that they load, the sources that its metadata lists.
 //! Not every edit of the crate does: that the rest of a notebook still runs is what quick mode proves.
 
 use std::fs;
@@ -41,7 +41,7 @@ fn add_model(hash: &mut Fingerprint, project: &Project, model: &Path) -> Result<
     Ok(())
 }
 
-/// What is wrong with the list itself: it is missing, a source is not there, or an item that a cell shows is in none of them.
+/// What is wrong with the list: there is none, a source is missing, or none declares an item that a cell shows.
 pub fn faults(project: &Project, notebook: &Document) -> Vec<String> {
     let sources = notebook.sources();
     if sources.is_empty() {

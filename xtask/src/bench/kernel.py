@@ -1,6 +1,6 @@
-"""Times the notebook kernel as a reader meets it, and prints a list of rows, each with ours, theirs and a note, as a line of JSON.
+"""Times the notebook kernel as a reader meets it, and prints its rows (ours, theirs, note) as one line of JSON.
 
-    front.py --notebook FILE --kernel NAME --evcxr PROGRAM
+    kernel.py --notebook FILE --kernel NAME --evcxr PROGRAM
 """
 
 import argparse
@@ -37,7 +37,8 @@ def is_picture(output):
 
 def cells_up_to_a_picture(file):
     """The first cells of a notebook, as many as it takes to a picture in its saved outputs."""
-    cells = [cell for cell in nbformat.read(file, as_version=4).cells if cell.cell_type == "code" and cell.source.strip()]
+    cells = [cell for cell in nbformat.read(file, as_version=4).cells if cell.cell_type == "code"]
+    cells = [cell for cell in cells if cell.source.strip()]
     last = next(index for index, cell in enumerate(cells) if any(map(is_picture, cell.outputs)))
     return [cell.source for cell in cells[: last + 1]]
 
@@ -145,7 +146,8 @@ def rows(found, seconds):
     middle = {name: statistics.median(values) for name, values in found.items()}
     notes = {
         "answer": runs["answer"],
-        "after_reading": f"{runs['after_reading']}; the notebook's cells up to its first picture are run when 15 s have passed",
+        "after_reading": f"{runs['after_reading']}; the notebook's cells up to its first picture are run when "
+        f"{READING} s have passed",
         "at_once": f"{runs['at_once']}; the same cells, run as soon as the kernel answers",
         "cell_with": f"{runs['cell_with']}: a print, an item, two kinds of let; beside it evcxr_jupyter alone, in turn",
         "memory": "resident, after those cells",
