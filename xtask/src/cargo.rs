@@ -12,6 +12,7 @@ use crate::process::run_by_line;
 use crate::project::Project;
 use crate::setup::wish::ROOM;
 use crate::trouble::Trouble;
+use crate::ui::Step;
 
 /// Cargo in the checkout. What it set for this very program would confuse the crates that it builds now.
 pub fn command(project: &Project) -> Command {
@@ -62,6 +63,12 @@ pub fn build(
         }
     })?;
     program.filter(|_| status.success()).ok_or_else(|| explain(&tail, package, [kind, name]).into())
+}
+
+/// Builds one program of the crate or the command line with all that makes a GPU fast, in view of the reader.
+pub fn build_fast(project: &Project, package: &str, [kind, name]: [&str; 2]) -> Result<PathBuf> {
+    let step = Step::start(&format!("build of {name}"), "4 to 10 minutes the first time");
+    build(project, package, [kind, name], &["fast-cuda"], &[], |line| step.say(line))
 }
 
 fn explain(output: &[String], package: &str, [kind, name]: [&str; 2]) -> Trouble {

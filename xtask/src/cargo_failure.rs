@@ -6,7 +6,7 @@ const FULL: [&str; 4] = [
     "No space left on device",
     "Disk quota exceeded",
     "os error 28",
-    // lld writes into mapped memory, and is not told in any other way that the disk has no more room.
+    // lld writes into mapped memory: this is how it meets a full disk.
     "ld terminated with signal 7 [Bus error]",
 ];
 const UNREACHABLE: [&str; 5] = [
@@ -23,26 +23,21 @@ pub fn known(output: &str, what: &str, room: &str) -> Option<Trouble> {
     // A break of the connection that cargo tried again, and that need not have been the last word.
     let lines = || output.lines().filter(|line| !line.trim_start().starts_with("warning: spurious network error"));
     let has = |signs: &[&str]| lines().any(|line| signs.iter().any(|sign| line.contains(sign)));
-    let trouble = if has(&FULL) {
-        Trouble::new(
-            format!("{what} could not be built: the disk is full"),
-            format!("{room}; make room, then run this again: what was compiled is kept"),
-        )
+    let (what, todo) = if has(&FULL) {
+        let todo = format!("{room}; make room, then run this again: what was compiled is kept");
+        (format!("{what} could not be built: the disk is full"), todo)
     } else if has(&NO_LINKER) {
-        Trouble::new(
-            format!("{what} could not be built: there is no linker"),
-            "Debian, Ubuntu: apt install build-essential; macOS: xcode-select --install; then run this again",
-        )
+        let todo = "Debian, Ubuntu: apt install build-essential; macOS: xcode-select --install; then run this again";
+        (format!("{what} could not be built: there is no linker"), todo.to_owned())
     } else if has(&UNREACHABLE) {
-        Trouble::new(
-            format!("the crates for {what} could not be fetched: the crate registry cannot be reached"),
-            "connect to a network (behind a proxy: set HTTPS_PROXY), then run this again: what was compiled is kept; once set \
-             up, no network is needed",
-        )
+        let todo = "connect to a network (behind a proxy: set HTTPS_PROXY), then run this again: what was compiled is kept; \
+                    once set up, no network is needed";
+        let what = format!("the crates for {what} could not be fetched: the crate registry cannot be reached");
+        (what, todo.to_owned())
     } else {
         return None;
     };
-    Some(trouble)
+    Some(Trouble { what, todo })
 }
 
 /// The first error among the lines of a failure that is not known.
@@ -54,34 +49,23 @@ pub fn first_error(lines: &[String]) -> &str {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn says(output: &str, part: &str, todo: &str) {
-        let trouble = known(output, "ddpm_kernel", "it needs 1 GB").unwrap();
-        assert!(trouble.what.contains(part) && trouble.what.contains("ddpm_kernel"), "{trouble:?}");
-        assert!(trouble.todo.contains(todo), "{trouble:?}");
-        assert!(!trouble.what.contains('\n') && !trouble.todo.contains('\n'));
-    }
-
     #[test]
     fn known_failures_become_one_sentence() {
         // As cargo 1.95 writes them: without a network, behind a proxy that is not there, with a full disk, without a cc.
-        says(
-            "error: failed to get `hex` as a dependency of package `a v0.1.0`\n\nCaused by:\n  download of config.json failed\n\n\
-             Caused by:\n  failed to download from `https://index.crates.io/config.json`\n\nCaused by:\n  \
-             [6] Could not resolve hostname (Could not resolve host: index.crates.io)",
-            "registry cannot be reached",
-            "connect to a network",
-        );
-        says("  [7] Could not connect to server (Failed to connect to 127.0.0.1 port 9)", "cannot be reached", "proxy");
-        says(
-            "error: failed to write `x`\n\nCaused by:\n  No space left on device (os error 28)",
-            "disk is full",
-            "1 GB",
-        );
-        says("collect2: fatal error: ld terminated with signal 7 [Bus error]", "disk is full", "make room");
-        says("error: linker `cc` not found\n  |\n  = note: No such file or directory", "no linker", "build-essential");
-        let retried =
-            "warning: spurious network error (3 tries remaining): [6] Could not resolve host: x\nerror[E0425]: y";
+        let offline = "error: failed to get `hex` as a dependency of package `a v0.1.0`\n\nCaused by:\n  download of \
+                       config.json failed\n\nCaused by:\n  [6] Could not resolve hostname (Could not resolve host: x)";
+        for (output, what, todo) in [
+            (offline, "registry cannot be reached", "connect to a network"),
+            ("  [7] Could not connect to server (Failed to connect to 127.0.0.1 port 9)", "cannot be reached", "proxy"),
+            ("Caused by:\n  No space left on device (os error 28)", "disk is full", "1 GB"),
+            ("collect2: fatal error: ld terminated with signal 7 [Bus error]", "disk is full", "make room"),
+            ("error: linker `cc` not found\n  |\n  = note: No such file", "no linker", "build-essential"),
+        ] {
+            let trouble = known(output, "ddpm_kernel", "it needs 1 GB").unwrap();
+            assert!(trouble.what.contains(what) && trouble.what.contains("ddpm_kernel"), "{trouble:?}");
+            assert!(trouble.todo.contains(todo), "{trouble:?}");
+        }
+        let retried = "warning: spurious network error: [6] Could not resolve host: x\nerror[E0425]: y";
         assert_eq!(known(retried, "a", "b"), None);
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::project::Project;
-use crate::trouble::Trouble;
+use crate::trouble::fail;
 use crate::ui;
 
 pub fn run(project: &Project, yes: bool) -> Result<()> {
@@ -37,7 +37,7 @@ pub fn run(project: &Project, yes: bool) -> Result<()> {
 
 fn agreed(question: &str) -> Result<bool> {
     if !stdin().is_terminal() {
-        return Err(Trouble::new("this removes files, and there is no terminal to ask on", "add --yes").into());
+        return fail("this removes files, and there is no terminal to ask on", "add --yes");
     }
     print!("{question}");
     stdout().flush()?;

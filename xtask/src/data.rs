@@ -9,7 +9,7 @@ use clap::Args;
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup;
-use crate::trouble::Reported;
+use crate::trouble::passed;
 
 #[derive(Args)]
 pub struct Options {
@@ -28,5 +28,5 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     if !options.arguments.iter().any(|argument| argument == "--dir" || argument.starts_with("--dir=")) {
         command.arg("--dir").arg(project.root.join("data"));
     }
-    if run_in_view(&mut command)?.success() { Ok(()) } else { Err(Reported.into()) }
+    passed(run_in_view(&mut command)?.success())
 }

@@ -5,43 +5,25 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::notebooks::document::Document;
-use crate::notebooks::own_models::OwnModels;
-use crate::notebooks::{execute, show};
+use crate::notebooks;
 use crate::process::run_by_line;
 use crate::project::Project;
 use crate::setup::{self, Wish};
-use crate::stamp;
-use crate::trouble::Trouble;
+use crate::trouble::fail;
 use crate::ui::{self, Step};
 
 const NOTEBOOK: &str = "01_swiss_roll";
-const PICTURES: &str = include_str!("pictures.py");
 
 pub fn run(project: &Project) -> Result<()> {
-    let input = project.notebooks().join(format!("{NOTEBOOK}.ipynb"));
-    if !input.is_file() {
-        return Err(Trouble::new(
-            format!("there is no {}", project.shown(&input)),
-            "git status shows whether it was removed; git checkout brings it back",
-        )
-        .into());
-    }
-    let notebook = Document::read(&input)?;
+    let notebook = notebooks::named(notebooks::all(project)?, NOTEBOOK)?.remove(0);
     let parts = setup::run(project, Wish::None)?;
     let folder = project.target().join("demo");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
-    fs::create_dir_all(&folder)?;
     let executed = folder.join(format!("{NOTEBOOK}.ipynb"));
-    let job = execute::Job { input: &input, output: Some(&executed), source_hash: None, kernel_env: &[] };
-    let own_models = OwnModels::of(project, &notebook);
-    show::run(project, &parts, &job, NOTEBOOK)?;
-    drop(own_models);
+    notebooks::execute_into(project, &parts, &notebook, &executed, None)?;
 
-    let script = project.evcxr().join("pictures.py");
-    stamp::write_if_changed(&script, PICTURES.as_bytes())?;
     let step = Step::start("pictures and HTML", "");
     let mut tail = Vec::new();
     let mut convert = parts.environment.command();
@@ -49,7 +31,7 @@ pub fn run(project: &Project) -> Result<()> {
     let html = run_by_line(&mut convert, |line| tail.push(line.to_owned()))?.success();
     let mut pictures: Vec<PathBuf> = Vec::new();
     let mut extract = parts.environment.command();
-    extract.arg(&script).arg(&executed).arg(folder.join("pictures"));
+    extract.arg(project.root.join("xtask/src/pictures.py")).arg(&executed).arg(folder.join("pictures"));
     let status = run_by_line(&mut extract, |line| match line.strip_prefix("picture ") {
         Some(path) => pictures.push(path.into()),
         None => tail.push(line.to_owned()),
@@ -58,7 +40,7 @@ pub fn run(project: &Project) -> Result<()> {
     if !html || !status.success() {
         let last = tail.last().map_or("no message", String::as_str);
         let what = format!("the notebook ran, but its pictures could not be written: {last}");
-        return Err(Trouble::new(what, format!("open {} in JupyterLab", project.shown(&executed))).into());
+        return fail(what, format!("open {} in JupyterLab", project.shown(&executed)));
     }
 
     println!("\n{}", ui::bold("The demo is in target/demo"));

@@ -10,7 +10,7 @@ use clap::Args;
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup;
-use crate::trouble::{Reported, Trouble};
+use crate::trouble::{fail, passed};
 
 /// The name of the kernel's messages among the readers.
 const WIRE: &str = "wire";
@@ -50,11 +50,11 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     }
     let only = options.only.as_deref();
     if only == Some(WIRE) && (options.file.is_some() || options.seed.is_some()) {
-        return Err(Trouble::new("wire reads messages, no files", "leave out --file and --seed").into());
+        return fail("wire reads messages, no files", "leave out --file and --seed");
     }
     let files = only == Some(WIRE) || run_in_view(&mut command)?.success();
     let messages = only.is_some_and(|only| only != WIRE) || run_in_view(&mut wire(project, options))?.success();
-    if files && messages { Ok(()) } else { Err(Reported.into()) }
+    passed(files && messages)
 }
 
 /// The notebook kernel's reader of Jupyter's messages, which is no part of the command line.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-/// A hash in the making. Every piece carries its name and length, so no two sequences of pieces run together.
+/// A hash that is being computed. Every piece carries its name and length, so no two sequences of pieces run together.
 #[derive(Default)]
 pub struct Fingerprint(Sha256);
 
@@ -35,15 +35,11 @@ impl Fingerprint {
         Ok(())
     }
 
-    /// All files under `root/relative`, sorted by path, so that the order of a directory listing does not matter.
+    /// All files under `root/relative`, if it is there.
     pub fn add_folder(&mut self, root: &Path, relative: &Path) -> Result<()> {
-        let mut files = Vec::new();
-        collect(root, relative, &mut files)?;
-        files.sort();
-        for file in files {
-            self.add_file(root, &file)?;
-        }
-        Ok(())
+        let folder = root.join(relative);
+        let files = if folder.is_dir() { files_below(&folder)? } else { Vec::new() };
+        files.iter().try_for_each(|file| self.add_file(root, file.strip_prefix(root)?))
     }
 
     pub fn hex(self) -> String {
@@ -51,26 +47,22 @@ impl Fingerprint {
     }
 }
 
-fn collect(root: &Path, relative: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let folder = root.join(relative);
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
+/// Sorted by path, so that the order of a directory listing does not matter.
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let entry = entry?;
-        let name = entry.file_name();
         // Editors' swap files and the like are not the source.
-        if name.to_string_lossy().starts_with('.') {
+        if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
-        let path = relative.join(name);
-        if entry.file_type()?.is_dir() {
-            collect(root, &path, files)?;
-        } else {
-            files.push(path);
+        match entry.file_type()?.is_dir() {
+            true => files.extend(files_below(&entry.path())?),
+            false => files.push(entry.path()),
         }
     }
-    Ok(())
+    files.sort();
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -81,13 +73,12 @@ mod tests {
     fn agrees_with_the_known_value_and_keeps_pieces_apart() {
         // SHA-256 of nothing, FIPS 180-4.
         assert!(Fingerprint::new().hex().starts_with("e3b0c44298fc1c14"));
-        let pieces = |list: &[(&str, &str)]| {
+        let piece = |name: &str, text: &str| {
             let mut hash = Fingerprint::new();
-            list.iter().for_each(|(name, text)| hash.add(name, text.as_bytes()));
+            hash.add(name, text.as_bytes());
             hash.hex()
         };
-        assert_ne!(pieces(&[("a", "bc")]), pieces(&[("ab", "c")]));
-        assert_eq!(pieces(&[("a", "b")]), pieces(&[("a", "b")]));
+        assert_ne!(piece("a", "bc"), piece("ab", "c"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::process::{output_of, serve_in_view};
 use crate::project::Project;
 use crate::setup::{self, Wish};
-use crate::trouble::{Interrupted, Trouble};
+use crate::trouble::{Interrupted, fail};
 
 pub fn run(project: &Project, no_browser: bool) -> Result<()> {
     let parts = setup::run(project, Wish::None)?;
@@ -26,11 +26,10 @@ pub fn run(project: &Project, no_browser: bool) -> Result<()> {
     println!("JupyterLab starts on notebooks/; Ctrl-C here ends it");
     match serve_in_view(&mut command) {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Trouble::new(
+        Ok(status) => fail(
             format!("JupyterLab ended with {status}"),
             "its last lines above say why; cargo xtask doctor checks the set-up",
-        )
-        .into()),
+        ),
         // The usual way to end it.
         Err(error) if error.is::<Interrupted>() => Ok(()),
         Err(error) => Err(error),

@@ -1,4 +1,7 @@
-//! The tests of the notebook kernel: `kernel/tests`, in Python, with the clients that readers have.
+//! Python programs that talk to the notebook kernel as a reader's Jupyter does; among them its tests, `kernel/tests`.
+
+use std::ffi::OsStr;
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -6,12 +9,19 @@ use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup::{Parts, front};
 
-/// Runs them all, in view. Whether they passed.
-pub fn run(project: &Project, parts: &Parts) -> Result<bool> {
+/// `script`, with the kernelspec of this environment and no other, and without configuration of the user's Jupyter.
+pub fn client(parts: &Parts, script: impl AsRef<OsStr>) -> Command {
     let mut command = parts.environment.command();
-    command.args(["-m", "unittest", "discover", "--start-directory"]).arg(project.root.join("kernel/tests"));
-    command.env("DDPM_KERNEL", front::program(project)).env("EVCXR_JUPYTER", &parts.kernel.program);
+    command.arg(script).env("PYTHONDONTWRITEBYTECODE", "1");
     command.env("JUPYTER_PREFER_ENV_PATH", "1").env("JUPYTER_NO_CONFIG", "1").env_remove("JUPYTER_PATH");
-    command.env_remove("DDPM_TUTOR_WORK").env_remove("EVCXR_TMPDIR").env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env_remove("DDPM_TUTOR_WORK").env_remove("EVCXR_TMPDIR");
+    command
+}
+
+/// Runs all tests, in view. Whether they passed.
+pub fn run(project: &Project, parts: &Parts) -> Result<bool> {
+    let mut command = client(parts, "-m");
+    command.args(["unittest", "discover", "--start-directory"]).arg(project.root.join("kernel/tests"));
+    command.env("DDPM_KERNEL", front::program(project)).env("EVCXR_JUPYTER", &parts.kernel.program);
     Ok(run_in_view(command.current_dir(&project.root))?.success())
 }

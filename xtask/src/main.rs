@@ -36,7 +36,7 @@ use clap::{Args, Parser, Subcommand};
 
 use project::Project;
 use setup::Wish;
-use trouble::{Interrupted, Reported, show};
+use trouble::{Interrupted, Reported, passed, show};
 
 #[derive(Parser)]
 #[command(
@@ -110,19 +110,19 @@ impl SetupOptions {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(told) => return tell(&told),
+        Err(refusal) => return print_usage(&refusal),
     };
     let project = Project::locate();
     let done = process::watch_for_ctrl_c().and_then(|()| run(&project, cli.task));
-    let status = done.map_or_else(|error| complain(&error), |()| ExitCode::SUCCESS);
+    let status = done.map_or_else(|error| report_failure(&error), |()| ExitCode::SUCCESS);
     say::unwritten().map_or(status, unwritten)
 }
 
 /// Help, the version, or what is wrong with the command itself.
-fn tell(told: &clap::Error) -> ExitCode {
-    match told.print() {
-        Err(error) if !told.use_stderr() && error.kind() != ErrorKind::BrokenPipe => unwritten(error),
-        _ => u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+fn print_usage(usage: &clap::Error) -> ExitCode {
+    match usage.print() {
+        Err(error) if !usage.use_stderr() && error.kind() != ErrorKind::BrokenPipe => unwritten(error),
+        _ => u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
 }
 
@@ -147,19 +147,13 @@ fn run(project: &Project, task: Task) -> Result<()> {
         }
         Task::Data(options) => data::run(project, &options),
         Task::Fuzz(options) => fuzz::run(project, &options),
-        Task::Tidy => {
-            if tidy::run(project)? {
-                Ok(())
-            } else {
-                Err(Reported.into())
-            }
-        }
+        Task::Tidy => passed(tidy::run(project)?),
         Task::Doctor => doctor::run(project),
         Task::CleanSetup { yes } => clean::run(project, yes),
     }
 }
 
-fn complain(error: &Error) -> ExitCode {
+fn report_failure(error: &Error) -> ExitCode {
     if error.is::<Reported>() {
         return ExitCode::FAILURE;
     }

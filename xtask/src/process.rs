@@ -1,23 +1,24 @@
-//! Running other programs so that Ctrl-C ends them too, their output is kept, and a long silence is not a riddle.
+//! Runs other programs: Ctrl-C ends them too, and their output is read line by line.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
-use std::thread;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::trouble::Interrupted;
+use crate::ui::Step;
 
-/// How a child is asked to end: with which signals, and how long each may take.
-type Farewell = [(&'static str, Duration); 2];
-const CTRL_C: Farewell = [("INT", Duration::from_secs(6)), ("TERM", Duration::from_secs(3))];
-const TOLD_TO: Farewell = [("TERM", Duration::from_secs(8)), ("TERM", Duration::from_secs(1))];
+/// A little more than a child has to end in (`end`).
 const PATIENCE: Duration = Duration::from_secs(12);
+const POLL: Duration = Duration::from_millis(20);
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
@@ -31,9 +32,9 @@ pub fn watch_for_ctrl_c() -> Result<()> {
     let _ = INTERRUPTED.set(flag);
     thread::spawn(|| {
         while !interrupted() {
-            thread::sleep(Duration::from_millis(200));
+            sleep(Duration::from_millis(200));
         }
-        thread::sleep(PATIENCE);
+        sleep(PATIENCE);
         std::process::exit(130);
     });
     Ok(())
@@ -49,51 +50,28 @@ pub fn stop_if_interrupted() -> Result<()> {
 
 /// Runs with its output going straight to the terminal: for programs whose output is for the reader.
 pub fn run_in_view(command: &mut Command) -> Result<ExitStatus> {
-    let mut child = spawn(command.stdin(Stdio::null()))?;
-    wait(&mut child, &CTRL_C)
+    wait(&mut spawn(command)?, "INT")
 }
 
-/// The same for a server, which ends in good order when it is told to, and in none on Ctrl-C.
+/// The same for a server, which ends in good order on this signal, and in none on Ctrl-C.
 pub fn serve_in_view(command: &mut Command) -> Result<ExitStatus> {
-    let mut child = spawn(command.stdin(Stdio::null()))?;
-    wait(&mut child, &TOLD_TO)
+    wait(&mut spawn(command)?, "TERM")
 }
 
 /// Runs and hands every line of both streams to `on_line` as it comes. `\r` ends a line too: progress is drawn with it.
 pub fn run_by_line(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<ExitStatus> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = spawn(command)?;
-    let (sender, receiver) = mpsc::channel();
-    let streams: [Option<Box<dyn Read + Send>>; 2] = [
-        child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>),
-        child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>),
-    ];
-    for stream in streams.into_iter().flatten() {
-        let sender = sender.clone();
-        thread::spawn(move || {
-            let mut reader = BufReader::new(stream);
-            let mut line = Vec::new();
-            while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
-                for part in line.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|part| !part.is_empty()) {
-                    let _ = sender.send(String::from_utf8_lossy(part).into_owned());
-                }
-                line.clear();
-            }
-        });
-    }
-    drop(sender);
+    let mut child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let (sender, lines) = mpsc::channel();
+    read_lines(child.stdout.take(), sender.clone());
+    read_lines(child.stderr.take(), sender);
     loop {
-        match receiver.recv_timeout(Duration::from_millis(50)) {
+        match lines.recv_timeout(Duration::from_millis(50)) {
             Ok(line) => on_line(&line),
-            Err(mpsc::RecvTimeoutError::Disconnected) => return wait(&mut child, &CTRL_C),
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                if interrupted() {
-                    end(&mut child, &CTRL_C);
-                    return Err(Interrupted.into());
-                }
-                // A grandchild may hold the pipe open after the program itself has ended.
-                if let Some(status) = child.try_wait()? {
-                    while let Ok(line) = receiver.recv_timeout(Duration::from_millis(200)) {
+            Err(RecvTimeoutError::Disconnected) => return wait(&mut child, "INT"),
+            // A grandchild may hold the pipe open after the program itself has ended.
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(status) = status_of(&mut child, "INT")? {
+                    while let Ok(line) = lines.recv_timeout(Duration::from_millis(200)) {
                         on_line(&line);
                     }
                     return Ok(status);
@@ -101,6 +79,33 @@ pub fn run_by_line(command: &mut Command, mut on_line: impl FnMut(&str)) -> Resu
             }
         }
     }
+}
+
+fn read_lines(stream: Option<impl Read + Send + 'static>, lines: Sender<String>) {
+    let Some(mut reader) = stream.map(BufReader::new) else { return };
+    thread::spawn(move || {
+        let mut line = Vec::new();
+        while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
+            for part in line.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|part| !part.is_empty()) {
+                let _ = lines.send(String::from_utf8_lossy(part).into_owned());
+            }
+            line.clear();
+        }
+    });
+}
+
+/// Runs a program that answers with a line of JSON, and shows its other lines in the step. Of one that fails or gives no
+/// answer, the last line.
+pub fn json_of<T: DeserializeOwned>(command: &mut Command, step: &Step) -> Result<Result<T, String>> {
+    let (mut answer, mut last) = (None, "no message".to_owned());
+    let status = run_by_line(command, |line| match serde_json::from_str(line) {
+        Ok(found) => answer = Some(found),
+        Err(_) => {
+            step.say(line.trim());
+            line.trim().clone_into(&mut last);
+        }
+    })?;
+    Ok(answer.filter(|_| status.success()).ok_or(last))
 }
 
 /// Runs a short command and returns its standard output, trimmed, if it ended well.
@@ -126,42 +131,48 @@ pub fn error_of(command: &mut Command) -> Option<String> {
     Some(last.unwrap_or("it failed without a message").trim().to_owned())
 }
 
+/// Sends a signal to a process, or to a group of them, whose number is negative. Whether there was one.
+pub fn signal(name: &str, target: i64) -> bool {
+    let mut kill = Command::new("kill");
+    kill.args(["-s", name, "--", &target.to_string()]).stderr(Stdio::null());
+    kill.status().is_ok_and(|status| status.success())
+}
+
 fn spawn(command: &mut Command) -> Result<Child> {
     stop_if_interrupted()?;
     // A group of its own: Ctrl-C reaches this program alone, which then ends the whole group, grandchildren included.
-    command.process_group(0);
+    command.stdin(Stdio::null()).process_group(0);
     let name = command.get_program().to_string_lossy().into_owned();
     command.spawn().with_context(|| format!("cannot start {name}"))
 }
 
-fn wait(child: &mut Child, farewell: &Farewell) -> Result<ExitStatus> {
+fn wait(child: &mut Child, farewell: &str) -> Result<ExitStatus> {
     loop {
-        if let Some(status) = child.try_wait()? {
-            // A program that ended because of the same Ctrl-C has not failed.
-            stop_if_interrupted()?;
+        if let Some(status) = status_of(child, farewell)? {
             return Ok(status);
         }
-        if interrupted() {
-            end(child, farewell);
-            return Err(Interrupted.into());
-        }
-        thread::sleep(Duration::from_millis(20));
+        sleep(POLL);
     }
 }
 
-/// Asks the group to end, and insists.
-fn end(child: &mut Child, farewell: &Farewell) {
-    let group = format!("-{}", child.id());
-    let signal_group = |signal: &str| {
-        let _ = Command::new("kill").args(["-s", signal, "--", &group]).stderr(Stdio::null()).status();
-    };
-    for (signal, patience) in farewell {
-        signal_group(signal);
+/// None while it runs. After Ctrl-C it is ended; a program that ended because of the same Ctrl-C has not failed.
+fn status_of(child: &mut Child, farewell: &str) -> Result<Option<ExitStatus>> {
+    let status = child.try_wait()?;
+    if status.is_none() && interrupted() {
+        end(child, farewell);
+    }
+    stop_if_interrupted()?;
+    Ok(status)
+}
+
+/// Asks the group to end, and kills what does not.
+fn end(child: &mut Child, farewell: &str) {
+    for (name, seconds) in [(farewell, 8), ("TERM", 2), ("KILL", 0)] {
+        signal(name, -i64::from(child.id()));
         let asked = Instant::now();
-        while asked.elapsed() < *patience && matches!(child.try_wait(), Ok(None)) {
-            thread::sleep(Duration::from_millis(20));
+        while asked.elapsed().as_secs() < seconds && matches!(child.try_wait(), Ok(None)) {
+            sleep(POLL);
         }
     }
-    signal_group("KILL");
     let _ = child.wait();
 }

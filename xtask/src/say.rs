@@ -4,8 +4,9 @@
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// As that of the standard library; what could not be written is told at the end ([`unwritten`]).
+/// Like the standard library's, but an error of stdout is reported at the end ([`unwritten`]).
 macro_rules! println {
     () => { $crate::say::print(format_args!("\n")) };
     ($($text:tt)*) => { $crate::say::print(format_args!("{}\n", format_args!($($text)*))) };
@@ -15,20 +16,37 @@ macro_rules! print {
     ($($text:tt)*) => { $crate::say::print(format_args!($($text)*)) };
 }
 
-/// As that of the standard library; where stderr takes nothing, the exit status is left to tell.
+/// Like the standard library's, but errors of stderr are ignored.
 macro_rules! eprintln {
     ($($text:tt)*) => { $crate::say::print_error(format_args!("{}\n", format_args!($($text)*))) };
 }
 
 static FIRST_FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
+static STDOUT_IS_FOR_DATA: AtomicBool = AtomicBool::new(false);
+
+/// From now on `println!` writes to stderr, until `print_data` has the last word.
+pub fn keep_stdout_for_data() {
+    STDOUT_IS_FOR_DATA.store(true, Ordering::Relaxed);
+}
+
+pub fn print_data(text: &str) {
+    STDOUT_IS_FOR_DATA.store(false, Ordering::Relaxed);
+    println!("{text}");
+}
 
 pub fn print(text: Arguments) {
     if cfg!(test) {
-        // Only these are kept back from the terminal where a test passes.
+        // The test runner captures nothing else.
         return std::print!("{text}");
     }
-    let Err(error) = print_to(&mut stdout(), text) else { return };
-    if let Ok(mut first) = FIRST_FAILURE.lock() {
+    if STDOUT_IS_FOR_DATA.load(Ordering::Relaxed) {
+        return print_error(text);
+    }
+    let Err(error) = stdout().write_fmt(text).and_then(|()| stdout().flush()) else { return };
+    // A reader that has gone away, as `head` does, is no failure.
+    if error.kind() != ErrorKind::BrokenPipe
+        && let Ok(mut first) = FIRST_FAILURE.lock()
+    {
         first.get_or_insert(error);
     }
 }
@@ -37,40 +55,7 @@ pub fn print_error(text: Arguments) {
     let _ = stderr().write_fmt(text);
 }
 
-/// The first thing that stdout did not take, such as a full disk. A reader that has gone away is no failure.
+/// The first thing that stdout did not take, such as a full disk.
 pub fn unwritten() -> Option<io::Error> {
     FIRST_FAILURE.lock().ok()?.take()
-}
-
-fn print_to(stream: &mut impl Write, text: Arguments) -> io::Result<()> {
-    match stream.write_fmt(text).and_then(|()| stream.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Failing(ErrorKind);
-
-    impl Write for Failing {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(self.0.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_reader_that_has_gone_is_no_failure_and_a_full_disk_is() {
-        assert!(print_to(&mut Failing(ErrorKind::BrokenPipe), format_args!("a")).is_ok());
-        let full = print_to(&mut Failing(ErrorKind::StorageFull), format_args!("a")).unwrap_err();
-        assert_eq!(full.kind(), ErrorKind::StorageFull);
-        let mut taken = Vec::new();
-        print_to(&mut taken, format_args!("{}\n", 1)).unwrap();
-        assert_eq!(taken, b"1\n");
-    }
 }

@@ -21,7 +21,7 @@ struct Stamp {
     requirements: String,
 }
 
-/// One such environment: where it is, what is in it, and what a reader is told of it.
+/// One such environment: where it is, what is in it, and what a reader needs to know about it.
 pub struct Side {
     pub folder: &'static str,
     pub requirements: &'static str,

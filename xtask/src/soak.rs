@@ -3,10 +3,11 @@
 use anyhow::Result;
 use clap::Args;
 
+use crate::live_kernel;
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup::{Parts, Wish};
-use crate::trouble::Reported;
+use crate::trouble::passed;
 
 #[derive(Args)]
 pub struct Options {
@@ -21,15 +22,12 @@ pub struct Options {
 /// Exit status 1 where a cell hangs, something is left at the end, or memory or open files grow.
 pub fn run(project: &Project, options: &Options) -> Result<()> {
     let parts = crate::setup::run(project, Wish::None)?;
-    if soak(project, &parts, options)? { Ok(()) } else { Err(Reported.into()) }
+    passed(soak(project, &parts, options)?)
 }
 
 fn soak(project: &Project, parts: &Parts, options: &Options) -> Result<bool> {
-    let mut command = parts.environment.command();
-    command.arg(project.root.join("kernel/tests/soak.py")).args(options.arguments());
-    // The kernelspec of this environment and no other; no configuration of the user's Jupyter.
-    command.env("JUPYTER_PREFER_ENV_PATH", "1").env("JUPYTER_NO_CONFIG", "1").env_remove("JUPYTER_PATH");
-    command.env_remove("DDPM_TUTOR_WORK").env_remove("EVCXR_TMPDIR").env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut command = live_kernel::client(parts, project.root.join("kernel/tests/soak.py"));
+    command.args(options.arguments());
     Ok(run_in_view(command.current_dir(&project.root))?.success())
 }
 
@@ -63,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_driver_is_told_both() {
+    fn both_options_reach_the_driver() {
         assert_eq!(Options { hours: 0.5, seed: None }.arguments(), ["--hours", "0.5"]);
         assert_eq!(Options { hours: 2.0, seed: Some(7) }.arguments(), ["--hours", "2", "--seed=7"]);
     }

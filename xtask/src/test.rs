@@ -14,7 +14,7 @@ use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup::{self, Parts, Wish};
 use crate::tidy;
-use crate::trouble::{Interrupted, Reported, show};
+use crate::trouble::{Interrupted, Reported, passed, show};
 use crate::ui;
 
 /// A check that is a call of cargo: how one types it, and what it needs in its environment.
@@ -85,17 +85,13 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     everything(project)
 }
 
-fn passed(passed: bool) -> Result<()> {
-    if passed { Ok(()) } else { Err(Reported.into()) }
-}
-
 fn everything(project: &Project) -> Result<()> {
     let parts = setup::run_without_own_crates(project)?;
     let mut tally = Tally::default();
     tally.step(FORMAT.name, &FORMAT.as_typed(), || FORMAT.run(project, &parts))?;
     tally.step("files know each other one way", "cargo xtask tidy", || tidy::run(project))?;
     let check = "cargo xtask notebooks --check";
-    tally.step("notebooks are current", check, || notebooks::check(project).map(|bad| bad == 0))?;
+    tally.step("notebooks are current", check, || notebooks::check(project))?;
     for check in &REST {
         tally.step(check.name, &check.as_typed(), || check.run(project, &parts))?;
     }

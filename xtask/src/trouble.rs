@@ -1,11 +1,12 @@
-//! An error that a reader can act on: one sentence that says what is wrong, and what to do.
+//! How a task fails: with one sentence that says what is wrong and one that says what to do, by Ctrl-C, or silently.
 
-use std::fmt;
+use anyhow::Result;
 
 use crate::ui;
 
 /// What went wrong, and the way out of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
 pub struct Trouble {
     pub what: String,
     pub todo: String,
@@ -17,39 +18,25 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.what)
-    }
-}
-
-impl std::error::Error for Trouble {}
-
-/// Ctrl-C, or a request to end from outside. Told apart from failures: nothing is wrong then.
-#[derive(Debug)]
+/// Ctrl-C, or a request to end from outside: nothing is wrong then.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted; what was finished is kept, and running it again resumes from there")]
 pub struct Interrupted;
 
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("interrupted; what was finished is kept, and running it again resumes from there")
-    }
-}
-
-impl std::error::Error for Interrupted {}
-
 /// A failure that has been shown already: it ends the program with status 1 and says nothing more.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("failed")]
 pub struct Reported;
 
-impl fmt::Display for Reported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("failed")
-    }
+pub fn fail<T>(what: impl Into<String>, todo: impl Into<String>) -> Result<T> {
+    Err(Trouble::new(what, todo).into())
 }
 
-impl std::error::Error for Reported {}
+/// The end of a task whose failures have been shown.
+pub fn passed(all_well: bool) -> Result<()> {
+    if all_well { Ok(()) } else { Err(Reported.into()) }
+}
 
-/// One sentence, and what to do.
 pub fn show(error: &anyhow::Error) {
     match error.downcast_ref::<Trouble>() {
         Some(trouble) => {

@@ -1,33 +1,23 @@
 //! `cargo xtask bench`: how fast and how good, beside PyTorch doing the same in the same minutes.
 
-pub mod build;
-mod front;
-mod kept;
 mod pairs;
 pub mod photographs;
 mod report;
 mod row;
 mod singles;
-mod turns;
 pub mod worker;
 
-use std::env;
-use std::ffi::OsStr;
-use std::io::stderr;
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
-use crate::process::run_in_view;
 use crate::project::Project;
-use crate::setup;
-use crate::stamp;
-use crate::trouble::{Reported, Trouble};
-use crate::ui;
-use row::Row;
+use crate::trouble::{fail, passed};
+use crate::{say, setup, ui};
+use report::Conditions;
+use row::{Entry, Row};
 
 #[derive(Args)]
 pub struct Options {
@@ -45,93 +35,99 @@ pub struct Options {
     json: bool,
 }
 
-/// A group of rows that are measured together.
-struct Group {
-    rows: &'static [&'static str],
-    measure: fn(&Project, &Options) -> Result<Vec<Row>>,
-}
+/// Measures the rows of one group, in their order.
+type Measure = fn(&Project, &[Entry], &Options) -> Result<Vec<Row>>;
 
-/// In the order in which they stand in the file.
-const GROUPS: [Group; 10] = [
-    Group { rows: &[pairs::FNN_TRAINING], measure: |project, _| pairs::fnn_training(project) },
-    Group { rows: &[pairs::FNN_SAMPLING], measure: |project, _| pairs::fnn_sampling(project) },
-    Group { rows: &[pairs::UNET_TRAINING, pairs::UNET_MEMORY], measure: |project, _| pairs::unet_training(project) },
-    Group { rows: &[pairs::UNET_CUDA], measure: |project, _| pairs::unet_cuda(project) },
-    Group { rows: &[pairs::UNET_SAMPLING], measure: |project, _| pairs::unet_sampling(project) },
-    Group {
-        rows: &[photographs::READING],
-        measure: |project, options| photographs::measure(project, options.photographs.as_deref()),
-    },
-    Group { rows: &[singles::QUALITY, singles::DISTANCE], measure: |project, _| singles::quality(project) },
-    Group {
-        rows: &[singles::CELL, singles::SLOWEST_CELL, singles::PICTURE],
-        measure: |project, _| singles::notebook(project),
-    },
-    Group { rows: &front::ROWS, measure: |project, _| front::measure(project) },
-    Group { rows: &[singles::SET_UP], measure: |project, _| singles::set_up(project) },
+/// In the order in which they stand in the file. A group is measured together.
+const GROUPS: [(&[Entry], Measure); 10] = [
+    (&[Entry::ratio("training step, FNN, batch 512", "ms", 0.6)], |project, rows, _| {
+        pairs::measure(project, rows, "fnn", "train fnn 196", 196.0)
+    }),
+    (&[Entry::ratio("sampling 300 points, T = 40", "ms", 0.5)], |project, rows, _| {
+        pairs::measure(project, rows, "fnn", "sample fnn 300 40 10", 10.0)
+    }),
+    (
+        &[
+            Entry::ratio("training step, U-Net, CPU, batch 16", "ms", 1.0),
+            Entry::ratio("peak memory of training, U-Net, CPU", "MiB", 1.0),
+        ],
+        |project, rows, _| pairs::measure(project, rows, "unet-cpu", "train unet-cpu 4", 4.0),
+    ),
+    (&[Entry::ratio("training step, U-Net, CUDA, bf16, batch 128", "ms", 0.9)], |project, rows, _| {
+        pairs::measure(project, rows, "unet-cuda", "train unet-cuda 20", 20.0)
+    }),
+    (&[Entry::ratio("sampling step, U-Net, CPU, batch 16", "ms", 1.0)], |project, rows, _| {
+        pairs::measure(project, rows, "unet-cpu", "sample unet-cpu 16 10 1", 10.0)
+    }),
+    (&[Entry::ratio("reading photographs into a 32 x 32 training set", "s", 0.6)], |project, rows, options| {
+        photographs::measure(project, rows, options.photographs.as_deref())
+    }),
+    (
+        &[
+            Entry::at_most("quality: sliced 2-Wasserstein distance to fresh data", "", 0.012),
+            Entry::at_most("quality: 95 % of samples within this of the noiseless roll", "", 0.08),
+        ],
+        |project, rows, _| singles::quality(project, rows),
+    ),
+    (
+        &[
+            Entry::at_most("notebook: cell, warm, median", "s", 0.5),
+            Entry::at_most("notebook: slowest cell but the first", "s", 1.5),
+            Entry::at_most("notebook: kernel start to first picture, warm", "s", 16.0),
+        ],
+        |project, rows, _| singles::notebook(project, rows),
+    ),
+    (
+        &[
+            Entry::at_most("kernel: start to answered kernel_info", "s", 0.5),
+            Entry::at_most("kernel: first key press to first picture, after 15 s of reading", "s", 1.5),
+            Entry::at_most("kernel: start to first picture, run at once", "s", 14.0),
+            Entry::at_most("kernel: cell of one line, warm", "s", 0.5),
+            Entry::at_most("kernel: the front's own memory", "MB", 50.0),
+            Entry::at_most("kernel: what the front adds to a message", "ms", 5.0),
+        ],
+        |project, rows, _| singles::kernel(project, rows),
+    ),
+    (&[Entry { name: "set-up on a fresh machine", unit: "s", target: None }], |project, rows, _| {
+        singles::set_up(project, rows)
+    }),
 ];
+
+fn names() -> Vec<&'static str> {
+    GROUPS.iter().flat_map(|(entries, _)| *entries).map(|entry| entry.name).collect()
+}
 
 pub fn run(project: &Project, options: &Options) -> Result<()> {
     if options.json {
-        return as_json(project, options);
+        say::keep_stdout_for_data();
     }
-    let wanted = |name: &str| {
-        options.only.as_deref().is_none_or(|only| name.to_lowercase().contains(only.to_lowercase().as_str()))
-    };
-    let groups: Vec<&Group> = GROUPS.iter().filter(|group| group.rows.iter().any(|name| wanted(name))).collect();
-    if groups.is_empty() {
-        let names: Vec<&str> = GROUPS.iter().flat_map(|group| group.rows).copied().collect();
-        let what = format!("no row is called {}", options.only.as_deref().unwrap_or_default());
-        return Err(Trouble::new(what, format!("there are: {}", names.join("; "))).into());
+    let only = options.only.as_deref().unwrap_or_default().to_lowercase();
+    let wanted = |name: &str| name.to_lowercase().contains(&only);
+    if !names().iter().any(|name| wanted(name)) {
+        return fail(format!("no row is called {only}"), format!("available: {}", names().join("; ")));
     }
     setup::run_without_own_crates(project)?;
-    let conditions = report::Conditions::now();
+    let conditions = Conditions::now();
     if let Some(warning) = conditions.warning() {
         println!("{} {warning}", ui::bold("note:"));
     }
     let mut rows = Vec::new();
-    for group in groups {
-        rows.extend((group.measure)(project, options)?.into_iter().filter(|row| wanted(&row.name)));
+    for (entries, measure) in GROUPS.iter().filter(|(entries, _)| entries.iter().any(|entry| wanted(entry.name))) {
+        rows.extend(measure(project, entries, options)?.into_iter().filter(|row| wanted(&row.name)));
     }
     println!("\n{}", report::table(&rows));
-    stamp::save(&results(project), &rows.iter().map(Row::as_json).collect::<Vec<Value>>())?;
-    if options.update {
-        let order: Vec<&str> = GROUPS.iter().flat_map(|group| group.rows).copied().collect();
-        report::update(project, &rows, &conditions, &order)?;
-    } else if options.only.is_none() {
-        report::write(project, &rows, &conditions)?;
-    }
     if options.update || options.only.is_none() {
+        report::write(project, &rows, &conditions, options.update, &names())?;
         println!("written to benches/README.md");
     }
-    verdict(&rows)
-}
-
-/// The last line says which targets were missed, so that a log needs no reading.
-fn verdict(rows: &[Row]) -> Result<()> {
+    // The last line says which targets were missed, so that a log needs no reading.
     let missed: Vec<&str> = rows.iter().filter(|row| row.ok() == Some(false)).map(|row| row.name.as_str()).collect();
-    if missed.is_empty() {
-        return Ok(());
+    if !missed.is_empty() {
+        println!("{} {}", ui::red("missed:"), missed.join("; "));
     }
-    println!("{} {}", ui::red("missed:"), missed.join("; "));
-    Err(Reported.into())
-}
-
-fn results(project: &Project) -> PathBuf {
-    project.target().join("bench/results.json")
-}
-
-/// Standard output is for the list alone: what is said on the way goes to the other stream, by a second run of this
-/// program.
-fn as_json(project: &Project, options: &Options) -> Result<()> {
-    let mut command = Command::new(env::current_exe().context("this program cannot find itself")?);
-    command.arg("bench").args(options.only.iter().flat_map(|name| ["--only", name])).stdout(stderr());
-    command.args(options.update.then_some("--update"));
-    command.args(options.photographs.iter().flat_map(|folder| [OsStr::new("--photographs"), folder.as_os_str()]));
-    let _ = std::fs::remove_file(results(project));
-    let status = run_in_view(&mut command)?;
-    if let Some(rows) = stamp::load::<Value>(&results(project)) {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+    if options.json {
+        let list: Vec<Value> = rows.iter().map(Row::as_json).collect();
+        say::print_data(&serde_json::to_string_pretty(&list)?);
     }
-    if status.success() { Ok(()) } else { Err(Reported.into()) }
+    passed(missed.is_empty())
 }

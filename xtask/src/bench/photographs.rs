@@ -7,55 +7,41 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 
-use super::row::{Row, Target};
-use super::turns::{Side, Turns, Unit};
+use super::pairs::{Side, take};
+use super::row::{Entry, Row};
 use super::worker::Worker;
 use crate::project::Project;
-use crate::trouble::Trouble;
-
-pub const READING: &str = "reading photographs into a 32 x 32 training set";
+use crate::trouble::fail;
 
 /// Where they are looked for, seen from the project.
 const USUAL: [&str; 3] = ["data/flowers/flower_photos", "data/flowers", "../shared/data/flowers"];
 
 /// `given`: the folder that the user names. Without photographs the row is skipped.
-pub fn measure(project: &Project, given: Option<&Path>) -> Result<Vec<Row>> {
-    let target = Target::Ratio(0.6);
+pub fn measure(project: &Project, rows: &[Entry], given: Option<&Path>) -> Result<Vec<Row>> {
     let Some(folder) = folder(project, given)? else {
         let why =
             "skipped: no photographs here; cargo xtask data flowers brings some, or --photographs DIR names a folder";
-        return Ok(vec![Row::skipped(READING, "s", Some(target), why)]);
+        return Ok(vec![rows[0].skipped(why)]);
     };
     let shown = folder.display();
-    let (mut ours, mut theirs, alone) =
-        (Worker::ours(project)?, Worker::theirs(project, None)?, Worker::theirs(project, None)?);
+    let (mut ours, mut theirs) = (Worker::ours(project)?, Worker::theirs(project, None)?);
     let (count, counted) = (ours.number(&format!("count {shown}"))?, theirs.number(&format!("count {shown}"))?);
     if count != counted {
         let what = format!("of the photographs in {shown} this project reads {count}, torchvision {counted}");
-        return Err(Trouble::new(what, "the times would not compare: name another folder by --photographs").into());
+        return fail(what, "the times would not compare: name another folder by --photographs");
     }
     // The crate takes every core, and so does the other side.
     let cores = available_parallelism().map_or(1, NonZero::get);
     let version = theirs.ask("about unet-cpu")?;
     let version = version.split(',').next().unwrap_or_default();
-    let turns = &mut Turns {
-        name: READING,
-        unit: Unit::Seconds,
-        times: 1.0,
-        target,
-        ours: Side { worker: ours, command: format!("read {shown}"), about: String::new() },
-        theirs: Side {
-            worker: theirs,
-            command: format!("read {cores} {shown}"),
-            about: format!("{count} photographs; {version}, torchvision's ImageFolder with {cores} workers"),
-        },
-        beside: Some(Side {
-            worker: alone,
-            command: format!("read 0 {shown}"),
-            about: "the same without workers".to_owned(),
-        }),
-    };
-    Ok(vec![turns.take()?])
+    let about = format!("{count} photographs; {version}, torchvision's ImageFolder with {cores} workers");
+    let mut sides = [
+        (ours, format!("read {shown}"), String::new()),
+        (theirs, format!("read {cores} {shown}"), about),
+        (Worker::theirs(project, None)?, format!("read 0 {shown}"), "the same without workers".to_owned()),
+    ]
+    .map(|(worker, command, about)| Side { worker, command, about });
+    Ok(vec![take(&rows[0], 1.0, &mut sides)?])
 }
 
 /// `given`, or the first of the usual folders that has photographs.
@@ -66,7 +52,7 @@ pub fn folder(project: &Project, given: Option<&Path>) -> Result<Option<PathBuf>
     };
     if !has_photographs(given) {
         let what = format!("{} has no folders with JPEG photographs", given.display());
-        return Err(Trouble::new(what, "--photographs takes a folder that has a folder of JPEG files a class").into());
+        return fail(what, "--photographs takes a folder that has a folder of JPEG files a class");
     }
     Ok(Some(fs::canonicalize(given).with_context(|| format!("cannot find {}", given.display()))?))
 }

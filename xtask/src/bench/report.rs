@@ -7,7 +7,6 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 
-use super::kept::{self, Line};
 use super::row::Row;
 use crate::process::output_of;
 use crate::project::Project;
@@ -23,153 +22,159 @@ const QUIET: f64 = 0.5;
 
 /// The machine, and how busy it was before the first measurement.
 pub struct Conditions {
+    /// The processor and the operating system.
     machine: String,
-    system: String,
-    load: Option<f64>,
+    /// The day, and how busy the machine was.
+    time: String,
+    load: f64,
 }
 
 impl Conditions {
     pub fn now() -> Self {
         let cores = available_parallelism().map_or(0, usize::from);
-        let load = fs::read_to_string("/proc/loadavg").ok();
-        let load = load.and_then(|text| text.split_whitespace().next()?.parse().ok());
-        Self { machine: format!("{}, {cores} cores", processor()), system: system(), load }
-    }
-
-    fn told(&self) -> String {
-        format!("{}; {}", self.time(), self.place())
-    }
-
-    fn place(&self) -> String {
-        format!("{}, {}", self.machine, self.system)
-    }
-
-    /// The day, and how busy the machine was.
-    fn time(&self) -> String {
         let date = output_of(Command::new("date").args(["-u", "+%Y-%m-%d"])).unwrap_or_default();
-        date + &self.load.map(|load| format!(", load {load:.2} before")).unwrap_or_default()
+        let load = fs::read_to_string("/proc/loadavg").ok();
+        let load: Option<f64> = load.and_then(|text| text.split_whitespace().next()?.parse().ok());
+        let processor = value_in("/proc/cpuinfo", "model name\t: ").unwrap_or_else(|| consts::ARCH.to_owned());
+        let system = value_in("/etc/os-release", "PRETTY_NAME=").unwrap_or_else(|| consts::OS.to_owned());
+        let kernel = output_of(Command::new("uname").arg("-sr")).unwrap_or_default();
+        Self {
+            machine: format!("{processor}, {cores} cores, {system} ({kernel})"),
+            time: date + &load.map(|load| format!(", load {load:.2} before")).unwrap_or_default(),
+            load: load.unwrap_or_default(),
+        }
     }
 
     pub fn warning(&self) -> Option<String> {
-        let load = self.load.filter(|load| *load > QUIET)?;
-        Some(format!(
-            "other programs are at work here (load {load:.1}): the times will be too long, the ratios uncertain"
-        ))
+        let text = "other programs are at work here (load LOAD): the times will be too long, the ratios uncertain";
+        (self.load > QUIET).then(|| text.replace("LOAD", &format!("{:.1}", self.load)))
+    }
+
+    /// What stands above the table.
+    pub fn head(&self, project: &Project) -> Result<String> {
+        let torch = Requirements::read(project)?.version_of("torch")?.to_owned();
+        let rustc = output_of(Command::new("rustc").arg("--version")).unwrap_or_default();
+        let rustc = rustc.split(" (").next().unwrap_or_default();
+        Ok(format!("Measured on {}; {}; libtorch {torch}, {rustc}.", self.time, self.machine))
+    }
+
+    /// What stands in the note of a row that was measured at another time than the table below `head`.
+    pub fn remark(&self, head: &str) -> String {
+        let machine = if head.contains(&self.machine) { String::new() } else { format!("; {}", self.machine) };
+        format!("measured on {}{machine}", self.time)
     }
 }
 
-fn processor() -> String {
-    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1).map(str::to_owned));
-    model
-        .or_else(|| output_of(Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"])))
-        .unwrap_or_else(|| consts::ARCH.to_owned())
-}
-
-fn system() -> String {
-    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let name = release
-        .lines()
-        .find_map(|line| line.strip_prefix("PRETTY_NAME=").map(|name| name.trim_matches('"').to_owned()));
-    let name = name.or_else(|| output_of(Command::new("sw_vers").arg("-productVersion")).map(|v| format!("macOS {v}")));
-    let kernel = output_of(Command::new("uname").args(["-sr"])).unwrap_or_default();
-    format!("{} ({kernel})", name.unwrap_or_else(|| consts::OS.to_owned()))
+fn value_in(file: &str, key: &str) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(key)).map(|value| value.trim_matches('"').to_owned())
 }
 
 /// Columns below each other, and the notes under the rows they belong to.
 pub fn table(rows: &[Row]) -> String {
-    let cells: Vec<[String; 6]> = rows.iter().map(Row::shown).collect();
-    let heads = HEADS.map(str::to_owned);
-    let width = |column: usize| {
-        cells.iter().chain([&heads]).map(|cells| cells[column].chars().count()).max().unwrap_or_default()
+    let line = |[what, ours, theirs, ratio, target, met]: [String; 6], note: &str| {
+        let note = if note.is_empty() { String::new() } else { format!("      {note}\n") };
+        let line = format!("  {what:<63}  {ours:>9}  {theirs:>9}  {ratio:>5}  {target:<12}  {met}");
+        format!("{}\n{note}", line.trim_end())
     };
-    let widths: Vec<usize> = (0..HEADS.len()).map(width).collect();
-    let line = |cells: &[String; 6]| {
-        let padded = cells.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-            1..=3 => format!("{cell:>width$}"),
-            _ => format!("{cell:<width$}"),
-        });
-        format!("  {}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    let mut text = line(&heads);
-    for (cells, row) in cells.iter().zip(rows) {
-        text += &line(cells);
-        if !row.note.is_empty() {
-            text += &format!("      {}\n", row.note);
-        }
-    }
-    text
+    line(HEADS.map(str::to_owned), "") + &rows.iter().map(|row| line(row.shown(), &row.note)).collect::<String>()
 }
 
-/// Writes all rows anew.
-pub fn write(project: &Project, rows: &[Row], conditions: &Conditions) -> Result<()> {
-    let torch = Requirements::read(project)?.version_of("torch")?.to_owned();
-    let rustc = output_of(Command::new("rustc").arg("--version")).unwrap_or_default();
-    let rustc = rustc.split(" (").next().unwrap_or_default();
-    let head = format!("Measured on {}; libtorch {torch}, {rustc}.", conditions.told());
-    replace(project, |_| section(&head, &rows.iter().map(Line::of).collect::<Vec<_>>()))
-}
-
-/// Writes these rows, with the conditions in their notes, and keeps the others; `order` has the names in the file's order.
-pub fn update(project: &Project, rows: &[Row], conditions: &Conditions, order: &[&str]) -> Result<()> {
-    replace(project, |old| {
-        let (head, kept) = kept::parse(old);
-        let here = head.contains(&conditions.place());
-        let remark = if here { format!("measured on {}", conditions.time()) } else { conditions.told() };
-        let line = |row: &Row| if row.skipped { Line::of(row) } else { Line::of(row).with_remark(&remark) };
-        let new = rows.iter().map(|row| (line(row), row.skipped)).collect();
-        section(&head, &kept::merge(kept, new, order))
-    })
-}
-
-/// Puts what `new` makes of the text between the two marks in its place.
-fn replace(project: &Project, new: impl FnOnce(&str) -> String) -> Result<()> {
+/// Puts these rows into the file. With `keep`, its others stay, and the notes of these say when they were measured.
+/// `order` has all names in the file's order.
+pub fn write(project: &Project, rows: &[Row], conditions: &Conditions, keep: bool, order: &[&str]) -> Result<()> {
     let path = project.root.join("benches/README.md");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let new = between(&text, new).ok_or_else(|| {
+    let (before, old, after) = parts(&text).ok_or_else(|| {
         let what = format!("{} lacks one of the lines {BEGIN} and {END}", project.shown(&path));
         Trouble::new(what, "put both into it, where the table is to stand")
     })?;
-    stamp::write_atomically(&path, new.as_bytes())
+    let section = match keep {
+        true => {
+            let (head, old) = old.split_once("\n\n").unwrap_or((old, ""));
+            section(head, &merge(old, rows, &conditions.remark(head), order))
+        }
+        false => section(&conditions.head(project)?, &merge("", rows, "", order)),
+    };
+    stamp::write_atomically(&path, format!("{before}{BEGIN}\n\n{section}\n{END}{after}").as_bytes())
 }
 
-fn section(head: &str, lines: &[Line]) -> String {
-    let mut text = format!("{head}\n\n| {} |\n|---|---:|---:|---:|---|---|\n", HEADS.join(" | "));
-    lines.iter().for_each(|line| text += &format!("{}\n", line.cells));
-    text += "\n";
-    lines.iter().flat_map(|line| &line.note).for_each(|note| text += &format!("{note}\n"));
-    text
-}
-
-/// `text` with what stands between the two marks replaced; what stands around them is the writer's.
-fn between(text: &str, new: impl FnOnce(&str) -> String) -> Option<String> {
+/// What stands before, between and after the two marks. What is around them is the writer's.
+fn parts(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once(BEGIN)?;
-    let (old, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", new(old).trim()))
+    let (between, after) = rest.split_once(END)?;
+    Some((before, between.trim(), after))
+}
+
+fn section(head: &str, [cells, notes]: &[Vec<String>; 2]) -> String {
+    let lines = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let heads = HEADS.join(" | ");
+    format!("{head}\n\n| {heads} |\n|---|---:|---:|---:|---|---|\n{}\n{}", lines(cells), lines(notes))
+}
+
+/// The lines `| name | ours | … |` and `- name: note.`: those of `old`, with new ones in the place of those of the same
+/// name. But a skipped row does not replace one that was measured.
+fn merge(old: &str, rows: &[Row], remark: &str, order: &[&str]) -> [Vec<String>; 2] {
+    let lines = |start: &str| old.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect();
+    let (mut cells, mut notes): (Vec<String>, Vec<String>) = (lines("| "), lines("- "));
+    cells.retain(|line| !line.starts_with("| what |"));
+    for row in rows {
+        let (cell, note) = (format!("| {} |", row.name), format!("- {}: ", row.name));
+        if row.skipped && cells.iter().any(|old| old.starts_with(&cell) && !old.contains("| – | – | – |")) {
+            continue;
+        }
+        let words = [row.note.trim_end_matches('.'), if row.skipped { "" } else { remark }];
+        let words: Vec<&str> = words.into_iter().filter(|words| !words.is_empty()).collect();
+        cells.retain(|old| !old.starts_with(&cell));
+        notes.retain(|old| !old.starts_with(&note));
+        cells.push(format!("| {} |", row.shown().join(" | ")));
+        notes.extend((!words.is_empty()).then(|| format!("{note}{}.", words.join("; "))));
+    }
+    // The steps of the set-up have names that begin with the row's.
+    let place = |line: &String| order.iter().position(|name| line[2..].starts_with(name)).unwrap_or(order.len());
+    [cells, notes].map(|mut lines| {
+        lines.sort_by_key(place);
+        lines
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::Target;
+    use super::super::row::Entry;
     use super::*;
 
     #[test]
-    fn what_stands_around_the_table_stays() {
-        let text = format!("# Title\n\n{BEGIN}\nold\n{END}\n\nProse.\n");
-        let new = between(&text, |_| "new\n".to_owned()).unwrap();
-        assert_eq!(new, format!("# Title\n\n{BEGIN}\n\nnew\n\n{END}\n\nProse.\n"));
-        assert_eq!(between(&new, |old| old.to_owned()).unwrap(), new);
-        assert_eq!(between("# Title\n", str::to_owned), None);
+    fn new_rows_take_the_place_of_old_ones_and_the_others_stay() {
+        let old = "| what | ours |\n|---|---:|\n| a: x | 1 s | – |\n| c | 3 s | – | – |\n\n- a: x: why.\n";
+        let (b, c) = (Entry::at_most("b", "s", 9.0), Entry::at_most("c", "s", 9.0));
+        let rows = [b.measured(2.0, "how"), c.skipped("no")];
+        let [cells, notes] = merge(old, &rows, "today", &["a", "b", "c"]);
+        assert_eq!(cells, ["| a: x | 1 s | – |", "| b | 2.00 s | – | – | ≤ 9 s | yes |", "| c | 3 s | – | – |"]);
+        assert_eq!(notes, ["- a: x: why.", "- b: how; today."]);
+        let [cells, notes] = merge(&cells.join("\n"), &[c.measured(4.0, "")], "", &["a", "b", "c"]);
+        assert!(cells[2].contains("| 4.00 s |") && notes.is_empty());
     }
 
     #[test]
-    fn columns_stand_below_each_other() {
-        let one = Row::alone("a long name", "ms", 1.5, Some(Target::Ours(2.0)), String::new());
-        let two = Row::absent("b", "s", None, "because");
-        let table = table(&[one, two]);
-        let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines[1], "  a long name  1.50 ms       –      –  ≤ 2 ms  yes");
-        assert_eq!(lines[2], "  b                  –       –      –");
-        assert_eq!(lines[3].trim(), "because");
+    fn what_stands_around_the_table_stays_and_so_does_its_head() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project { root: folder.path().into() };
+        let file = project.root.join("benches/README.md");
+        let (a, b) = (Entry::at_most("a", "s", 9.0), Entry::ratio("b", "ms", 9.0));
+        let write = |row: Row| write(&project, &[row], &Conditions::now(), true, &["a", "b"]);
+        stamp::write_atomically(&file, b"No marks.\n").unwrap();
+        assert!(write(b.absent("why")).unwrap_err().to_string().contains("lacks one of the lines"));
+        stamp::write_atomically(&file, format!("Title\n\n{BEGIN}\nHead.\n{END}\n\nProse.\n").as_bytes()).unwrap();
+        write(b.absent("why")).unwrap();
+        write(a.measured(1.0, "how")).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        let (before, between, after) = parts(&text).unwrap();
+        assert_eq!((before, after), ("Title\n\n", "\n\nProse.\n"));
+        assert!(between.starts_with("Head.\n\n| what | ours "), "{between}");
+        assert!(between.contains("| a | 1.00 s | – | – | ≤ 9 s | yes |\n| b | – |"), "{between}");
+        assert!(
+            between.contains("- a: how; measured on ") && between.contains("\n- b: why; measured on "),
+            "{between}"
+        );
     }
 }

@@ -2,57 +2,72 @@
 
 use serde_json::{Value, json};
 
-#[derive(Debug, Clone)]
-pub struct Row {
-    pub name: String,
+/// What a row is of, and the most that it may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    pub name: &'static str,
     pub unit: &'static str,
-    pub ours: Option<f64>,
-    pub theirs: Option<f64>,
-    /// Of ours to theirs: the median over pairs, where pairs were taken.
-    pub ratio: Option<f64>,
     pub target: Option<Target>,
-    /// How it was measured, or why it was not.
-    pub note: String,
-    /// Not measured because this machine lacks what it takes: neither met nor missed.
-    pub skipped: bool,
 }
 
-/// The most that a number may be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     Ratio(f64),
     Ours(f64),
 }
 
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub entry: Entry,
+    /// That of the entry, or one that begins with it.
+    pub name: String,
+    pub ours: Option<f64>,
+    pub theirs: Option<f64>,
+    /// Of ours to theirs: the median over pairs, where pairs were taken.
+    pub ratio: Option<f64>,
+    /// How it was measured, or why it was not.
+    pub note: String,
+    /// Not measured because this machine lacks what it takes: neither met nor missed.
+    pub skipped: bool,
+}
+
+impl Entry {
+    pub const fn ratio(name: &'static str, unit: &'static str, most: f64) -> Self {
+        Self { name, unit, target: Some(Target::Ratio(most)) }
+    }
+
+    pub const fn at_most(name: &'static str, unit: &'static str, most: f64) -> Self {
+        Self { name, unit, target: Some(Target::Ours(most)) }
+    }
+
+    pub fn measured(&self, ours: f64, note: impl Into<String>) -> Row {
+        Row { ours: Some(ours), ..self.absent(note) }
+    }
+
+    /// It could not be measured: it has missed its target as long as that is so.
+    pub fn absent(&self, why: impl Into<String>) -> Row {
+        let (name, note) = (self.name.to_owned(), why.into());
+        Row { entry: *self, name, ours: None, theirs: None, ratio: None, note, skipped: false }
+    }
+
+    /// It cannot be measured on this machine.
+    pub fn skipped(&self, why: &str) -> Row {
+        Row { skipped: true, ..self.absent(why) }
+    }
+}
+
 impl Row {
-    /// Something that could not be measured: it has missed its target as long as that is so.
-    pub fn absent(name: &str, unit: &'static str, target: Option<Target>, why: &str) -> Self {
-        let (name, note) = (name.to_owned(), why.to_owned());
-        Self { name, unit, ours: None, theirs: None, ratio: None, target, note, skipped: false }
-    }
-
-    /// Something that cannot be measured on this machine.
-    pub fn skipped(name: &str, unit: &'static str, target: Option<Target>, why: &str) -> Self {
-        Self { skipped: true, ..Self::absent(name, unit, target, why) }
-    }
-
-    pub fn alone(name: &str, unit: &'static str, ours: f64, target: Option<Target>, note: String) -> Self {
-        Self { ours: Some(ours), ..Self::absent(name, unit, target, &note) }
-    }
-
     /// None where there is no target, and where the row was skipped.
     pub fn ok(&self) -> Option<bool> {
-        let within = |value: Option<f64>, most: f64| value.is_some_and(|value| value <= most);
-        self.target.filter(|_| !self.skipped).map(|target| match target {
-            Target::Ratio(most) => within(self.ratio, most),
-            Target::Ours(most) => within(self.ours, most),
-        })
+        let (value, most) = match self.entry.target.filter(|_| !self.skipped)? {
+            Target::Ratio(most) => (self.ratio, most),
+            Target::Ours(most) => (self.ours, most),
+        };
+        Some(value.is_some_and(|value| value <= most))
     }
 
     pub fn as_json(&self) -> Value {
-        let target = self.target.map(|target| match target {
-            Target::Ratio(most) | Target::Ours(most) => most,
-        });
+        let target = self.entry.target.map(|(Target::Ratio(most) | Target::Ours(most))| most);
         let rounded = |value: Option<f64>| value.map(|value| significant(value).parse::<f64>().unwrap_or(value));
         json!({
             "name": self.name, "ours": rounded(self.ours), "theirs": rounded(self.theirs),
@@ -62,17 +77,13 @@ impl Row {
 
     /// What a reader sees in each column.
     pub fn shown(&self) -> [String; 6] {
-        let with_unit = |value: Option<f64>| match (value, self.unit) {
-            (None, _) => "–".to_owned(),
-            (Some(value), "") => significant(value),
-            (Some(value), unit) => format!("{} {unit}", significant(value)),
-        };
-        let target = match self.target {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+        let with_unit = |value: f64| format!("{} {}", significant(value), self.entry.unit).trim_end().to_owned();
+        let target = match self.entry.target {
             None => String::new(),
             Some(Target::Ratio(most)) => format!("ratio ≤ {most}"),
-            Some(Target::Ours(most)) => format!("≤ {most} {}", self.unit).trim_end().to_owned(),
+            Some(Target::Ours(most)) => format!("≤ {most} {}", self.entry.unit).trim_end().to_owned(),
         };
-        let ratio = self.ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
         let ok = match (self.ok(), self.ours) {
             (None, _) if self.skipped => "skipped",
             (None, _) => "",
@@ -80,8 +91,14 @@ impl Row {
             (Some(false), Some(_)) => "no",
             (Some(false), None) => "not measured",
         };
-        [self.name.clone(), with_unit(self.ours), with_unit(self.theirs), ratio, target, ok.to_owned()]
+        let [ours, theirs] = [self.ours, self.theirs].map(|value| or_dash(value.map(with_unit)));
+        let ratio = or_dash(self.ratio.map(|ratio| format!("{ratio:.2}")));
+        [self.name.clone(), ours, theirs, ratio, target, ok.to_owned()]
     }
+}
+
+pub fn all_absent(entries: &[Entry], why: &str) -> Vec<Row> {
+    entries.iter().map(|entry| entry.absent(why)).collect()
 }
 
 /// Three digits that count, and no tail of zeros from rounding.
@@ -95,11 +112,13 @@ pub fn significant(value: f64) -> String {
 
 /// The middle one of an odd number of values; of an even number the mean of the two in the middle.
 pub fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let upper = sorted.get(sorted.len() / 2)?;
-    let lower = sorted.get((sorted.len() - 1) / 2)?;
-    Some((lower + upper) / 2.0)
+    let values = sorted(values.to_vec());
+    Some((values.get(values.len() / 2)? + values[(values.len() - 1) / 2]) / 2.0)
+}
+
+pub fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
 }
 
 #[cfg(test)]
@@ -108,17 +127,17 @@ mod tests {
 
     #[test]
     fn a_target_holds_for_the_number_that_it_is_of() {
-        let row =
-            |target| Row { ratio: Some(0.5), theirs: Some(4.0), ..Row::alone("a", "ms", 2.0, target, String::new()) };
-        assert_eq!(row(None).ok(), None);
-        assert_eq!(row(Some(Target::Ratio(0.5))).ok(), Some(true));
-        assert_eq!(row(Some(Target::Ours(1.9))).ok(), Some(false));
-        assert_eq!(row(Some(Target::Ours(1.9))).shown(), ["a", "2.00 ms", "4.00 ms", "0.50", "≤ 1.9 ms", "no"]);
-        let absent = Row::absent("a", "", Some(Target::Ratio(0.5)), "why");
+        let row = |entry: Entry| Row { ratio: Some(0.5), theirs: Some(4.0), ..entry.measured(2.0, "") };
+        let ratio = Entry::ratio("a", "ms", 0.5);
+        assert_eq!(row(Entry { target: None, ..ratio }).ok(), None);
+        assert_eq!(row(ratio).ok(), Some(true));
+        let missed = row(Entry::at_most("a", "ms", 1.9));
+        assert_eq!(missed.ok(), Some(false));
+        assert_eq!(missed.shown(), ["a", "2.00 ms", "4.00 ms", "0.50", "≤ 1.9 ms", "no"]);
+        let absent = ratio.absent("why");
         assert_eq!((absent.ok(), absent.shown()[5].as_str()), (Some(false), "not measured"));
         assert_eq!(absent.as_json()["ours"], Value::Null);
-        let skipped = Row::skipped("a", "", Some(Target::Ratio(0.5)), "why");
-        assert_eq!((skipped.ok(), skipped.shown()[5].as_str()), (None, "skipped"));
+        assert_eq!((ratio.skipped("why").ok(), ratio.skipped("why").shown()[5].as_str()), (None, "skipped"));
     }
 
     #[test]

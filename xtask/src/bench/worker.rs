@@ -4,16 +4,14 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::build::build;
+use crate::cargo;
 use crate::process::stop_if_interrupted;
 use crate::project::Project;
 use crate::side_environment::{self, Side};
-use crate::trouble::Trouble;
+use crate::trouble::fail;
 
 pub const PYTORCH: Side = Side {
     folder: ".venv-bench",
@@ -34,7 +32,7 @@ pub struct Worker {
 impl Worker {
     /// The crate's side: `benches/worker`, built with optimisation.
     pub fn ours(project: &Project) -> Result<Self> {
-        Self::start("the Rust worker", Command::new(build(project, "ddpm_tutor", ["--bench", "worker"])?))
+        Self::start("the Rust worker", Command::new(cargo::build_fast(project, "ddpm_tutor", ["--bench", "worker"])?))
     }
 
     /// PyTorch's side, with so many threads; without a number PyTorch chooses them.
@@ -45,7 +43,7 @@ impl Worker {
         Self::start("benches/pytorch_worker.py", script)
     }
 
-    fn start(name: &'static str, mut command: Command) -> Result<Self> {
+    pub fn start(name: &'static str, mut command: Command) -> Result<Self> {
         // A group of its own: after Ctrl-C it is ended by Drop, without a traceback in between.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
@@ -60,14 +58,12 @@ impl Worker {
         let sent = writeln!(self.commands, "{command}").and_then(|()| self.commands.flush());
         if sent.is_err() || self.answers.read_line(&mut answer)? == 0 {
             stop_if_interrupted()?;
-            // It has closed its output, and needs a moment more to be gone.
-            sleep(Duration::from_millis(100));
-            let status = self.child.try_wait()?.map(|status| format!(" ({status})")).unwrap_or_default();
-            return Err(Trouble::new(
-                format!("{} ended{status} when it was asked to {command}", self.name),
+            // It has closed its output: it is about to end.
+            let status = self.child.wait()?;
+            return fail(
+                format!("{} ended ({status}) when it was asked to {command}", self.name),
                 "its error is above; rm -r .venv-bench, then cargo xtask bench makes a new PyTorch",
-            )
-            .into());
+            );
         }
         Ok(answer.trim().to_owned())
     }
@@ -78,7 +74,7 @@ impl Worker {
         answer.parse().with_context(|| format!("{} answered {command} with {answer:?}", self.name))
     }
 
-    /// The most memory that the program has had so far, in MiB. Linux alone tells.
+    /// The most memory that the program has had so far, in MiB. Only Linux says so.
     pub fn peak_memory(&self) -> Option<f64> {
         peak_of(&fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?)
     }
@@ -101,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_answers_line_by_line_and_its_end_is_told() {
+    fn a_worker_answers_line_by_line_and_its_end_is_reported() {
         let mut worker = Worker::start("cat", Command::new("cat")).unwrap();
         assert_eq!(worker.number("0.25").unwrap(), 0.25);
         assert_eq!(worker.ask("about").unwrap(), "about");

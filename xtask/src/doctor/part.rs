@@ -1,5 +1,6 @@
 //! One line of the doctor's report.
 
+use anyhow::Result;
 use serde::Deserialize;
 
 use crate::trouble::Trouble;
@@ -7,10 +8,6 @@ use crate::ui;
 
 /// What mends most things.
 pub const SETUP: &str = "cargo xtask setup";
-
-pub fn setup_or(command: &str) -> String {
-    format!("{command} (every task does it first)")
-}
 
 /// Of a detail, in characters: room for a list of packages, and none for all that a loader may have to say.
 const LONGEST: usize = 300;
@@ -30,33 +27,24 @@ pub struct Part {
     pub optional: bool,
 }
 
+/// The version of a part that works, and a detail. Of one that does not, the error that the set-up itself would report.
+pub type Found = Result<(String, String)>;
+
+pub fn found(version: impl Into<String>, detail: impl Into<String>) -> Found {
+    Ok((version.into(), detail.into()))
+}
+
 impl Part {
-    pub fn ok(part: &str, version: impl Into<String>, detail: impl Into<String>) -> Self {
-        let (version, detail) = (version.into(), detail.into());
-        Self { part: part.to_owned(), ok: true, version, detail, mend: String::new(), optional: false }
-    }
-
-    pub fn bad(part: &str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
-        let (detail, mend) = (detail.into(), mend.into());
-        Self { part: part.to_owned(), ok: false, version: String::new(), detail, mend, optional: false }
-    }
-
-    pub fn optional(mut self) -> Self {
-        self.optional = true;
-        self
-    }
-
-    /// The failure that the set-up itself would report.
-    pub fn from_error(part: &str, error: &anyhow::Error) -> Self {
-        match error.downcast_ref::<Trouble>() {
-            Some(trouble) => Self::bad(part, &trouble.what, &trouble.todo),
-            None => Self::bad(part, format!("{error:#}"), SETUP),
-        }
-    }
-
-    /// What stands in the column of versions, which no part leaves empty.
-    fn shown_version(&self) -> &str {
-        if self.version.is_empty() { "none" } else { &self.version }
+    pub fn of(part: &str, found: Found) -> Self {
+        let ok = found.is_ok();
+        let (version, detail, mend) = match found {
+            Ok((version, detail)) => (version, detail, String::new()),
+            Err(error) => match error.downcast::<Trouble>() {
+                Ok(Trouble { what, todo }) => (String::new(), what, todo),
+                Err(error) => (String::new(), format!("{error:#}"), SETUP.to_owned()),
+            },
+        };
+        Self { part: part.to_owned(), ok, version, detail, mend, optional: false }
     }
 
     pub fn print(&self) {
@@ -65,14 +53,10 @@ impl Part {
             (false, true) => ui::dim("--"),
             (false, false) => ui::red("✗ "),
         };
-        println!(
-            "  {mark}  {:<18} {:<14} {}",
-            self.part,
-            self.shown_version(),
-            ui::dim(&ui::cut(&self.detail, LONGEST))
-        );
-        if !self.ok && !self.mend.is_empty() {
-            println!("      {:<18} {:<14} {}", "", "", ui::bold(&format!("→ {}", self.mend)));
+        let version = if self.version.is_empty() { "none" } else { &self.version };
+        println!("  {mark}  {:<18} {version:<14} {}", self.part, ui::dim(&ui::cut(&self.detail, LONGEST)));
+        if !self.ok {
+            println!("{:40}{}", "", ui::bold(&format!("→ {}", self.mend)));
         }
     }
 }
@@ -80,6 +64,7 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trouble::fail;
 
     #[test]
     fn the_programs_own_report_is_read() {
@@ -89,14 +74,10 @@ mod tests {
     }
 
     #[test]
-    fn a_part_has_a_version_or_says_that_it_has_none() {
-        assert_eq!(Part::ok("a", "1.2", "").shown_version(), "1.2");
-        assert_eq!(Part::bad("a", "not there", "").shown_version(), "none");
-    }
-
-    #[test]
-    fn a_trouble_says_what_mends_it() {
-        let part = Part::from_error("Python", &Trouble::new("none", "install it").into());
-        assert_eq!((part.ok, part.mend.as_str()), (false, "install it"));
+    fn an_error_says_what_mends_it() {
+        let part = Part::of("Python", fail("none", "install it"));
+        assert_eq!((part.ok, part.detail.as_str(), part.mend.as_str()), (false, "none", "install it"));
+        assert_eq!(Part::of("Python", Err(anyhow::anyhow!("odd"))).mend, SETUP);
+        assert!(Part::of("Python", found("3.11", ".venv")).ok);
     }
 }

@@ -1,75 +1,95 @@
-//! What has to be on the machine: Rust, the sources of its standard library, a linker.
+//! What has to be on the machine: Rust, the sources of its standard library, a linker, the crate that brings the font.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::part::Part;
-use crate::process::output_of;
-use crate::setup::std_sources;
-use crate::ui;
+use anyhow::Context;
 
-pub fn check() -> Vec<Part> {
+use super::part::{Found, Part, found};
+use crate::process::output_of;
+use crate::project::Project;
+use crate::setup::{lock_file, std_sources};
+use crate::trouble::fail;
+use crate::{cargo, ui};
+
+pub fn check() -> [Part; 3] {
     let rustc = output_of(Command::new("rustc").arg("-V")).unwrap_or_default();
     let users_sources = env::var_os(std_sources::VARIABLE).is_some();
-    vec![rust(&rustc), rust_src(&rustc, std_sources::original().is_some(), users_sources), linker()]
+    let rust_src = Part::of("rust-src", rust_src(&rustc, std_sources::original().is_some(), users_sources));
+    [Part::of("Rust", rust(&rustc)), Part { optional: true, ..rust_src }, Part::of("linker", linker())]
 }
 
-fn rust(rustc: &str) -> Part {
+fn rust(rustc: &str) -> Found {
     match number_in(rustc) {
-        Some(number) => Part::ok("Rust", number, rustc),
-        None => Part::bad("Rust", "rustc does not answer", "install it from rustup.rs"),
+        Some(number) => found(number, rustc),
+        None => fail("rustc does not answer", "install it from rustup.rs"),
     }
 }
 
-/// The component comes with a compiler, and has its version. Sources that a user has put elsewhere do not say which they are.
-fn rust_src(rustc: &str, there: bool, users: bool) -> Part {
+/// The component comes with a compiler and has its version. Sources that a user has put elsewhere do not say theirs.
+fn rust_src(rustc: &str, there: bool, users: bool) -> Found {
     let use_of_it = "notebooks infer types and complete names of std";
     match (there, users) {
-        (true, true) => Part::ok("rust-src", "none", format!("your {}: {use_of_it}", std_sources::VARIABLE)),
-        (true, false) => Part::ok("rust-src", number_in(rustc).unwrap_or_default(), use_of_it),
+        (true, true) => found("none", format!("your {}: {use_of_it}", std_sources::VARIABLE)),
+        (true, false) => found(number_in(rustc).unwrap_or_default(), use_of_it),
         (false, _) => {
-            let why = "not there: notebooks need more types written out";
-            Part::bad("rust-src", why, "rustup component add rust-src (optional)").optional()
+            fail("not there: notebooks need more types written out", "rustup component add rust-src (optional)")
         }
     }
 }
 
-fn linker() -> Part {
+fn linker() -> Found {
     let first_line = |program: &Path| output_of(Command::new(program).arg("--version")).map(|text| ui::cut(&text, 60));
     let Some(cc) = first_line(Path::new("cc")) else {
-        return Part::bad("linker", "there is no cc", "apt install build-essential, or xcode-select --install");
+        return fail("there is no cc", "apt install build-essential, or xcode-select --install");
     };
     // The kernel takes the first of these; rustc brings rust-lld on x86-64 Linux from 1.90 on.
-    let fast = ["mold", "lld"].map(|name| (name, Some(PathBuf::from(name))));
-    let (name, says) = fast
-        .into_iter()
-        .chain([("rust-lld", rust_lld())])
-        .find_map(|(name, program)| Some((name, first_line(&program?)?)))
-        .unwrap_or_else(|| ("ld", first_line(Path::new("ld")).unwrap_or_default()));
-    linker_part(name, &says, &cc)
+    let programs = [("mold", Some("mold".into())), ("lld", Some("lld".into())), ("rust-lld", rust_lld())];
+    let first = programs.into_iter().find_map(|(name, program)| Some((name, first_line(&program?)?)));
+    let (name, says) = first.unwrap_or_else(|| ("ld", first_line(Path::new("ld")).unwrap_or_default()));
+    let slow = name == "ld" && cfg!(target_os = "linux");
+    let advice = if slow { "; with mold installed, cells compile faster" } else { "" };
+    // That of macOS says no version.
+    found(number_in(&says).unwrap_or("none"), format!("{name}, through {cc}{advice}"))
 }
 
 /// The linker that rustc brings, where it is the one that rustc has cc call.
 fn rust_lld() -> Option<PathBuf> {
-    let verbose = output_of(Command::new("rustc").arg("-Vv"))?;
-    let host = verbose.lines().find_map(|line| line.strip_prefix("host: "))?;
+    let host = host()?;
     let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"]))?;
-    let program = Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/gcc-ld/ld.lld");
+    let program = Path::new(&sysroot).join("lib/rustlib").join(&host).join("bin/gcc-ld/ld.lld");
     (host == "x86_64-unknown-linux-gnu" && program.exists()).then_some(program)
 }
 
-/// `says` is the first line of the linker's `--version`. That of macOS has none.
-fn linker_part(name: &str, says: &str, cc: &str) -> Part {
-    let slow = name == "ld" && cfg!(target_os = "linux");
-    let advice = if slow { "; with mold installed, cells compile faster" } else { "" };
-    Part::ok("linker", number_in(says).unwrap_or("none"), format!("{name}, through {cc}{advice}"))
+fn host() -> Option<String> {
+    let verbose = output_of(Command::new("rustc").arg("-Vv"))?;
+    verbose.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
 }
 
 /// The first word that is a version.
 fn number_in(text: &str) -> Option<&str> {
     let words = text.split_whitespace().map(|word| word.trim_matches(['(', ')', ',', ';']));
     words.into_iter().find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
+}
+
+/// The font of the plots comes as a crate and goes into what is built. cargo checks a crate's files as it fetches them.
+pub fn fonts(project: &Project) -> Found {
+    let name = "dejavu";
+    let version = lock_file::version_in_project(project, name)?;
+    let version = version.with_context(|| format!("Cargo.lock names no crate {name}"))?;
+    let mut metadata = cargo::command(project);
+    metadata.args(["metadata", "--offline", "--locked", "--format-version", "1"]);
+    // Crates for other systems are not fetched, and would be missed.
+    metadata.arg("--filter-platform").arg(host().unwrap_or_default());
+    match output_of(&mut metadata) {
+        Some(json) if json.contains(&format!(r#""name":"{name}","version":"{version}""#)) => {
+            found(version, "DejaVu Sans, inside the crate: none of the system is used")
+        }
+        _ => {
+            fail(format!("cargo knows no place of the crate {name} {version}, which brings DejaVu Sans"), "cargo fetch")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -88,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn every_tool_has_its_version_or_none() {
-        assert_eq!(rust_src(RUSTC, true, false).version, "1.95.0");
-        assert_eq!(rust_src(RUSTC, true, true).version, "none");
-        let absent = rust_src(RUSTC, false, false);
-        assert!(!absent.ok && absent.optional);
-        assert!(!rust("").ok);
-        let part = linker_part("rust-lld", "LLD 22.1.2 (/checkout)", "cc (Debian) 12.2.0");
-        assert_eq!((part.version.as_str(), part.detail.as_str()), ("22.1.2", "rust-lld, through cc (Debian) 12.2.0"));
-        assert_eq!(linker_part("ld", "", "cc").version, "none");
+    fn rust_and_its_sources_have_their_version_or_none() {
+        assert_eq!(rust_src(RUSTC, true, false).unwrap().0, "1.95.0");
+        assert_eq!(rust_src(RUSTC, true, true).unwrap().0, "none");
+        assert!(rust_src(RUSTC, false, false).is_err() && rust("").is_err());
+    }
+
+    #[test]
+    fn the_projects_lock_file_names_the_crate_of_the_font() {
+        assert!(fonts(&Project::locate()).unwrap().0.starts_with("2."));
     }
 }

@@ -12,7 +12,7 @@ use clap::Args;
 use crate::clean::room;
 use crate::project::Project;
 use crate::setup;
-use crate::trouble::Trouble;
+use crate::trouble::fail;
 use crate::ui;
 
 /// Where the kit is, in the checkout.
@@ -74,12 +74,13 @@ fn fits(bytes: u64, parts: &[(String, u64)]) -> Result<()> {
     }
     let largest = parts.first().map(|(name, bytes)| format!("{name} has {}", ui::size(*bytes))).unwrap_or_default();
     let what = format!("the kit may have {}, and has {}", ui::size(MOST), ui::size(bytes));
-    Err(Trouble::new(what, format!("{largest}: --photographs with a folder of fewer images makes it smaller")).into())
+    fail(what, format!("{largest}: --photographs with a folder of fewer images makes it smaller"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trouble::Trouble;
 
     #[test]
     fn a_kit_that_is_too_large_is_refused_with_its_largest_part() {

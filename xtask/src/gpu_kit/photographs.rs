@@ -9,17 +9,14 @@ use crate::bench::worker::PYTORCH;
 use crate::process::run_by_line;
 use crate::project::Project;
 use crate::side_environment;
-use crate::trouble::Trouble;
+use crate::trouble::fail;
 use crate::ui::Step;
 
 /// The folder that they are taken from: `given`, or one of the usual.
 pub fn find(project: &Project, given: Option<&Path>) -> Result<PathBuf> {
-    let none = || {
-        let todo =
-            "cargo xtask data flowers brings some, or --photographs names a folder with a folder of JPEG files a class";
-        Trouble::new("there are no photographs to put into the kit", todo).into()
-    };
-    photographs::folder(project, given)?.ok_or_else(none)
+    let todo =
+        "cargo xtask data flowers brings some, or --photographs names a folder with a folder of JPEG files a class";
+    photographs::folder(project, given)?.map_or_else(|| fail("there are no photographs to put into the kit", todo), Ok)
 }
 
 /// Writes them to `file`, a tar archive, at the size that the script says.
@@ -34,7 +31,7 @@ pub fn pack(project: &Project, source: &Path, file: &Path) -> Result<()> {
     })?;
     if !status.success() {
         let what = format!("gpu/photographs.py fails: {last}");
-        return Err(Trouble::new(what, format!("is every image in {} whole?", source.display())).into());
+        return fail(what, format!("is every image in {} whole?", source.display()));
     }
     step.done(&last);
     Ok(())
@@ -43,6 +40,7 @@ pub fn pack(project: &Project, source: &Path, file: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trouble::Trouble;
 
     #[test]
     fn no_photographs_are_an_error_that_says_where_to_get_some() {

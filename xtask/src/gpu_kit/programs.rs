@@ -6,10 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::bench::build::build;
+use crate::cargo;
 use crate::process::error_of;
 use crate::project::Project;
-use crate::trouble::Trouble;
+use crate::trouble::fail;
 use crate::ui;
 
 /// Package, kind of target, and name.
@@ -28,7 +28,7 @@ pub fn pack(project: &Project, bin: &Path) -> Result<()> {
         println!("{} there is no {TESTS_SOURCE} here: the kit comes without bin/cuda", ui::bold("note:"));
     }
     for (package, [kind, name]) in PROGRAMS.into_iter().chain(tests) {
-        let built = build(project, package, [kind, name])?;
+        let built = cargo::build_fast(project, package, [kind, name])?;
         compress(&stripped(&built, &bin.join(name))?)?;
     }
     count_waits(project, &bin.join(WAITS))
@@ -56,12 +56,13 @@ fn count_waits(project: &Project, library: &Path) -> Result<()> {
 fn succeed(command: &mut Command, tool: &str) -> Result<()> {
     let Some(error) = error_of(command) else { return Ok(()) };
     let program = command.get_program().to_string_lossy().into_owned();
-    Err(Trouble::new(format!("{program} fails: {error}"), format!("the kit needs a working {tool}")).into())
+    fail(format!("{program} fails: {error}"), format!("the kit needs a working {tool}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trouble::Trouble;
 
     #[test]
     fn a_tool_that_fails_is_named_with_its_last_words() {

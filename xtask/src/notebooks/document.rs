@@ -8,10 +8,11 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::setup::kernelspec;
-use crate::trouble::Trouble;
+use crate::stamp;
+use crate::trouble::{Trouble, fail};
 
-/// A page that loads at once, and a repository that stays small.
-pub const LARGEST: u64 = 1_500_000;
+/// In bytes: a page that loads at once, and a repository that stays small.
+const LARGEST: usize = 1_500_000;
 
 pub struct Cell {
     pub kind: String,
@@ -24,20 +25,11 @@ impl Cell {
         self.kind == "code" && !self.source.trim().is_empty()
     }
 
-    fn tagged(&self, tag: &str) -> bool {
-        let tags = self.json["metadata"]["tags"].as_array();
-        tags.is_some_and(|tags| tags.iter().any(|name| name == tag))
-    }
-
-    fn skipped_when_quick(&self) -> bool {
-        self.tagged("skip-quick") || self.json["metadata"]["ddpm"]["quick"] == "skip"
-    }
-
     /// An error that nobody meant to show. Jupyter's own tag marks the cells that are there to show one.
     fn shows_error(&self) -> bool {
-        let outputs = self.json["outputs"].as_array();
-        let error = outputs.is_some_and(|outputs| outputs.iter().any(|output| output["output_type"] == "error"));
-        error && !self.tagged("raises-exception")
+        let has = |list: &Value, test: fn(&Value) -> bool| list.as_array().is_some_and(|list| list.iter().any(test));
+        has(&self.json["outputs"], |output| output["output_type"] == "error")
+            && !has(&self.json["metadata"]["tags"], |tag| tag == "raises-exception")
     }
 }
 
@@ -45,7 +37,7 @@ pub struct Document {
     pub path: PathBuf,
     pub cells: Vec<Cell>,
     json: Value,
-    bytes: u64,
+    bytes: usize,
 }
 
 impl Document {
@@ -67,7 +59,7 @@ impl Document {
             source: joined(&cell["source"]),
             json: cell,
         });
-        Ok(Self { path: path.to_path_buf(), cells: cells.collect(), bytes: text.len() as u64, json })
+        Ok(Self { path: path.to_path_buf(), cells: cells.collect(), bytes: text.len(), json })
     }
 
     /// `01_swiss_roll` for `notebooks/01_swiss_roll.ipynb`.
@@ -75,11 +67,15 @@ impl Document {
         self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// The cells that are executed.
+    pub fn code(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(|cell| cell.is_code())
+    }
+
     /// The words that its code has between quotes: names of models, of items to show, of classes.
     pub fn names_in_quotes(&self) -> BTreeSet<&str> {
-        let literals = self.cells.iter().filter(|cell| cell.is_code()).flat_map(|cell| cell.source.split('"'));
         let is_name = |text: &&str| text.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
-        literals.filter(|text| !text.is_empty()).filter(is_name).collect()
+        self.code().flat_map(|cell| cell.source.split('"')).filter(|text| !text.is_empty()).filter(is_name).collect()
     }
 
     /// The models that it trains: by convention their names begin with `My`.
@@ -89,8 +85,7 @@ impl Document {
 
     /// The items of the crate that its cells show.
     pub fn shown_items(&self) -> BTreeSet<&str> {
-        let code = self.cells.iter().filter(|cell| cell.is_code());
-        let calls = code.flat_map(|cell| cell.source.split("show_source(\"").skip(1));
+        let calls = self.code().flat_map(|cell| cell.source.split("show_source(\"").skip(1));
         calls.filter_map(|rest| rest.split('"').next()).collect()
     }
 
@@ -100,52 +95,44 @@ impl Document {
         sources.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    pub fn code_cells(&self) -> usize {
-        self.cells.iter().filter(|cell| cell.is_code()).count()
+    /// The notebook that quick mode runs, as a file at `path`: with the replacements that its cells ask for.
+    pub fn quick(&self, path: &Path) -> Result<Self> {
+        let text = self.quick_text()?;
+        stamp::write_atomically(path, text.as_bytes())?;
+        Self::parse(path, &text)
     }
 
-    pub fn stored_hash(&self) -> Option<&str> {
-        self.json["metadata"]["ddpm"]["source_hash"].as_str()
-    }
-
-    /// The notebook that quick mode runs: with the replacements that its cells ask for, and the slow cells marked.
-    pub fn quick(&self) -> Result<Value> {
+    fn quick_text(&self) -> Result<String> {
         let mut notebook = self.json.clone();
-        let cells = notebook["cells"].as_array_mut().context("a notebook has cells")?;
-        for (number, (cell, json)) in self.cells.iter().zip(cells).enumerate() {
-            if cell.skipped_when_quick() {
-                json["metadata"]["ddpm"]["skip"] = Value::Bool(true);
+        for (number, cell) in self.cells.iter().enumerate() {
+            let replacements = &cell.json["metadata"]["ddpm"]["quick"];
+            if replacements.is_null() {
                 continue;
             }
-            let replacements = &cell.json["metadata"]["ddpm"]["quick"];
-            if !replacements.is_null() {
-                let quick = replaced(&cell.source, replacements).map_err(|why| {
-                    Trouble::new(
-                        format!("{}: quick mode of cell {}: {why}", self.name(), number + 1),
-                        "correct the cell's metadata: \"ddpm\": {\"quick\": [[\"old text\", \"new text\"]]}",
-                    )
-                })?;
-                json["source"] = Value::String(quick);
+            match replaced(&cell.source, replacements) {
+                Ok(source) => notebook["cells"][number]["source"] = Value::String(source),
+                Err(why) => fail(
+                    format!("{}: quick mode of cell {}: {why}", self.name(), number + 1),
+                    "correct the cell's metadata: \"ddpm\": {\"quick\": [[\"old text\", \"new text\"]]}",
+                )?,
             }
         }
-        Ok(notebook)
+        Ok(notebook.to_string())
     }
 
     /// Everything that keeps this file from being committed. `current` is the hash of what it should be made from.
     pub fn faults(&self, current: &str) -> Vec<String> {
         let mut faults = Vec::new();
-        match self.stored_hash() {
+        match self.json["metadata"]["ddpm"]["source_hash"].as_str() {
             None => faults.push("it was never refreshed".to_owned()),
             Some(stored) if stored != current => {
                 faults.push("its cells, its models or its sources have changed since it was executed".to_owned())
             }
             Some(_) => {}
         }
-        let counts: Vec<_> =
-            self.cells.iter().filter(|cell| cell.is_code()).map(|cell| cell.json["execution_count"].as_u64()).collect();
-        let expected: Vec<_> = (1..=counts.len() as u64).map(Some).collect();
-        if counts != expected {
-            faults.push(format!("its cells were not executed in order, 1 to {}", counts.len()));
+        let counts = self.code().map(|cell| cell.json["execution_count"].as_u64());
+        if !counts.eq((1..=self.code().count() as u64).map(Some)) {
+            faults.push(format!("its cells were not executed in order, 1 to {}", self.code().count()));
         }
         let errors = self.cells.iter().enumerate().filter(|(_, cell)| cell.shows_error());
         faults.extend(errors.map(|(number, _)| format!("cell {} shows an error", number + 1)));
@@ -155,9 +142,7 @@ impl Document {
         if self.json["metadata"]["kernelspec"]["name"] != kernelspec::NAME {
             faults.push(format!("its kernel is not {}", kernelspec::NAME));
         }
-        if let Err(error) = self.quick() {
-            faults.push(error.to_string());
-        }
+        faults.extend(self.quick_text().err().map(|error| error.to_string()));
         faults
     }
 }
@@ -214,18 +199,15 @@ mod tests {
     }
 
     #[test]
-    fn quick_mode_marks_slow_cells_and_leaves_the_rest() {
+    fn quick_mode_changes_the_cells_that_ask_for_it() {
+        let folder = tempfile::tempdir().unwrap();
         let document = notebook(json!([
             code("train(100)", 1, json!({ "ddpm": { "quick": [["100", "1"]] } })),
-            code("slow()", 2, json!({ "tags": ["skip-quick"] })),
-            code("slow()", 3, json!({ "ddpm": { "quick": "skip" } })),
-            code("fast()", 4, json!({})),
+            code("fast(100)", 2, json!({})),
         ]));
-        let quick = document.quick().unwrap();
-        assert_eq!(quick["cells"][0]["source"], "train(1)");
-        assert_eq!(quick["cells"][1]["metadata"]["ddpm"]["skip"], true);
-        assert_eq!(quick["cells"][2]["metadata"]["ddpm"]["skip"], true);
-        assert!(quick["cells"][3]["metadata"]["ddpm"]["skip"].is_null());
+        let quick = document.quick(&folder.path().join("quick.ipynb")).unwrap();
+        assert_eq!(quick.code().map(|cell| cell.source.as_str()).collect::<Vec<_>>(), ["train(1)", "fast(100)"]);
+        assert_eq!(Document::read(&quick.path).unwrap().cells[0].source, "train(1)");
         assert!(document.faults("h").is_empty(), "{:?}", document.faults("h"));
     }
 
@@ -235,7 +217,7 @@ mod tests {
         let faults = document.faults("other");
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].contains("have changed") && faults[1].contains("1 to 2"));
-        assert_eq!(document.code_cells(), 2);
+        assert_eq!(document.code().count(), 2);
         assert!(Document::parse(Path::new("a.ipynb"), "<<<<<<< HEAD").is_err());
     }
 

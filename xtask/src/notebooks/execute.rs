@@ -1,7 +1,6 @@
-//! Runs a notebook through a real Jupyter client, and passes on what happens in it.
+//! Runs a notebook through a real Jupyter client, and passes on or shows what happens in it.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -9,14 +8,15 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::process::run_by_line;
+use crate::live_kernel;
+use crate::process::{run_by_line, signal};
 use crate::project::Project;
 use crate::setup::{Parts, kernelspec};
 use crate::stamp;
-use crate::trouble::Trouble;
+use crate::trouble::{Reported, fail};
+use crate::ui::{self, Step};
 
-const RUN_NOTEBOOK: &str = include_str!("run_notebook.py");
-/// How long the kernel may take to end when it is told to.
+/// How long the kernel may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is to be run, and where the executed notebook goes.
@@ -28,121 +28,126 @@ pub struct Job<'a> {
     pub kernel_env: &'a [(String, String)],
 }
 
-/// What the client tells, as it happens. Cells are counted from 1, code cells alone.
+/// What the client reports, as it happens. Cells are counted from 1, code cells alone.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum Event {
-    Kernel {
-        seconds: f64,
-        pid: Option<u32>,
-    },
-    Start {
-        cell: usize,
-        of: usize,
-        source: String,
-    },
-    Output {
-        text: String,
-    },
-    Skipped {
-        cell: usize,
-        of: usize,
-        source: String,
-    },
-    Done {
-        cell: usize,
-        of: usize,
-        seconds: f64,
-        first_line: String,
-        #[serde(default)]
-        id: String,
-    },
-    Failed {
-        cell: usize,
-        of: usize,
-        source: String,
-        message: String,
-        seconds: f64,
-    },
-    End {
-        seconds: f64,
-        first_picture: Option<f64>,
-    },
-    Broken {
-        message: String,
-    },
+    Kernel { seconds: f64, pid: Option<i64> },
+    Start { cell: usize, of: usize, source: String },
+    Output { text: String },
+    Done { cell: usize, of: usize, seconds: f64, first_line: String },
+    Failed { cell: usize, of: usize, source: String, seconds: f64, message: String },
+    End { seconds: f64, first_picture: Option<f64> },
 }
 
-pub fn run(project: &Project, parts: &Parts, job: &Job, mut on_event: impl FnMut(Event)) -> Result<()> {
-    let script = project.evcxr().join("run_notebook.py");
-    stamp::write_if_changed(&script, RUN_NOTEBOOK.as_bytes())?;
-    let mut command = parts.environment.command();
-    command.arg(&script).arg(job.input).arg("--cwd").arg(project.notebooks()).args(["--kernel", kernelspec::NAME]);
+/// In seconds.
+#[derive(Debug, Default)]
+pub struct Times {
+    pub cells: Vec<CellTime>,
+    /// From the start of the kernel to the first output with a picture in it, and to the end.
+    pub first_picture: Option<f64>,
+    pub total: f64,
+}
+
+#[derive(Debug)]
+pub struct CellTime {
+    pub cell: usize,
+    pub seconds: f64,
+}
+
+/// # Errors
+/// The client fails. That a cell does is an event.
+pub fn run(project: &Project, parts: &Parts, job: &Job, mut on_event: impl FnMut(Event)) -> Result<Times> {
+    let mut command = live_kernel::client(parts, project.root.join("xtask/src/notebooks/run_notebook.py"));
+    command.arg(job.input).arg("--cwd").arg(project.notebooks()).args(["--kernel", kernelspec::NAME]);
     if let Some(output) = job.output {
         command.arg("--output").arg(output);
     }
-    if let Some(hash) = job.source_hash {
-        command.args(["--source-hash", hash]);
-    }
-    // The kernelspec of this environment and no other; no configuration of the user's Jupyter.
-    command.env("JUPYTER_PREFER_ENV_PATH", "1").env("JUPYTER_NO_CONFIG", "1");
-    command.env_remove("JUPYTER_PATH").env_remove("EVCXR_TMPDIR").env_remove("DDPM_TUTOR_WORK");
+    command.args(job.source_hash.map(|hash| format!("--source-hash={hash}")));
     command.envs(job.kernel_env.iter().map(|(name, value)| (name, value)));
 
-    let (mut kernel, mut ended, mut broken, mut noise) = (None, false, None, Vec::new());
+    let (mut times, mut kernel, mut ended, mut log) = (Times::default(), None, false, Vec::new());
     let result = run_by_line(&mut command, |line| {
-        match serde_json::from_str::<Event>(line) {
-            Ok(event) => {
-                match &event {
-                    Event::Kernel { pid, .. } => kernel = *pid,
-                    Event::End { .. } => ended = true,
-                    Event::Broken { message } => broken = Some(message.clone()),
-                    _ => {}
-                }
-                on_event(event);
-            }
+        let event = serde_json::from_str(line).unwrap_or_else(|_| {
             // The kernel's own log, mostly what cargo compiles.
-            Err(_) => {
-                on_event(Event::Output { text: line.to_owned() });
-                noise.push(line.to_owned());
+            log.push(line.to_owned());
+            Event::Output { text: line.to_owned() }
+        });
+        match &event {
+            Event::Kernel { pid, .. } => kernel = *pid,
+            Event::Done { cell, seconds, .. } => times.cells.push(CellTime { cell: *cell, seconds: *seconds }),
+            Event::End { seconds, first_picture } => {
+                (times.total, times.first_picture, ended) = (*seconds, *first_picture, true)
             }
+            _ => {}
         }
+        on_event(event);
     });
-    if !ended {
-        // The kernel is in a session of its own and outlives a client that was killed.
-        if let Some(pid) = kernel {
-            end_kernel(pid);
-        }
+    if let Some(pid) = kernel.filter(|_| !ended) {
+        // It is in a session of its own and outlives a client that was killed.
+        end_kernel(pid);
     }
-    // The kernel's own log, for whoever wonders about a strange run.
-    let log = project.setup_logs().join("client.log");
-    stamp::write_atomically(&log, noise.join("\n").as_bytes())?;
+    let log_file = project.setup_logs().join("client.log");
+    stamp::write_atomically(&log_file, log.join("\n").as_bytes())?;
     let status = result?;
     if ended && status.success() {
-        return Ok(());
+        return Ok(times);
     }
-    let from = noise.len().saturating_sub(20);
-    let last = noise[from..].iter().rev().find(|line| line.contains("rror")).cloned();
-    let what = broken.or(last).unwrap_or_else(|| format!("it ended with {status}"));
-    Err(Trouble::new(
-        format!("the Jupyter client failed: {what}"),
-        format!("cargo xtask doctor says which part is at fault; the client's log is {}", project.shown(&log)),
+    fail(
+        format!("the Jupyter client failed ({status}): {}", log.last().map_or("no message", String::as_str)),
+        format!("cargo xtask doctor says which part is at fault; the client's log is {}", project.shown(&log_file)),
     )
-    .into())
 }
 
-/// The front ends in good order when it is told to, with all that it has started; insisted upon is the end of its group.
-fn end_kernel(pid: u32) {
-    let kill = |signal: &str, target: String| {
-        let status = Command::new("kill").args(["-s", signal, "--", &target]).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    };
-    kill("TERM", pid.to_string());
+/// Runs the notebook in view. A failing cell is shown with its source and error, and ends the run.
+pub fn run_in_view(project: &Project, parts: &Parts, job: &Job, title: &str) -> Result<Times> {
+    println!("{}", ui::bold(title));
+    let step = Step::start(title, "");
+    step.say("the kernel starts");
+    let (mut failure, mut now) = (None, String::new());
+    let times = run(project, parts, job, |event| match event {
+        Event::Kernel { seconds, .. } => {
+            step.line(&ui::dim(&format!("  kernel ready            {seconds:>7.2} s")));
+        }
+        Event::Start { cell, of, source } => {
+            now = format!("cell {cell} of {of}");
+            step.say(&format!("{now}: {}", source.trim()));
+        }
+        Event::Output { text } => {
+            if let Some(line) = text.lines().rfind(|line| !line.trim().is_empty()) {
+                step.say(&format!("{now}: {}", line.trim()));
+            }
+        }
+        Event::Done { cell, of, seconds, first_line, .. } => {
+            let first_line = ui::cut(&ui::plain(&first_line), 60);
+            step.line(&format!("  cell {cell:>3} of {of:<3}          {seconds:>7.2} s  {}", ui::dim(&first_line)));
+        }
+        Event::Failed { .. } => failure = Some(event),
+        Event::End { .. } => {}
+    })?;
+    drop(step);
+    if let Some(Event::Failed { cell, of, source, seconds, message }) = failure {
+        eprintln!("\n{} {title}: cell {cell} of {of} failed after {seconds:.1} s", ui::red("error:"));
+        for (number, line) in source.trim_end().lines().enumerate() {
+            eprintln!("  {} {line}", ui::dim(&format!("{:>3} |", number + 1)));
+        }
+        eprintln!("\n{}", ui::plain(message.trim_end()));
+        return Err(Reported.into());
+    }
+    let picture =
+        times.first_picture.map(|seconds| format!(", first picture after {seconds:.1} s")).unwrap_or_default();
+    println!("  {} {} cells in {:.1} s{picture}", ui::green("✓"), times.cells.len(), times.total);
+    Ok(times)
+}
+
+/// On SIGTERM the front ends in good order, with all that it has started. If it does not, its group is killed.
+fn end_kernel(pid: i64) {
+    signal("TERM", pid);
     let asked = Instant::now();
-    while kill("0", pid.to_string()) {
+    while signal("0", pid) {
         if asked.elapsed() > PATIENCE {
-            kill("KILL", format!("-{pid}"));
-            kill("KILL", pid.to_string());
+            signal("KILL", -pid);
+            signal("KILL", pid);
             return;
         }
         sleep(Duration::from_millis(50));
@@ -154,16 +159,13 @@ const FAILS: &str = "// fails";
 
 /// A notebook of code cells, for runs that no reader sees.
 pub fn scratch_notebook(cells: &[&str]) -> Value {
-    let cells: Vec<Value> = cells
-        .iter()
-        .enumerate()
-        .map(|(number, source)| {
-            json!({
-                "cell_type": "code", "id": format!("cell-{number}"), "source": source,
-                "metadata": if source.ends_with(FAILS) { json!({ "tags": ["raises-exception"] }) } else { json!({}) },
-                "outputs": [], "execution_count": null,
-            })
+    let cell = |(number, source): (usize, &&str)| {
+        json!({
+            "cell_type": "code", "id": format!("cell-{number}"), "source": source,
+            "metadata": if source.ends_with(FAILS) { json!({ "tags": ["raises-exception"] }) } else { json!({}) },
+            "outputs": [], "execution_count": null,
         })
-        .collect();
+    };
+    let cells: Vec<Value> = cells.iter().enumerate().map(cell).collect();
     json!({ "cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5 })
 }

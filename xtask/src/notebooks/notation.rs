@@ -1,4 +1,4 @@
-//! The table of symbols stands twice: in the crate's first page, and where a notebook begins. Names in code are the same in both.
+//! The table of symbols stands twice: on the crate's first page and where a notebook begins. Both name the same code.
 
 use std::fs;
 
@@ -7,29 +7,21 @@ use anyhow::{Context, Result};
 use super::document::Document;
 use crate::project::Project;
 
-/// The column that is compared. Symbols are TeX here and Unicode there, and meanings have the length that the place allows.
+/// The column that is compared. Symbols are TeX here and Unicode there, and meanings are longer in one of them.
 const COLUMN: &str = "in code";
 const PAGE: &str = "src/lib.rs";
 
 /// One fault for each name that the notebook's table has and the crate's has not. A notebook without a table has none.
 pub fn faults(project: &Project, notebook: &Document) -> Result<Vec<String>> {
-    let names = names_of(notebook);
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
     let path = project.root.join(PAGE);
     let page = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let page: String =
-        page.lines().filter_map(|line| line.strip_prefix("//!")).map(|line| format!("{line}\n")).collect();
-    let known = names_in(&page);
-    let unknown = names.into_iter().filter(|name| !known.contains(name));
-    Ok(unknown
-        .map(|name| {
-            format!(
-                "its table of symbols has `{name}`, and that of {PAGE} (# Notation) has not: write one name in both"
-            )
-        })
-        .collect())
+    let page: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("//!")).collect();
+    let known = names_in(&page.join("\n"));
+    let unknown = names_of(notebook).into_iter().filter(|name| !known.contains(name));
+    let fault = |name| {
+        format!("its table of symbols has `{name}`, and that of {PAGE} (# Notation) has not: write one name in both")
+    };
+    Ok(unknown.map(fault).collect())
 }
 
 fn names_of(notebook: &Document) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! The models that a notebook trains, `My…`: what a run of the project's tasks makes of them is gone after it, and a reader's stay.
+//! The models that a notebook trains, `My…`: those that a task makes are removed after it, and a reader's stay.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use anyhow::Result;
 
 use super::document::Document;
 use crate::project::Project;
-use crate::trouble::Trouble;
+use crate::trouble::fail;
 
-/// The models that a run is about to make. Dropped, however the run ended, it removes them: a reader who then runs the notebook
-/// would otherwise see them loaded in place of the training.
+/// The models that a run is about to make. Dropped, however the run ended, it removes them: a reader who then runs the
+/// notebook would otherwise see them loaded in place of the training.
 pub struct OwnModels {
     made: Vec<PathBuf>,
 }
@@ -31,16 +31,14 @@ impl Drop for OwnModels {
     }
 }
 
-/// Whether `notebook` trains its models before the reader's eyes.
-///
 /// # Errors
-/// One that is there already would be loaded in their place.
-pub fn train_anew(project: &Project, notebook: &Document) -> Result<()> {
+/// A model of its own exists already: the notebook would load it instead of training it.
+pub fn none_exists(project: &Project, notebook: &Document) -> Result<()> {
     let Some(name) = notebook.own_models().into_iter().find(|name| folder(project, name).exists()) else {
         return Ok(());
     };
     let what = format!("{} would load models/{name} from an earlier run in place of training it", notebook.name());
-    Err(Trouble::new(what, format!("remove models/{name}, or rename it, then refresh again")).into())
+    fail(what, format!("remove models/{name}, or rename it, then refresh again"))
 }
 
 fn folder(project: &Project, name: &str) -> PathBuf {
@@ -61,9 +59,9 @@ mod tests {
         let cell = r#"{"cell_type": "code", "source": "train(\"MyRoll\"); load(\"MyOld\"); load(\"SwissRoll\")"}"#;
         write("notebooks/01_a.ipynb", &format!(r#"{{"cells": [{cell}]}}"#));
         let notebook = Document::read(&project.notebooks().join("01_a.ipynb")).unwrap();
-        train_anew(&project, &notebook).unwrap();
+        none_exists(&project, &notebook).unwrap();
         write("models/MyOld/config.json", "{}");
-        assert!(train_anew(&project, &notebook).unwrap_err().to_string().contains("models/MyOld"));
+        assert!(none_exists(&project, &notebook).unwrap_err().to_string().contains("models/MyOld"));
         let own_models = OwnModels::of(&project, &notebook);
         write("models/MyRoll/config.json", "{}");
         write("models/SwissRoll/config.json", "{}");

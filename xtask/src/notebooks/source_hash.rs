@@ -1,4 +1,4 @@
-//! What makes a committed notebook stale: its own cells, the models that they load, and the sources that its metadata lists.
+//! What makes a committed notebook stale: its cells, the models that they load, the sources that its metadata lists.
 //! Not every edit of the crate does: that the rest of a notebook still runs is what quick mode proves.
 
 use std::fs;
@@ -7,18 +7,16 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::document::Document;
-use crate::hash::Fingerprint;
+use crate::hash::{Fingerprint, files_below};
 use crate::project::Project;
 
 /// Outputs and the stored hash itself do not count.
 pub fn of(project: &Project, notebook: &Document) -> Result<String> {
     let mut hash = Fingerprint::new();
     for source in notebook.sources() {
-        let relative = Path::new(source);
-        if project.root.join(relative).is_dir() {
-            hash.add_folder(&project.root, relative)?;
-        } else {
-            hash.add_file(&project.root, relative)?;
+        match project.root.join(source).is_dir() {
+            true => hash.add_folder(&project.root, Path::new(source))?,
+            false => hash.add_file(&project.root, Path::new(source))?,
         }
     }
     for model in notebook.names_in_quotes() {
@@ -43,7 +41,7 @@ fn add_model(hash: &mut Fingerprint, project: &Project, model: &Path) -> Result<
     Ok(())
 }
 
-/// What is wrong with the list itself: it is missing, a source is not there, or an item that a cell shows is in none of them.
+/// What is wrong with the list: there is none, a source is missing, or none declares an item that a cell shows.
 pub fn faults(project: &Project, notebook: &Document) -> Vec<String> {
     let sources = notebook.sources();
     if sources.is_empty() {
@@ -52,21 +50,16 @@ pub fn faults(project: &Project, notebook: &Document) -> Vec<String> {
     let absent = sources.iter().filter(|source| !project.root.join(source).exists());
     let mut faults: Vec<String> =
         absent.map(|source| format!("its metadata lists {source}, which is not there")).collect();
-    let mut texts = Vec::new();
-    sources.iter().for_each(|source| read_all(&project.root.join(source), &mut texts));
+    let files = sources.iter().map(|source| project.root.join(source)).flat_map(|source| match source.is_dir() {
+        true => files_below(&source).unwrap_or_default(),
+        false => vec![source],
+    });
+    let texts: Vec<String> = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
     let unlisted = notebook.shown_items().into_iter().filter(|item| !texts.iter().any(|text| declares(text, item)));
     faults.extend(unlisted.map(|item| {
         format!("it shows {item}, which none of the sources that its metadata lists declares: add its file to them")
     }));
     faults
-}
-
-fn read_all(path: &Path, texts: &mut Vec<String>) {
-    if let Ok(entries) = fs::read_dir(path) {
-        entries.flatten().for_each(|entry| read_all(&entry.path(), texts));
-    } else {
-        texts.extend(fs::read_to_string(path));
-    }
 }
 
 fn declares(text: &str, item: &str) -> bool {

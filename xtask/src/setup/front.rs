@@ -56,7 +56,7 @@ pub fn make(project: &Project, log: &mut Log) -> Result<()> {
     let wanted = current(project)?;
     let usually = match program(project).is_file() {
         true => "5 to 30 s: its source has changed",
-        false => "1 to 2 minutes the first time: it is compiled",
+        false => "1 to 3 minutes the first time: it is compiled",
     };
     log.step("notebook kernel's front", usually, |step| {
         let folder = project.evcxr().join("bin");

@@ -46,7 +46,7 @@ pub fn make(project: &Project, log: &mut Log) -> Result<Kernel> {
         println!("{}: that one goes into .evcxr, yours stays as it is", other.told());
     }
     let label = format!("{NAME} {WANTED}");
-    log.step(&label, "3 to 10 minutes: it is compiled", |step| install(project, root.as_deref(), step))?;
+    log.step(&label, "3 to 12 minutes: it is compiled", |step| install(project, root.as_deref(), step))?;
     find(project).0.ok_or_else(|| {
         let what = format!("{NAME} {WANTED} was installed, but is neither on the PATH nor in cargo's bin folder");
         Trouble::new(what, "put cargo's bin folder (usually ~/.cargo/bin) on the PATH, then run this again").into()

@@ -67,7 +67,7 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
     }
     let cold = grown || !old.is_some_and(|old| old.same_base(&wanted));
     let (label, usually) = match cold {
-        true => ("notebook work folder", "2 to 5 minutes the first time: libtorch's bindings are compiled"),
+        true => ("notebook work folder", "2 to 8 minutes the first time: libtorch's bindings are compiled"),
         false => ("notebook work folder", "10 to 60 s: the crate has changed"),
     };
     log.step(label, usually, |step| {

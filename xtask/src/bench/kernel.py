@@ -1,13 +1,15 @@
-"""Times the notebook kernel as a reader meets it, and prints what it found as one line of JSON.
+"""Times the notebook kernel as a reader meets it, and prints its rows (ours, theirs, note) as one line of JSON.
 
-    front.py --notebook FILE --kernel NAME --evcxr PROGRAM
+    kernel.py --notebook FILE --kernel NAME --evcxr PROGRAM
 """
 
 import argparse
+import collections
 import json
 import pathlib
 import queue
 import shutil
+import statistics
 import tempfile
 import time
 
@@ -28,20 +30,17 @@ CELLS = [
 EACH_CELL = 6
 
 
-def cells_up_to_a_picture(file):
-    """The first cells of a notebook, as many as it takes to a picture in its saved outputs."""
-    cells = []
-    for cell in nbformat.read(file, as_version=4).cells:
-        if cell.cell_type == "code" and cell.source.strip():
-            cells.append(cell.source)
-            if any(is_picture(output) for output in cell.outputs):
-                return cells
-    raise SystemExit(f"{file} shows no picture")
-
-
 def is_picture(output):
     html = output.get("data", {}).get("text/html", "")
     return any(mime.startswith("image/") for mime in output.get("data", {})) or "<img" in html or "<svg" in html
+
+
+def cells_up_to_a_picture(file):
+    """The first cells of a notebook, as many as it takes to a picture in its saved outputs."""
+    cells = [cell for cell in nbformat.read(file, as_version=4).cells if cell.cell_type == "code"]
+    cells = [cell for cell in cells if cell.source.strip()]
+    last = next(index for index, cell in enumerate(cells) if any(map(is_picture, cell.outputs)))
+    return [cell.source for cell in cells[: last + 1]]
 
 
 class Kernel:
@@ -65,8 +64,7 @@ class Kernel:
     def seconds_to_a_picture(self, cells, since):
         """All are sent at once, as Run All does."""
         requests = [self.client.execute(cell) for cell in cells]
-        end = time.perf_counter() + PATIENCE
-        while time.perf_counter() < end:
+        while time.perf_counter() - since < PATIENCE:
             try:
                 message = self.client.get_iopub_msg(timeout=1)
             except queue.Empty:
@@ -108,44 +106,71 @@ def evcxr_alone(kernel, program, folder):
     return KernelSpecManager(kernel_dirs=[str(place.parent)], ensure_native_kernel=False)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--notebook", required=True, type=pathlib.Path)
-    parser.add_argument("--kernel", required=True)
-    parser.add_argument("--evcxr", required=True)
-    arguments = parser.parse_args()
-    cells, folder = cells_up_to_a_picture(arguments.notebook), arguments.notebook.parent
-    names = ["answer", "after_reading", "at_once", "memory", "cell_with", "cell_without", "message_with", "message_without"]
-    found = {name: [] for name in names}
+def measure(cells, folder, kernel_name, evcxr):
+    found = collections.defaultdict(list)
     for run in range(RUNS):
         print(f"run {run + 1} of {RUNS}", flush=True)
-        with Kernel(folder, kernel_name=arguments.kernel) as kernel:
+        with Kernel(folder, kernel_name=kernel_name) as kernel:
             found["answer"].append(kernel.answered)
             found["at_once"].append(kernel.seconds_to_a_picture(cells, kernel.started))
-        with Kernel(folder, kernel_name=arguments.kernel) as kernel:
+        with Kernel(folder, kernel_name=kernel_name) as kernel:
             found["answer"].append(kernel.answered)
             time.sleep(READING)
             found["after_reading"].append(kernel.seconds_to_a_picture(cells, time.perf_counter()))
             found["memory"].append(psutil.Process(kernel.manager.provisioner.pid).memory_info().rss / 1e6)
     print("cells and messages", flush=True)
     with tempfile.TemporaryDirectory(prefix="alone-") as temporary:
-        specs = evcxr_alone(arguments.kernel, arguments.evcxr, pathlib.Path(temporary))
-        with Kernel(folder, kernel_name=arguments.kernel) as front:
-            with Kernel(folder, kernel_name="alone", kernel_spec_manager=specs) as alone:
-                # Both have done something before they are compared.
-                for kernel in (front, alone):
-                    for cell in (cells[0], *CELLS):
-                        kernel.seconds_of(cell.replace("NUMBER", "0"))
-                for number in range(1, EACH_CELL + 1):
-                    for cell in CELLS:
-                        cell = cell.replace("NUMBER", str(number))
-                        turns = [("cell_with", front), ("cell_without", alone)]
-                        for name, kernel in turns if number % 2 else reversed(turns):
-                            found[name].append(kernel.seconds_of(cell))
-                for _ in range(MESSAGES):
-                    found["message_with"].append(front.message())
-                    found["message_without"].append(alone.message())
-    print(json.dumps(found), flush=True)
+        specs = evcxr_alone(kernel_name, evcxr, pathlib.Path(temporary))
+        with (
+            Kernel(folder, kernel_name=kernel_name) as front,
+            Kernel(folder, kernel_name="alone", kernel_spec_manager=specs) as alone,
+        ):
+            # Both have done something before they are compared.
+            for kernel in (front, alone):
+                for cell in (cells[0], *CELLS):
+                    kernel.seconds_of(cell.replace("NUMBER", "0"))
+            for number in range(1, EACH_CELL + 1):
+                for cell in CELLS:
+                    turns = [("cell_with", front), ("cell_without", alone)]
+                    for name, kernel in turns if number % 2 else reversed(turns):
+                        found[name].append(kernel.seconds_of(cell.replace("NUMBER", str(number))))
+            for _ in range(MESSAGES):
+                found["message_with"].append(front.message())
+                found["message_without"].append(alone.message())
+    return found
 
 
-main()
+def rows(found, seconds):
+    """In the order of the rows in mod.rs."""
+    runs = {name: f"median of {len(values)}" for name, values in found.items()}
+    middle = {name: statistics.median(values) for name, values in found.items()}
+    notes = {
+        "answer": runs["answer"],
+        "after_reading": f"{runs['after_reading']}; the notebook's cells up to its first picture are run when "
+        f"{READING} s have passed",
+        "at_once": f"{runs['at_once']}; the same cells, run as soon as the kernel answers",
+        "cell_with": f"{runs['cell_with']}: a print, an item, two kinds of let; beside it evcxr_jupyter alone, in turn",
+        "memory": "resident, after those cells",
+        "added": f"is_complete_request, {MESSAGES} of each in turn: {middle['message_with']:.2f} ms with the front, "
+        f"{middle['message_without']:.2f} ms with evcxr_jupyter alone; all of the kernel's rows took "
+        f"{seconds // 60:.0f} min {seconds % 60:02.0f} s",
+    }
+    middle["added"] = max(middle["message_with"] - middle["message_without"], 0.0)
+    theirs = {"cell_with": middle["cell_without"]}
+    return [{"ours": middle[name], "theirs": theirs.get(name), "note": note} for name, note in notes.items()]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--notebook", required=True, type=pathlib.Path)
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--evcxr", required=True)
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    cells = cells_up_to_a_picture(arguments.notebook)
+    found = measure(cells, arguments.notebook.parent, arguments.kernel, arguments.evcxr)
+    print(json.dumps(rows(found, time.perf_counter() - started)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
