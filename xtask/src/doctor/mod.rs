@@ -61,11 +61,7 @@ fn environment(project: &Project) -> (Option<Environment>, Part) {
         Conda::Absent => (None, None),
     };
     let Some(environment) = conda.or_else(|| Environment::at(&project.venv(), false)) else {
-        let part = match python::find() {
-            Ok(_) => Part::bad("Python", "there is no .venv yet", SETUP),
-            Err(error) => Part::from_error("Python", &error),
-        };
-        return (None, part);
+        return (None, Part::bad("Python", "there is no .venv yet", SETUP));
     };
     let own_libtorch = project.users_libtorch().is_some();
     let wanted =
