@@ -23,7 +23,7 @@ pub fn run(project: &Project, yes: bool) -> Result<()> {
         sum += bytes;
         println!("  {:<12} {:>8}", project.shown(path), ui::size(bytes));
     }
-    if !yes && !agreed(&format!("remove these and free {}? [y/N] ", ui::size(sum)))? {
+    if !yes && !agreed(&format!("remove these, {} in all? [y/N] ", ui::size(sum)))? {
         println!("nothing was removed");
         return Ok(());
     }
@@ -31,7 +31,10 @@ pub fn run(project: &Project, yes: bool) -> Result<()> {
         let removed = if path.is_symlink() { fs::remove_file(path) } else { fs::remove_dir_all(path) };
         removed.with_context(|| format!("cannot remove {}", path.display()))?;
     }
-    println!("{} {} freed; cargo xtask setup makes it all again", ui::green("✓"), ui::size(sum));
+    println!("{} {} removed; cargo xtask setup makes it all again", ui::green("✓"), ui::size(sum));
+    println!(
+        "  uv's cache (usually ~/.cache/uv) keeps its copy of the Python packages; uv cache clean removes that too"
+    );
     Ok(())
 }
 

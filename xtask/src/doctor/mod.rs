@@ -64,7 +64,6 @@ fn python(project: &Project, kept: &mut Option<Environment>) -> Found {
         Conda::Absent => (None, None),
     };
     let Some(environment) = conda.or_else(|| Environment::at(&project.venv(), false)) else {
-        python::find()?;
         return fail("there is no .venv yet", SETUP);
     };
     let environment = &*kept.insert(environment);

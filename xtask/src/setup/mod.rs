@@ -9,12 +9,11 @@ pub mod lock_file;
 mod log;
 pub mod packages;
 mod parts;
-mod pip;
-pub mod pip_failure;
+mod pip_settings;
 pub mod python;
 pub mod requirements;
 pub mod std_sources;
-mod venv;
+pub mod uv;
 pub mod wish;
 pub mod work_folder;
 

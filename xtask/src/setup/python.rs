@@ -4,8 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
-
 use crate::process::output_of;
 use crate::trouble::Trouble;
 
@@ -34,8 +32,8 @@ impl Environment {
         site_packages.is_dir().then(|| Self { prefix: prefix.to_path_buf(), python, site_packages, conda })
     }
 
-    /// The installed version of a package. An install that was cut short does not count: pip writes INSTALLER after
-    /// all other files of a package.
+    /// The installed version of a package. An install that was cut short does not count: INSTALLER is written
+    /// after all other files of a package.
     pub fn installed(&self, package: &str) -> Option<String> {
         let wanted = format!("{}-", normalised(package));
         let entries = fs::read_dir(&self.site_packages).ok()?;
@@ -70,32 +68,16 @@ pub fn same_release(found: &str, wanted: &str) -> bool {
     found.trim().split('+').next() == Some(wanted)
 }
 
-/// A Python on the PATH to make `.venv` with.
-pub fn find() -> Result<PathBuf> {
-    Ok(find_by(version_of)?)
-}
-
-/// The first that is recent enough. `version_of` says nothing of a name that is no Python.
-fn find_by(version_of: impl Fn(&Path) -> Option<(u32, u32)>) -> Result<PathBuf, Trouble> {
+/// A Python on the PATH that is recent enough.
+pub fn find() -> Result<PathBuf, Trouble> {
     let names = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
-    let mut too_old = None;
-    for name in names {
-        let python = PathBuf::from(name);
-        match version_of(&python) {
-            Some(version) if version >= OLDEST => return Ok(python),
-            Some(version) => too_old = too_old.or(Some((name, version))),
-            None => {}
-        }
-    }
-    let advice = "install Python 3.10 or later (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python; \
-                  or python.org), then run this again";
-    Err(match too_old {
-        Some((name, (major, minor))) => {
-            Trouble::new(format!("{name} is Python {major}.{minor}, and 3.10 or later is wanted"), advice)
-        }
-        None => {
-            Trouble::new("there is no Python on the PATH (tried python3, python, python3.10 to python3.14)", advice)
-        }
+    let recent = |python: &PathBuf| version_of(python).is_some_and(|version| version >= OLDEST);
+    names.map(PathBuf::from).into_iter().find(recent).ok_or_else(|| {
+        Trouble::new(
+            "there is no Python 3.10 or later on the PATH (tried python3, python, python3.10 to python3.14)",
+            "install one (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python; or \
+             python.org), then run this again",
+        )
     })
 }
 
@@ -121,20 +103,6 @@ mod tests {
         assert_eq!(parse_version("Python"), None);
         assert!(same_release("2.11.0+cu130\n", "2.11.0"));
         assert!(!same_release("2.11.1", "2.11.0"));
-    }
-
-    #[test]
-    fn the_first_python_that_is_recent_enough_is_taken() {
-        let found = |pythons: &[(&str, (u32, u32))]| {
-            find_by(|path| pythons.iter().find(|(name, _)| Path::new(name) == path).map(|(_, version)| *version))
-        };
-        assert_eq!(found(&[("python", (3, 12)), ("python3.11", (3, 11))]), Ok("python".into()));
-        assert_eq!(found(&[("python3", (3, 9)), ("python3.10", (3, 10))]), Ok("python3.10".into()));
-        let old = found(&[("python3", (3, 9)), ("python", (2, 7))]).unwrap_err();
-        assert_eq!(old.what, "python3 is Python 3.9, and 3.10 or later is wanted");
-        let none = found(&[]).unwrap_err();
-        assert!(none.what.starts_with("there is no Python on the PATH"), "{none:?}");
-        assert!([old, none].iter().all(|trouble| trouble.todo.starts_with("install Python 3.10 or later")));
     }
 
     #[test]

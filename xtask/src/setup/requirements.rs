@@ -6,12 +6,15 @@ use anyhow::{Context, Result};
 
 use crate::project::Project;
 
+/// All that the lines for notebooks need, with versions and hashes, for every Python and system.
+pub const LOCK: &str = "requirements.lock";
+
 /// A line of requirements.txt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
     pub name: String,
     pub version: String,
-    /// The whole line, with its marker: what pip is given.
+    /// The whole line, with its marker: what uv is given.
     pub line: String,
 }
 
@@ -61,15 +64,8 @@ impl Requirements {
             .with_context(|| format!("requirements.txt pins no {name}"))
     }
 
-    /// libtorch's lines, small ones first: after an interrupted download of the big one they stay done.
-    pub fn libtorch(&self) -> Vec<&Requirement> {
-        let mut lines: Vec<_> = self.all.iter().filter(|requirement| requirement.is_libtorch()).collect();
-        lines.sort_by_key(|requirement| requirement.name == "torch");
-        lines
-    }
-
-    pub fn others(&self) -> impl Iterator<Item = &Requirement> {
-        self.all.iter().filter(|requirement| !requirement.is_libtorch())
+    pub fn libtorch(&self) -> impl Iterator<Item = &Requirement> {
+        self.all.iter().filter(|requirement| requirement.is_libtorch())
     }
 }
 
@@ -86,16 +82,26 @@ mod tests {
         assert_eq!(requirements.version_of("torch").unwrap(), "2.11.0");
         assert_eq!(requirements.version_of("jupyterlab").unwrap(), "4.6.6");
         assert!(requirements.version_of("numpy").is_err());
-        let others: Vec<_> = requirements.others().map(|line| line.line.as_str()).collect();
-        assert_eq!(others, ["jupyterlab==4.6.6"]);
-        assert_eq!(requirements.libtorch().last().unwrap().name, "torch");
+        let libtorch: Vec<_> = requirements.libtorch().map(|line| line.name.as_str()).collect();
+        assert_eq!(libtorch.first(), Some(&"torch"));
+        assert_eq!(libtorch.contains(&"nvidia-cuda-cupti"), cfg!(target_os = "linux"));
+        assert!(!libtorch.contains(&"jupyterlab"));
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
-    fn markers_are_kept_for_pip() {
-        let requirements = Requirements::parse(TEXT);
-        assert_eq!(requirements.libtorch()[0].line, "nvidia-cuda-cupti==13.0.85; sys_platform == \"linux\"");
+    fn the_lock_has_the_versions_of_the_list_and_names_no_host() {
+        let project = Project::locate();
+        let lock = fs::read_to_string(project.root.join(LOCK)).unwrap();
+        for wanted in Requirements::read(&project).unwrap().all.iter().filter(|wanted| !wanted.is_libtorch()) {
+            let name = wanted.name.replace('_', "-");
+            let locked = lock.lines().any(|line| line == format!("{name}=={} \\", wanted.version));
+            assert!(
+                locked,
+                "{} is not in requirements.lock: CONTRIBUTING.md has the command that updates it",
+                wanted.line
+            );
+        }
+        assert!(!lock.contains("://"));
     }
 
     #[test]
