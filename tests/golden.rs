@@ -3,10 +3,13 @@
 //! A tolerance is five times or more the difference that was seen on x86-64: single precision rounds at 6e-8, and libtorch
 //! picks its kernels by processor. `cargo test --test golden -- --nocapture` prints both.
 
+mod common;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use common::ClosedForm;
 use ddpm_tutor::prelude::*;
 
 /// libtorch has one generator for all threads: tests that seed it take turns.
@@ -246,4 +249,33 @@ fn the_swiss_roll_is_that_of_scikit_learn_from_its_side() {
     let curve = SwissRoll::default().curve(theirs.size()[0] as usize).unwrap();
     let ours = Tensor::from_slice(&curve.into_iter().flatten().collect::<Vec<f64>>()).view([-1, 2]);
     assert_close("Swiss roll", &ours, &theirs, 1e-12);
+}
+
+/// Whole chains of diffusers, of a network that predicts the noise, the data or the velocity (fixtures/make_predictions.py).
+#[test]
+fn what_a_network_predicts_is_read_as_diffusers_reads_it() {
+    let _turn = take_turns();
+    let golden = Golden::read("predictions");
+    let constants = constants("linear", 1000, 1);
+    let samplers = [
+        ("ddim", 1, SamplerConfig::from(Ddim { steps: Some(10), layout: Trailing.into(), eta: 0.0 })),
+        ("sde-dpm-solver++2m", 2, SdeDpmSolverPp2m::new(10, Trailing).into()),
+    ];
+    for (sampler, seed, config) in samplers {
+        for parameterization in ["eps", "x0", "v"] {
+            let network = ClosedForm::new(&[2], |x, t| {
+                0.4 * x.tanh() + 0.1 * (t.to_kind(Kind::Float) / 100.0).sin().unsqueeze(1)
+            });
+            let meant = ParameterizationConfig::from_name(parameterization).unwrap();
+            let model = network.with_parameterization(meant.build());
+            let denoiser = model.denoiser(&constants);
+            tch::manual_seed(seed);
+            let x_t = Tensor::randn([6, 2], (Kind::Double, Device::Cpu));
+            let mut sampler_itself = config.sampler();
+            let chain = Chain::new(&mut *sampler_itself, &denoiser, &constants, x_t).unwrap();
+            let states: Vec<Tensor> = chain.map(|state| state.unwrap().x_t).collect();
+            let name = format!("{sampler}.{parameterization}");
+            assert_close(&name, &Tensor::stack(&states, 0), golden.at(&name), 2e-5);
+        }
+    }
 }
