@@ -16,10 +16,10 @@ pub struct TrainingOptions {
     /// How beta_t grows
     #[arg(long, value_name = "NAME", value_parser = entry(NoiseSchedule::ENTRIES, NoiseSchedule::from_name))]
     schedule: Option<NoiseSchedule>,
-    /// What the network predicts: `ddpm list parameterizations`
+    /// What the network predicts (`ddpm list parameterizations`)
     #[arg(long, value_name = "NAME", value_parser = entry(ParameterizationConfig::ENTRIES, ParameterizationConfig::from_name))]
     parameterization: Option<ParameterizationConfig>,
-    /// What the training minimizes: `ddpm list objectives`
+    /// What training minimizes (`ddpm list objectives`)
     #[arg(long, value_name = "NAME", value_parser = entry(ObjectiveConfig::ENTRIES, ObjectiveConfig::from_name))]
     objective: Option<ObjectiveConfig>,
     /// How often each timestep is drawn in training
@@ -31,13 +31,13 @@ pub struct TrainingOptions {
     /// Whether sampling clips the predicted x_0 to [-1, 1], the range of images
     #[arg(long, value_name = "BOOL")]
     clip_denoised: Option<bool>,
-    /// How often to go through the data
+    /// How many times to go through the data
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Samples a step
+    /// Samples per step
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
-    /// Samples held out of training, for the validation loss; 0 for none
+    /// Samples held out from training, for the validation loss; 0 for none
     #[arg(long, value_name = "N")]
     validation_samples: Option<usize>,
     /// Epochs from one checkpoint to the next
@@ -46,19 +46,20 @@ pub struct TrainingOptions {
     /// Samples drawn at each checkpoint; 0 for none
     #[arg(long, value_name = "N")]
     sample_amount: Option<usize>,
-    /// What is made of them
+    /// How those samples are shown
     #[arg(long, value_parser = choice::<InferType>())]
     inference_type: Option<InferType>,
-    /// The largest learning rate
+    /// The highest learning rate
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
-    /// Steps over which the learning rate rises to it; images: 500, in a short training a tenth of its steps
+    /// Steps over which the learning rate rises to the highest; by default none for points, and for images 500 or, in a
+    /// short training, a tenth of its steps
     #[arg(long, value_name = "N")]
     pub warmup_steps: Option<usize>,
-    /// How the learning rate changes after that
+    /// How the learning rate changes after the warm-up
     #[arg(long, value_parser = choice::<LearningRateSchedule>())]
     learning_rate_schedule: Option<LearningRateSchedule>,
-    /// Epochs after which warm-up and schedule begin anew, over the rest: for a training that is extended
+    /// Epoch after which warm-up and schedule start again, over the remaining epochs: for a training that is extended
     #[arg(long, value_name = "EPOCHS")]
     learning_rate_from_epoch: Option<usize>,
     /// AdamW's decoupled weight decay
@@ -67,19 +68,19 @@ pub struct TrainingOptions {
     /// Decay of the moving average of the weights
     #[arg(long, value_name = "DECAY")]
     ema_decay: Option<f64>,
-    /// The largest gradient norm; 0 for no limit
+    /// The highest gradient norm; 0 for no limit
     #[arg(long, value_name = "NORM")]
     gradient_clipping: Option<f64>,
 }
 
 impl TrainingOptions {
-    /// Every option that was given takes the place of the setting.
+    /// Applies every option that was given.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for an option of another sampler.
+    /// [`Error::Unsupported`] for an option that belongs to another sampler.
     pub fn apply(&self, training: &mut TrainingConfig) -> Result<()> {
         set(&mut training.parameterization, self.parameterization.clone());
-        // The objective that is there may have settings of its own.
+        // If the objective stays the same, it keeps its settings.
         if let Some(objective) =
             self.objective.as_ref().filter(|objective| objective.name() != training.objective.name())
         {

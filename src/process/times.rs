@@ -1,4 +1,4 @@
-//! Times as a network is given them, `[N]`, and that they are within a process.
+//! Times in the form that networks take, `[N]`, and checks that they are within a process.
 
 use tch::{Device, Kind, Tensor};
 
@@ -6,24 +6,24 @@ use super::Process;
 use crate::device::sent;
 use crate::error::{Error, Result};
 
-/// The time `t` for all of `n` samples, `[n]`: int64 for a step of a discrete process, else f32. One number stands for all in memory,
-/// which [`is_shared`] sees.
+/// The time `t` for all of `n` samples, `[n]`: int64 for a step of a discrete process, otherwise f32. All entries share
+/// one number in memory, which [`is_shared`] detects.
 pub(crate) fn shared_time(process: &dyn Process, t: f64, n: i64, device: Device) -> Tensor {
     let is_step = process.steps().is_some() && t.fract() == 0.0;
     let one = if is_step { Tensor::from_slice(&[t as i64]) } else { Tensor::from_slice(&[t as f32]) };
     sent(&one, device).expand([n], false)
 }
 
-/// Whether all of `t`, `[N]`, is known to be one time: a network can then compute once what depends on it.
+/// Whether all of `t`, `[N]`, is known to be the same time, so that a network can compute once what depends on it.
 pub(crate) fn is_shared(t: &Tensor) -> bool {
     t.size() == [1] || t.dim() == 1 && t.size()[0] > 1 && t.stride() == [0]
 }
 
-/// The times as numbers. Refuses anything but one for each sample of `x`, within the process and not at 0.
+/// The times as numbers. Requires one for each sample of `x`, within the process and not 0.
 pub(crate) fn check_times(process: &dyn Process, t: &Tensor, x: &Tensor) -> Result<Vec<f64>> {
     let n = x.size().first().copied().unwrap_or(0);
     if t.size() != [n] {
-        return Err(Error::Shape { what: "timesteps t", expected: format!("[{n}], one a sample"), got: t.size() });
+        return Err(Error::Shape { what: "timesteps t", expected: format!("[{n}], one per sample"), got: t.size() });
     }
     let whole = t.kind() == Kind::Int64;
     if !whole && !t.is_floating_point() {
@@ -40,7 +40,7 @@ pub(crate) fn check_times(process: &dyn Process, t: &Tensor, x: &Tensor) -> Resu
     }
 }
 
-/// Refuses a time that is not within the process, and 0.
+/// Rejects 0, and times outside the process.
 pub(crate) fn check_time(process: &dyn Process, t: f64) -> Result<()> {
     if is_within(process, t) {
         return Ok(());

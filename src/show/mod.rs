@@ -1,4 +1,4 @@
-//! What is seen of samples and trainings: loggers, pictures of chains, progress bars.
+//! Showing samples and trainings: loggers, pictures of chains, progress bars.
 
 mod log;
 mod logger;
@@ -6,6 +6,6 @@ mod pictures;
 mod progress;
 
 pub(crate) use log::{SAMPLES_FILE, read_images};
-pub(crate) use logger::Asked;
 pub use logger::InferenceLogger;
+pub(crate) use logger::Asked;
 pub use progress::{show_progress, show_progress_and_curve};

@@ -1,12 +1,12 @@
-//! A training step for which memory is too small becomes an error that says which batch would fit.
+//! If a training step runs out of memory, the error says which batch size would fit.
 
 use super::learner::Learner;
 use crate::error::{Error, Result};
 use crate::objectives::Batch;
 use crate::out_of_memory::{if_it_fits, largest};
 
-/// Runs a training step on a batch. Where memory is too small for it, smaller batches are tried: halves until one fits, then between
-/// that one and those that do not.
+/// Runs a training step on a batch. If memory runs out, it finds the largest batch size that fits, by halving and then
+/// by bisection.
 pub(super) fn within_memory<T>(learner: &dyn Learner, batch: &Batch, step: impl FnOnce() -> Result<T>) -> Result<T> {
     let batch_size = batch.x0.size()[0];
     if_it_fits(step)?.map_err(|problem| {

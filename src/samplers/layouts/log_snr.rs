@@ -1,4 +1,4 @@
-//! `LogSnr`: equal strides of the signal-to-noise ratio's logarithm.
+//! `LogSnr`: equal steps in the logarithm of the signal-to-noise ratio.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,11 +6,11 @@ use super::{StepLayout, first_time, log_snr_at_end};
 use crate::error::Result;
 use crate::process::Process;
 
-/// Times at which the logarithm of the signal-to-noise ratio is equally far apart, from the end of the process to its first step, and a last stride from
-/// there to 0. Lu et al. 2022 (DPM-Solver), section 3.3:
-/// in that coordinate the error of a solver is about as large at every step.
+/// Times with equally spaced logarithms of the signal-to-noise ratio, from the end of the process to its first step,
+/// and a last step from there to 0. Lu et al. 2022 (DPM-Solver), section 3.3: with this spacing, the error of a solver
+/// is about the same at every step.
 ///
-/// Of a process without steps the first is at a thousandth of its length.
+/// For a process without steps, a thousandth of its length takes the place of the first step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogSnr;
