@@ -1,9 +1,10 @@
-//! Catalogues: one line per entry gives its module, its name in files and on the command line, its description, and what its suite asserts.
+//! Catalogues: one line per entry gives its module, its name in files and on the command line, its description, and the
+//! properties that its test suite asserts.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// What a catalogue says of an entry.
+/// The description of a catalogue entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// Its name in configurations and on the command line.
@@ -14,8 +15,8 @@ pub struct Entry {
     pub source: &'static str,
 }
 
-/// Makes the modules of a room, one file an entry, and the enum of them: with the names that files have for them, the trait object
-/// that each stands for, and what each declares of itself, which the suite of the room asserts.
+/// Defines the modules of a room, one file per entry, and the enum of the entries: with their names in files, the trait
+/// object that each builds, and its declared properties, which the test suite of the room asserts.
 macro_rules! catalogue {
     (
         $(#[$about:meta])*
@@ -27,7 +28,7 @@ macro_rules! catalogue {
 
         $(#[$about])*
         ///
-        /// In a file it is an object with its name and its settings, or the name alone, which leaves the settings at their defaults.
+        /// In a file it is an object with its name and its settings, or only the name, for the default settings.
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(tag = "name", remote = "Self")]
         pub enum $Config {
@@ -62,7 +63,7 @@ macro_rules! catalogue {
             pub const ENTRIES: &'static [$crate::catalogue::Entry] =
                 &[$($crate::catalogue::Entry { name: $name, what: $what, source: $source }),+];
 
-            /// The files of the entries, as they are shown in a cell.
+            /// The source files of the entries, to be shown in a cell.
             pub(crate) const SOURCES: &'static [&'static str] = &[$(include_str!(concat!(stringify!($module), ".rs"))),+];
 
             /// The entry of that name with its default settings.
@@ -76,11 +77,11 @@ macro_rules! catalogue {
                 }
             }
 
-            /// The same entry with another value of one of its settings, as a file would have it.
+            /// The same entry with another value for one of its settings, in the form that files use.
             ///
             /// # Errors
-            /// [`Error::Unsupported`]($crate::Error::Unsupported) for an entry without that setting, with those that have it;
-            /// [`Error::Config`]($crate::Error::Config) for a value that the setting cannot have.
+            /// [`Error::Unsupported`]($crate::Error::Unsupported) for an entry without that setting, with the entries
+            /// that have it; [`Error::Config`]($crate::Error::Config) for an invalid value.
             pub fn with_setting(&self, setting: &str, value: serde_json::Value) -> $crate::Result<Self> {
                 let defaults = Self::ENTRIES.iter().filter_map(|entry| Self::from_name(entry.name).ok());
                 let settings = $crate::catalogue::with_setting($field, self, setting, value, defaults)?;
@@ -96,14 +97,14 @@ macro_rules! catalogue {
                 }
             }
 
-            /// What it declares of itself with its default settings.
+            /// Its declared properties, with default settings.
             pub fn properties(&self) -> $Properties {
                 match self {
                     $(Self::$Type(_) => $crate::catalogue::declared!($Properties $properties),)+
                 }
             }
 
-            /// The thing itself, with these settings.
+            /// Builds the trait object with these settings.
             pub fn build(&self) -> Box<dyn $Trait> {
                 match self {
                     $(Self::$Type(entry) => Box::new(entry.clone()),)+
@@ -121,7 +122,7 @@ macro_rules! catalogue {
     };
 }
 
-/// `Properties { … }` from what stands in braces in a line of a catalogue.
+/// Builds `Properties { … }` from the braces in a line of a catalogue.
 macro_rules! declared {
     ($Properties:ident { $($property:tt)* }) => {
         $Properties { $($property)* }
@@ -132,13 +133,13 @@ pub(crate) use {catalogue, declared};
 
 use crate::error::Error;
 
-/// Whether a setting is at its default, which a file leaves out.
+/// Whether a setting has its default value, which files omit.
 pub(crate) fn is_default<T: Default + PartialEq>(setting: &T) -> bool {
     *setting == T::default()
 }
 
-/// The entry in a file, with another value of one of its settings; refused where it has none of that name, with those of `defaults`
-/// that have.
+/// The entry as JSON, with another value for one of its settings. If it has no setting of that name, the error lists
+/// the entries of `defaults` that have one.
 pub(crate) fn with_setting<T: Serialize>(
     field: &'static str,
     entry: &T,
@@ -155,12 +156,15 @@ pub(crate) fn with_setting<T: Serialize>(
     let name = |of: &Value| of["name"].as_str().unwrap_or_default().to_owned();
     let having: Vec<String> =
         defaults.map(|entry| in_file(&entry)).filter(|of| of.get(setting).is_some()).map(|of| name(&of)).collect();
-    let have =
-        if having.is_empty() { "nor has any other".to_owned() } else { format!("with it: {}", having.join(", ")) };
+    let have = if having.is_empty() {
+        "no other entry has it either".to_owned()
+    } else {
+        format!("entries with it: {}", having.join(", "))
+    };
     Err(Error::Unsupported(format!("{field}: {} has no setting {setting:?}; {have}", name(&settings))))
 }
 
-/// Refuses a setting that the entry does not have, which is its `default` in a file.
+/// Rejects settings that the entry, with its `default` settings, does not have.
 pub(crate) fn check_settings(default: &impl Serialize, settings: &Value) -> Result<(), String> {
     let known = serde_json::to_value(default).unwrap_or_default();
     let (Some(known), Some(settings)) = (known.as_object(), settings.as_object()) else { return Ok(()) };
@@ -172,7 +176,7 @@ pub(crate) fn check_settings(default: &impl Serialize, settings: &Value) -> Resu
     Err(format!("unknown field `{unknown}` of {name}{meant}: {has}"))
 }
 
-/// The error for a name that is none of a catalogue's.
+/// The error for a name that is not in the catalogue.
 pub(crate) fn unknown(field: &'static str, name: &str, entries: &[Entry]) -> Error {
     let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
     let got = format!("{name}{}", ddpm_utils::did_you_mean(name, names.iter().copied()));

@@ -1,19 +1,20 @@
-//! CUDA: loading libtorch's part for it, and what the devices that it sees can do.
+//! CUDA: loads libtorch's CUDA library, and reports the available devices and what they can do.
 
 use std::sync::OnceLock;
 
 use tch::{Device, Kind, Tensor};
 
-/// Loads libtorch's CUDA library where it is there and complete. The crate links against the CPU part alone, so that one
-/// binary serves both kinds of machine; CUDA registers itself when its library is loaded.
+/// Loads libtorch's CUDA library if it is present and complete. The crate links only against the CPU part, so that one
+/// binary works on machines with and without a GPU; CUDA registers itself when its library is loaded.
 ///
-/// libtorch looks for CUDA once, the first time that anything asks for a device, a seed or a gradient: the library has to be
-/// loaded by then. Where this crate resolves a device or sets a seed, it loads it first. Outside of Linux there is nothing to load.
+/// libtorch looks for CUDA only once, the first time that a device, a seed or a gradient is used, so the library has to
+/// be loaded before that. This crate loads it before it resolves a device or sets a seed. On systems other than Linux
+/// there is nothing to load.
 ///
 /// # Errors
-/// The loader's message: on a machine without CUDA, that the library or one of its dependencies is not there.
+/// The loader's message: on a machine without CUDA, that the library or one of its dependencies is missing.
 pub fn load_cuda() -> Result<(), String> {
-    // Loading twice would do no harm; looking for what is not there, at each step of a training, takes time.
+    // Loading twice would do no harm, but searching for a missing library at every training step would take time.
     static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
     LOADED.get_or_init(load).clone()
 }
@@ -22,7 +23,8 @@ fn load() -> Result<(), String> {
     #[cfg(target_os = "linux")]
     {
         use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-        // SAFETY: libtorch's own library, whose initialisers register the CUDA backend with the libtorch that is loaded.
+        // SAFETY: libtorch's own library, whose initialisers register the CUDA backend with the libtorch that is
+        // loaded.
         match unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) } {
             // The backend stays registered, so its code has to stay mapped.
             Ok(library) => std::mem::forget(library),
@@ -32,7 +34,7 @@ fn load() -> Result<(), String> {
     Ok(())
 }
 
-/// How many CUDA devices libtorch sees, after its CUDA library has been given the chance to load.
+/// The number of CUDA devices that libtorch sees, after an attempt to load its CUDA library.
 pub fn cuda_devices() -> usize {
     if load_cuda().is_err() {
         return 0;
@@ -40,15 +42,15 @@ pub fn cuda_devices() -> usize {
     usize::try_from(tch::Cuda::device_count()).unwrap_or(0)
 }
 
-/// Whether libtorch was asked for CUDA before its library was loaded, and has found none for the rest of the process.
+/// Whether libtorch looked for CUDA before its library was loaded, so that this process cannot use CUDA.
 pub(crate) fn cuda_came_too_late() -> bool {
     cfg!(target_os = "linux") && load_cuda().is_ok() && !tch::utils::has_cudart()
 }
 
-/// Adds two numbers on a device: one that is seen may still be too old for this libtorch, or out of memory.
+/// Adds two numbers on a device: even a visible device may be too old for this libtorch, or out of memory.
 ///
 /// # Errors
-/// What libtorch says.
+/// libtorch's message.
 pub fn try_cuda(device: usize) -> Result<(), String> {
     let sum = || {
         let one = Tensor::f_ones([1], (Kind::Float, Device::Cuda(device)))?;
@@ -57,7 +59,7 @@ pub fn try_cuda(device: usize) -> Result<(), String> {
     sum().map(|_| ()).map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
-/// The first number of a device's compute capability (8 of 8.6): its generation. None where CUDA does not tell.
+/// The major version of a device's compute capability (8 for 8.6); `None` if CUDA does not report it.
 pub(crate) fn cuda_generation(device: usize) -> Option<i32> {
     #[cfg(target_os = "linux")]
     {
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_device_can_do_is_known_where_there_is_one() {
+    fn the_generation_of_an_available_device_is_known() {
         if cuda_devices() > 0 {
             assert_eq!(try_cuda(0), Ok(()));
             assert!(cuda_generation(0).is_some_and(|generation| (5..100).contains(&generation)));

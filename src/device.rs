@@ -1,4 +1,4 @@
-//! Which device computes: CUDA where there is one that this libtorch has code for, else Metal, else the CPU.
+//! The device that computes: a CUDA device that this libtorch has code for, else Metal, else the CPU.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,9 +27,9 @@ impl DeviceChoice {
     /// The device as libtorch names it.
     ///
     /// # Errors
-    /// [`Error::Config`] for a device that this machine does not have, or that does not compute.
+    /// [`Error::Config`] for a device that this machine does not have or that does not work.
     pub fn resolve(self) -> Result<Device> {
-        // libtorch looks for CUDA once: another tensor of this process may ask for it.
+        // Even for the CPU: libtorch looks for CUDA only once, and a later model may need it.
         let _ = load_cuda();
         match self {
             DeviceChoice::Cpu => Ok(Device::Cpu),
@@ -47,20 +47,20 @@ impl DeviceChoice {
                 Err(problem) => self.broken(n, &problem),
             },
             0 if cuda_came_too_late() => self.refused(
-                "auto or cpu: libtorch was asked for a device, a seed or a gradient before it had CUDA. Start again, and \
-                 make the model or the constants first, or call ddpm_tutor::cuda::load_cuda",
+                "auto or cpu: libtorch used a device, a seed or a gradient before its CUDA library was loaded. Restart, and \
+                 create the model or the constants first, or call ddpm_tutor::cuda::load_cuda",
             ),
-            0 => self.refused("auto or cpu: no CUDA device is seen here (`cargo xtask doctor` says why)"),
+            0 => self.refused("auto or cpu: no CUDA device was found (`cargo xtask doctor` says why)"),
             devices => self.refused(&format!("cuda:0 to cuda:{}", devices - 1)),
         }
     }
 
-    /// The first device that computes.
+    /// The first device that works.
     fn first(self) -> Result<Device> {
         for n in 0..cuda_devices() {
             match try_cuda(n) {
                 Ok(()) => return Ok(Device::Cuda(n)),
-                // Too old for this libtorch. It may be there for the screen alone.
+                // Too old for this libtorch; it may only drive the screen.
                 Err(problem) if problem.contains("no kernel image") => {}
                 Err(problem) => return self.broken(n, &problem),
             }
@@ -69,7 +69,7 @@ impl DeviceChoice {
     }
 
     fn broken(self, n: usize, problem: &str) -> Result<Device> {
-        self.refused(&format!("another device, such as cpu: CUDA device {n} is seen but does not compute ({problem})"))
+        self.refused(&format!("another device, such as cpu: CUDA device {n} was found but does not work ({problem})"))
     }
 
     fn refused(self, expected: &str) -> Result<Device> {
@@ -77,8 +77,8 @@ impl DeviceChoice {
     }
 }
 
-/// A tensor of the CPU on this device, without a wait for what a GPU still has to do: a step that sends it a few numbers goes on at once.
-/// (Of memory that is not pinned, CUDA has a copy before this returns.)
+/// Copies a CPU tensor to this device without waiting for the GPU's pending work. (CUDA has copied memory that is not
+/// pinned before this returns.)
 pub(crate) fn sent(tensor: &Tensor, device: Device) -> Tensor {
     match (tensor.device(), device) {
         (Device::Cpu, Device::Cuda(_)) => tensor.internal_to_copy((tensor.kind(), device), true),

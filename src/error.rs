@@ -1,50 +1,50 @@
-//! The one error type: a variant per cause, each saying what was expected, what came, and what to do.
+//! The error type: one variant per cause. Each message says what was expected, what was found, and what to do.
 
 use std::path::PathBuf;
 
 use ddpm_utils::did_you_mean;
 use thiserror::Error;
 
-/// The result of everything in this crate that can fail.
+/// The result of everything that can fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong, and what to do about it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A configuration holds a value that cannot work.
+    /// A configuration contains an invalid value.
     #[error("{field}: expected {expected}, got {got}")]
     Config {
         /// The field, with the configuration it belongs to: `TrainingConfig.timesteps`.
         field: &'static str,
         /// What would have been accepted.
         expected: String,
-        /// The value that came.
+        /// The value that was found.
         got: String,
     },
 
-    /// A configuration file does not parse: a key that is not known, a value of the wrong type.
+    /// A configuration file cannot be parsed, because of an unknown key or a value of the wrong type.
     #[error("{}: {problem}", path.display())]
     ConfigFile {
         /// The file.
         path: PathBuf,
-        /// What the parser says: it names the key, the line and what it would have accepted.
+        /// The parser's message, with the key, the line and what would have been accepted.
         problem: String,
     },
 
-    /// A tensor has a shape that its receiver cannot take.
+    /// A tensor has the wrong shape.
     #[error("{what}: expected shape {expected}, got {got:?}")]
     Shape {
         /// The tensor and its receiver.
         what: &'static str,
         /// The shape in words, such as `[N, 2]`.
         expected: String,
-        /// The shape that came.
+        /// The actual shape.
         got: Vec<i64>,
     },
 
-    /// A tensor on another device than what it is used with.
-    #[error("{what}: expected them on {expected:?}, got {got:?}; move them with to_device")]
+    /// A tensor is on the wrong device.
+    #[error("{what}: expected on {expected:?}, got {got:?}; move them with to_device")]
     Device {
         /// The tensor and its receiver.
         what: &'static str,
@@ -59,11 +59,11 @@ pub enum Error {
     Timestep {
         /// What would have been accepted, such as `1..=40`.
         expected: String,
-        /// What came.
+        /// What was found.
         got: String,
     },
 
-    /// Data that holds NaN or infinity.
+    /// Data contains NaN or infinity.
     #[error(
         "{what}: {count} of {total} values are not finite (NaN or infinity); the first is in row {first_row}. \
          Remove or repair those rows first"
@@ -93,9 +93,9 @@ pub enum Error {
         epoch: usize,
         /// The loss of the batch.
         loss: f64,
-        /// The norm of the whole gradient; none where the loss itself was not finite.
+        /// The norm of the whole gradient; `None` if the loss itself was not finite.
         grad_norm: Option<f64>,
-        /// That of the step before; none where this one is the first, or the first since the training was taken up again.
+        /// The norm at the step before; `None` if this step is the first, or the first after resuming.
         grad_norm_before: Option<f64>,
         /// The timesteps of the samples whose loss is not finite, in words.
         timesteps: String,
@@ -103,15 +103,15 @@ pub enum Error {
         learning_rate: f64,
     },
 
-    /// Samples became NaN or infinite on their way.
+    /// Samples became NaN or infinite during sampling.
     #[error(
-        "the samples are no longer finite after step {step} of {steps}, at t = {t}: the network gives NaN or infinity there, or the \
-         sampler's steps are too large for it. Look at the weights (`validation_loss`), or take more steps"
+        "the samples are no longer finite after step {step} of {steps}, at t = {t}: the network returns NaN or infinity there, or the \
+         sampler's steps are too large for it. Check the weights (`validation_loss`), or take more steps"
     )]
     SamplesNotFinite {
-        /// The steps that the chain had taken.
+        /// How many steps the chain had taken.
         step: usize,
-        /// The steps that it takes in all.
+        /// The total number of steps.
         steps: usize,
         /// The time of the samples.
         t: String,
@@ -122,16 +122,16 @@ pub enum Error {
     OutOfMemory {
         /// The batch.
         batch_size: i64,
-        /// The first that fits of half of it, half of that, and so on; none where not even one sample does.
+        /// The first half, quarter, and so on, of the batch that fits; `None` if not even one sample does.
         fits: Option<i64>,
-        /// What libtorch said.
+        /// libtorch's message.
         said: String,
     },
 
-    /// A model name that is not one path component.
+    /// A model name is not a single path component.
     #[error(
         "model name {0:?}: expected one folder name of letters, digits, '-', '_' and '.' (at most 64 characters, \
-         not starting with '.'), such as SwissRoll; folders go into models_dir"
+         not starting with '.'), such as SwissRoll; the folder belongs in models_dir"
     )]
     ModelName(String),
 
@@ -141,38 +141,38 @@ pub enum Error {
         models_dir.display(), known(.name, .existing)
     )]
     NoModel {
-        /// The name asked for.
+        /// The requested name.
         name: String,
         /// The folder that was searched.
         models_dir: PathBuf,
-        /// The models that are there.
+        /// The available models.
         existing: Vec<String>,
     },
 
-    /// A model of that name was made with another configuration.
+    /// A model of that name exists with another configuration.
     #[error(
-        "model {name:?} was made with another configuration: {}. Use a new name, or leave those settings as they are",
+        "model {name:?} was made with another configuration: {}. Use a new name, or keep those settings",
         differences.join("; ")
     )]
     ModelDiffers {
         /// The model.
         name: String,
-        /// One entry a setting: `timesteps is 40 there, 100 was asked for`.
+        /// One entry per setting: `timesteps is 40, not 100`.
         differences: Vec<String>,
     },
 
-    /// The model has no checkpoint yet, or not the one asked for.
-    #[error("model {model:?} has no checkpoint {wanted}; {}", if .existing.is_empty() { "train it first".to_owned() } else { format!("there are: {}", existing.join(", ")) })]
+    /// The model has no checkpoint yet, or not the requested one.
+    #[error("model {model:?} has no checkpoint {wanted}; {}", if .existing.is_empty() { "train it first".to_owned() } else { format!("available: {}", existing.join(", ")) })]
     NoCheckpoint {
         /// The model.
         model: String,
-        /// Which checkpoint was asked for.
+        /// The requested checkpoint.
         wanted: String,
-        /// The checkpoints that are there.
+        /// The available checkpoints.
         existing: Vec<String>,
     },
 
-    /// A checkpoint that is damaged or belongs to something else.
+    /// A checkpoint is damaged, or does not belong to the model.
     #[error("checkpoint {}: {problem}", path.display())]
     Checkpoint {
         /// The file.
@@ -193,26 +193,26 @@ pub enum Error {
     /// Reading or writing failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried: `read`, `create`.
+        /// What failed: `read`, `create`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The operating system's error.
         source: std::io::Error,
     },
 
-    /// Something that this kind of data cannot be asked for.
+    /// An operation that is not possible here.
     #[error("{0}")]
     Unsupported(String),
 
-    /// libtorch refused an operation.
+    /// A libtorch operation failed.
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
 
-    /// A data set has not been downloaded, or is elsewhere.
+    /// The files of a data set are not there.
     #[error(
         "no data set {name} in {}: {problem}. `cargo xtask data {name}` (or `ddpm data {name}`) downloads it, or takes \
-         it from where it is: `--from DIR`{instead}", path.display()
+         it from another folder with `--from DIR`{instead}", path.display()
     )]
     NoData {
         /// The data set.
@@ -241,7 +241,7 @@ pub enum Error {
     #[error(transparent)]
     Save(#[from] ddpm_utils::display::SaveError),
 
-    /// A file could not be written; whatever stood there before is unharmed.
+    /// A file could not be written; an earlier file of that name is unharmed.
     #[error(transparent)]
     Write(#[from] ddpm_utils::atomic::WriteError),
 }
@@ -257,10 +257,10 @@ impl Error {
     }
 }
 
-/// More of anything than this is a mistake, or an attempt to exhaust the memory.
+/// The upper limit of counts: larger ones are mistakes, or attempts to exhaust the memory.
 pub(crate) const MANY: usize = 1_000_000_000;
 
-/// Refuses a setting that cannot work.
+/// Rejects an invalid setting.
 pub(crate) fn require(
     holds: bool,
     field: &'static str,
@@ -270,17 +270,17 @@ pub(crate) fn require(
     if holds { Ok(()) } else { Err(Error::config(field, expected, got)) }
 }
 
-/// A loss that is not finite has no gradient worth computing: that of the step before tells whether it had grown.
+/// A loss that is not finite has no useful gradient: the norm at the step before shows whether the gradients had grown.
 fn gradient(step: u64, norm: Option<f64>, before: Option<f64>) -> String {
     match (norm, before) {
         (Some(norm), _) => format!("gradient norm {}", short(norm)),
         (None, Some(before)) => format!("gradient norm of the step before {}", short(before)),
-        (None, None) if step == 1 => "gradient norm of the step before: none, it is the first step".to_owned(),
-        (None, None) => "gradient norm of the step before: not known, the training was taken up again here".to_owned(),
+        (None, None) if step == 1 => "gradient norm of the step before: none, this is the first step".to_owned(),
+        (None, None) => "gradient norm of the step before: unknown, since the training was resumed here".to_owned(),
     }
 }
 
-/// Three digits or so, of any number.
+/// About three digits of any number.
 fn short(value: f64) -> String {
     if (1e-2..1e4).contains(&value) { format!("{value:.2}") } else { format!("{value:.2e}") }
 }
@@ -288,20 +288,20 @@ fn short(value: f64) -> String {
 fn fitting(batch_size: Option<i64>, said: &str) -> String {
     match batch_size {
         Some(fits) => format!("{fits} does: set batch_size to that, or make the network or the images smaller"),
-        // It may have been something else, which cuDNN does not tell.
+        // cuDNN's message may have had another cause, so libtorch's message is shown as well.
         None => format!("not even one sample does: make the network or the images smaller (libtorch said: {said})"),
     }
 }
 
 fn known(name: &str, existing: &[String]) -> String {
     if existing.is_empty() {
-        return " (it holds no models)".to_owned();
+        return " (it contains no models)".to_owned();
     }
     let meant = did_you_mean(name, existing.iter().map(String::as_str));
-    format!(" (there are: {}{meant})", existing.join(", "))
+    format!(" (available: {}{meant})", existing.join(", "))
 }
 
-/// libtorch's messages carry a C++ stack trace from their second line on.
+/// The message without the C++ stack trace, which starts on the second line.
 fn first_line(error: &tch::TchError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -1,32 +1,33 @@
-//! Diffusion models, taught by running them: points and images dissolve into noise, a network learns to undo it, and new
-//! ones form out of static. The notebooks are the course; this crate is what they run, written to be read.
+//! Diffusion models, taught by running them: points and images dissolve into noise, a network learns to undo that, and
+//! new ones form out of noise. The notebooks are the course; this crate is the code that they run, written to be read.
 //!
 //! # The rooms
 //!
-//! In reading order: each knows only those above it, and `cargo xtask tidy` says so. Down to [`objectives`] it is the mathematics, which
-//! knows no configuration; [`config`] names the choices that there are, and what is below puts them to work.
+//! In reading order: each room depends only on those above it, which `cargo xtask tidy` checks. The rooms down to
+//! [`objectives`] are the mathematics and know no configuration; [`config`] names the available choices, and the rooms
+//! below it use them.
 //!
 //! | room | what is inside |
 //! |---|---|
-//! | [`error`], [`cuda`], [`device`], [`precision`] | what can go wrong, where and in which numbers to compute |
-//! | [`catalogue`], `random`, `threads`, [`out_of_memory`] | randomness from one seed, threads, what fits into memory |
+//! | [`error`], [`cuda`], [`device`], [`precision`] | what can go wrong; on which device and in which precision to compute |
+//! | [`catalogue`], `random`, `threads`, [`out_of_memory`] | catalogues of entries, randomness from one seed, threads, what fits into memory |
 //! | [`npy`], `tensor_file`, `pixels`, `points` | tensors as files, as images, as points |
 //! | [`process`] | from data to noise: `beta_t`, what follows from it, `forward_diffusion` |
-//! | [`datasets`] | what to learn, a file a set |
+//! | [`datasets`] | what to learn, one file per data set |
 //! | [`networks`] | weights and a function: `Network`, `Fnn`, `Unet` |
 //! | [`parameterizations`] | what a network's output means: the noise, the data or the velocity |
-//! | [`denoisers`] | what a sampler sees of a model: data and noise, told apart |
-//! | [`samplers`] | ways from noise to data: Algorithm 2, DDIM, and the chain that all of them walk along |
+//! | [`denoisers`] | what a sampler sees of a model: the data and the noise in `x_t` |
+//! | [`samplers`] | from noise to data: Algorithm 2, DDIM, and the chain of states that they share |
 //! | [`model`] | a network with its parameterization |
 //! | [`objectives`] | what training minimizes: Algorithm 1 |
-//! | [`config`] | what a run is made from |
+//! | [`config`] | the configuration of a run |
 //! | [`loader`] | the data in batches |
-//! | [`training`] | what an epoch trains, a `Learner`; AdamW, the average of the weights, the validation loss |
+//! | [`training`] | an epoch, and the `Learner` that it trains; AdamW, the average of the weights, the validation loss |
 //! | [`sampling`] | `generate_samples` |
 //! | [`features`] | networks that turn images into vectors, for metrics on them |
 //! | [`metrics`] | how good samples are, and whether they are copies |
 //! | [`show`] | loggers, pictures of chains, progress |
-//! | [`models`] | a model's folder, whole trainings, weights from elsewhere and for elsewhere |
+//! | [`models`] | a model's folder, complete trainings, import and export of weights |
 //! | [`visualize`], [`show_source`](mod@show_source) | pictures of all this, and its source in a cell |
 //! | [`exercises`] | the checks behind the notebooks' exercises |
 //!
@@ -84,7 +85,7 @@ mod threads;
 
 pub use error::{Error, Result};
 
-/// Everything that a notebook needs, by one `use`.
+/// Everything that a notebook needs, in one `use`.
 pub mod prelude {
     pub use ddpm_utils::display::{Html, Picture};
     pub use ddpm_utils::interrupted;

@@ -1,5 +1,5 @@
-//! Tensors in NumPy's `.npy` files, for what is read elsewhere: samples as an array. libtorch's reader takes as many bytes as the
-//! header claims, whatever there is; and the crates for it bring a parser that every notebook would wait for.
+//! Writes tensors as NumPy's `.npy` files, and reads them back. libtorch's own reader trusts the size in the header,
+//! and the crates for this format depend on a parser that would slow down the start of every notebook.
 
 use std::fs;
 use std::path::Path;
@@ -9,22 +9,22 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 
-/// What a file begins with: the format's name, and version 1.0.
+/// The start of a file: the name of the format, and version 1.0.
 const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
-/// What a header says before the shape, which is all that differs.
+/// The start of the header, up to the shape.
 const KIND_AND_ORDER: &str = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
 
 /// Writes a tensor of any shape, as f32 in C order.
 ///
 /// # Errors
-/// [`Error::Write`]; what stood there before is unharmed.
+/// [`Error::Write`]; an earlier file of that name is unharmed.
 pub fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
     let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
     let sizes: Vec<String> = tensor.size().iter().map(i64::to_string).collect();
     // In Python `(3)` is a number, `(3,)` a tuple.
     let comma = if sizes.len() == 1 { "," } else { "" };
     let header = format!("{KIND_AND_ORDER}{}{comma})}}", sizes.join(", "));
-    // Its length stands before it, in two bytes. Spaces and a newline let the values begin at a multiple of 64.
+    // Two bytes before the header give its length. Spaces and a newline make the values start at a multiple of 64.
     let before = MAGIC.len() + 2;
     let end = (before + header.len() + 2).next_multiple_of(64);
     let mut file = MAGIC.to_vec();
@@ -38,19 +38,19 @@ pub fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
     Ok(write_atomic(path, &file)?)
 }
 
-/// Reads what [`write_npy`] has written.
+/// Reads a file written by [`write_npy`].
 ///
 /// # Errors
-/// [`Error::Path`] where the file is not there, is damaged, or holds something else.
+/// [`Error::Path`] if the file is missing or damaged, or contains something else.
 pub(crate) fn read_npy(path: &Path) -> Result<Tensor> {
     let wrong = |problem: String| Error::Path { path: path.to_owned(), problem };
     let file = fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    let expected = || wrong("expected a whole .npy file of f32 in C order".to_owned());
+    let expected = || wrong("expected a complete .npy file of f32 in C order".to_owned());
     let (shape, data) = parse(&file).ok_or_else(expected)?;
     Ok(Tensor::f_from_data_size(data, &shape, Kind::Float)?)
 }
 
-/// Shape and values. libtorch takes as many values as the shape claims: that they are there is found out here.
+/// Shape and values. libtorch trusts the shape, so the number of values is checked here.
 fn parse(file: &[u8]) -> Option<(Vec<i64>, &[u8])> {
     let (length, rest) = file.strip_prefix(MAGIC)?.split_first_chunk()?;
     let (header, data) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
@@ -70,20 +70,20 @@ mod tests {
         let path = folder.path().join("a.npy");
         write_npy(&path, tensor).unwrap();
         let ours = read_npy(&path).unwrap();
-        // Another reader finds the same.
+        // libtorch reads the same.
         assert_eq!(Tensor::read_npy(&path).unwrap(), ours);
         (fs::read(path).unwrap(), ours)
     }
 
     #[test]
-    fn what_is_written_is_read_whatever_its_shape() {
+    fn tensors_of_any_shape_are_read_back() {
         for shape in [&[][..], &[5], &[3, 2], &[2, 3, 4, 5], &[0, 3]] {
             let tensor = Tensor::randn(shape, tch::kind::FLOAT_CPU);
             let (file, found) = round_trip(&tensor);
             assert_eq!(found, tensor);
             assert_eq!((file.len() - 4 * tensor.numel()) % 64, 0);
         }
-        // Not in C order in memory, of another kind, and with a gradient.
+        // Not in C order in memory, of another type, and with a gradient.
         let turned = Tensor::arange(6, (Kind::Double, Device::Cpu)).view([2, 3]).set_requires_grad(true).tr();
         let (file, found) = round_trip(&turned);
         assert_eq!(found, turned.detach().to_kind(Kind::Float));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_files_and_other_arrays_are_refused_by_name() {
+    fn damaged_files_and_other_arrays_are_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npy");
         let refused = |file: &[u8]| {
@@ -108,7 +108,7 @@ mod tests {
             [&good[..10], header.as_bytes(), &good[128..]].concat()
         };
         for shape in ["(9, 9)", "(2, -3)", "(2, x)", "(9999999999)", "(4294967295, 4294967295, 4294967295)"] {
-            // As long as what it takes the place of.
+            // Keep the length of the header.
             refused(&with(&format!("(2, 3)}}{}", " ".repeat(shape.len() - 6)), &format!("{shape}}}")));
         }
         refused(&with("<f4", "<f8"));

@@ -1,11 +1,11 @@
-//! Images as bytes, which are kept and looked at, and as numbers in `[-1, 1]`, which a network sees.
+//! Images as bytes, for storage and display, and as numbers in `[-1, 1]`, for networks.
 
 use ndarray::Array4;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 
-/// Bytes become f32: 0 is -1, 255 is 1. What is f32 already stays as it is.
+/// Converts bytes to f32, with 0 as -1 and 255 as 1. Other tensors stay as they are.
 pub(crate) fn to_unit_range(data: &Tensor) -> Tensor {
     match data.kind() {
         Kind::Uint8 => data.to_kind(Kind::Float) / 127.5 - 1.0,
@@ -13,14 +13,14 @@ pub(crate) fn to_unit_range(data: &Tensor) -> Tensor {
     }
 }
 
-/// Images in about `[-1, 1]` as bytes: `clamp((x + 1) * 127.5, 0, 255)`, rounded; what is no number is black.
+/// Images in about `[-1, 1]` as bytes: `clamp((x + 1) * 127.5, 0, 255)`, rounded; NaN becomes black.
 ///
 /// # Errors
 /// [`Error::Shape`] for anything but `[N, C, H, W]`.
 pub(crate) fn to_pixels(images: &Tensor) -> Result<Array4<u8>> {
     let wrong = || Error::Shape { what: "images to show", expected: "[N, C, H, W]".to_owned(), got: images.size() };
     let (n, c, h, w) = images.size4().map_err(|_| wrong())?;
-    // On the device first: bytes are a quarter of what has to be fetched.
+    // Convert on the device first: bytes are a quarter of the data to transfer.
     let bytes = ((images.detach().to_kind(Kind::Float) + 1.0) * 127.5).nan_to_num(0.0, 255.0, 0.0);
     let bytes = bytes.clamp(0.0, 255.0).round().to_kind(Kind::Uint8).to_device(Device::Cpu).contiguous();
     let mut values = vec![0_u8; bytes.numel()];
@@ -37,7 +37,7 @@ pub(crate) fn first_pixels(images: &Tensor, most: i64) -> Result<Array4<u8>> {
     to_pixels(&first(images, most))
 }
 
-/// The first `most` of a batch, or what there is.
+/// The first `most` of a batch, or all if there are fewer.
 pub(crate) fn first(images: &Tensor, most: i64) -> Tensor {
     match images.size().first() {
         Some(count) => images.narrow(0, 0, most.min(*count)),

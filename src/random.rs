@@ -1,4 +1,4 @@
-//! Randomness from one seed: every use has its own stream, so that none of them depends on what ran before it.
+//! Randomness from one seed: every use has its own stream, so that none depends on what ran before it.
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -19,29 +19,29 @@ pub(crate) enum Stream {
     Directions = 3,
     /// Fresh data to compare with.
     FreshData = 4,
-    /// The data of a training.
+    /// The training data.
     Data = 5,
-    /// The first weights.
+    /// The initial weights.
     Weights = 6,
     /// The noise that samples are drawn from.
     Sampling = 7,
-    /// The noise of a picture of the forward process.
+    /// The noise in a picture of the forward process.
     Picture = 8,
     /// Which images of an epoch are mirrored.
     Flips = 9,
-    /// Which samples are held out of training.
+    /// Which samples are held out from training.
     HeldOut = 11,
     /// The noise of the validation loss.
     Validation = 12,
-    /// The painted flowers, an item each.
+    /// The painted flowers, one item each.
     Painting = 10,
     /// What an exercise asks about.
     Exercise = 13,
-    /// Which part of a set is compared, and how a permutation test deals it.
+    /// Which part of a set is compared, and how a permutation test reassigns it.
     Subset = 14,
-    /// How images are altered for the network of features.
+    /// How images are altered for training the feature network.
     Alterations = 30,
-    /// The noise in them.
+    /// The noise added to those images.
     AlterationNoise = 31,
 }
 
@@ -50,12 +50,12 @@ pub(crate) fn generator(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
 
-/// Random tensors, the same on every device, for a picture, a metric or an exercise: libtorch's generator, from which the reader may
-/// be drawing, stays as it was.
+/// Random tensors for pictures, metrics and exercises: the same on every device, and independent of libtorch's
+/// generator, from which the reader may be drawing.
 pub(crate) struct Draws(ChaCha8Rng);
 
 impl Draws {
-    /// Those of item `k` of a stream.
+    /// The generator of item `k` of a stream.
     pub fn new(seed: u64, stream: Stream, k: u64) -> Self {
         Self(generator(derive(seed, stream, k)))
     }
@@ -85,9 +85,9 @@ pub(crate) fn derive(seed: u64, stream: Stream, k: u64) -> u64 {
     mix(mix(mix(seed) ^ stream as u64) ^ k)
 }
 
-/// Seeds libtorch's generators (CPU and, where there is one, GPU).
+/// Seeds libtorch's generators: that of the CPU and, if there is one, that of the GPU.
 pub(crate) fn seed_libtorch(seed: u64) {
-    // Whoever has no CUDA has no generator there either.
+    // Without CUDA, there is no generator to seed.
     let _ = load_cuda();
     tch::manual_seed(seed as i64);
 }

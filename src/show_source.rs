@@ -1,4 +1,4 @@
-//! `show_source`: the crate's own code in a notebook cell, taken from the files that are compiled.
+//! `show_source`: shows the crate's own code, as it was compiled, in a notebook cell.
 
 use ddpm_utils::did_you_mean;
 use ddpm_utils::display::Html;
@@ -11,8 +11,8 @@ use crate::parameterizations::ParameterizationConfig;
 use crate::process::{NoiseSchedule, ProcessConfig};
 use crate::samplers::{SamplerConfig, StepLayoutConfig};
 
-/// What a reader may want to look into. Of a name that stands in several of them the first is shown: `forward`
-/// is the Fnn's, which computes, and so the trait `Network` and the U-Net come after it.
+/// The files that a reader may want to see. If several contain a name, the first one is shown: `forward` is that of
+/// `Fnn`, so the trait `Network` and the U-Net come after it.
 const FILES: &[&str] = &[
     include_str!("process/forward.rs"),
     include_str!("objectives/simple.rs"),
@@ -51,7 +51,7 @@ const FILES: &[&str] = &[
     include_str!("datasets/swiss_roll.rs"),
 ];
 
-/// Those, and after them the entries of the catalogues.
+/// These files, followed by the catalogue entries.
 fn files() -> impl Iterator<Item = &'static str> {
     let catalogues = [
         ParameterizationConfig::SOURCES,
@@ -67,7 +67,7 @@ fn files() -> impl Iterator<Item = &'static str> {
     FILES.iter().copied().chain(catalogues.into_iter().flatten().copied())
 }
 
-/// The source of a function or a type of this crate, highlighted, for a notebook cell to show.
+/// The highlighted source of a function or type of this crate, to be shown in a notebook cell.
 ///
 /// ```
 /// use ddpm_tutor::prelude::*;
@@ -89,9 +89,9 @@ fn unknown(name: &str) -> Error {
         lines().filter(|line| line.trim_start().starts_with("pub ")).filter_map(declared).collect();
     public.sort_unstable();
     public.dedup();
-    // Others can be shown too: a network's `forward` is a trait's, and has no `pub`.
+    // Private items can be shown too: the `forward` of a network implements a trait, and has no `pub`.
     let meant = did_you_mean(name, public.iter().copied().chain(lines().filter_map(declared)));
-    Error::Unsupported(format!("there is no item {name:?} to show{meant} (there are: {})", public.join(", ")))
+    Error::Unsupported(format!("there is no item {name:?} to show{meant} (available: {})", public.join(", ")))
 }
 
 /// A file without its tests.
@@ -108,7 +108,8 @@ fn declared(line: &str) -> Option<&str> {
     rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.is_empty())
 }
 
-/// The lines of the item `name` with its comments. Formatted code closes an item with a brace below its first letter.
+/// The lines of the item `name` with its comments. In formatted code, an item ends with a brace in the column where it
+/// starts.
 fn item(file: &str, name: &str) -> Option<String> {
     let lines: Vec<&str> = code(file).lines().collect();
     let declaration = lines.iter().position(|line| declared(line) == Some(name))?;
@@ -191,7 +192,7 @@ mod tests {
         }
         let message = message("no_such_thing");
         assert!(!message.contains("did you mean"), "{message}");
-        let listed: Vec<&str> = message.split("there are: ").nth(1).unwrap().split(", ").collect();
+        let listed: Vec<&str> = message.split("available: ").nth(1).unwrap().split(", ").collect();
         assert!(listed.contains(&"forward_diffusion") && listed.contains(&"Denoiser"), "{message}");
         assert!(!listed.contains(&"posterior_variance") && !listed.contains(&"tests"), "{message}");
     }

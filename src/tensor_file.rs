@@ -1,4 +1,4 @@
-//! Tensors in safetensors files: from libtorch to bytes and back, in the kinds of numbers that weights are stored in.
+//! Tensors in safetensors files: from libtorch to bytes and back, in the number formats of stored weights.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use crate::error::{Error, Result};
 
-/// The kind of numbers that weights are stored in. Networks hold f32; fewer bits make a smaller file.
+/// The number format of stored weights. Networks use f32; fewer bits make a smaller file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StorageKind {
@@ -42,7 +42,7 @@ impl StorageKind {
         }
     }
 
-    /// The kind that holds what a tensor has without rounding, or f32 where there is none.
+    /// The format that stores a tensor without rounding, or f32 if there is none.
     pub(crate) fn of(tensor: &Tensor) -> Self {
         match tensor.kind() {
             Kind::Half => StorageKind::F16,
@@ -52,7 +52,7 @@ impl StorageKind {
     }
 }
 
-/// A tensor on its way into a file.
+/// A tensor, ready to be written to a file.
 pub(crate) struct Stored {
     name: String,
     dtype: Dtype,
@@ -66,7 +66,7 @@ impl Stored {
         let name = name.into();
         let converted = tensor.detach().to_device(Device::Cpu).to_kind(storage.kind()).contiguous();
         if storage == StorageKind::F16 && !all_finite(&converted) {
-            let problem = format!("{name:?} has values beyond 65504, which f16 does not hold; bf16 and f32 do");
+            let problem = format!("{name:?} has values beyond 65504, the largest in f16; use bf16 or f32");
             return Err(Error::Unsupported(problem));
         }
         let shape = converted.size().iter().map(|size| *size as usize).collect();
@@ -87,13 +87,13 @@ pub(crate) fn write(path: &Path, tensors: &[Stored], header: HashMap<String, Str
     Ok(write_atomic(path, &file)?)
 }
 
-/// Reads a file that is not larger than any checkpoint would be.
+/// Reads a file of at most the size of a checkpoint.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     const MAX_BYTES: u64 = 16 << 30;
     files::read_file(path, MAX_BYTES).map_err(Error::io("read", path))
 }
 
-/// A tensor of weights from a file, in the kind that it is stored in; none for a kind that weights do not have.
+/// A tensor from a file, in its stored format; `None` for a format that weights do not have.
 pub(crate) fn to_tensor(view: &TensorView) -> Result<Option<Tensor>> {
     let kind = match view.dtype() {
         Dtype::F64 => Kind::Double,

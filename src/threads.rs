@@ -1,15 +1,15 @@
-//! CPU threads: how many libtorch may use, and a computation on the rows of a tensor that is divided among the cores.
+//! CPU threads: limits those of libtorch, and divides computations on the rows of a tensor among the cores.
 
 use rayon::prelude::*;
 use tch::{Device, Tensor, no_grad_guard};
 
-/// How many threads libtorch may use, until dropped: then it is as many as before.
+/// Sets the number of threads that libtorch may use; restores the previous number when dropped.
 pub(crate) struct Threads {
     before: i32,
 }
 
 impl Threads {
-    /// As many as there are.
+    /// Keeps the current number.
     pub fn all() -> Self {
         Self { before: tch::get_num_threads() }
     }
@@ -27,20 +27,21 @@ impl Drop for Threads {
     }
 }
 
-/// Rows that a thread takes at a time: enough to be worth handing out, few enough for its cache.
+/// Rows that a thread processes at a time: enough to be worth distributing, few enough for its cache.
 const PART: i64 = 1024;
 
-/// `f` of all rows of `x`, without gradients; on the CPU in parts, which are divided among the cores. Unlike libtorch's own
-/// threads, which wait for each other by spinning, these take what is next, and a busy machine does not slow them down further.
+/// Applies `f` to all rows of `x`, without gradients. On the CPU the rows are divided into parts, which the cores
+/// process in parallel. Unlike libtorch's own threads, which spin while they wait for each other, these threads take
+/// the next part, so a busy machine slows them down less.
 ///
-/// Each part is given handles of its own on what is `shared`, since a tensor's handle goes to another thread, but not a reference
-/// to it. What they are handles on is the same for all: `f` reads it, and does not write to it.
+/// Each part gets its own handles to the `shared` tensors, since handles can be sent to another thread but references
+/// cannot. The tensors behind them are the same, so `f` must not write to them.
 pub(crate) fn by_parts<S: Send>(x: &Tensor, shared: impl Fn() -> S, f: impl Fn(Tensor, S) -> Tensor + Sync) -> Tensor {
     if x.device() != Device::Cpu || x.size()[0] <= PART {
         let _no_grad = no_grad_guard();
         return f(x.shallow_clone(), shared());
     }
-    // libtorch keeps the number for the whole process, too.
+    // libtorch stores the number for the whole process, too.
     let _threads = Threads::all();
     let parts: Vec<(Tensor, S)> = x.split(PART, 0).into_iter().map(|rows| (rows, shared())).collect();
     let on_a_thread = |(rows, shared)| {
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_divided_is_whole_again_and_the_threads_are_as_many_as_before() {
+    fn divided_rows_are_put_together_and_the_number_of_threads_is_restored() {
         let before = std::thread::spawn(tch::get_num_threads).join().unwrap();
         let x = Tensor::arange(3 * PART + 7, (Kind::Float, Device::Cpu)).unsqueeze(1);
         let factor = Tensor::from(2.0_f32);

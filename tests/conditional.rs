@@ -129,5 +129,5 @@ fn what_is_given_is_given_for_each_sample() {
     let wrong = DataLoader::labelled(x_t.shallow_clone(), &[0, 1, 2, 3], &["a", "b"], &base, &training);
     assert!(wrong.unwrap_err().to_string().contains("2 classes"));
     let few = DataLoader::labelled(x_t, &[0, 1], &["a", "b"], &base, &training);
-    assert!(few.unwrap_err().to_string().contains("one a sample"));
+    assert!(few.unwrap_err().to_string().contains("one per sample"));
 }

@@ -42,7 +42,7 @@ fn faults(objective: &dyn Objective, declared: ObjectiveProperties) -> Vec<Strin
     let model = ClosedForm::with_weight(&[1], &[0.3], |x, _, weight| x * weight);
     let found = objective.loss(&model, &constants(), &few).unwrap();
     if found.by_sample.size() != [64] || found.t.as_ref().is_some_and(|t| t.size() != [64]) {
-        faults.push(format!("{:?} is not one loss a sample", found.by_sample.size()));
+        faults.push(format!("{:?} is not one loss per sample", found.by_sample.size()));
     }
     found.by_sample.mean(Kind::Float).backward();
     let gradient = model.var_store().variables()["weight"].grad();

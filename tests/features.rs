@@ -42,7 +42,7 @@ fn noise(like: &Tensor) -> Tensor {
 fn the_own_network_tells_paintings_that_it_never_saw() {
     let network = FlowerFeatures::shipped(Device::Cpu).unwrap();
     let (images, kinds) = paintings(1_000, 77);
-    let probabilities = network.look(&images).unwrap().probabilities;
+    let probabilities = network.extract(&images).unwrap().probabilities;
     assert_eq!(probabilities.size(), [1_000, network.classes()]);
     assert!(
         (probabilities.sum_dim_intlist([1].as_slice(), false, Kind::Float) - 1.0).abs().max().double_value(&[]) < 1e-5
@@ -51,7 +51,7 @@ fn the_own_network_tells_paintings_that_it_never_saw() {
         probabilities.argmax(1, false).eq_tensor(&kinds).to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
     println!("{right} of the kinds are told");
     assert!(right > 0.9, "{right}");
-    let features = network.look(&images).unwrap().features;
+    let features = network.extract(&images).unwrap().features;
     assert_eq!(features.size(), [1_000, network.width()]);
     let deviation = features.std_dim([0].as_slice(), true, false);
     let (least, most) = (deviation.min().double_value(&[]), deviation.max().double_value(&[]));
@@ -65,7 +65,7 @@ fn distances_on_the_own_features_grow_with_what_is_wrong() {
     let network = FlowerFeatures::shipped(Device::Cpu).unwrap();
     let (images, kinds) = paintings(4_000, 78);
     let (reference, others) = (images.narrow(0, 0, 2_000), images.narrow(0, 2_000, 2_000));
-    let features = |images: &Tensor| network.look(images).unwrap().features;
+    let features = |images: &Tensor| network.extract(images).unwrap().features;
     let (seen, seen_of_others) = (features(&reference), features(&others));
     let halves = frechet(&seen, &seen_of_others);
     let eps = noise(&others);
@@ -125,7 +125,7 @@ fn agrees_with(variant: InceptionVariant, classes: i64, fixture: &str) {
         start += width;
     }
     let difference =
-        (network.look(&images).unwrap().probabilities - golden("probabilities")).abs().max().double_value(&[]);
+        (network.extract(&images).unwrap().probabilities - golden("probabilities")).abs().max().double_value(&[]);
     println!("{fixture}, probabilities: {difference:.1e}");
     assert!(difference < 1e-4, "{fixture}: {difference}");
 }
@@ -170,9 +170,9 @@ fn a_file_says_by_its_classes_whose_weights_it_holds() {
         }
         Tensor::write_safetensors(&tensors, &file).unwrap();
         let network = read(&file).unwrap();
-        assert!(network.what().contains(what) && network.classes() == classes, "{}", network.what());
+        assert!(network.description().contains(what) && network.classes() == classes, "{}", network.description());
     }
-    assert_eq!(feature_network("own", Device::Cpu).unwrap().what(), "the project's own small network");
+    assert_eq!(feature_network("own", Device::Cpu).unwrap().description(), "the project's own small network");
 }
 
 #[test]

@@ -134,13 +134,17 @@ fn configurations_that_describe_something_else() {
         refused(file, &ImportOptions::default(), words);
     };
     with(&good, &fnn, &["config.json", "the other kind of network"]);
-    with(&good.replace("\"BASE_CH\": 8", "\"BASE_CH\": 16"), &unet, &["BASE_CH is 16 there, the weights have 8"]);
+    with(&good.replace("\"BASE_CH\": 8", "\"BASE_CH\": 16"), &unet, &["BASE_CH is 16, but the weights have 8"]);
     with(&good.replace("[1, 2]", "[1, 4]"), &unet, &["BASE_CH_MULT is [1, 4] there, the weights have [1, 2]"]);
     with(&good.replace("[3, 12, 16]", "[1, 12, 16]"), &unet, &["IMG_SHAPE"]);
     with(&good.replace("[3, 12, 16]", "[3, 13, 16]"), &unet, &["UnetConfig.image_shape", "12 x 16 or 14 x 16"]);
     with(&good.replace("0.2", "1.5"), &unet, &["UnetConfig.dropout"]);
     with(r#"{"MODEL_TYPE": "VAE"}"#, &unet, &["config.json", "VAE"]);
-    with(r#"{"MODEL_TYPE": "FNN", "IMG_SHAPE": 3, "TIME_EMB_DIM": 16}"#, &fnn, &["IMG_SHAPE is 3 there"]);
+    with(
+        r#"{"MODEL_TYPE": "FNN", "IMG_SHAPE": 3, "TIME_EMB_DIM": 16}"#,
+        &fnn,
+        &["IMG_SHAPE is 3, but the weights have"],
+    );
     with("{", &fnn, &["config.json"]);
     // One of another program is passed over where it only lies there, and refused where it is named.
     fs::write(&config, "{\"theme\": \"dark\"}").unwrap();
@@ -154,12 +158,16 @@ fn configurations_that_describe_something_else() {
     }
     let moons = Dataset::from_name("moons").unwrap();
     fs::remove_file(&config).unwrap();
-    refused(&unet, &ImportOptions { dataset: Some(moons), ..Default::default() }, &["unet", "moons", "these do: fnn"]);
+    refused(
+        &unet,
+        &ImportOptions { dataset: Some(moons), ..Default::default() },
+        &["unet", "moons", "these networks do: fnn"],
+    );
 
     // A name that is taken, and one that is no name.
     let before = snapshot(models.path());
     let error = import(models.path(), &fnn, &ImportOptions::default()).unwrap_err();
-    assert!(error.to_string().contains("there already"), "{error}");
+    assert!(error.to_string().contains("already exists"), "{error}");
     let error = ModelManager::import(&base(models.path(), 1), "../x", &fnn, &ImportOptions::default()).unwrap_err();
     assert!(matches!(error, Error::ModelName(_)), "{error}");
     assert!(snapshot(models.path()) == before);

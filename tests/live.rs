@@ -54,7 +54,7 @@ fn an_interrupted_training_is_saved_and_goes_on_exactly() {
     let remains = seen.remains();
     assert_eq!(remains.len(), 4, "{remains:?}");
     assert!(remains[0].contains(": stopped by you at epoch ") && remains[0].contains(" of 600, step "), "{remains:?}");
-    assert!(remains[0].ends_with("\nIt is being saved: run the cell again to go on from there."), "{remains:?}");
+    assert!(remains[0].ends_with("\nIt is being saved: run the cell again to resume from there."), "{remains:?}");
     assert!(remains[1].contains(": epoch 600/600, loss 0."), "{remains:?}");
     assert_eq!(remains[2..], ["Line chart: Loss", "true"]);
     let told: Vec<&str> = seen

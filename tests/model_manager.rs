@@ -84,8 +84,8 @@ fn a_model_keeps_what_its_weights_depend_on() {
     for (base, network, training, words) in [
         (&base, wider, &training, &["hidden_widths", "[12,8]", "[9]"][..]),
         (&moons, small_network(), &training, &["swiss-roll", "moons"]),
-        (&base, small_network(), &steps, &["timesteps is 10 there, 11 was asked for", "learning_rate is 0.001", "0.5"]),
-        (&BaseConfig { seed: 6, ..base.clone() }, small_network(), &training, &["seed is 5 there, 6"]),
+        (&base, small_network(), &steps, &["timesteps is 10, not 11", "learning_rate is 0.001", "0.5"]),
+        (&BaseConfig { seed: 6, ..base.clone() }, small_network(), &training, &["seed is 5, not 6"]),
         (&BaseConfig { dataset_size: 99, ..base.clone() }, small_network(), &training, &["dataset_size"]),
     ] {
         let error = ModelManager::new(base, "m", network, training).unwrap_err();

@@ -173,7 +173,7 @@ fn the_inside_of_a_network_has_pictures_that_say_what_they_are() {
     let attention = visualize_attention(&inside, [7, 11]).unwrap();
     // A row a block that has it, a column for each of four heads.
     let images = 4 * inside.attention.len();
-    let expected = format!("Grid of {images} images of 8 x 12 pixels: What the pixel in row 7, column 11 looks at");
+    let expected = format!("Grid of {images} images of 8 x 12 pixels: What the pixel in row 7, column 11 attends to");
     assert_eq!(attention.alt, expected);
     for (name, picture) in [("features.png", &features), ("attention.png", &attention)] {
         assert!(picture.bytes.starts_with(b"\x89PNG") && picture.width > 100, "{picture:?}");

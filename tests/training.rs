@@ -151,7 +151,7 @@ fn data_too_large_for_f32_diverges_and_broken_data_is_refused() {
     let (loader, constants, mut state) = setting(&model, data, &quick_training());
     let error = train_one_epoch(&model, &loader, &constants, &mut state, &mut |_| ()).unwrap_err();
     assert!(matches!(error, Error::Diverged { step: 1, grad_norm_before: None, .. }), "{error}");
-    assert!(error.to_string().contains("none, it is the first step"), "{error}");
+    assert!(error.to_string().contains("none, this is the first step"), "{error}");
     assert_eq!(weights(&model), before);
 
     let images = Tensor::zeros([3, 1, 2, 2], FLOAT);

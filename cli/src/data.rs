@@ -1,4 +1,4 @@
-//! `ddpm data`: brings a data set to its folder.
+//! `ddpm data`: downloads a data set, or copies one into its folder.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use clap::Args;
 use crate::fetch::{fetch, fetchable};
 use crate::say::say;
 
-/// Downloads resume where they were interrupted, and count only when their size and SHA-256 are right.
+/// Downloads resume where they were interrupted, and are accepted only if their size and SHA-256 are right.
 #[derive(Args)]
 pub struct Data {
-    /// flowers, mnist, fashion-mnist, cifar10 or cifar100; all are listed if left out
+    /// flowers, mnist, fashion-mnist, cifar10 or cifar100; without it, the available ones are listed
     name: Option<String>,
-    /// A folder or archive (.tgz, .tar.gz, .zip) that is there already, instead of the network
+    /// Take the data from this folder or archive (.tgz, .tar.gz, .zip) instead of the network
     #[arg(long, value_name = "PATH", requires = "name")]
     from: Option<PathBuf>,
     /// The folder that holds the data sets
@@ -24,7 +24,7 @@ pub struct Data {
 impl Data {
     pub fn run(self) -> Result<(), Box<dyn Error>> {
         let Some(name) = &self.name else {
-            return Ok(say(format!("ddpm data NAME gets one of: {}", fetchable().join(", ")))?);
+            return Ok(say(format!("ddpm data NAME downloads one of: {}", fetchable().join(", ")))?);
         };
         let found = fetch(name, &self.dir, self.from.as_deref())?;
         say(format!("{name} is in {}", self.dir.join(name).display()))?;

@@ -1,4 +1,4 @@
-//! The options of `ddpm train` for the data: images by folder and size, points by shape and noise.
+//! The options of `ddpm train` for the data: folder and size of images, shape and noise of points.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 #[derive(Args, Default)]
 pub struct DataOptions {
-    /// The folder that the images are in
+    /// The folder that contains the images
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Size of the images: N, or height x width as in 32x48
@@ -21,10 +21,10 @@ pub struct DataOptions {
     /// Points: standard deviation of the noise on each coordinate
     #[arg(long, value_name = "STD")]
     noise: Option<f64>,
-    /// How often the spiral goes round
+    /// Number of turns of the spiral
     #[arg(long, value_name = "N")]
     turns: Option<f64>,
-    /// Radius of the inner one of the circles, as a share of the outer one's
+    /// Radius of the inner circle, as a share of the outer one's
     #[arg(long, value_name = "SHARE")]
     inner_radius: Option<f64>,
     /// Squares along a side of the checkerboard
@@ -32,7 +32,7 @@ pub struct DataOptions {
     squares: Option<u32>,
 }
 
-/// Height and width, as `32`, `32x48` or `32X48`; whether they can be had is the data's to say.
+/// Parses height and width, as in `32`, `32x48` or `32X48`; the data set checks whether it supports them.
 pub fn image_size(text: &str) -> Result<[i64; 2], String> {
     let (height, width) = text.split_once(['x', 'X']).unwrap_or((text, text));
     match (height.trim().parse(), width.trim().parse()) {
@@ -41,18 +41,18 @@ pub fn image_size(text: &str) -> Result<[i64; 2], String> {
     }
 }
 
-/// Says where the files of a data set are, where that is given.
+/// Sets the folder of a data set, if one is given.
 pub fn set_data_dir(dataset: &mut Dataset, data_dir: Option<PathBuf>) -> Result<()> {
     DataOptions { data_dir, ..Default::default() }.apply(dataset)
 }
 
 impl DataOptions {
-    /// Changes the data set as the options say, and refuses those that it does not have.
+    /// Applies the options to the data set, and rejects those that it does not have.
     pub fn apply(&self, dataset: &mut Dataset) -> Result<()> {
         if let Some(folder) = &self.data_dir {
             match dataset.path_mut() {
                 Some(path) => path.clone_from(folder),
-                None => return Err(no_such(dataset, "--data-dir")),
+                None => return Err(unknown_option(dataset, "--data-dir")),
             }
         }
         set(dataset, "--image-size", "size", self.image_size)?;
@@ -66,9 +66,9 @@ impl DataOptions {
 
 fn set(dataset: &mut Dataset, option: &str, setting: &str, value: Option<impl Serialize>) -> Result<()> {
     let Some(value) = value else { return Ok(()) };
-    if dataset.set(setting, value)? { Ok(()) } else { Err(no_such(dataset, option)) }
+    if dataset.set(setting, value)? { Ok(()) } else { Err(unknown_option(dataset, option)) }
 }
 
-fn no_such(dataset: &Dataset, option: &str) -> Error {
+fn unknown_option(dataset: &Dataset, option: &str) -> Error {
     Error::Unsupported(format!("{} has no {option}: leave it out", dataset.name()))
 }

@@ -1,4 +1,4 @@
-//! `ddpm doctor`: what libtorch this binary runs on, and whether it computes.
+//! `ddpm doctor`: which libtorch this program runs on, and whether it computes.
 
 use clap::Args;
 use ddpm_tutor::cuda::{cuda_devices, load_cuda, try_cuda};
@@ -25,7 +25,7 @@ struct Part {
 
 impl Doctor {
     pub fn run(self) -> Result<()> {
-        // CUDA first: libtorch looks for it once, at the first call.
+        // CUDA first: libtorch looks for it only once, at the first call.
         let parts = [cuda_library(), libtorch(), device()];
         if self.json {
             say(serde_json::json!(parts))?;
@@ -49,7 +49,7 @@ fn libtorch() -> Part {
     Part { part: "libtorch", ok, version: env!("DDPM_LIBTORCH_VERSION").to_owned(), detail }
 }
 
-/// Not to have CUDA is no fault of a machine.
+/// A machine without CUDA is not at fault, so this part is always ok.
 fn cuda_library() -> Part {
     let detail = match load_cuda() {
         Ok(()) if cfg!(target_os = "linux") => "loaded".to_owned(),

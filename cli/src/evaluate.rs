@@ -1,4 +1,5 @@
-//! `ddpm evaluate`: how close a model's samples come to the data; of images, how well it sees noise in those held out.
+//! `ddpm evaluate`: how close a model's samples are to the data; for images, how well the model predicts the noise in
+//! held-out ones.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,18 +11,18 @@ use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
-use crate::image_features::{ImageFeatures, OF_IMAGES, Seen};
+use crate::image_features::{FeatureSet, IMAGE_METRICS, ImageFeatures};
 use crate::label_options::{LabelOptions, Labels};
-use crate::model::{DataPlace, Trained};
+use crate::model::{DataFolder, Trained};
 use crate::say::{note, say};
 
-/// What the result as JSON has beside the sliced distance.
-const FURTHER: [&str; 4] = ["mmd", "energy_distance", "precision", "recall"];
-/// The fewest samples that all of these can be computed of, and the most that they are: their time grows with the square.
-const FEWEST: i64 = 4;
-const MOST: i64 = 5_000;
-/// Images of the data that samples are compared with, at most.
-const MOST_IMAGES: i64 = 10_000;
+/// What the JSON result contains besides the sliced distance.
+const FURTHER_METRICS: [&str; 4] = ["mmd", "energy_distance", "precision", "recall"];
+/// The fewest samples that these metrics work with, and the most that they are given: their time grows with the square.
+const MIN_SAMPLES: i64 = 4;
+const MAX_SAMPLES: i64 = 5_000;
+/// The most images of the data that samples are compared with.
+const MAX_IMAGES: i64 = 10_000;
 
 #[derive(Args)]
 pub struct Evaluate {
@@ -30,22 +31,22 @@ pub struct Evaluate {
     #[command(flatten)]
     labels: LabelOptions,
     #[command(flatten)]
-    data: DataPlace,
-    /// How many samples to compare with data: 20000 points where it is left out, of images none, since drawing them takes long
+    data: DataFolder,
+    /// How many samples to compare with data; by default 20000 points, but no images, since drawing them takes long
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     n: Option<i64>,
     #[command(flatten)]
     features: ImageFeatures,
-    /// How often, each time with other samples and other fresh data; the means are reported
+    /// How many times to evaluate, each time with new samples and new data; the means are reported
     #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
     repeats: u64,
-    /// The seed of samples, fresh data and directions
+    /// The seed of the samples, the fresh data and the directions
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Also draw the losses of the training's epochs into this file (.svg)
+    /// Also draw the loss of each training epoch into this file (.svg)
     #[arg(long, value_name = "FILE")]
     curve: Option<PathBuf>,
-    /// Draw the losses of this model, of the same folder, dashed beside them
+    /// Add the losses of this model, from the same folder, as dashed lines
     #[arg(long, value_name = "NAME", requires = "curve")]
     reference: Option<String>,
     /// Print the result as JSON
@@ -59,13 +60,13 @@ impl Evaluate {
         let dataset = self.data.dataset(manager.config())?;
         let labels = self.labels.labels(manager.name(), model.classes(), &dataset)?;
         if let Some(file) = &self.curve {
-            self.losses(&manager)?.save(file)?;
+            self.loss_curve(&manager)?.save(file)?;
         }
         if manager.config().base.dataset.is_images() {
             return self.evaluate_images(&manager, &model, &*process, labels.as_ref());
         }
         if self.features.is_given() {
-            note("warning: --inception has no effect: these are not images");
+            note("warning: --inception has no effect: the data are not images");
         }
         let n = self.n.unwrap_or(20_000);
         let (mut runs, mut more) = (Vec::new(), Vec::new());
@@ -74,7 +75,7 @@ impl Evaluate {
             let mut quiet = InferenceLogger::new(InferType::None);
             let samples = Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut quiet)?;
             runs.push(evaluate(&samples, &dataset, seed)?);
-            if self.json && n >= FEWEST {
+            if self.json && n >= MIN_SAMPLES {
                 more.push(further_metrics(&samples, &dataset, seed)?);
             }
         }
@@ -90,12 +91,12 @@ impl Evaluate {
         say(format!("{}, {} samples against fresh {}{times}: {mean}", manager.name(), n, dataset.name()))
     }
 
-    fn losses(&self, manager: &ModelManager) -> Result<Picture> {
+    fn loss_curve(&self, manager: &ModelManager) -> Result<Picture> {
         let history = self.trained.history(manager)?;
         let Some(name) = &self.reference else {
             return visualize_training(&history);
         };
-        let reference = self.trained.beside(name)?;
+        let reference = self.trained.other_model(name)?;
         let learned = |manager: &ModelManager| {
             let config = manager.config();
             format!("{} with T = {}", config.base.dataset.name(), config.training.timesteps)
@@ -103,7 +104,7 @@ impl Evaluate {
         let (of_this, of_that) = (learned(manager), learned(&reference));
         if of_this != of_that {
             note(format!(
-                "warning: {} learned {of_this}, {name} {of_that}: their losses differ for that alone",
+                "warning: {} learned {of_this}, but {name} learned {of_that}: their losses cannot be compared",
                 manager.name()
             ));
         }
@@ -118,28 +119,32 @@ impl Evaluate {
         labels: Option<&Labels>,
     ) -> Result<()> {
         if labels.is_some() && self.n.is_none() {
-            note("warning: --label changes nothing without --n: no samples are drawn");
+            note("warning: --label has no effect without --n: no samples are drawn");
         }
         let config = manager.config();
         let dataloader = self.data.dataloader(config)?;
         let held_out = dataloader.held_out_batch();
         if held_out.is_none() && self.n.is_none() {
-            let problem =
-                format!("{} was trained on all of its images: none are held out to measure on", manager.name());
+            let problem = format!(
+                "{} was trained on all of its images: no held-out images are left to evaluate it on",
+                manager.name()
+            );
             return Err(Error::Unsupported(problem));
         }
         let images = held_out.as_ref().map_or(0, |batch| batch.x0.size()[0]);
         let network = self.n.map(|_| self.features.network(model.device())).transpose()?;
         if images > 0 {
-            // It may take a while on a CPU.
-            note(format!("looking for noise in {images} images"));
+            // This can take a while on a CPU.
+            note(format!("computing the validation loss on {images} images"));
         }
         let loss = held_out.map(|batch| validation_loss(model, process, &batch)).transpose()?;
         let compared = match (&network, self.n) {
-            (Some(network), Some(n)) => Some(self.compared(&**network, model, process, &dataloader, labels, n)?),
+            (Some(network), Some(n)) => {
+                Some(self.compare_images(&**network, model, process, &dataloader, labels, n)?)
+            }
             _ => None,
         };
-        let (name, features) = (manager.name(), network.map(|network| network.what()));
+        let (name, features) = (manager.name(), network.map(|network| network.description()));
         if self.json {
             return say(json!({
                 "model": name, "validation_loss": loss, "images": images, "metrics": compared, "features": features,
@@ -147,16 +152,20 @@ impl Evaluate {
         }
         let dataset = config.base.dataset.name();
         if let Some(loss) = loss {
-            say(format!("{name}, validation loss on {images} images of {dataset} held out: {loss:.4}"))?;
+            say(format!("{name}, validation loss on {images} held-out images of {dataset}: {loss:.4}"))?;
         }
         let (Some(compared), Some(features)) = (compared, features) else { return Ok(()) };
         let [n, data] = ["n", "n_data"].map(|name| compared[name]);
         say(format!("{name}, {n} samples against {data} images of {dataset}, on the features of {features}:"))?;
-        OF_IMAGES.iter().chain(&["class_score"]).try_for_each(|name| say(format!("{name:17}  {:.6}", compared[name])))
+        IMAGE_METRICS
+            .iter()
+            .chain(&["class_score"])
+            .try_for_each(|name| say(format!("{name:17}  {:.6}", compared[name])))
     }
 
-    /// Samples of the model against the images that it learned from, those of the samples' classes alone, by the features that the network finds in both.
-    fn compared(
+    /// Compares samples of the model with the images that it learned from (with those of the samples' classes, if
+    /// labels are given) on the features that the network extracts from both.
+    fn compare_images(
         &self,
         network: &dyn FeatureNetwork,
         model: &Model,
@@ -170,17 +179,17 @@ impl Evaluate {
         let samples = Labels::samples(labels, model, process, n, self.seed, &mut quiet)?;
         let data = dataloader.first(dataloader.samples());
         let data = match (labels, dataloader.labels()) {
-            (Some(labels), Some(of_each)) => labels.among(&data, of_each),
+            (Some(labels), Some(of_each)) => labels.select(&data, of_each),
             _ => data,
         };
-        let data = random_subset(&data, MOST_IMAGES, self.seed);
-        let (samples, data) = (Seen::by(network, &samples)?, Seen::by(network, &data)?);
+        let data = random_subset(&data, MAX_IMAGES, self.seed);
+        let (samples, data) = (FeatureSet::new(network, &samples)?, FeatureSet::new(network, &data)?);
         let mut found = BTreeMap::from([
             ("n", n as f64),
             ("n_data", data.features.size()[0] as f64),
             ("class_score", samples.class_score),
         ]);
-        for name in OF_IMAGES {
+        for name in IMAGE_METRICS {
             let metric = MetricConfig::from_name(name)?.with_seed(self.seed).build();
             found.insert(name, metric.compare(&samples.features, &data.features)?);
         }
@@ -188,12 +197,12 @@ impl Evaluate {
     }
 }
 
-/// Further metrics by their names, with the number of samples that they are of.
+/// Further metrics by name, with the number of samples that they were computed on.
 fn further_metrics(samples: &Tensor, dataset: &Dataset, seed: u64) -> Result<BTreeMap<&'static str, f64>> {
-    let n = samples.size()[0].min(MOST);
+    let n = samples.size()[0].min(MAX_SAMPLES);
     let samples = samples.narrow(0, 0, n).to_device(Device::Cpu);
     let mut found = BTreeMap::from([("n", n as f64)]);
-    for name in FURTHER {
+    for name in FURTHER_METRICS {
         found.insert(name, compare_with_fresh_data(&samples, dataset, MetricConfig::from_name(name)?, seed)?);
     }
     if let Dataset::EightGaussians(set) = dataset {

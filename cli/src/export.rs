@@ -1,4 +1,4 @@
-//! `ddpm export`: a model's weights in a file for elsewhere.
+//! `ddpm export`: writes a model's weights to a file that other programs read.
 
 use std::path::PathBuf;
 
@@ -8,17 +8,17 @@ use ddpm_tutor::prelude::*;
 use serde_json::json;
 
 use crate::list::choice;
-use crate::model::Chosen;
+use crate::model::ModelOptions;
 use crate::say::{note, say};
 
 #[derive(Args)]
 pub struct Export {
     #[command(flatten)]
-    chosen: Chosen,
-    /// The file; it ends in .safetensors
+    model: ModelOptions,
+    /// The file to write; its name ends in .safetensors
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The kind of numbers to store; with 16 bits the file is half as large, and the weights are rounded
+    /// The number format; 16 bits halve the size of the file and round the weights
     #[arg(long, default_value = "f32", value_parser = choice::<StorageKind>())]
     dtype: StorageKind,
     /// Print the result as JSON
@@ -28,14 +28,14 @@ pub struct Export {
 
 impl Export {
     pub fn run(self) -> Result<()> {
-        let manager = self.chosen.manager()?;
-        let remarks = manager.export_weights(&self.out, self.chosen.checkpoint, self.chosen.weights(), self.dtype)?;
+        let manager = self.model.manager()?;
+        let remarks = manager.export_weights(&self.out, self.model.checkpoint, self.model.weights(), self.dtype)?;
         for remark in &remarks {
             note(format!("warning: {remark}"));
         }
         if self.json {
             return say(json!({ "model": manager.name(), "out": self.out.to_string_lossy(), "remarks": remarks }));
         }
-        say(format!("weights of {}: {}", manager.name(), self.out.display()))
+        say(format!("wrote the weights of {} to {}", manager.name(), self.out.display()))
     }
 }

@@ -1,4 +1,4 @@
-//! `ddpm import`: from weights of elsewhere to a model.
+//! `ddpm import`: makes a model from weights of another program.
 
 use std::path::PathBuf;
 
@@ -8,39 +8,41 @@ use ddpm_tutor::prelude::*;
 use ddpm_utils::files::{one_line, shown};
 use serde_json::json;
 
-use crate::common_options::Place;
+use crate::common_options::CommonOptions;
 use crate::data_options::image_size;
 use crate::list::names;
 use crate::say::{note, say};
 
 #[derive(Args)]
 pub struct Import {
-    /// The weights: a file of torch.save (.pt, .tar, .ckpt, .bin), or of safetensors. Nothing in it is run
+    /// The weights: a file written by torch.save (.pt, .tar, .ckpt, .bin), or a safetensors file. No code in it is run
     file: PathBuf,
     /// The name of the new model
     #[arg(long, value_name = "NAME")]
     model: String,
-    /// Which weights, where the file holds several: the key or prefix they are under, such as model or ema. The moving average
-    /// where it is left out
+    /// Which weights to take from a file with several: their key or prefix, such as model or ema; by default the moving
+    /// average
     #[arg(long, value_name = "NAME")]
     key: Option<String>,
-    /// Its configuration; config.json beside the weights where it is left out, and what the weights show where there is none
+    /// The model's configuration; by default config.json next to the weights or, if there is none, what the weights
+    /// show
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// T as the original counts; 1000 for a U-Net and 40 for an FNN where it is left out
+    /// T as the original counts it; by default 1000 for a U-Net and 40 for an FNN
     #[arg(long, value_name = "T")]
     timesteps: Option<usize>,
-    /// The size of the images: N, or height x width as in 32x48; where nothing says, the data set's, or 32
+    /// The size of the images: N, or height x width as in 32x48; by default that of the configuration or the data set,
+    /// or 32
     #[arg(long, value_name = "N|HxW", value_parser = image_size)]
     image_size: Option<[i64; 2]>,
-    /// The data that it was trained on, to evaluate it
+    /// The data set that the model was trained on, to evaluate it
     #[arg(long, value_name = "NAME", value_parser = names(Dataset::ENTRIES))]
     dataset: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    common: CommonOptions,
 }
 
 impl Import {
@@ -53,9 +55,10 @@ impl Import {
             dataset,
             key: self.key,
         };
-        let (manager, report) = ModelManager::import_and_report(&self.place.base(), &self.model, &self.file, &options)?;
+        let (manager, report) =
+            ModelManager::import_and_report(&self.common.base(), &self.model, &self.file, &options)?;
         let ModelConfig { network, training, .. } = manager.config();
-        let choice = if report.others.is_empty() { "" } else { " (--key NAME takes others)" };
+        let choice = if report.others.is_empty() { "" } else { " (--key NAME takes other weights)" };
         for (remark, choice) in report.remarks.iter().zip(std::iter::once(choice).chain(std::iter::repeat(""))) {
             note(format!("{}{choice}", one_line(remark)));
         }
@@ -67,7 +70,7 @@ impl Import {
             }));
         }
         say(format!(
-            "{} from {}: {}, T = {}: {}",
+            "imported {} from {}: {}, T = {}: {}",
             manager.name(),
             shown(&self.file),
             summary(network),
@@ -85,7 +88,7 @@ fn summary(network: &NetworkConfig) -> String {
         NetworkConfig::Unet(unet) => {
             let [channels, height, width] = unet.image_shape;
             format!(
-                "U-Net, {channels} x {height} x {width}, base {}, multipliers {:?}, {} residual blocks a level",
+                "U-Net, {channels} x {height} x {width}, base {}, multipliers {:?}, {} residual blocks per level",
                 unet.base_channels, unet.channel_multipliers, unet.residual_blocks
             )
         }

@@ -1,26 +1,26 @@
-//! `--label` and `--guidance`: of which classes samples are drawn, from a model that takes labels.
+//! `--label` and `--guidance`: which classes to draw samples of, from a conditional model.
 
 use clap::Args;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use ddpm_utils::did_you_mean;
 
-/// Every class in turn.
+/// The label that stands for every class in turn.
 const ALL: &str = "all";
 
 #[derive(Args)]
 pub struct LabelOptions {
-    /// The class of the samples, from a model trained with --conditional: its name or its number, from 0; of several, such as
-    /// rose,tulip, or of all, samples are of each in turn. Of any class where it is left out
+    /// The class of the samples, for a model trained with --conditional: its name or its number, counted from 0. Given
+    /// several, such as rose,tulip, or all, the samples take them in turn. By default, samples are of any class
     #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     label: Vec<String>,
-    /// How much more typical of their class samples are to be than the data: 1 for as much, 2 to 5 for more, at the cost of variety and
-    /// twice the time; 1 where it is left out
+    /// How strongly the samples follow their label: 1 (the default) as much as the data, 2 to 5 more, with less variety
+    /// and in twice the time
     #[arg(long, value_name = "W", requires = "label", allow_negative_numbers = true)]
     guidance: Option<f64>,
 }
 
-/// Labels that a model takes, of which samples have one each, in turn.
+/// The requested labels, which samples take in turn, and the guidance scale.
 pub struct Labels {
     indices: Vec<i64>,
     guidance: f64,
@@ -31,22 +31,22 @@ impl LabelOptions {
         !self.label.is_empty()
     }
 
-    /// The labels that were asked for, of those that the network takes; none where no label was. `dataset`: what the model learned,
-    /// whose classes have names; without its files they may be unknown, and numbers are taken alone.
+    /// The requested labels; `None` if there are none. `dataset`: the data that the model learned, whose classes have
+    /// names. Without its files the names may be unknown, and only numbers are accepted.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a model that takes no labels; [`Error::Config`] for a class that it does not have.
+    /// [`Error::Unsupported`] for a model that takes no labels; [`Error::Config`] for an unknown class.
     pub fn labels(&self, model: &str, classes: i64, dataset: &Dataset) -> Result<Option<Labels>> {
         if !self.are_given() {
             return Ok(None);
         }
         if classes == 0 {
             return Err(Error::Unsupported(format!(
-                "model {model:?} takes no labels: leave --label out; `ddpm train --conditional` trains a model that does, on data \
+                "model {model:?} takes no labels: omit --label. `ddpm train --conditional` trains a model that takes labels, on data \
                  with classes"
             )));
         }
-        // Those of a folder that has changed would be others.
+        // If the number differs, the folder has changed, and its names no longer match the model.
         let names = dataset.classes().ok().filter(|names| names.len() as i64 == classes).unwrap_or_default();
         let mut indices = Vec::new();
         for label in &self.label {
@@ -65,7 +65,7 @@ impl LabelOptions {
     }
 }
 
-/// A name goes before a number: classes may be called by numbers.
+/// Names take precedence over numbers, since a class may be named by a number.
 fn index(label: &str, names: &[String], classes: i64) -> Option<i64> {
     let named = names.iter().position(|name| name == label).map(|index| index as i64);
     named.or_else(|| label.parse().ok().filter(|index| (0..classes).contains(index)))
@@ -74,9 +74,7 @@ fn index(label: &str, names: &[String], classes: i64) -> Option<i64> {
 fn unknown(label: &str, names: &[String], classes: i64) -> Error {
     let numbers = format!("0 to {}", classes - 1);
     let expected = match names {
-        [] => format!(
-            "one of {numbers}, the numbers of the classes (their names are in the data, which is not here), or {ALL}"
-        ),
+        [] => format!("a class number from {numbers} (the names are unknown without the data), or {ALL}"),
         _ => format!("one of {}, or a number from {numbers}, or {ALL}", names.join(", ")),
     };
     let meant = did_you_mean(label, names.iter().map(String::as_str));
@@ -84,7 +82,7 @@ fn unknown(label: &str, names: &[String], classes: i64) -> Error {
 }
 
 impl Labels {
-    /// Samples of a model in the way that it is configured for, of these labels where there are some.
+    /// Draws samples of a model with its configured sampler, with these labels if there are any.
     pub fn samples(
         labels: Option<&Self>,
         model: &Model,
@@ -107,14 +105,14 @@ impl Labels {
         Tensor::from_slice(&labels)
     }
 
-    /// The samples of these classes among those that have the labels `of_each`, `[N]`.
-    pub fn among(&self, samples: &Tensor, of_each: &Tensor) -> Tensor {
-        let wanted = Tensor::from_slice(&self.indices).to_device(of_each.device());
-        let rows = of_each.unsqueeze(1).eq_tensor(&wanted).any_dim(1, false).nonzero().squeeze_dim(1);
+    /// Those of `samples` whose labels, `[N]`, are among these.
+    pub fn select(&self, samples: &Tensor, labels: &Tensor) -> Tensor {
+        let wanted = Tensor::from_slice(&self.indices).to_device(labels.device());
+        let rows = labels.unsqueeze(1).eq_tensor(&wanted).any_dim(1, false).nonzero().squeeze_dim(1);
         samples.index_select(0, &rows)
     }
 
-    /// The classes by their numbers, in turn.
+    /// The numbers of the classes.
     pub fn indices(&self) -> &[i64] {
         &self.indices
     }
@@ -135,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_names_or_numbers_or_all_and_go_in_turn() {
+    fn labels_are_names_or_numbers_or_all_and_are_taken_in_turn() {
         let flowers = Dataset::from(PaintedFlowers::default());
         let found = |of: &[&str]| labels(of, None, 5, &flowers).unwrap().unwrap();
         assert_eq!(found(&["rose", "0"]).indices(), [2, 0]);
@@ -144,13 +142,13 @@ mod tests {
         assert_eq!(found(&["rose"]).guidance(), 1.0);
         assert!(labels(&[], None, 0, &flowers).unwrap().is_none());
         let data = Tensor::from_slice(&[10.0_f32, 11.0, 12.0, 13.0]).view([4, 1]);
-        let of_each = Tensor::from_slice(&[2_i64, 1, 0, 2]);
-        let among = found(&["rose", "0"]).among(&data, &of_each);
-        assert_eq!(Vec::<f32>::try_from(among.view(-1)).unwrap(), [10.0, 12.0, 13.0]);
+        let labels_of_data = Tensor::from_slice(&[2_i64, 1, 0, 2]);
+        let selected = found(&["rose", "0"]).select(&data, &labels_of_data);
+        assert_eq!(Vec::<f32>::try_from(selected.view(-1)).unwrap(), [10.0, 12.0, 13.0]);
     }
 
     #[test]
-    fn what_is_not_there_is_refused_with_what_is() {
+    fn unknown_labels_are_rejected_with_the_known_ones() {
         let flowers = Dataset::from(PaintedFlowers::default());
         let refusal = |of: &str, guidance: Option<f64>, classes: i64, dataset: &Dataset| {
             labels(&[of], guidance, classes, dataset).err().unwrap().to_string()
@@ -161,9 +159,9 @@ mod tests {
         for number in ["5", "-1", "1.5", ""] {
             assert!(refusal(number, None, 5, &flowers).contains("0 to 4"), "{number}");
         }
-        // Of another number of classes the names are not those that the model learned.
+        // With another number of classes, the names are not those that the model learned.
         let message = refusal("rose", None, 3, &flowers);
-        assert!(message.contains("one of 0 to 2") && message.contains("not here"), "{message}");
+        assert!(message.contains("from 0 to 2") && message.contains("unknown without the data"), "{message}");
         assert!(refusal("rose", None, 0, &flowers).contains("--conditional"));
         assert!(refusal("rose", Some(f64::INFINITY), 5, &flowers).contains("finite"));
     }

@@ -1,11 +1,13 @@
-//! What the libraries below libtorch read once, when they are loaded, and which the program therefore starts itself again with.
+//! Environment variables that libraries below libtorch read when they are loaded: if one is not set, the program
+//! restarts itself with it.
 
-/// Each variable with its value, and with what else says that the user has decided about it.
+/// Each variable with its value, and with other variables that show that the user has decided.
 ///
-/// - libgomp's threads spin while they wait for each other. As many turns cost nothing on a machine that is idle; its own number
-///   makes a training several times slower as soon as other programs compute, since a thread that waits for one that is not on a
-///   processor keeps others off theirs.
-/// - On a GPU, f32 is f32: cuDNN would otherwise convolve in TF32, with 11 bits of precision. Who wants speed has bf16.
+/// - libgomp's threads spin while they wait for each other. This number of spins costs nothing on an idle machine. The
+///   default makes training several times slower as soon as other programs compute, since a spinning thread keeps
+///   others off the processor.
+/// - On a GPU, f32 means f32: otherwise cuDNN would convolve in TF32, with 11 bits of precision. Users who want speed
+///   choose bf16.
 #[cfg(target_os = "linux")]
 const VARIABLES: [(&str, &str, &[&str]); 2] =
     [("GOMP_SPINCOUNT", "10000", &["OMP_WAIT_POLICY"]), ("NVIDIA_TF32_OVERRIDE", "0", &[])];
@@ -25,7 +27,7 @@ pub fn set() {
         .map(|(variable, value, _)| (variable, value))
         .collect();
     if !unset.is_empty() {
-        // It comes back only where that fails, and then goes on as it is.
+        // `exec` returns only if it fails; the program then continues without the variables.
         let _ = Command::new(program).arg0(name).args(arguments).envs(unset).exec();
     }
 }

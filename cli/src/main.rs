@@ -1,6 +1,5 @@
-//! The command line: trains, samples, evaluates and exchanges models where there is no notebook.
+//! The command line: trains, samples, evaluates and exchanges models without a notebook.
 
-mod begun;
 mod common_options;
 mod data;
 mod data_options;
@@ -18,6 +17,7 @@ mod list;
 mod metrics;
 mod model;
 mod network_options;
+mod new_model_guard;
 mod npy;
 mod option_names;
 mod oracle;
@@ -26,6 +26,7 @@ mod predict;
 mod sample;
 mod sampling_options;
 mod say;
+mod start_message;
 mod stop;
 mod train;
 mod training_options;
@@ -47,13 +48,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a model, or resume from its last checkpoint
+    /// Train a model, or resume its training from the last checkpoint
     Train(Box<train::Train>),
     /// Draw samples from a trained model, or from data itself, into a file
     Sample(sample::Sample),
     /// Measure how close a model's samples come to the data
     Evaluate(evaluate::Evaluate),
-    /// Make a model of weights from elsewhere: the original Python tutorial's, or an exported file
+    /// Make a model from weights of the original Python tutorial, or from an exported file
     Import(import::Import),
     /// Write a model's weights to a file that the original Python tutorial loads
     Export(export::Export),
@@ -61,19 +62,20 @@ enum Command {
     Predict(predict::Predict),
     /// Compare two sets of samples, in files or folders
     Metrics(metrics::Metrics),
-    /// List the available data sets, processes, networks, samplers, …
+    /// List the models in a folder, or the available data sets, networks, samplers, …
     List(list::List),
-    /// Get a data set: from the network, or from a folder or archive
+    /// Download a data set, or take it from a folder or archive
     Data(data::Data),
-    /// Delete a model, after its name was typed once more
+    /// Delete a model, after asking for its name once more
     Delete(model::Delete),
-    /// Check that libtorch is found and computes, and on what
+    /// Check that libtorch is found and computes, and on which device
     Doctor(doctor::Doctor),
 }
 
 fn main() -> ExitCode {
     library_environment::set();
-    // When libtorch runs out of memory it panics with pages of C++: caught here and reported as an error.
+    // When libtorch runs out of memory, it panics with pages of C++ stack traces: catch that and report an error
+    // instead.
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if !says_out_of_memory(&panic.to_string()) {
@@ -82,38 +84,38 @@ fn main() -> ExitCode {
     }));
     #[cfg(unix)]
     {
-        // A file that may not grow larger is an error of writing, and no end without a word.
+        // When a file may not grow any larger, this turns a silent death into a write error.
         let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Default::default());
     }
-    let given = match Cli::command().try_get_matches() {
-        Ok(given) => given,
-        Err(slip) => return told(&slip),
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return print_clap_error(&error),
     };
-    let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let problem = match catch_unwind(|| run(cli.command)) {
         Ok(Ok(status)) => return status,
-        Ok(Err(error)) => option_names::message(error.as_ref(), &given),
+        Ok(Err(error)) => option_names::message(error.as_ref(), &matches),
         Err(panic) => match panic_out_of_memory(&*panic) {
             Some(said) => format!(
-                "out of memory: make the batch, the samples or the network smaller, or take another --device \
+                "out of memory: reduce the batch size, the number of samples or the network, or use another --device \
                  (libtorch said: {said})"
             ),
             None => resume_unwind(panic),
         },
     };
-    // A stderr that is closed leaves the exit status to tell.
+    // If stderr is closed, the exit status still reports the failure.
     say::note(one_line(&problem));
     ExitCode::FAILURE
 }
 
-/// The help or the version that was asked for, or what is wrong with the command.
-fn told(slip: &clap::Error) -> ExitCode {
-    match slip.print() {
-        Err(error) if !slip.use_stderr() && error.kind() != std::io::ErrorKind::BrokenPipe => {
-            say::note(format!("cannot write to stdout: {error}"));
+/// Prints the help, the version, or what is wrong with the command line.
+fn print_clap_error(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Err(problem) if !error.use_stderr() && problem.kind() != std::io::ErrorKind::BrokenPipe => {
+            say::note(format!("cannot write to stdout: {problem}"));
             ExitCode::FAILURE
         }
-        _ => ExitCode::from(u8::try_from(slip.exit_code()).unwrap_or(2)),
+        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
     }
 }
 

@@ -8,7 +8,8 @@ use crate::common_options::set;
 
 #[derive(Args)]
 pub struct NetworkOptions {
-    /// Show the network the class of each sample, of data that has classes: `ddpm sample --label` then asks for one
+    /// Train the network on the class of each sample too, so that `ddpm sample --label` can ask for a class; the data
+    /// needs classes
     #[arg(long)]
     conditional: bool,
     /// FNN: widths of the hidden layers, such as 128,128,128
@@ -17,31 +18,31 @@ pub struct NetworkOptions {
     /// FNN: width of the time embedding
     #[arg(long, value_name = "WIDTH")]
     time_embedding: Option<i64>,
-    /// U-Net: channels of its first level, a multiple of 8
+    /// U-Net: channels of the first level, B; a multiple of 8
     #[arg(long, value_name = "B")]
     base_channels: Option<i64>,
-    /// U-Net: channels of each level in multiples of these, such as 1,2,4,4
+    /// U-Net: channels of each level in multiples of B, such as 1,2,4,4
     #[arg(long, value_name = "M", value_delimiter = ',')]
     channel_multipliers: Option<Vec<i64>>,
     /// U-Net: which levels have attention, such as false,true,true,false
     #[arg(long, value_name = "BOOLS", value_delimiter = ',')]
     attention: Option<Vec<bool>>,
-    /// U-Net: residual blocks a level
+    /// U-Net: residual blocks per level
     #[arg(long, value_name = "R")]
     residual_blocks: Option<usize>,
     /// U-Net: width of the time features in multiples of B
     #[arg(long, value_name = "M")]
     time_multiplier: Option<i64>,
-    /// U-Net: share of channels that training drops
+    /// U-Net: share of channels dropped in training
     #[arg(long, value_name = "SHARE")]
     dropout: Option<f64>,
 }
 
 impl NetworkOptions {
-    /// Every option that was given takes the place of the setting.
+    /// Applies every option that was given.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for options of another network.
+    /// [`Error::Unsupported`] for options that belong to another network.
     pub fn apply(&self, network: &mut NetworkConfig) -> Result<()> {
         let of_fnn = self.hidden_widths.is_some() || self.time_embedding.is_some();
         let of_unet = self.base_channels.is_some()
@@ -58,7 +59,7 @@ impl NetworkOptions {
             NetworkConfig::Unet(unet) if !of_fnn => {
                 set(&mut unet.base_channels, self.base_channels);
                 if let Some(multipliers) = &self.channel_multipliers {
-                    // As many levels as were asked for, the lowest with attention, unless said otherwise.
+                    // Only the lowest level has attention, unless --attention says otherwise.
                     unet.attention = (1..=multipliers.len()).map(|level| level == multipliers.len()).collect();
                 }
                 set(&mut unet.channel_multipliers, self.channel_multipliers.clone());
@@ -70,7 +71,7 @@ impl NetworkOptions {
             _ if of_fnn || of_unet => {
                 let of = if of_unet { "a U-Net, for images" } else { "an FNN, for points" };
                 return Err(Error::Unsupported(format!(
-                    "these options are of {of}; the network here is {}",
+                    "these options are for {of}; this network is {}",
                     network.name()
                 )));
             }
@@ -78,34 +79,36 @@ impl NetworkOptions {
         }
         Ok(())
     }
-    /// With `--conditional`, makes the network of the configuration one that takes as many labels as its data has classes. `from`: the
-    /// model whose weights the training starts from.
+
+    /// With `--conditional`, lets the configured network take as many labels as the data has classes. `from`: the model
+    /// whose weights the training starts from.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for data without classes, and for weights that do not know so many; those of listing a folder of images.
+    /// [`Error::Unsupported`] for data without classes, and for weights that know fewer classes; the errors of listing
+    /// a folder of images.
     pub fn condition(&self, config: &mut ModelConfig, from: Option<&str>) -> Result<()> {
         if !self.conditional {
             return Ok(());
         }
         let dataset = &config.base.dataset;
-        let (there, takes) = (dataset.classes()?.len() as i64, config.network.classes());
-        if there < 2 {
+        let (classes, known) = (dataset.classes()?.len() as i64, config.network.classes());
+        if classes < 2 {
             return Err(Error::Unsupported(format!(
-                "--conditional: expected data with at least 2 classes, got {}, which has {}; take images with classes (`ddpm list \
-                 datasets`; of an image-folder each sub-folder is one), or leave --conditional out",
+                "--conditional: expected data with at least 2 classes, got {}, which has {}; use images with classes (`ddpm list \
+                 datasets`; in an image-folder each sub-folder is a class), or omit --conditional",
                 dataset.name(),
-                if there == 1 { "only one" } else { "none" }
+                if classes == 1 { "only one" } else { "none" }
             )));
         }
         match from {
-            // It may know more classes, of which the data has some.
-            _ if takes >= there => Ok(()),
+            // The model may know more classes than the data has.
+            _ if known >= classes => Ok(()),
             Some(other) => Err(Error::Unsupported(format!(
-                "--conditional: the {there} classes of {} ask for a network that takes {there} labels or more, and that of {other}, \
-                 whose weights are to be the first, takes {takes}; leave --conditional out, or --from",
+                "--conditional: the {classes} classes of {} need a network that takes at least {classes} labels, but {other}, given with \
+                 --from, takes {known}; omit --conditional or --from",
                 dataset.name()
             ))),
-            None => config.network.set_classes(there),
+            None => config.network.set_classes(classes),
         }
     }
 }

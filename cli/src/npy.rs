@@ -1,4 +1,4 @@
-//! NumPy's `.npy` files: arrays of any shape, as others write them.
+//! Reads NumPy's `.npy` files: arrays of any shape, as other programs write them.
 
 use std::io::{self, Cursor};
 use std::path::Path;
@@ -9,7 +9,7 @@ use ddpm_utils::files::{describe, read_file};
 use ndarray::{ArrayD, ArrayViewD};
 use ndarray_npy::{ReadNpyExt, ReadableElement, ViewElement, ViewNpyError, ViewNpyExt};
 
-/// An array of one of the kinds that are read.
+/// An array of one of the supported types.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NpyArray {
     /// `<f4`
@@ -22,30 +22,32 @@ pub enum NpyArray {
     I64(ArrayD<i64>),
 }
 
-/// Why an array was not read.
+/// Why an array could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum NpyError {
     /// Reading failed.
     #[error("cannot be read: {0}")]
     Io(#[source] io::Error),
-    /// The file is none of NumPy's arrays.
-    #[error("expected a .npy file, as numpy.save writes it; this is {0}")]
+    /// The file is not a NumPy array.
+    #[error("expected a .npy file, as written by numpy.save; this is {0}")]
     Other(&'static str),
-    /// The array is of a kind that is not read, such as complex numbers or objects.
-    #[error("its numbers are {0}; expected '<f4', '<f8', '<i4' or '<i8': save it with astype(numpy.float32) or int64")]
+    /// The array has an unsupported type, such as complex numbers or objects.
+    #[error(
+        "its type is {0}; expected '<f4', '<f8', '<i4' or '<i8': save it with astype(numpy.float32) or astype(numpy.int64)"
+    )]
     Kind(String),
-    /// The file is cut short, has more than it says, or is none of NumPy's.
-    #[error("this is no complete .npy file: {0}")]
+    /// The file is truncated, longer than its header says, or not a NumPy file.
+    #[error("this is not a complete .npy file: {0}")]
     Damaged(String),
 }
 
 const MAX_BYTES: u64 = 4 << 30;
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// Reads a `.npy` file (versions 1 to 3, C or Fortran order; nothing pickled) of one of the kinds in [`NpyArray`].
+/// Reads a `.npy` file (versions 1 to 3, C or Fortran order; nothing pickled) of one of the types in [`NpyArray`].
 ///
 /// # Errors
-/// [`NpyError`]; the file's name is the caller's to add.
+/// [`NpyError`], to which the caller adds the file's name.
 pub fn read_npy(path: &Path) -> Result<NpyArray, NpyError> {
     parse_npy(&read_file(path, MAX_BYTES).map_err(NpyError::Io)?)
 }
@@ -57,12 +59,12 @@ pub fn read_npy(path: &Path) -> Result<NpyArray, NpyError> {
 pub fn parse_npy(file: &[u8]) -> Result<NpyArray, NpyError> {
     match describe(&file[..file.len().min(512)]) {
         Some("a zip archive") => {
-            return Err(NpyError::Other("a zip archive: of a .npz, save each array alone with numpy.save"));
+            return Err(NpyError::Other("a zip archive: save each array of a .npz on its own, with numpy.save"));
         }
         Some(what) if !file.starts_with(MAGIC) => return Err(NpyError::Other(what)),
         _ => (),
     }
-    // From version 2 on the header may claim 4 GB, which would be taken before it was read.
+    // Since version 2, the header may claim a length of 4 GB, which would be allocated before it is read.
     if let [_, _, _, _, _, _, version, _, a, b, c, d, rest @ ..] = file
         && *version > 1
         && u32::from_le_bytes([*a, *b, *c, *d]) as usize > rest.len()
@@ -80,10 +82,12 @@ pub fn parse_npy(file: &[u8]) -> Result<NpyArray, NpyError> {
     }
     match ArrayViewD::<i64>::view_npy(file) {
         Err(ViewNpyError::WrongDescriptor(kind)) => Err(NpyError::Kind(match kind.to_string() {
-            objects if objects.contains("'|O'") => "Python objects, which would have to be run".to_owned(),
+            objects if objects.contains("'|O'") => {
+                "Python objects, which cannot be read without running code".to_owned()
+            }
             kind => kind,
         })),
-        _ => view(file)?.map(NpyArray::I64).ok_or_else(|| NpyError::Damaged("its header makes no sense".to_owned())),
+        _ => view(file)?.map(NpyArray::I64).ok_or_else(|| NpyError::Damaged("its header is invalid".to_owned())),
     }
 }
 
@@ -98,16 +102,16 @@ pub fn read_array(path: &Path) -> Result<NpyArray, Error> {
     })
 }
 
-/// Reads samples of any shape, in the kind of numbers that they are stored in.
+/// Reads samples of any shape, in their stored type.
 ///
 /// # Errors
-/// As [`read_array`]; also for numbers that are integers.
+/// As [`read_array`]; also for integers.
 pub fn read_samples(path: &Path) -> Result<Tensor, Error> {
     let (shape, values) = match &read_array(path)? {
         NpyArray::F32(x) => (x.shape().to_vec(), Tensor::from_slice(&x.iter().copied().collect::<Vec<f32>>())),
         NpyArray::F64(x) => (x.shape().to_vec(), Tensor::from_slice(&x.iter().copied().collect::<Vec<f64>>())),
         NpyArray::I32(_) | NpyArray::I64(_) => {
-            let problem = "its numbers are integers; expected samples as float32 or float64".to_owned();
+            let problem = "expected samples as float32 or float64, got integers".to_owned();
             return Err(Error::Path { path: path.to_owned(), problem });
         }
     };
@@ -115,13 +119,13 @@ pub fn read_samples(path: &Path) -> Result<Tensor, Error> {
     Ok(values.f_view(&shape[..])?)
 }
 
-/// The array, where its numbers are of this kind. A view comes first: it takes no memory, whatever the shape claims.
+/// The array, if it has this type. A view comes first, since it takes no memory whatever the shape claims.
 fn view<A: ViewElement + ReadableElement + Clone>(file: &[u8]) -> Result<Option<ArrayD<A>>, NpyError> {
     let damaged = |problem: &dyn ToString| NpyError::Damaged(problem.to_string());
     match ArrayViewD::<A>::view_npy(file) {
         Ok(view) => Ok(Some(view.to_owned())),
         Err(ViewNpyError::WrongDescriptor(_)) => Ok(None),
-        Err(ViewNpyError::NonNativeEndian) => Err(NpyError::Kind("of the other byte order".to_owned())),
+        Err(ViewNpyError::NonNativeEndian) => Err(NpyError::Kind("in the other byte order".to_owned())),
         Err(ViewNpyError::MisalignedData) => {
             ArrayD::<A>::read_npy(Cursor::new(file)).map(Some).map_err(|error| damaged(&error))
         }
@@ -139,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    /// A file by hand, of any version.
+    /// A file of any version, made by hand.
     fn file(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
         let mut file = b"\x93NUMPY".to_vec();
         file.extend([version, 0]);
@@ -162,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_library_writes_is_read_and_written_alike_here() {
+    fn files_of_the_library_are_read_and_equal_those_of_ndarray_npy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npy");
         for shape in [&[][..], &[6], &[2, 3], &[2, 1, 3, 1]] {
             let count = shape.iter().product::<i64>() as u8;
             let values: Vec<f32> = (0..count).map(f32::from).collect();
             write_npy(&path, &Tensor::from_slice(&values).view(shape)).unwrap();
-            let NpyArray::F32(array) = read_npy(&path).unwrap() else { panic!("another kind") };
+            let NpyArray::F32(array) = read_npy(&path).unwrap() else { panic!("another type") };
             assert!(array.shape().iter().map(|size| *size as i64).eq(shape.iter().copied()));
             assert!(array.iter().copied().eq(values));
             let mut theirs = Cursor::new(Vec::new());
@@ -180,15 +184,15 @@ mod tests {
 
     #[test]
     fn versions_orders_and_kinds() {
-        // A space more or less in the header shifts the data: all alignments are to be read.
+        // Spaces in the header shift the data: every alignment has to be readable.
         for version in 1..=3 {
             for pad in 0..8 {
                 let pad = " ".repeat(pad);
                 let c = file(version, &(header("<f4", "False", "2, 3") + &pad), &values(6));
-                let NpyArray::F32(c) = parse_npy(&c).unwrap() else { panic!("another kind") };
+                let NpyArray::F32(c) = parse_npy(&c).unwrap() else { panic!("another type") };
                 assert_eq!(c, ndarray::array![[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]].into_dyn());
                 let f = file(version, &(header("<f4", "True", "2, 3") + &pad), &values(6));
-                let NpyArray::F32(f) = parse_npy(&f).unwrap() else { panic!("another kind") };
+                let NpyArray::F32(f) = parse_npy(&f).unwrap() else { panic!("another type") };
                 assert_eq!(f, ndarray::array![[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]].into_dyn());
             }
         }
@@ -201,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_and_damaged_files_are_refused() {
+    fn unsupported_types_and_damaged_files_are_rejected() {
         for kind in ["<f2", "<c8", "|b1", "|O", "<U4", ">f4", ">i8"] {
             let error = parse_npy(&file(1, &header(kind, "False", "1,"), &[0; 16])).unwrap_err();
             assert!(matches!(error, NpyError::Kind(_)), "{kind}: {error}");

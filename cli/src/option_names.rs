@@ -1,15 +1,15 @@
-//! Errors that name a setting by the option that set it.
+//! Error messages that name a setting by the option that set it.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use ddpm_tutor::Error;
 use ddpm_utils::images::ImagesError;
 
-/// What the error says; where it refuses the value of an option that was given, by the option's name: `--learning-rate`, not
-/// `TrainingConfig.learning_rate`. What comes from a configuration file keeps the name that it has there.
-pub fn message(error: &(dyn std::error::Error + 'static), given: &ArgMatches) -> String {
+/// The error's message. If it rejects the value of a given option, it names the option: `--learning-rate` instead of
+/// `TrainingConfig.learning_rate`. Settings from a configuration file keep the names that they have there.
+pub fn message(error: &(dyn std::error::Error + 'static), matches: &ArgMatches) -> String {
     let text = error.to_string();
-    let Some((_, options)) = given.subcommand() else { return text };
+    let Some((_, options)) = matches.subcommand() else { return text };
     let field = match error.downcast_ref() {
         Some(Error::Config { field, .. }) => field,
         Some(Error::NoData { .. } | Error::DataFile(_) | Error::Images(_)) if takes(options, "data_dir") => {
@@ -17,13 +17,13 @@ pub fn message(error: &(dyn std::error::Error + 'static), given: &ArgMatches) ->
             return if of_memory {
                 text
             } else {
-                format!("{text}. Where the data has moved, --data-dir says where to")
+                format!("{text}. If the data has moved, give its new folder with --data-dir")
             };
         }
         _ => return text,
     };
     let option = option_of(field);
-    // What no configuration file holds is an option, given or not.
+    // Settings that are in no configuration file are always options.
     let is_given = field.starts_with("ImportOptions.")
         || takes(options, &option) && options.value_source(&option) == Some(ValueSource::CommandLine);
     match text.strip_prefix(field) {
@@ -32,12 +32,12 @@ pub fn message(error: &(dyn std::error::Error + 'static), given: &ArgMatches) ->
     }
 }
 
-/// Whether the command has an option of this name, given or not.
+/// Whether the command has an option of this name, whether or not it was given.
 fn takes(options: &ArgMatches, name: &str) -> bool {
     options.try_contains_id(name).is_ok()
 }
 
-/// An option has the name of its setting, but for a few.
+/// The option that sets a setting: most have the same name.
 fn option_of(field: &str) -> String {
     match field.rsplit('.').next().unwrap_or(field) {
         "period" => "checkpoint_period",

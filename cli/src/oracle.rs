@@ -1,16 +1,18 @@
-//! `--oracle`: the perfect denoiser of a data set in the place of a trained model.
+//! `--oracle`: the exact denoiser of a data set, in place of a trained model.
 
 use std::str::FromStr;
 
 use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
 
-/// Samples of a data set, and what is taken to be known of them.
+use crate::say::count;
+
+/// Samples of a data set, and how much of them the denoiser knows.
 #[derive(Clone)]
 pub struct Oracle {
     dataset: Dataset,
     samples: usize,
-    /// Of a Gaussian that is fitted to them; none where they are the data themselves.
+    /// Principal components of a Gaussian fitted to the samples; `None` if the samples themselves are known.
     components: Option<i64>,
 }
 
@@ -20,7 +22,7 @@ impl FromStr for Oracle {
     /// `DATASET:N`, or `DATASET:N:COMPONENTS`.
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let expected =
-            "expected DATASET:N, such as swiss-roll:2000, or DATASET:N:COMPONENTS for a Gaussian fitted to them";
+            "expected DATASET:N, such as swiss-roll:2000, or DATASET:N:COMPONENTS for a Gaussian fitted to the samples";
         let number = |text: &str| text.parse::<usize>().ok().filter(|n| (1..=1_000_000).contains(n));
         let (name, rest) = text.split_once(':').ok_or(expected)?;
         let (samples, components) = match rest.split_once(':') {
@@ -34,16 +36,22 @@ impl FromStr for Oracle {
 }
 
 impl Oracle {
-    /// What to call it.
+    /// Its name in titles and messages.
     pub fn name(&self) -> String {
-        let (name, n) = (self.dataset.name(), self.samples);
+        let (name, n) = (self.dataset.name(), count(self.samples, "sample"));
         match self.components {
-            Some(components) => format!("a Gaussian fitted to {n} samples of {name} ({components} components)"),
-            None => format!("the oracle of {n} samples of {name}"),
+            Some(components) => format!("Gaussian oracle of {n} of {name}, {}", count(components, "component")),
+            None => format!("oracle of {n} of {name}"),
         }
     }
 
-    /// Its data, as training would have it: points, or images in `[-1, 1]`.
+    /// The title of pictures of its samples.
+    pub fn title(&self) -> String {
+        let name = self.name();
+        name[..1].to_uppercase() + &name[1..]
+    }
+
+    /// Its data, as in training: points, or images in `[-1, 1]`.
     pub fn data(&self, seed: u64) -> Result<Tensor> {
         let base = BaseConfig {
             dataset: self.dataset.clone(),
@@ -56,7 +64,7 @@ impl Oracle {
         Ok(dataloader.first(dataloader.samples()))
     }
 
-    /// The denoiser that knows these data, and nothing else.
+    /// The exact denoiser of these data.
     pub fn denoiser<'a>(&self, process: &'a dyn Process, data: &Tensor) -> Result<Box<dyn Denoiser + 'a>> {
         match self.components {
             Some(components) => Ok(Box::new(GaussianOracle::fitted(process, data, components)?)),

@@ -1,4 +1,4 @@
-//! Samples in a file: the format follows from the ending.
+//! Writes samples to a file, whose extension chooses the format.
 
 use std::path::{Path, PathBuf};
 
@@ -23,23 +23,24 @@ enum Format {
 }
 
 impl Output {
-    /// Checks the ending: what clap calls for `--out`.
+    /// Parses the value of `--out` and checks its extension.
     pub fn parse(text: &str) -> Result<Self, String> {
         let path = PathBuf::from(text);
-        let format = match path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase).as_deref() {
-            Some("npy") => Format::Npy,
-            Some("json") => Format::Json,
-            Some("png") => Format::Png,
-            Some("gif") => Format::Gif,
-            other => {
-                let got = other.map_or_else(|| "no ending".to_owned(), |ending| format!(".{ending}"));
-                return Err(format!("expected a name ending in .npy, .json, .png or .gif, got {got}"));
-            }
-        };
+        let format =
+            match path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref() {
+                Some("npy") => Format::Npy,
+                Some("json") => Format::Json,
+                Some("png") => Format::Png,
+                Some("gif") => Format::Gif,
+                other => {
+                    let got = other.map_or_else(|| "no extension".to_owned(), |extension| format!(".{extension}"));
+                    return Err(format!("expected a name ending in .npy, .json, .png or .gif, got {got}"));
+                }
+            };
         Ok(Self { path, format })
     }
 
-    /// As [`Output::parse`], for an array alone.
+    /// As [`Output::parse`], but accepts only `.npy`.
     pub fn parse_npy(text: &str) -> Result<Self, String> {
         let output = Self::parse(text)?;
         if output.format == Format::Npy { Ok(output) } else { Err("expected a name ending in .npy".to_owned()) }
@@ -49,7 +50,7 @@ impl Output {
         &self.path
     }
 
-    /// Finds out before the sampling whether the file can be written after it.
+    /// Checks, before sampling, whether the file can be written.
     pub fn check(&self) -> Result<()> {
         let folder = match self.path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -57,18 +58,18 @@ impl Output {
         };
         let wrong = |problem: String| Err(Error::Path { path: self.path.clone(), problem });
         if !folder.is_dir() {
-            return wrong(format!("the folder {} is not there; make it first", folder.display()));
+            return wrong(format!("the folder {} does not exist; create it first", folder.display()));
         }
         if self.path.is_dir() {
-            return wrong("this is a folder; name a file".to_owned());
+            return wrong("this is a folder; give the name of a file".to_owned());
         }
-        match tempfile_in(folder) {
+        match create_probe_in(folder) {
             Ok(()) => Ok(()),
             Err(error) => wrong(format!("the folder {} cannot be written to: {error}", folder.display())),
         }
     }
 
-    /// The picture that the logger has to make on the way.
+    /// The picture that the logger has to draw.
     pub fn infer_type(&self, images: bool) -> InferType {
         match self.format {
             Format::Npy | Format::Json => InferType::None,
@@ -87,23 +88,23 @@ impl Output {
                 Ok(write_atomic(&self.path, format!("{json}\n").as_bytes())?)
             }
             (_, Some(picture)) => Ok(picture.save(&self.path)?),
-            (_, None) => Err(Error::Unsupported("no picture was made of these samples".to_owned())),
+            (_, None) => Err(Error::Unsupported("no picture of these samples was drawn".to_owned())),
         }
     }
 
-    /// Writes a tensor of any shape as `.npy`, whatever the ending says.
+    /// Writes a tensor of any shape as `.npy`, whatever the extension is.
     pub fn write_npy(&self, values: &Tensor) -> Result<()> {
         write_npy(&self.path, values)
     }
 }
 
-fn tempfile_in(folder: &Path) -> std::io::Result<()> {
+fn create_probe_in(folder: &Path) -> std::io::Result<()> {
     let probe = folder.join(format!(".ddpm-probe-{}", std::process::id()));
     std::fs::File::create_new(&probe)?;
     std::fs::remove_file(probe)
 }
 
-/// Lists in lists, as deep as the tensor has dimensions.
+/// Nested lists, as deep as the tensor has dimensions.
 fn nested(samples: &Tensor) -> Result<serde_json::Value> {
     if samples.dim() <= 1 {
         let values: Vec<f32> = Vec::try_from(samples)?;

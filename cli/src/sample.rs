@@ -1,4 +1,4 @@
-//! `ddpm sample`: draws samples into a file.
+//! `ddpm sample`: draws samples and writes them to a file.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
@@ -11,10 +11,10 @@ use serde_json::json;
 
 use crate::label_options::{LabelOptions, Labels};
 use crate::list::entry;
-use crate::model::{DataPlace, Trained};
+use crate::model::{DataFolder, Trained};
 use crate::oracle::Oracle;
 use crate::output::Output;
-use crate::say::{note, say};
+use crate::say::{count, note, say};
 
 #[derive(Args)]
 #[command(mut_arg("model", |model| model.required(false).required_unless_present("oracle")))]
@@ -23,33 +23,34 @@ pub struct Sample {
     trained: Trained,
     #[command(flatten)]
     labels: LabelOptions,
-    /// In place of a model, the perfect denoiser of N samples of a data set, which draws copies of them; with COMPONENTS that of a
-    /// Gaussian fitted to them, with so many principal components
+    /// Instead of a model, use the exact denoiser of N samples of a data set, which draws copies of them; with
+    /// COMPONENTS, that of a Gaussian fitted to the samples, with this many principal components
     #[arg(long, value_name = "DATASET:N[:COMPONENTS]", conflicts_with = "model")]
     oracle: Option<Oracle>,
-    /// The process of an oracle (`ddpm list processes`); discrete, with T = 1000, where it is left out
+    /// The process of an oracle (`ddpm list processes`); by default discrete, with T = 1000
     #[arg(long, value_name = "NAME", value_parser = entry(ProcessConfig::ENTRIES, ProcessConfig::from_name), requires = "oracle")]
     process: Option<ProcessConfig>,
-    /// How many samples; 1000 points or 16 images where it is left out
+    /// How many samples to draw; by default 1000 points or 16 images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     n: Option<i64>,
-    /// The same seed draws the same samples on the same device; the model's own where it is left out
+    /// The same seed draws the same samples on the same device; by default the model's seed
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// The file: .npy and .json hold the samples, .png shows them, .gif shows them form
+    /// The file to write: .npy and .json store the samples, .png shows them, .gif shows how they form
     #[arg(long, value_name = "FILE", value_parser = Output::parse)]
     out: Output,
-    /// Images: also show, in this file (.png), the nearest training image under each of the first 16 samples, and say how far they are
+    /// Images: also write this picture (.png) of the first 16 samples with the nearest training image below each, and
+    /// print the distances
     #[arg(long, value_name = "FILE", value_parser = Output::parse)]
     nearest: Option<Output>,
     #[command(flatten)]
-    data: DataPlace,
+    data: DataFolder,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// How far samples are from the training images that are nearest to them, and how far images held out of training are: medians.
+/// Median distances to the nearest training image, of the samples and of held-out images.
 #[derive(Serialize)]
 struct MedianDistances {
     distance: f64,
@@ -68,7 +69,7 @@ impl Display for MedianDistances {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "to the nearest training image: {:.3} (median of the root mean square differences)", self.distance)?;
         match self.held_out_distance {
-            Some(distance) => write!(f, "; from images held out of training: {distance:.3}"),
+            Some(distance) => write!(f, "; from held-out images: {distance:.3}"),
             None => Ok(()),
         }
     }
@@ -77,17 +78,17 @@ impl Display for MedianDistances {
 impl Sample {
     pub fn run(self) -> Result<()> {
         if let Some(oracle) = &self.oracle {
-            return self.of_oracle(oracle);
+            return self.sample_oracle(oracle);
         }
         let (manager, model, process) = self.trained.load()?;
         let config = manager.config();
         let dataset = self.data.dataset(config)?;
         let labels = self.labels.labels(manager.name(), model.classes(), &dataset)?;
         if self.data.is_given() && self.nearest.is_none() && labels.is_none() {
-            note("warning: --data-dir changes nothing without --nearest or --label: no data is read");
+            note("warning: --data-dir has no effect without --nearest or --label: no data is read");
         }
         self.out.check()?;
-        // What it is compared with is read first: a folder that is not there is found out before the sampling.
+        // Read the data first, so that a missing folder is reported before the sampling.
         let compare = match &self.nearest {
             Some(file) => {
                 file.check()?;
@@ -100,7 +101,7 @@ impl Sample {
         let seed = self.seed.unwrap_or(config.base.seed);
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(manager.name()).quiet();
         let started = Instant::now();
-        // A GPU is done only when they are here.
+        // The transfer waits for the GPU, so the time below includes its work.
         let samples = Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut logger)?;
         let samples = samples.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
@@ -120,24 +121,25 @@ impl Sample {
                 "guidance": guidance,
             }));
         }
-        say(format!("{} samples of {} (seed {seed}) in {seconds:.2} s: {}", n, manager.name(), out.display()))?;
+        let drawn = count(n, "sample");
+        say(format!("drew {drawn} from {} in {seconds:.2} s (seed {seed}): {}", manager.name(), out.display()))?;
         distances.map_or(Ok(()), say)
     }
 
-    fn of_oracle(&self, oracle: &Oracle) -> Result<()> {
+    fn sample_oracle(&self, oracle: &Oracle) -> Result<()> {
         if self.nearest.is_some() || self.data.is_given() {
-            let problem = "--nearest and --data-dir are for the data that a model has learned: an oracle is its data";
+            let problem = "--nearest and --data-dir need a model that has learned from data: an oracle is its data";
             return Err(Error::Unsupported(problem.to_owned()));
         }
         if self.labels.are_given() {
-            let problem = "--label is for a model that takes labels: an oracle knows no classes";
+            let problem = "--label needs a model that takes labels: an oracle knows no classes";
             return Err(Error::Unsupported(problem.to_owned()));
         }
         self.out.check()?;
         let process = self.process.clone().unwrap_or_default().build().process()?;
-        let sampling = self.trained.sampling_of(&*process)?;
+        let sampling = self.trained.sampling_for(&*process)?;
         let mut sampler = sampling.sampler.sampler();
-        // A sampler that does not run on this process is found out before anything is computed.
+        // Rejects a sampler that does not run on this process before anything is computed.
         let steps = sampler.times(&*process)?.len() - 1;
         let seed = self.seed.unwrap_or(1);
         let data = oracle.data(seed)?;
@@ -145,7 +147,7 @@ impl Sample {
         let are_images = sample_shape.len() == 3;
         let n = self.n.unwrap_or(if are_images { 16 } else { 1000 });
         let denoiser = oracle.denoiser(&*process, &data)?;
-        let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(oracle.name()).quiet();
+        let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(oracle.title()).quiet();
         let started = Instant::now();
         let noise = draw_noise_of(sample_shape, data.device(), &*process, n, seed)?;
         let clips = sampling.clip_denoised;
@@ -156,6 +158,7 @@ impl Sample {
         if self.json {
             return say(json!({ "out": out, "n": n, "seed": seed, "seconds": seconds, "steps": steps }));
         }
-        say(format!("{n} samples of {} (seed {seed}) in {seconds:.2} s: {}", oracle.name(), out.display()))
+        let drawn = count(n, "sample");
+        say(format!("drew {drawn} from the {} in {seconds:.2} s (seed {seed}): {}", oracle.name(), out.display()))
     }
 }

@@ -10,33 +10,33 @@ use crate::list::{choice, entry};
 
 #[derive(Args)]
 pub struct SamplingOptions {
-    /// The sampler (`ddpm list samplers`); the model's own where it is left out
+    /// The sampler (`ddpm list samplers`); by default the model's
     #[arg(long, value_name = "NAME", value_parser = entry(SamplerConfig::ENTRIES, SamplerConfig::from_name))]
     sampler: Option<SamplerConfig>,
-    /// How many steps, of a sampler that takes any number; all that the process has where it is left out
+    /// The number of steps, for a sampler that takes any number; by default all steps of the process
     #[arg(long, value_name = "K")]
     steps: Option<usize>,
-    /// Where its steps lie (`ddpm list layouts`)
+    /// How the steps are spaced (`ddpm list layouts`)
     #[arg(long, value_name = "NAME", value_parser = entry(StepLayoutConfig::ENTRIES, StepLayoutConfig::from_name))]
     layout: Option<StepLayoutConfig>,
-    /// The share of fresh noise of ddim, 0 for none, 1 for as much as ancestral sampling adds
+    /// ddim: the share of fresh noise, from 0 for none to 1 for as much as ancestral sampling adds
     #[arg(long, value_name = "ETA")]
     eta: Option<f64>,
-    /// The variance of ancestral steps; the model's own where it is left out
+    /// ancestral: the variance of the steps; by default the model's
     #[arg(long, value_parser = choice::<ReverseVariance>())]
     variance: Option<ReverseVariance>,
-    /// Whether the predicted x_0 is clipped to [-1, 1], the range of images; as the model says where it is left out
+    /// Whether to clip the predicted x_0 to [-1, 1], the range of images; by default as in the model's configuration
     #[arg(long, value_name = "BOOL")]
     clip_denoised: Option<bool>,
 }
 
 impl SamplingOptions {
-    /// Every option that was given takes the place of the setting.
+    /// Applies every option that was given.
     ///
     /// # Errors
-    /// [`ddpm_tutor::Error::Unsupported`] for an option of another sampler.
+    /// [`ddpm_tutor::Error::Unsupported`] for an option that belongs to another sampler.
     pub fn apply(&self, sampling: &mut SamplingConfig) -> Result<()> {
-        // The sampler that is there may have settings of its own.
+        // If the sampler stays the same, it keeps its settings.
         if let Some(sampler) = self.sampler.as_ref().filter(|sampler| sampler.name() != sampling.sampler.name()) {
             sampling.sampler = sampler.clone();
         }

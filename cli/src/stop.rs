@@ -1,4 +1,5 @@
-//! How a training is stopped: by Ctrl-C, by a signal of a terminal or a scheduler, or by a file named `stop` in the model's folder.
+//! Stopping a training: by Ctrl-C, by a signal from the terminal or a scheduler, or by a file named `stop` in the
+//! model's folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,10 +10,10 @@ use ddpm_tutor::{Error, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
 use signal_hook::flag;
 
-/// How long a file named `stop` has to stay.
-const MOMENT: Duration = Duration::from_millis(50);
+/// How long the file named `stop` has to exist.
+const MIN_FILE_TIME: Duration = Duration::from_millis(50);
 
-/// Whether to stop after the step that is under way.
+/// Whether to stop after the current step.
 #[derive(Clone)]
 pub struct Stop {
     signalled: Arc<AtomicBool>,
@@ -20,24 +21,24 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Listens from now on. A file that lies there from before counts for nothing, and is removed.
+    /// Starts listening. A file left from before is ignored and removed.
     ///
-    /// Ctrl-C and SIGTERM, sent once more, end the process at once. The other signals stop it as well, but may come several
-    /// times: a terminal that is closed sends SIGHUP twice, a scheduler (Slurm's `--signal=USR1@60`, LSF, SGE) SIGUSR1, SIGUSR2
-    /// or SIGXCPU, and SIGTERM a while after.
+    /// A second Ctrl-C or SIGTERM ends the process at once. The other signals only ask it to stop, since they may
+    /// arrive several times: a closed terminal sends SIGHUP twice; a scheduler (Slurm's `--signal=USR1@60`, LSF, SGE)
+    /// sends SIGUSR1, SIGUSR2 or SIGXCPU, and SIGTERM some time later.
     pub fn listen(model_folder: &Path) -> Result<Self> {
-        let (signalled, insisted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let uncaught = |error| Error::Unsupported(format!("signals cannot be caught: {error}"));
+        let (signalled, repeated) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let failed = |error| Error::Unsupported(format!("cannot install signal handlers: {error}"));
         for signal in [SIGINT, SIGTERM] {
-            flag::register_conditional_shutdown(signal, STOPPED.into(), Arc::clone(&insisted))
-                .and_then(|_| flag::register(signal, Arc::clone(&insisted)))
+            flag::register_conditional_shutdown(signal, STOPPED.into(), Arc::clone(&repeated))
+                .and_then(|_| flag::register(signal, Arc::clone(&repeated)))
                 .and_then(|_| flag::register(signal, Arc::clone(&signalled)))
-                .map_err(uncaught)?;
+                .map_err(failed)?;
         }
         for signal in [SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU] {
-            // `nohup` has it ignored: the training goes on when the terminal is closed.
+            // `nohup` makes the process ignore SIGHUP: the training continues when the terminal is closed.
             if !is_ignored(signal) {
-                flag::register(signal, Arc::clone(&signalled)).map_err(uncaught)?;
+                flag::register(signal, Arc::clone(&signalled)).map_err(failed)?;
             }
         }
         let stop = Self { signalled, file: model_folder.join("stop") };
@@ -45,16 +46,16 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Whoever takes the file back at once did not mean it: it is looked for twice.
-    pub fn is_asked_for(&self) -> bool {
+    /// Whether a stop was requested. The file is checked twice, so that one removed at once does not count.
+    pub fn is_requested(&self) -> bool {
         let file_stays = || {
-            std::thread::sleep(MOMENT);
+            std::thread::sleep(MIN_FILE_TIME);
             self.file.exists()
         };
         self.signalled.load(Ordering::Relaxed) || self.file.exists() && file_stays()
     }
 
-    /// Removes the file, so that the next training is not stopped by it.
+    /// Removes the file, so that it does not stop the next training.
     pub fn clear(&self) -> Result<()> {
         match std::fs::remove_file(&self.file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -65,7 +66,7 @@ impl Stop {
     }
 }
 
-/// Whether whoever started the process has it ignore a signal. Known on Linux alone.
+/// Whether the process was started with a signal ignored. Known only on Linux.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

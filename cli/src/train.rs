@@ -1,4 +1,4 @@
-//! `ddpm train`: from a configuration and options to a trained model.
+//! `ddpm train`: trains a model from a configuration and options.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,27 +10,28 @@ use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
-use crate::begun::Begun;
-use crate::common_options::{Place, set};
+use crate::common_options::{CommonOptions, set};
 use crate::data_options::DataOptions;
 use crate::list::{choice, entry, names};
 use crate::network_options::NetworkOptions;
-use crate::say::{note, say, say_if_possible};
+use crate::new_model_guard::NewModelGuard;
+use crate::say::{count, note, say, say_if_possible};
+use crate::start_message::start_message;
 use crate::stop::{STOPPED, Stop};
 use crate::training_options::TrainingOptions;
 
-/// Every option left out keeps the value of the configuration file, of the model that is there, or the default for the data. Ctrl-C,
-/// a signal (TERM, HUP, USR1, USR2, XCPU) or a file named `stop` in the model's folder ends the training after a step and saves it;
-/// the same command resumes it.
+/// Options that are not given keep the value of the configuration file, of the existing model, or the default for the
+/// data. Ctrl-C, a signal (TERM, HUP, USR1, USR2, XCPU) or a file named `stop` in the model's folder ends the training
+/// after the current step and saves it; the same command resumes it.
 #[derive(Args)]
 pub struct Train {
-    /// The model's name: a new one, or one to train on
+    /// The name of a new model, or of one to train further
     #[arg(long, value_name = "NAME")]
     model: String,
-    /// A configuration file (JSON), as models/NAME/config.json, or any part of one
+    /// A configuration file (JSON) like models/NAME/config.json, or any part of one
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Start a new model from the weights of this one, on other data
+    /// Start the new model from the averaged weights of this one
     #[arg(long, value_name = "NAME")]
     from: Option<String>,
     /// The data to train on
@@ -38,33 +39,33 @@ pub struct Train {
     dataset: Option<String>,
     #[command(flatten)]
     data: DataOptions,
-    /// Samples to train on, at most; 100000 points or all images of a new model if left out
+    /// The most samples to train on; by default 100000 points or all images
     #[arg(long, value_name = "N")]
     dataset_size: Option<usize>,
-    /// The seed of data, weights, noise and order
+    /// The seed of the data, the weights, the noise and the order of the samples
     #[arg(long)]
     seed: Option<u64>,
-    /// The numbers that a U-Net computes in; auto is bf16 on a CUDA GPU, f32 elsewhere
+    /// The precision of a U-Net; auto is bf16 on a CUDA GPU that supports it, and f32 elsewhere
     #[arg(long, value_parser = choice::<Precision>())]
     precision: Option<Precision>,
     #[command(flatten)]
     training: TrainingOptions,
-    /// The network: `ddpm list networks`; the FNN for points and the U-Net for images where it is left out
+    /// The network (`ddpm list networks`); by default an FNN for points and a U-Net for images
     #[arg(long = "network", value_name = "NAME", value_parser = entry(NetworkConfig::ENTRIES, NetworkConfig::from_name))]
-    kind: Option<NetworkConfig>,
+    network_kind: Option<NetworkConfig>,
     #[command(flatten)]
     network: NetworkOptions,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    common: CommonOptions,
 }
 
 impl Train {
     pub fn run(self) -> Result<ExitCode> {
         let (mut config, warmup_is_default) = self.configuration()?;
-        // What can be refused is refused before the model's folder is made, and first what the model that is there refuses.
+        // Every check comes before the model's folder is created; those against an existing model come first.
         ModelManager::check(&self.model, &config)?;
         config.validate()?;
         let model = get_model(&config.base, &config.network, &config.training)?;
@@ -72,7 +73,7 @@ impl Train {
         let process = get_process(&config.base, &config.training)?;
         ModelLearner::new(&model, &*process, config.training.objective.build()).check(&dataloader)?;
         let steps = dataloader.batches() * config.training.epochs as u64;
-        let mut remarks: Vec<String> = self.fewer_than_asked(&dataloader).into_iter().collect();
+        let mut remarks: Vec<String> = self.too_few_samples(&dataloader).into_iter().collect();
         if warmup_is_default {
             let (warmup, fitting) = (config.training.warmup_steps, config.training.fitting_warmup(steps));
             if fitting < warmup {
@@ -86,36 +87,36 @@ impl Train {
         let of_schedule = if config.training.process.is_none() { constants()?.warning() } else { None };
         let warnings = config.training.remarks(steps, dataloader.samples()).into_iter();
         remarks.extend(warnings.chain(of_schedule).map(|warning| format!("warning: {warning}")));
-        if let Ok(there) = ModelManager::open(&config.base, &self.model)
-            && there.has_checkpoint()
+        if let Ok(existing) = ModelManager::open(&config.base, &self.model)
+            && existing.has_checkpoint()
         {
-            // One that cannot be trained on is refused before the configuration changes.
-            let epochs = there.load_checkpoint(&model, None)?.epoch();
-            let jump = config.training.jump(&there.config().training, epochs);
+            // Rejects a model that cannot be trained further before its configuration changes.
+            let epochs = existing.load_checkpoint(&model, None)?.epoch();
+            let jump = config.training.jump(&existing.config().training, epochs);
             remarks.extend(jump.map(|jump| format!("warning: {jump} (--learning-rate-from-epoch {epochs})")));
         }
         let is_new = !config.base.models_dir.join(&self.model).exists();
         let (manager, lock) = ModelManager::to_train(&self.model, config)?;
-        let _begun = is_new.then_some(Begun(&manager));
+        let _guard = is_new.then_some(NewModelGuard(&manager));
         let from = manager.checkpoints().last().copied().unwrap_or(0);
-        // With --json, stdout is for the result alone.
+        // With --json, stdout contains only the result.
         if self.json {
             dataloader.remarks().iter().for_each(note);
         } else {
             dataloader.remarks().iter().for_each(say_if_possible);
-            say_if_possible(opening(&manager, parameter_count(&model), &dataloader, from));
+            say_if_possible(start_message(&manager, parameter_count(&model), &dataloader, from));
         }
         remarks.iter().for_each(note);
         let stop = Stop::listen(manager.folder())?;
-        let (mut show, asked) = (show_progress(), stop.clone());
+        let (mut show, requested) = (show_progress(), stop.clone());
         let started = Instant::now();
         let state =
-            train_until(&manager, &lock, &model, &dataloader, &*process, &mut show, move || asked.is_asked_for())?;
+            train_until(&manager, &lock, &model, &dataloader, &*process, &mut show, move || requested.is_requested())?;
         stop.clear()?;
-        self.closing(&manager, &state, from, started.elapsed().as_secs_f64())
+        self.report(&manager, &state, from, started.elapsed().as_secs_f64())
     }
 
-    fn closing(&self, manager: &ModelManager, state: &TrainingState, from: usize, seconds: f64) -> Result<ExitCode> {
+    fn report(&self, manager: &ModelManager, state: &TrainingState, from: usize, seconds: f64) -> Result<ExitCode> {
         let (model, epochs, trained) = (&self.model, state.epoch(), state.epoch() - from);
         let loss = state.history().last().map(|loss| loss.mean);
         let in_epoch = state.steps_into_epoch();
@@ -132,7 +133,7 @@ impl Train {
         } else if left_out {
             say(format!(
                 "stopped after {seconds:.1} s, after epoch {epochs} of {}, and saved: {}\n\
-                 Its samples are left out: `ddpm train --model {model}` draws them and resumes from there",
+                 Its samples were not drawn: `ddpm train --model {model}` draws them and resumes from there",
                 state.config().epochs,
                 checkpoint.display()
             ))?;
@@ -145,31 +146,35 @@ impl Train {
                 checkpoint.display()
             ))?;
         } else if trained == 0 {
-            say(format!("{model} has had its {epochs} epochs already; --epochs with a larger number trains on"))?;
+            let done = count(epochs, "epoch");
+            say(format!(
+                "{model} has already been trained for {done}; to train it further, give --epochs a larger number"
+            ))?;
         } else {
-            let s = if trained == 1 { "" } else { "s" };
             let losses = state.history().last().map(EpochLoss::to_string).unwrap_or_default();
-            say(format!("trained {trained} epoch{s} in {seconds:.1} s, {losses}: {}", checkpoint.display()))?;
+            let done = count(trained, "epoch");
+            say(format!("trained {done} in {seconds:.1} s, {losses}: {}", checkpoint.display()))?;
         }
         Ok(status)
     }
 
-    /// Where fewer samples are there than were asked for.
-    fn fewer_than_asked(&self, dataloader: &DataLoader) -> Option<String> {
-        let asked = self.dataset_size?;
+    /// A remark if there are fewer samples than requested.
+    fn too_few_samples(&self, dataloader: &DataLoader) -> Option<String> {
+        let requested = self.dataset_size?;
         let held_out = dataloader.held_out().map_or(0, |samples| samples.size()[0]);
-        let there = (dataloader.samples() + held_out) as usize;
-        (there < asked).then(|| format!("{there} samples are all that there are, {asked} were asked for"))
+        let available = (dataloader.samples() + held_out) as usize;
+        (available < requested).then(|| format!("only {available} samples are available, not {requested}"))
     }
 
-    /// The model that is there, or the one to start from, or the defaults for the data; over it the configuration file, and over
-    /// both the options. And whether the warm-up is a default, of a new model, that nobody has chosen.
+    /// The configuration of the existing model, of the one to start from, or the defaults for the data. The
+    /// configuration file overrides it, and the options override both. Also returns whether the warm-up of a new model
+    /// is a default that the user did not choose.
     fn configuration(&self) -> Result<(ModelConfig, bool)> {
-        let place = self.place.base();
+        let common = self.common.base();
         let file = self.config.as_deref().map(ConfigFile::read).transpose()?;
-        let (mut config, is_new) = match ModelManager::open(&place, &self.model) {
+        let (mut config, is_new) = match ModelManager::open(&common, &self.model) {
             Ok(manager) => (manager.config().clone(), false),
-            Err(Error::NoModel { .. }) => (self.new_configuration(&place, file.as_ref())?, true),
+            Err(Error::NoModel { .. }) => (self.new_configuration(&common, file.as_ref())?, true),
             Err(error) => return Err(error),
         };
         let gives = |setting: &str| file.as_ref().is_some_and(|file| file.gives(setting));
@@ -178,10 +183,10 @@ impl Train {
         }
         let base = &mut config.base;
         let before = base.dataset.shape();
-        set(&mut base.compute.device, self.place.device);
+        set(&mut base.compute.device, self.common.device);
         if let Some(name) = &self.dataset {
             let dataset = Dataset::from_name(name)?;
-            // The set that is there may have settings of its own, such as its noise.
+            // If the data set stays the same, it keeps its settings, such as its noise.
             if base.dataset.name() != name {
                 base.dataset = dataset;
             }
@@ -191,15 +196,15 @@ impl Train {
         set(&mut base.seed, self.seed);
         set(&mut base.compute.precision, self.precision);
         let shape = base.dataset.shape();
-        // The network that is there may have settings of its own.
-        if let Some(network) = self.kind.as_ref().filter(|network| network.name() != config.network.name()) {
+        // If the network stays the same, it keeps its settings.
+        if let Some(network) = self.network_kind.as_ref().filter(|network| network.name() != config.network.name()) {
             config.network = network.clone();
         }
-        // The network follows the data, unless a file says of both what they are.
+        // The network follows the data, unless a file sets both.
         let (network, settings) = (config.network.name(), config.network.settings());
         let field = settings.and_then(|settings| settings.sample_shape().0.split_once('.'));
         if shape != before || !field.is_some_and(|(_, field)| gives(&format!("/network/{network}/{field}"))) {
-            // One that does not take them is refused with all that does not go together, or differs from the model that is there.
+            // A network that does not fit is rejected later, by the check of the whole configuration.
             let _ = config.network.fit(&shape);
         }
         self.training.apply(&mut config.training)?;
@@ -212,41 +217,23 @@ impl Train {
         Ok((config, is_new && self.from.is_none() && !warmup_is_chosen))
     }
 
-    fn new_configuration(&self, place: &BaseConfig, file: Option<&ConfigFile>) -> Result<ModelConfig> {
+    fn new_configuration(&self, common: &BaseConfig, file: Option<&ConfigFile>) -> Result<ModelConfig> {
         if let Some(other) = &self.from {
-            let mut config = ModelManager::open(place, other)?.config().clone();
+            let mut config = ModelManager::open(common, other)?.config().clone();
             config.training.learning_rate_from_epoch = 0;
             return Ok(config);
         }
-        let of_file = file.and_then(ConfigFile::dataset).cloned();
+        let in_file = file.and_then(ConfigFile::dataset).cloned();
         let mut dataset = match &self.dataset {
             Some(name) => {
-                of_file.filter(|dataset| dataset.name() == name).map_or_else(|| Dataset::from_name(name), Ok)?
+                in_file.filter(|dataset| dataset.name() == name).map_or_else(|| Dataset::from_name(name), Ok)?
             }
-            None => of_file.unwrap_or_default(),
+            None => in_file.unwrap_or_default(),
         };
         self.data.apply(&mut dataset)?;
-        let device = self.place.device.or(file.and_then(ConfigFile::device)).unwrap_or_default();
+        let device = self.common.device.or(file.and_then(ConfigFile::device)).unwrap_or_default();
         let mut config = ModelConfig::for_dataset(dataset, device)?;
-        config.base.models_dir = place.models_dir.clone();
+        config.base.models_dir = common.models_dir.clone();
         Ok(config)
     }
-}
-
-fn opening(manager: &ModelManager, parameters: i64, dataloader: &DataLoader, from: usize) -> String {
-    let (base, training) = (&manager.config().base, &manager.config().training);
-    let start = match &training.start_from {
-        _ if from > 0 => format!("on from epoch {from}"),
-        Some(model) => format!("from the weights of {model}"),
-        None => "from the start".to_owned(),
-    };
-    format!(
-        "{}: {parameters} parameters, {} x {}, T = {}, {} epochs {start}, on {:?}",
-        manager.name(),
-        dataloader.samples(),
-        base.dataset.name(),
-        training.timesteps,
-        training.epochs,
-        dataloader.device(),
-    )
 }

@@ -16,13 +16,13 @@ pub struct TrainingOptions {
     /// How beta_t grows
     #[arg(long, value_name = "NAME", value_parser = entry(NoiseSchedule::ENTRIES, NoiseSchedule::from_name))]
     schedule: Option<NoiseSchedule>,
-    /// A process in place of that of these two: `ddpm list processes`
+    /// A process in place of the schedule's (`ddpm list processes`)
     #[arg(long, value_name = "NAME", value_parser = entry(ProcessConfig::ENTRIES, ProcessConfig::from_name))]
     process: Option<ProcessConfig>,
-    /// What the network predicts: `ddpm list parameterizations`
+    /// What the network predicts (`ddpm list parameterizations`)
     #[arg(long, value_name = "NAME", value_parser = entry(ParameterizationConfig::ENTRIES, ParameterizationConfig::from_name))]
     parameterization: Option<ParameterizationConfig>,
-    /// What the training minimizes: `ddpm list objectives`
+    /// What training minimizes (`ddpm list objectives`)
     #[arg(long, value_name = "NAME", value_parser = entry(ObjectiveConfig::ENTRIES, ObjectiveConfig::from_name))]
     objective: Option<ObjectiveConfig>,
     /// How much the error counts, by how much noise there is, with the objective weighted: `ddpm list weightings`
@@ -37,13 +37,13 @@ pub struct TrainingOptions {
     /// Whether sampling clips the predicted x_0 to [-1, 1], the range of images
     #[arg(long, value_name = "BOOL")]
     clip_denoised: Option<bool>,
-    /// How often to go through the data
+    /// How many times to go through the data
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Samples a step
+    /// Samples per step
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
-    /// Samples held out of training, for the validation loss; 0 for none
+    /// Samples held out from training, for the validation loss; 0 for none
     #[arg(long, value_name = "N")]
     validation_samples: Option<usize>,
     /// Epochs from one checkpoint to the next
@@ -52,19 +52,20 @@ pub struct TrainingOptions {
     /// Samples drawn at each checkpoint; 0 for none
     #[arg(long, value_name = "N")]
     sample_amount: Option<usize>,
-    /// What is made of them
+    /// How those samples are shown
     #[arg(long, value_parser = choice::<InferType>())]
     inference_type: Option<InferType>,
-    /// The largest learning rate
+    /// The highest learning rate
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
-    /// Steps over which the learning rate rises to it; images: 500, in a short training a tenth of its steps
+    /// Steps over which the learning rate rises to the highest; by default none for points, and for images 500 or, in a
+    /// short training, a tenth of its steps
     #[arg(long, value_name = "N")]
     pub warmup_steps: Option<usize>,
-    /// How the learning rate changes after that
+    /// How the learning rate changes after the warm-up
     #[arg(long, value_parser = choice::<LearningRateSchedule>())]
     learning_rate_schedule: Option<LearningRateSchedule>,
-    /// Epochs after which warm-up and schedule begin anew, over the rest: for a training that is extended
+    /// Epoch after which warm-up and schedule start again, over the remaining epochs: for a training that is extended
     #[arg(long, value_name = "EPOCHS")]
     learning_rate_from_epoch: Option<usize>,
     /// AdamW's decoupled weight decay
@@ -73,18 +74,18 @@ pub struct TrainingOptions {
     /// Decay of the moving average of the weights
     #[arg(long, value_name = "DECAY")]
     ema_decay: Option<f64>,
-    /// The largest gradient norm; 0 for no limit
+    /// The highest gradient norm; 0 for no limit
     #[arg(long, value_name = "NORM")]
     gradient_clipping: Option<f64>,
 }
 
 impl TrainingOptions {
-    /// The process, and a sampler that runs on it where the one that is there does not. Steps are those of the schedule.
+    /// Sets the process, and a sampler that runs on it if the configured one does not. Discrete means the schedule's.
     fn set_process(&self, process: &ProcessConfig, training: &mut TrainingConfig) -> Result<()> {
         training.process = Some(process.clone()).filter(|process| !process.properties().has_steps);
-        if let (Some(_), Some(option)) = (&training.process, self.of_steps()) {
+        if let (Some(_), Some(option)) = (&training.process, self.discrete_option()) {
             let problem =
-                format!("{option} is of the process discrete; the times of {} are real numbers", process.name());
+                format!("{option} is for the discrete process; the times of {} are real numbers", process.name());
             return Err(Error::Unsupported(problem));
         }
         let built = training.process().build().process()?;
@@ -94,18 +95,18 @@ impl TrainingOptions {
         Ok(())
     }
 
-    /// The option that is given for a process of steps alone.
-    fn of_steps(&self) -> Option<&'static str> {
+    /// The given option that only the discrete process has.
+    fn discrete_option(&self) -> Option<&'static str> {
         self.timesteps.map(|_| "--timesteps").or(self.schedule.as_ref().map(|_| "--schedule"))
     }
 
-    /// Every option that was given takes the place of the setting.
+    /// Applies every option that was given.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for an option of another sampler.
+    /// [`Error::Unsupported`] for an option that belongs to another sampler.
     pub fn apply(&self, training: &mut TrainingConfig) -> Result<()> {
         set(&mut training.parameterization, self.parameterization.clone());
-        // The objective that is there may have settings of its own.
+        // If the objective stays the same, it keeps its settings.
         if let Some(objective) =
             self.objective.as_ref().filter(|objective| objective.name() != training.objective.name())
         {

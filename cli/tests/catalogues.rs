@@ -31,6 +31,8 @@ fn what_is_listed_can_be_chosen() {
         assert_eq!(lines.lines().count(), entries.len());
         assert!(lines.lines().zip(names).all(|(line, name)| line.starts_with(name)), "{lines}");
     }
+    let kinds = succeeded(ddpm(path, &["list"])).stdout;
+    assert!(kinds.contains("models, datasets, processes") && kinds.contains("metrics"), "{kinds}");
     let train = |options: &[&str]| {
         let short =
             ["train", "--timesteps", "30", "--epochs", "1", "--dataset-size", "300", "--inference-type", "none"];
@@ -46,7 +48,7 @@ fn what_is_listed_can_be_chosen() {
         assert!(config.contains(&format!(r#""{}": {{"#, entry.name)), "{config}");
     }
     let refused = train(&["--model", "no", "--network", "unet"]);
-    assert!(refused.code == Some(1) && refused.stderr.contains("these do: fnn, residual-mlp"), "{refused:?}");
+    assert!(refused.code == Some(1) && refused.stderr.contains("these networks do: fnn, residual-mlp"), "{refused:?}");
     for entry in ParameterizationConfig::ENTRIES {
         succeeded(train_tiny(path, entry.name, &["--parameterization", entry.name]));
         let config = fs::read_to_string(path.join(format!("models/{}/config.json", entry.name))).unwrap();
@@ -80,9 +82,30 @@ fn what_is_listed_can_be_chosen() {
     assert!(refused.code == Some(1) && refused.stderr.contains("with it: weighted"), "{refused:?}");
     let refused = train(&["--model", "no", "--process", "vp"]);
     assert!(
-        refused.code == Some(1) && refused.stderr.contains("--timesteps is of the process discrete"),
+        refused.code == Some(1) && refused.stderr.contains("--timesteps is for the discrete process"),
         "{refused:?}"
     );
+}
+
+#[test]
+fn models_are_listed_with_what_they_are_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    assert!(succeeded(ddpm(path, &["list", "models"])).stdout.starts_with("no models in models; `ddpm train"));
+    succeeded(train_tiny(path, "tiny", &["--dataset", "moons"]));
+    fs::create_dir(path.join("models/broken")).unwrap();
+    fs::write(path.join("models/broken/config.json"), "{").unwrap();
+    let listed = succeeded(ddpm(path, &["list", "models"])).stdout;
+    let lines: Vec<&str> = listed.lines().collect();
+    assert!(lines[0].starts_with("broken  cannot be read  ") && lines[0].contains("config.json"), "{listed}");
+    let words = ["tiny ", "fnn on moons", "checkpoint of epoch 2", "models/tiny"];
+    assert!(words.iter().all(|words| lines[1].contains(words)), "{listed}");
+    let listed = json(&succeeded(ddpm(path, &["list", "models", "--json", "--models-dir", "models"])));
+    assert!(
+        listed[1]["network"] == "fnn" && listed[1]["dataset"] == "moons" && listed[1]["checkpoint"] == 2,
+        "{listed}"
+    );
+    assert!(listed[0]["error"].as_str().unwrap().contains("config.json"), "{listed}");
 }
 
 #[test]
@@ -163,8 +186,8 @@ fn ddim_takes_few_steps_and_only_its_own_options() {
     let read = |name: &str| fs::read(path.join(name)).unwrap();
     assert!(read("five.npy") != read("ddim.npy") && read("ddim.npy") != read("ancestral.npy"));
     for (options, words) in [
-        (&["--steps", "5"][..], "ancestral has no setting \"steps\"; with it: ddim"),
-        (&["--sampler", "ddim", "--variance", "beta"], "ddim has no setting \"variance\"; with it: ancestral"),
+        (&["--steps", "5"][..], "ancestral has no setting \"steps\"; entries with it: ddim"),
+        (&["--sampler", "ddim", "--variance", "beta"], "ddim has no setting \"variance\"; entries with it: ancestral"),
         (&["--sampler", "ddim", "--steps", "11"], "1 to 10, those of the process"),
         (&["--sampler", "ddim", "--eta", "2"], "0 to 1"),
     ] {

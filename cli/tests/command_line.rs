@@ -38,9 +38,11 @@ fn training_leaves_a_model_and_says_so() {
     assert_eq!(config["base"]["dataset_size"], 300);
 
     let ran = succeeded(train_tiny(folder.path(), "tiny", &[]));
-    assert!(ran.stdout.contains("2 epochs already") && ran.stdout.contains("--epochs"), "{ran:?}");
+    assert!(ran.stdout.contains("already been trained for 2 epochs") && ran.stdout.contains("--epochs"), "{ran:?}");
     let ran = succeeded(train_tiny(folder.path(), "tiny", &["--epochs", "3"]));
-    assert!(ran.stdout.contains("on from epoch 2") && ran.stdout.contains("trained 1 epoch in"), "{ran:?}");
+    let start =
+        "tiny: 338 parameters, 300 points of swiss-roll, T = 10, 3 epochs, resuming after epoch 2, on the CPU\n";
+    assert!(ran.stdout.contains(start) && ran.stdout.contains("trained 1 epoch in"), "{ran:?}");
     assert_plain(&(ran.stdout + &ran.stderr));
     // Without options it is the model that is there.
     let result = json(&succeeded(ddpm(folder.path(), &["train", "--model", "tiny", "--json"])));

@@ -191,7 +191,7 @@ fn other_forms_of_a_data_set_are_named_and_the_advice_is_not_to_do_it_again() {
         &["for Python", "cifar-100-binary.tar.gz"],
     );
     refused("cifar10", &["cifar-10-batches-mat/data_batch_1.mat"], &["MATLAB"]);
-    refused("mnist", &["mnist_train.csv", "mnist_test.csv"], &["mnist_test.csv", "a table of text", "IDX"]);
+    refused("mnist", &["mnist_train.csv", "mnist_test.csv"], &["mnist_test.csv", "a CSV table", "IDX"]);
     refused("mnist", &["mnist.npz"], &["mnist.npz", "Keras"]);
     refused("mnist", &["a/nested.zip"], &["nested.zip", "another archive"]);
 }
@@ -207,6 +207,6 @@ fn what_is_not_there_is_said() {
     fs::create_dir(folder.path().join("empty")).unwrap();
     assert!(said("cifar10", "empty").contains("data_batch_1.bin"));
     let listed = succeeded(ddpm(folder.path(), &["data"])).stdout;
-    let names = listed.trim().strip_prefix("ddpm data NAME gets one of: ").unwrap().split(", ");
+    let names = listed.trim().strip_prefix("ddpm data NAME downloads one of: ").unwrap().split(", ");
     assert_eq!(names.inspect(|name| assert!(Dataset::from_name(name).is_ok(), "{name}")).count(), 5);
 }

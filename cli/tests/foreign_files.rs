@@ -1,5 +1,5 @@
-//! Files from elsewhere: a stranger's images in odd formats, which train; and for `ddpm import` and `ddpm predict` what is
-//! not as it should be, each a clear error, and nothing written.
+//! Files from elsewhere: a stranger's images in odd formats, which train; and for `ddpm import` and `ddpm predict` what
+//! is not as it should be, each a clear error, and nothing written.
 
 mod common;
 
@@ -98,11 +98,11 @@ fn inputs_that_the_network_cannot_take() {
     };
     refused(float(&[2, 3]), &good, &["x for this network", "[N, 2]", "[2, 3]"]);
     refused(float(&[2]), &good, &["[N, 2]"]);
-    refused(float(&[3, 2]), &good, &["timesteps t", "[3], one a row of x", "[2]"]);
+    refused(float(&[3, 2]), &good, &["timesteps t", "[3], one per row of x", "[2]"]);
     refused(float(&[2, 2]), &Tensor::from_slice(&[0_i64, 1]), &["1..=39", "got 0"]);
     refused(float(&[2, 2]), &Tensor::from_slice(&[39_i64, 40]), &["1..=39", "got 40"]);
     refused(float(&[2, 2]), &Tensor::from_slice(&[-1_i32, 1]), &["1..=39", "got -1"]);
-    refused(float(&[2, 2]), &Tensor::from_slice(&[1.0_f32, 2.0]), &["t.npy", "not integers"]);
+    refused(float(&[2, 2]), &Tensor::from_slice(&[1.0_f32, 2.0]), &["t.npy", "int32 or int64"]);
     refused(float(&[2, 2]).to_kind(Kind::Int64), &good, &["x.npy", "integers; expected samples"]);
     refused(float(&[2, 2]).to_kind(Kind::Half), &good, &["x.npy", "<f2", "float32"]);
     fs::write(at("t.npy"), b"1 2").unwrap();

@@ -229,7 +229,7 @@ fn stopped_while_it_draws_samples_it_ends_at_once_and_draws_them_the_next_time()
     let (asked, output) = (Instant::now(), child.wait_with_output().unwrap());
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.code() == Some(130) && said.contains("Its samples are left out"), "{said}");
+    assert!(output.status.code() == Some(130) && said.contains("Its samples were not drawn"), "{said}");
     let samples = folder.join("models/m/inference_logs/epoch_0001/samples.json");
     assert!(checkpoints(folder).len() == 1 && !samples.exists() && !folder.join("models/m/stop").exists());
 

@@ -37,7 +37,10 @@ fn refused(folder: &Path, arguments: &[&str], code: i32, says: &[&str]) {
 fn a_conditional_model_draws_the_classes_that_it_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    succeeded(train(path, "flowers", &["--conditional"]));
+    let ran = succeeded(train(path, "flowers", &["--conditional"]));
+    let classes = "conditional on 5 class labels: daisy, dandelion, rose, sunflower, tulip\n";
+    assert!(ran.stdout.contains("35 images of painted-flowers, T = 10, 1 epoch,"), "{ran:?}");
+    assert!(ran.stdout.contains(classes), "{ran:?}");
     let config: Value = serde_json::from_slice(&fs::read(path.join("models/flowers/config.json")).unwrap()).unwrap();
     assert_eq!(config["network"]["unet"]["classes"], 5);
     assert!(path.join("models/flowers/inference_logs/epoch_0001/samples.png").is_file());
@@ -97,9 +100,9 @@ fn what_does_not_go_together_is_refused() {
     );
     let missing = ["train", "--model", "new", "--conditional", "--dataset", "image-folder", "--data-dir", "nowhere"];
     refused(path, &missing, 1, &["nowhere"]);
-    refused(path, &["train", "--model", "plain", "--conditional"], 1, &["classes is unset there, 5 was asked for"]);
+    refused(path, &["train", "--model", "plain", "--conditional"], 1, &["classes is unset, not 5"]);
     let from = ["train", "--model", "new", "--from", "plain", "--conditional"];
-    refused(path, &from, 1, &["plain, whose weights", "takes 0", "--from"]);
+    refused(path, &from, 1, &["but plain, given with --from", "takes 0", "--from"]);
     let more = ["train", "--model", "new", "--from", "flowers", "--dataset", "cifar10", "--conditional"];
     refused(path, &more, 1, &["the 10 classes of cifar10", "takes 5"]);
     assert_eq!(train_tiny(path, "points", &[]).code, Some(0));

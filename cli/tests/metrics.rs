@@ -50,7 +50,18 @@ fn two_files_of_points_are_compared_by_name() {
     let ran = succeeded(ddpm(path, &["metrics", "--a", "a.npy", "--b", "b.npy", "--n", "250"]));
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!((lines.len(), lines[0]), (7, "250 of a.npy against 200 of b.npy"));
-    assert!(lines[1].starts_with("sliced_wasserstein  0.") && ran.stderr.contains("b.npy has 200 samples"), "{ran:?}");
+    assert!(lines[1].starts_with("sliced_wasserstein    0.") && lines[1].ends_with("  lower is better"), "{ran:?}");
+    assert!(lines[5].starts_with("precision") && lines[5].ends_with("  higher is better"), "{ran:?}");
+    assert!(ran.stderr.contains("b.npy has only 200 samples"), "{ran:?}");
+    let ran = succeeded(ddpm(
+        path,
+        &["metrics", "--a", "a.npy", "--b", "far.npy", "--metric", "mmd", "--permutations", "19"],
+    ));
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(
+        lines[1].ends_with("p = 0.0500") && lines[2].ends_with("With 19 permutations, it cannot be below 0.0500"),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -118,8 +129,8 @@ fn what_are_no_two_sets_is_refused_with_the_file_and_the_cause() {
         ("nan.npy", &["nan.npy", "1 of 4 values are not finite", "row 0"]),
         ("empty.npy", &["empty.npy", "[N, D] with N of at least 1"]),
         ("flat.npy", &["flat.npy", "[N, D]", "[20]"]),
-        ("images.npy", &["images.npy holds images", "good.npy does not"]),
-        ("pictures", &["pictures holds images", "good.npy does not"]),
+        ("images.npy", &["images.npy contains images", "good.npy does not"]),
+        ("pictures", &["pictures contains images", "good.npy does not"]),
         ("text.npy", &["text.npy", "expected a .npy file"]),
         ("nothing", &["nothing"]),
         ("none.npy", &["none.npy", "No such file"]),

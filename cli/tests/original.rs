@@ -34,7 +34,7 @@ fn the_command_line_imports_predicts_and_exports() {
     assert!(tensors(&ckpt("fnn")) == tensors(&ckpt("again")));
     let train = ddpm(folder.path(), &["train", "--model", "fnn", "--device", "cpu"]);
     assert_eq!(train.code, Some(1));
-    assert!(train.stderr.contains("weights only") && train.stderr.contains("--from fnn"), "{train:?}");
+    assert!(train.stderr.contains("only weights") && train.stderr.contains("--from fnn"), "{train:?}");
     // Refused, it changes nothing, not even what a training may change.
     let before = common::snapshot(folder.path());
     assert_eq!(ddpm(folder.path(), &["train", "--model", "fnn", "--epochs", "500", "--device", "cpu"]).code, Some(1));
@@ -69,10 +69,10 @@ fn weights_are_imported_with_a_data_set_of_their_size() {
         (
             &described,
             &["--image-size", "16"][..],
-            &["--image-size: expected 12 x 16, as ", "config.json says, got 16 x 16"][..],
+            &["--image-size: expected 12 x 16, as in ", "config.json, got 16 x 16"][..],
         ),
-        (&alone, &["--dataset", "mnist"], &["mnist has images of 1 channel, these weights take 3"]),
-        (&alone, &["--dataset", "moons"], &["does not take the points", "these do: fnn"]),
+        (&alone, &["--dataset", "mnist"], &["mnist has images of 1 channel, but these weights take 3"]),
+        (&alone, &["--dataset", "moons"], &["does not take points", "these networks do: fnn"]),
         (&alone, &["--image-size", "12.5"], &["--image-size", "32x48"]),
         (&alone, &["--image-size", "0"], &["--image-size: expected", "sides of 1 to 4096"]),
         (&alone, &["--image-size", "13"], &["--image-size: expected sides", "12 x 12 or 14 x 14"]),

@@ -133,8 +133,8 @@ fn impossible_values_and_other_settings_on_resume() {
     let linear = ["train", "--model", "new", "--schedule", "linear", "--timesteps", "20"];
     refused(path, &linear, 1, &["more than 20", "cosine"]);
     for (option, value, words) in [
-        ("--timesteps", "11", &["timesteps is 10 there, 11 was asked for"][..]),
-        ("--seed", "1", &["seed is 0 there, 1"]),
+        ("--timesteps", "11", &["timesteps is 10, not 11"][..]),
+        ("--seed", "1", &["seed is 0, not 1"]),
         ("--dataset", "moons", &["swiss-roll", "moons"]),
         ("--hidden-widths", "8", &["[16]", "[8]"]),
         ("--schedule", "linear", &["schedule", "cosine", "linear"]),
@@ -172,7 +172,7 @@ fn model_names_and_models_that_are_not_there() {
         &["\"tiny\"", "elsewhere", "no models"],
     );
     let checkpoint = ["sample", "--model", "tiny", "--checkpoint", "7", "--out", "a.npy"];
-    refused(path, &checkpoint, 1, &["epoch 7", "there are: epoch 2"]);
+    refused(path, &checkpoint, 1, &["epoch 7", "available: epoch 2"]);
     fs::remove_file(path.join("models/second/checkpoints/epoch_0002.safetensors")).unwrap();
     refused(path, &["evaluate", "--model", "second"], 1, &["\"second\"", "train it first"]);
 }
@@ -204,11 +204,11 @@ fn outputs() {
     fs::create_dir(path.join("folder.npy")).unwrap();
     let sample = |out: &'static str| ["sample", "--model", "tiny", "--n", "500", "--out", out];
     for out in ["missing/a.npy", "/nowhere/at/all/a.gif"] {
-        refused(path, &sample(out), 1, &[out, "not there"]);
+        refused(path, &sample(out), 1, &[out, "does not exist"]);
     }
     refused(path, &sample("old.npy/a.npy"), 1, &["old.npy"]);
     refused(path, &sample("folder.npy"), 1, &["folder.npy", "this is a folder"]);
-    for (out, got) in [("a.txt", ".txt"), ("a", "no ending")] {
+    for (out, got) in [("a.txt", ".txt"), ("a", "no extension")] {
         refused(path, &sample(out), 2, &[".npy, .json, .png or .gif", got]);
     }
     #[cfg(target_os = "linux")]
@@ -250,7 +250,10 @@ fn a_full_disk() {
 fn a_full_memory() {
     let folder = trained();
     let stderr = limited(folder.path(), "-v 6000000", "train --model large --hidden-widths 40000,40000 --device cpu");
-    assert!(stderr.starts_with("ddpm: out of memory: make the batch, the samples or the network smaller"), "{stderr}");
+    assert!(
+        stderr.starts_with("ddpm: out of memory: reduce the batch size, the number of samples or the network"),
+        "{stderr}"
+    );
     assert!(stderr.contains("(libtorch said: [enforce fail at") && stderr.contains("allocate memory"), "{stderr}");
     assert!(stderr.lines().count() == 1 && !stderr.contains("frame #") && !stderr.contains("unwrap"), "{stderr}");
 }

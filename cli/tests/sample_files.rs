@@ -164,8 +164,9 @@ fn images_go_into_every_format() {
     assert!(held_out > 0.1 && drawn > held_out, "{drawn}, {held_out}");
     png(&fs::read(folder.path().join("nearest.png")).unwrap());
     let said = sample(folder.path(), "b.npy", &["--nearest", "nearest.png"]).stdout;
-    let expected =
-        format!("nearest training image: {drawn:.3} (median of the root mean square differences); from images");
+    let expected = format!(
+        "nearest training image: {drawn:.3} (median of the root mean square differences); from held-out images"
+    );
     assert!(said.contains(&expected), "{said}");
     let curve = ["--curve", "curve.svg", "--reference", "tiny"];
     succeeded(ddpm(folder.path(), &[&["evaluate", "--model", "tiny"], &curve[..]].concat()));

@@ -57,7 +57,7 @@ fn a_stderr_that_is_full_or_closed_keeps_nothing_from_being_done() {
         done(&[&train[..], &["--sample-amount", "0", "--json"]].concat(), "\"epochs\":1");
         done(&["evaluate", "--model", "images", "--json"], "validation_loss");
         done(&["evaluate", "--model", "points", "--n", "50", "--curve", "c.svg", "--reference", "images"], "points");
-        done(&["export", "--model", "images", "--out", "w.safetensors"], "weights of images");
+        done(&["export", "--model", "images", "--out", "w.safetensors"], "wrote the weights of images to");
         done(&["sample", "--model", "points", "--n", "5", "--out", "a.npy"], "5 samples");
         done(&["delete", "--model", &name, "--confirm", &name], "deleted");
         for slip in [&["train"][..], &["evaluate", "--model", "nobody"], &["delete", "--model", "points"]] {

@@ -89,8 +89,8 @@ fn weights_are_found_under_keys_and_behind_prefixes() {
     let under = |key: &str, prefix: &str| new().dict(|file| file.text(key).dict(|file| file.fnn(prefix, 0.5)));
     for (file, words) in [
         (new().dict(|file| file.fnn("", 0.5)), &[][..]),
-        (new().dict(|file| file.fnn("module.", 0.5)), &["\"module\"", "\"module.\" was cut off"][..]),
-        (under("model", "_orig_mod."), &["\"model\"", "names of wrappers were left out"]),
+        (new().dict(|file| file.fnn("module.", 0.5)), &["\"module\"", "\"module.\" was removed"][..]),
+        (under("model", "_orig_mod."), &["\"model\"", "removed wrappers from the names"]),
         (under("model", "module._orig_mod."), &["\"model.module\""]),
         (under("state_dict", "model."), &["\"state_dict.model\""]),
         (under("model_state_dict", ""), &["\"model_state_dict\""]),
@@ -106,7 +106,7 @@ fn weights_are_found_under_keys_and_behind_prefixes() {
                     f.int(1).raw(b"sb").text("optimizer").dict(|f| f.int(0).dict(|f| f.text("m").tensor(&[2], 7.0)));
                 f.text("state_dict").dict(|f| f.fnn("model.", 0.5).text("betas").tensor(&[4], 0.1))
             }),
-            &["passed over in the file: epoch, loss, hparams, optimizer, betas"],
+            &["ignored in the file: epoch, loss, hparams, optimizer, betas"],
         ),
     ] {
         file.write(&folder.path().join("a.ckpt"));
@@ -130,7 +130,9 @@ fn of_several_weights_the_average_is_taken_and_others_by_name() {
         pair(first, second).write(&path.join("a.pt"));
         let ran = succeeded(import(path, "a.pt", &["--json"]));
         assert_eq!(value(path), 2.0, "{ran:?}");
-        for word in [&format!("{second}.module"), "the moving average", &format!("also there: {other}"), "--key NAME"] {
+        for word in
+            [&format!("{second}.module"), "the moving average", &format!("also available: {other}"), "--key NAME"]
+        {
             assert!(ran.stderr.contains(word), "{word}: {ran:?}");
         }
         assert!(json(&ran)["remarks"][0].as_str().unwrap().contains("the moving average"));
@@ -166,7 +168,7 @@ fn what_a_file_is_follows_from_its_content() {
     let torch = fs::read(fixture("original/fnn/ckpt.tar")).unwrap();
     fs::write(path.join("a.safetensors"), &torch).unwrap();
     let ran = succeeded(import(path, "a.safetensors", &[]));
-    assert!(ran.stderr.contains("\"model\"") && ran.stderr.contains("passed over in the file: opt"), "{ran:?}");
+    assert!(ran.stderr.contains("\"model\"") && ran.stderr.contains("ignored in the file: opt"), "{ran:?}");
     succeeded(ddpm(path, &["export", "--model", "m", "--out", "b.safetensors"]));
     fs::copy(path.join("b.safetensors"), path.join("b.bin")).unwrap();
     succeeded(import(path, "b.bin", &[]));
@@ -196,7 +198,7 @@ fn what_a_file_is_follows_from_its_content() {
         b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.",
         &["before 1.6", "save it again"],
     );
-    refused("weights-00001-of-00002", &whole_fnn, &["one of 2 files"]);
+    refused("weights-00001-of-00002", &whole_fnn, &["split into 2 files"]);
     refused("hdf", b"\x89HDF\r\n\x1a\n\0\0\0\0", &["HDF5"]);
     refused("cut", &whole_fnn[..whole_fnn.len() - 9], &["not a complete safetensors file"]);
 

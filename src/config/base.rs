@@ -13,26 +13,26 @@ use crate::precision::Precision;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BaseConfig {
-    /// Where and in which numbers to compute.
+    /// The device and the precision.
     pub compute: ComputeConfig,
     /// The data to learn.
     pub dataset: Dataset,
-    /// How many samples of it to train on, at most.
+    /// The most samples of it to train on.
     pub dataset_size: usize,
-    /// The one seed that sets everything: data, initial weights, noise, order.
+    /// The seed of everything random: data, initial weights, noise, order.
     pub seed: u64,
     /// The folder that holds the models.
     #[serde(skip)]
     pub models_dir: PathBuf,
 }
 
-/// Where and in which numbers a run computes. It may be another place each time.
+/// The device and the precision of a run. They may differ from run to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ComputeConfig {
-    /// Where to compute.
+    /// The device.
     pub device: DeviceChoice,
-    /// In which numbers.
+    /// The precision.
     pub precision: Precision,
 }
 
@@ -55,13 +55,13 @@ impl Default for BaseConfig {
 }
 
 impl BaseConfig {
-    /// A `dataset_size` that leaves out no image.
+    /// A `dataset_size` that includes all images.
     pub const ALL: usize = MANY;
 
-    /// Refuses values that cannot work.
+    /// Rejects invalid values.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
+    /// [`Error::Config`](crate::Error::Config) naming the first invalid field.
     pub fn validate(&self) -> Result<()> {
         let size = self.dataset_size;
         require((1..=MANY).contains(&size), "BaseConfig.dataset_size", "1 to 1000000000", size)?;

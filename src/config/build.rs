@@ -1,4 +1,4 @@
-//! From configurations to what they describe: the constants of the process, and the model.
+//! Builds what configurations describe: the constants of the process, and the model.
 
 use super::base::BaseConfig;
 use super::training::TrainingConfig;
@@ -12,8 +12,8 @@ impl ConstantsManager {
     /// The constants of the schedule in `training`, for the data and the device in `base`.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) where the schedule cannot have that many timesteps;
-    /// [`Error::Unsupported`](crate::Error::Unsupported) for a process without a schedule, which [`get_process`] has.
+    /// [`Error::Config`](crate::Error::Config) if the schedule does not support that many timesteps;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for a process without a schedule: see [`get_process`].
     pub fn new(base: &BaseConfig, training: &TrainingConfig) -> Result<Self> {
         base.validate()?;
         training.validate()?;
@@ -42,7 +42,7 @@ pub fn get_process(base: &BaseConfig, training: &TrainingConfig) -> Result<Box<d
 /// The model that the configurations describe, with fresh weights drawn from the seed in `base`.
 ///
 /// # Errors
-/// [`Error::Config`](crate::Error::Config) for sizes that cannot work or that do not fit the data;
+/// [`Error::Config`](crate::Error::Config) for sizes that are invalid or do not fit the data;
 /// [`Error::Unsupported`](crate::Error::Unsupported) for [`NetworkConfig::Own`], which only its author can build.
 pub fn get_model(base: &BaseConfig, network: impl Into<NetworkConfig>, training: &TrainingConfig) -> Result<Model> {
     let network = network.into();
@@ -54,7 +54,7 @@ pub fn get_model(base: &BaseConfig, network: impl Into<NetworkConfig>, training:
     let parameterization = training.parameterization.build();
     let built = network.build(parameterization.outputs(), base.compute.precision, device)?;
     #[cfg(feature = "fast-cuda")]
-    let built = crate::networks::recorded::around(built);
+    let built = crate::networks::recorded::wrap(built);
     Ok(Model::boxed(built)
         .with_parameterization(parameterization)
         .with_sampling(training.sampling.clone())

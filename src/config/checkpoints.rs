@@ -1,11 +1,11 @@
-//! `CheckpointConfig`: how often a training writes a checkpoint, and what is drawn there.
+//! `CheckpointConfig`: how often a training writes a checkpoint, and which samples it draws then.
 
 use serde::{Deserialize, Serialize};
 
 use super::infer_type::InferType;
 use crate::error::{MANY, Result, require};
 
-/// How often a training writes a checkpoint, and what is drawn there. No weight depends on it.
+/// How often a training writes a checkpoint, and which samples it draws then. The weights do not depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckpointConfig {
@@ -24,12 +24,12 @@ impl Default for CheckpointConfig {
 }
 
 impl CheckpointConfig {
-    /// One every fifth epoch, with 16 images.
+    /// A checkpoint every five epochs, with 16 images.
     pub fn for_images() -> Self {
         Self { period: 5, samples: 16, inference_type: InferType::Image }
     }
 
-    /// Whether anything is drawn.
+    /// Whether samples are drawn.
     pub fn draws_samples(&self) -> bool {
         self.samples > 0 && self.inference_type != InferType::None
     }

@@ -1,19 +1,19 @@
-//! What is made of samples.
+//! `InferType`: how samples are shown.
 
 use serde::{Deserialize, Serialize};
 
-/// What is made of samples.
+/// How samples are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InferType {
-    /// Images: a grid of them (PNG), the first 64 at the most.
+    /// Images: a grid of the first 64 (PNG).
     Image,
-    /// The denoising, as a film: `x_t` beside the `x_0` that the network predicts from it (GIF); of images the first 16.
+    /// An animation of the denoising: `x_t` next to the predicted `x_0` (GIF); for images, of the first 16.
     Gif,
     /// Points: a scatter plot, coloured by angle (PNG).
     Plot,
     /// Points: the denoising as a strip of panels (PNG).
     PlotProcess,
-    /// Nothing: the samples alone.
+    /// No picture, only the samples.
     None,
 }

@@ -5,17 +5,18 @@ use std::f64::consts::PI;
 use super::training::{LearningRateSchedule, TrainingConfig};
 
 impl TrainingConfig {
-    /// The learning rate of a step, counted from 0, in epochs of so many steps.
+    /// The learning rate of a step, counted from 0, with `steps_per_epoch` steps per epoch.
     ///
     /// ```text
     /// lr min( 1, (step + 1) / warm-up ) (1 + cos(pi step / steps)) / 2
     /// ```
     /// Loshchilov & Hutter 2017, equation 5, with a linear warm-up.
     pub fn learning_rate_at(&self, step: u64, steps_per_epoch: u64) -> f64 {
-        let anew = self.learning_rate_from_epoch as u64 * steps_per_epoch;
+        let restart = self.learning_rate_from_epoch as u64 * steps_per_epoch;
         let end = self.epochs as u64 * steps_per_epoch;
-        // Two schedules one after the other, of which the first may have no steps.
-        let (step, steps) = if step < anew { (step, anew) } else { (step - anew, end.saturating_sub(anew)) };
+        // Two consecutive schedules, the first of which may have no steps.
+        let (step, steps) =
+            if step < restart { (step, restart) } else { (step - restart, end.saturating_sub(restart)) };
         let warmup = ((step as f64 + 1.0) / self.warmup_steps.max(1) as f64).min(1.0);
         let schedule = match self.learning_rate_schedule {
             LearningRateSchedule::Constant => 1.0,
@@ -24,20 +25,20 @@ impl TrainingConfig {
         self.learning_rate * warmup * schedule
     }
 
-    /// A sentence where this configuration extends a training that has had `epochs` by `before`, and its learning rate, which
-    /// had fallen, jumps up by that.
+    /// A warning if this configuration extends a training that has had `epochs` epochs with the configuration `before`,
+    /// and the learning rate, which had fallen, would jump up.
     pub fn jump(&self, before: &Self, epochs: usize) -> Option<String> {
         if epochs == 0 || self.epochs <= before.epochs || self.learning_rate_from_epoch >= epochs {
             return None;
         }
-        // The schedule's share alone: 100 steps an epoch are enough to tell.
+        // Without warm-up; 100 steps per epoch are precise enough.
         let at = |of: &Self, step: u64| Self { warmup_steps: 0, ..of.clone() }.learning_rate_at(step, 100);
         let step = epochs as u64 * 100;
         let (fell_to, rises_to) = (at(before, step - 1), at(self, step));
         (rises_to > 1.1 * fell_to).then(|| {
             format!(
                 "after {epochs} of {} epochs the learning rate had fallen to {fell_to:.1e}; as part of {} it rises to {rises_to:.1e}. \
-                 learning_rate_from_epoch = {epochs} begins warm-up and schedule anew, over the new epochs alone",
+                 learning_rate_from_epoch = {epochs} restarts warm-up and schedule for the new epochs",
                 before.epochs, self.epochs
             )
         })
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_schedule_falls_once_or_anew_over_the_new_epochs() {
+    fn a_schedule_falls_once_or_again_over_the_new_epochs() {
         let first = TrainingConfig { epochs: 100, warmup_steps: 10, ..Default::default() };
         let whole = TrainingConfig { epochs: 200, ..first.clone() };
         let anew = TrainingConfig { learning_rate_from_epoch: 100, ..whole.clone() };

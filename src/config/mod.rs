@@ -1,8 +1,8 @@
-//! What a run is made from. Each configuration has a `Default` to start from:
+//! The configuration of a run. Each configuration has a `Default` to start from:
 //! `TrainingConfig { epochs: 20, ..Default::default() }`. Everything that takes a configuration checks it first.
 //!
-//! The configuration of a part stands where the part is: [`UnetConfig`](crate::networks::UnetConfig) beside the U-Net. Here they are
-//! put together, and turned into what they describe.
+//! The configuration of a component is defined next to the component: [`UnetConfig`](crate::networks::UnetConfig) next
+//! to the U-Net. This module combines the configurations and builds what they describe.
 
 mod base;
 mod build;

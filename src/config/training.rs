@@ -1,4 +1,4 @@
-//! `TrainingConfig`: how the diffusion is set up, and how long and how fast the network learns it.
+//! `TrainingConfig`: the diffusion process, and how the network is trained.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::parameterizations::ParameterizationConfig;
 use crate::process::{CosineSchedule, Discrete, NoiseSchedule, ProcessConfig};
 use crate::samplers::SamplingConfig;
 
-/// How the learning rate goes from its start to the last step.
+/// How the learning rate changes from the first step to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LearningRateSchedule {
@@ -21,7 +21,7 @@ pub enum LearningRateSchedule {
     Cosine,
 }
 
-/// How the diffusion is set up and how long and how fast the network learns it.
+/// The diffusion process, and how the network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
@@ -36,32 +36,32 @@ pub struct TrainingConfig {
     pub parameterization: ParameterizationConfig,
     /// What the training minimizes.
     pub objective: ObjectiveConfig,
-    /// The model whose averaged weights the training starts from, in place of random ones. It trains on under a name of
-    /// its own.
+    /// The model whose averaged weights the training starts from, instead of random ones. The new model has its own
+    /// name.
     pub start_from: Option<String>,
-    /// How often to go through the data.
+    /// How many times to go through the data.
     pub epochs: usize,
-    /// Samples a step.
+    /// Samples per step.
     pub batch_size: usize,
-    /// Samples held out of training, to measure the validation loss on, but at most an eighth of all; 0 for none.
+    /// Samples held out from training to measure the validation loss, at most an eighth of all; 0 for none.
     pub validation_samples: usize,
-    /// The largest learning rate: that of the first step, or of the last step of the warm-up.
+    /// The highest learning rate: that of the first step, or of the last step of the warm-up.
     pub learning_rate: f64,
-    /// Steps over which the learning rate rises to it in equal parts; 0 for none. Deep networks need some hundred.
+    /// Steps over which the learning rate rises linearly to the highest; 0 for none. Deep networks need a few hundred.
     pub warmup_steps: usize,
-    /// How the learning rate changes after that.
+    /// How the learning rate changes after the warm-up.
     pub learning_rate_schedule: LearningRateSchedule,
-    /// The epochs after which warm-up and schedule begin anew, to end with the last epoch: for a training that has had these epochs
-    /// and is extended. 0: they span the whole training.
+    /// The epoch after which warm-up and schedule start again and run until the last epoch: for a training that has had
+    /// this many epochs and is extended. 0: they span the whole training.
     #[serde(skip_serializing_if = "is_default")]
     pub learning_rate_from_epoch: usize,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
-    /// Decay of the moving average of the weights that sampling uses, in `[0, 1)`; 0 keeps the weights themselves.
+    /// Decay of the moving average of the weights, which sampling uses, in `[0, 1)`; 0 for no averaging.
     pub ema_decay: f64,
-    /// The largest norm of the whole gradient; longer ones are scaled down. `None`: no limit.
+    /// The highest norm of the whole gradient; larger gradients are scaled down. `None`: no limit.
     pub gradient_clipping: Option<f64>,
-    /// How often it writes a checkpoint, and what is drawn there.
+    /// How often a checkpoint is written, and which samples are drawn then.
     pub checkpoints: CheckpointConfig,
     /// How samples are drawn, at checkpoints and later.
     pub sampling: SamplingConfig,
@@ -93,8 +93,8 @@ impl Default for TrainingConfig {
 }
 
 impl TrainingConfig {
-    /// What images need: `T = 1000`, a smaller learning rate that rises at first, predictions clipped to their range, and
-    /// samples shown as images. Ho et al. 2020, section 4 and appendix B, with the cosine schedule.
+    /// The defaults for images: `T = 1000`, a lower learning rate with a warm-up, predictions clipped to the range of
+    /// images, and samples shown as images. Ho et al. 2020, section 4 and appendix B, with the cosine schedule.
     pub fn for_images() -> Self {
         Self {
             timesteps: 1000,
@@ -109,40 +109,43 @@ impl TrainingConfig {
         }
     }
 
-    /// The warm-up of a training of so many steps, for those who have not chosen one: as it is, or, where it would be more than
-    /// half of the training, a tenth of it.
+    /// The default warm-up for a training of so many steps: as configured or, if that is more than half of the
+    /// training, a tenth of it.
     pub fn fitting_warmup(&self, steps: u64) -> usize {
         if self.warmup_steps as u64 * 2 > steps { steps.div_ceil(10) as usize } else { self.warmup_steps }
     }
 
-    /// What a user should know of a training of so many steps on so many samples.
+    /// What a user should know about a training of so many steps on so many samples.
     pub fn remarks(&self, steps: u64, samples: i64) -> Vec<String> {
         let mut remarks = Vec::new();
         let warmup = self.warmup_steps as u64;
         if warmup > steps {
             let share = 100.0 * steps as f64 / warmup as f64;
             remarks.push(format!(
-                "the warm-up of {warmup} steps is longer than the training of {steps}: the learning rate rises to {share:.2} % \
-                 of {} at most; make warmup_steps smaller",
+                "the warm-up of {warmup} steps is longer than the training of {steps}: the learning rate only rises to {share:.2} % \
+                 of {}; reduce warmup_steps",
                 self.learning_rate
             ));
         }
         if self.batch_size as i64 > samples {
-            remarks.push(format!("batches hold {samples} samples, all that there are, not {}", self.batch_size));
+            remarks.push(format!(
+                "batches contain all {samples} samples, which are fewer than the batch size of {}",
+                self.batch_size
+            ));
         }
         remarks
     }
 
-    /// The process that a model is trained on: its own, or that of `timesteps` and `schedule`.
+    /// The process of the model: its own, or that of `timesteps` and `schedule`.
     pub fn process(&self) -> ProcessConfig {
         let discrete = || Discrete { timesteps: self.timesteps, schedule: self.schedule.clone() }.into();
         self.process.clone().unwrap_or_else(discrete)
     }
 
-    /// Refuses values that cannot work.
+    /// Rejects invalid values.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
+    /// [`Error::Config`](crate::Error::Config) naming the first invalid field.
     pub fn validate(&self) -> Result<()> {
         require(self.timesteps <= 100_000, "TrainingConfig.timesteps", "at most 100000", self.timesteps)?;
         self.process().build().process()?;
@@ -153,7 +156,7 @@ impl TrainingConfig {
         let rate = self.learning_rate;
         require(rate > 0.0 && rate <= 1.0, "TrainingConfig.learning_rate", "in (0, 1]", rate)?;
         let from = self.learning_rate_from_epoch;
-        require(from < self.epochs, "TrainingConfig.learning_rate_from_epoch", "fewer than epochs", from)?;
+        require(from < self.epochs, "TrainingConfig.learning_rate_from_epoch", "less than epochs", from)?;
         let warmup = self.warmup_steps;
         require(warmup <= MANY, "TrainingConfig.warmup_steps", "at most 1000000000", warmup)?;
         let decay = self.weight_decay;
@@ -184,6 +187,6 @@ mod tests {
             "{remark}"
         );
         let [remark] = &of(0).remarks(100, 511)[..] else { panic!("one remark") };
-        assert!(remark.contains("512") && remark.contains("batches hold 511"), "{remark}");
+        assert!(remark.contains("512") && remark.contains("batches contain all 511"), "{remark}");
     }
 }

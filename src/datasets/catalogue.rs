@@ -1,7 +1,7 @@
-//! How the catalogue of data sets, a line an entry, becomes their modules and the enum of them.
+//! The macro that turns the catalogue of data sets into their modules and the enum of the data sets.
 
-/// Makes the enum of the data sets, whose settings are a file each, with the names that configurations and the command line have for
-/// them, and what each of them is.
+/// Defines the modules of the data sets, and the enum of their settings, with their names in files and on the command
+/// line.
 macro_rules! datasets {
     (
         points { $($points_file:ident::$Points:ident, $points_name:literal: $points_what:literal, $points_source:literal;)+ }
@@ -12,7 +12,7 @@ macro_rules! datasets {
         $(pub use $points_file::$Points;)+
         $(pub use $images_file::$Images;)+
 
-        /// A data set, by name, with its settings.
+        /// A data set with its settings.
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(tag = "name")]
         pub enum Dataset {
@@ -29,7 +29,7 @@ macro_rules! datasets {
             /// The reader's own data, which reaches the loader as a tensor: `DataLoader::new`.
             #[serde(rename = "own")]
             Own {
-                /// What to call it.
+                /// Its name.
                 label: String,
                 /// The shape of one sample: `[D]` or `[C, H, W]`.
                 shape: Vec<i64>,
@@ -37,13 +37,13 @@ macro_rules! datasets {
         }
 
         impl Dataset {
-            /// Every data set that has a name, in the order of the catalogue.
+            /// Every entry, in the order of the catalogue.
             pub const ENTRIES: &'static [$crate::catalogue::Entry] = &[
                 $($crate::catalogue::Entry { name: $points_name, what: $points_what, source: $points_source },)+
                 $($crate::catalogue::Entry { name: $images_name, what: $images_what, source: $images_source },)+
             ];
 
-            /// The set of that name with its default settings.
+            /// The data set of that name with its default settings.
             ///
             /// # Errors
             /// [`Error::Config`](crate::Error::Config) with the known names, and the one that was probably meant.
@@ -103,14 +103,14 @@ pub(super) use datasets;
 
 use super::{ImageSet, PointSet};
 
-/// What a data set holds.
+/// The samples of a data set.
 pub(super) enum Samples<'a> {
     Points(&'a dyn PointSet),
     Images(&'a dyn ImageSet),
     Own { label: &'a str, shape: &'a [i64] },
 }
 
-/// The same, to change its settings.
+/// The same, to be changed.
 pub(super) enum SamplesMut<'a> {
     Points,
     Images(&'a mut dyn ImageSet),

@@ -1,4 +1,4 @@
-//! A checkerboard: density with sharp edges, which a network can only round off.
+//! A checkerboard: a density with sharp edges, which a network can only round off.
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::datasets::PointSet;
 use crate::error::{Result, require};
 
-/// The dark squares of a board from -1.2 to 1.2, evenly filled.
+/// The dark squares of a board from -1.2 to 1.2, filled uniformly.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Checkerboard {
-    /// Squares along a side.
+    /// The number of squares along a side.
     pub squares: u32,
     /// Standard deviation of the noise on each coordinate.
     pub noise: f64,

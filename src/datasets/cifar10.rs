@@ -1,13 +1,13 @@
-//! CIFAR-10: small photographs of ten kinds of things.
+//! CIFAR-10: small photographs in ten classes.
 
 use super::classic::{Classic, Form, classic};
 
 classic! {
-    /// Photographs of ten kinds of things, 32 x 32: 50,000 to train on and 10,000 to test with. Krizhevsky 2009.
+    /// Photographs in ten classes, 32 x 32: 50,000 for training and 10,000 for testing. Krizhevsky 2009.
     Cifar10
-    /// The folder with the files of the binary version, or with their folder `cifar-10-batches-bin`.
+    /// The folder with the files of the binary version, or with the folder `cifar-10-batches-bin` that contains them.
     path: "data/cifar10",
-    /// Whether the mirror image of a sample is as likely as the sample.
+    /// Whether mirror images are as likely as the images themselves.
     flips: true,
     Classic {
         name: "cifar10",

@@ -1,4 +1,4 @@
-//! CIFAR-100: small photographs of a hundred kinds of things.
+//! CIFAR-100: small photographs in a hundred classes.
 
 use super::classic::{Classic, Form, classic};
 
@@ -18,16 +18,16 @@ const CLASSES: [&str; 100] = [
 ];
 
 classic! {
-    /// Photographs of a hundred kinds of things, 32 x 32: 50,000 to train on and 10,000 to test with. Krizhevsky 2009.
+    /// Photographs in a hundred classes, 32 x 32: 50,000 for training and 10,000 for testing. Krizhevsky 2009.
     Cifar100
-    /// The folder with the files of the binary version, or with their folder `cifar-100-binary`.
+    /// The folder with the files of the binary version, or with the folder `cifar-100-binary` that contains them.
     path: "data/cifar100",
-    /// Whether the mirror image of a sample is as likely as the sample.
+    /// Whether mirror images are as likely as the images themselves.
     flips: true,
     Classic {
         name: "cifar100",
         classes: &CLASSES,
-        // Each image has the label of its coarse class, of which there are twenty, and then that of its fine one.
+        // Each image has the label of one of twenty coarse classes, followed by that of its fine class.
         form: Form::Cifar { folder: "cifar-100-binary", train: &["train.bin"], test: &["test.bin"], labels: 2 },
     }
 }

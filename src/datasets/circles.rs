@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::datasets::PointSet;
 use crate::error::{Result, require};
 
-/// Two circles around the centre, the outer of radius 1.2, each as likely as the other.
+/// Two equally likely circles around the centre, the outer one with radius 1.2.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Circles {

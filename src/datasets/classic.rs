@@ -1,4 +1,5 @@
-//! The classic sets of small images, which come in one of two forms. What differs between them is in the file of each.
+//! The classic sets of small images, which are stored in one of two formats. What differs between the sets is in their
+//! own files.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use super::found::{find_folder, find_idx, instead};
 use super::images::{Split, labelled};
 use crate::error::{Error, Result};
 
-/// What is known of a set before its files are opened.
+/// What is known about a set before its files are opened.
 pub(super) struct Classic {
     /// Its name in the catalogue.
     pub name: &'static str,
@@ -20,21 +21,21 @@ pub(super) struct Classic {
 
 /// How a set is stored.
 pub(super) enum Form {
-    /// As MNIST is: 28 x 28 in grey, images and labels in a file each.
+    /// Like MNIST: 28 x 28, grey, with images and labels in separate files.
     Idx,
-    /// As CIFAR is: 32 x 32 in colour, each image behind its labels.
+    /// Like CIFAR: 32 x 32, RGB, with each image after its labels.
     Cifar {
-        /// The folder that the archive holds.
+        /// The folder in the archive.
         folder: &'static str,
         train: &'static [&'static str],
         test: &'static [&'static str],
-        /// How many labels an image has; the last one counts.
+        /// The number of labels of each image, of which the last is used.
         labels: usize,
     },
 }
 
 impl Classic {
-    /// Channels, height and width as they are stored.
+    /// The stored number of channels, height and width.
     pub const fn stored(&self) -> [i64; 3] {
         match self.form {
             Form::Idx => [1, 28, 28],
@@ -71,18 +72,18 @@ impl Classic {
     }
 
     fn idx(&self, folder: &Path, file: &str) -> Result<PathBuf> {
-        let missing = || self.missing(folder, &format!("{file}, packed (.gz) or not"));
+        let missing = || self.missing(folder, &format!("{file}, compressed (.gz) or not"));
         find_idx(self.name, folder, file).ok_or_else(missing)
     }
 
     fn missing(&self, path: &Path, file: &str) -> Error {
-        let problem = format!("it holds no {file}{}", instead(self.name, path));
+        let problem = format!("{file} is missing{}", instead(self.name, path));
         Error::NoData { name: self.name, path: path.to_owned(), problem, instead: "" }
     }
 }
 
-/// Makes a set's settings, which are the same for all of them, of where its files are by default, whether it is mirrored,
-/// and what is known of it.
+/// Defines the settings of a set, which are the same for all of them. Given are its default folder, whether it is
+/// mirrored, and what is known about it.
 macro_rules! classic {
     (
         $(#[$about:meta])* $Set:ident
@@ -98,9 +99,9 @@ macro_rules! classic {
         pub struct $Set {
             $(#[$about_path])*
             pub path: std::path::PathBuf,
-            /// Which part.
+            /// The part to load.
             pub split: $crate::datasets::Split,
-            /// Height and width; images that are stored in others are scaled to it.
+            /// Height and width, to which images are scaled.
             pub size: [i64; 2],
             $(#[$about_flips])*
             pub flips: bool,

@@ -1,4 +1,4 @@
-//! What every data set of the catalogue can be asked for.
+//! The methods that all data sets of the catalogue share.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::error::{Error, Result, require};
 
 fn own(label: &str) -> Error {
     Error::Unsupported(format!(
-        "{label:?} is data of your own: pass it to DataLoader::new in a notebook, nothing here can draw more of it; \
+        "{label:?} is your own data: pass it to DataLoader::new in a notebook, since no more of it can be drawn here; \
          the command line trains on the built-in sets"
     ))
 }
@@ -30,23 +30,23 @@ impl Dataset {
     /// The distribution to draw points from.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for images and for data of the reader's own.
+    /// [`Error::Unsupported`] for images and for the reader's own data.
     pub fn points(&self) -> Result<&dyn PointSet> {
         match self.samples() {
             Samples::Points(set) => Ok(set),
-            Samples::Images(_) => Err(Error::Unsupported(format!("{} holds images, not points", self.name()))),
+            Samples::Images(_) => Err(Error::Unsupported(format!("{} contains images, not points", self.name()))),
             Samples::Own { label, .. } => Err(own(label)),
         }
     }
 
-    /// The images to load, where it is a set of images that we know.
+    /// The images to load, if it is a built-in set of images.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for points and for data of the reader's own.
+    /// [`Error::Unsupported`] for points and for the reader's own data.
     pub fn images(&self) -> Result<&dyn ImageSet> {
         match self.samples() {
             Samples::Images(set) => Ok(set),
-            Samples::Points(_) => Err(Error::Unsupported(format!("{} holds points, not images", self.name()))),
+            Samples::Points(_) => Err(Error::Unsupported(format!("{} contains points, not images", self.name()))),
             Samples::Own { label, .. } => Err(own(label)),
         }
     }
@@ -60,11 +60,12 @@ impl Dataset {
         }
     }
 
-    /// The names of its classes, in the order of their labels, without reading an image: none of points. Those of a folder of images are
-    /// its sub-folders, and it has to be there.
+    /// The names of its classes, in the order of their labels, without reading any images; points have none. The
+    /// classes of a folder of images are its sub-folders, so it has to exist.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for data of the reader's own, whose `DataLoader` knows them; those of listing a folder.
+    /// [`Error::Unsupported`] for the reader's own data, whose classes only its `DataLoader` knows; errors of listing a
+    /// folder.
     pub fn classes(&self) -> Result<Vec<String>> {
         match self.samples() {
             Samples::Points(_) => Ok(Vec::new()),
@@ -76,12 +77,12 @@ impl Dataset {
     /// Draws `n` points, shape `[n, 2]`: the same for the same seed, on every machine.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for images and for data of the reader's own.
+    /// [`Error::Unsupported`] for images and for the reader's own data.
     pub fn sample(&self, n: usize, seed: u64) -> Result<Array2<f32>> {
         Ok(draw(self.points()?, n, seed))
     }
 
-    /// The folder of its files, where it has files.
+    /// The folder of its files, if it has files.
     pub fn path_mut(&mut self) -> Option<&mut PathBuf> {
         match self.samples_mut() {
             SamplesMut::Images(set) => set.path_mut(),
@@ -89,19 +90,19 @@ impl Dataset {
         }
     }
 
-    /// Height and width of its images, where it scales them.
+    /// Height and width of its images, if it scales them.
     pub fn size(&self) -> Option<[i64; 2]> {
         let settings = serde_json::to_value(self).ok()?;
         serde_json::from_value(settings.get("size")?.clone()).ok()
     }
 
-    /// Gives a setting, by its name in a configuration, another value. Whether the data set has it.
+    /// Changes a setting, by its name in a configuration. Returns whether the data set has it.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a value of another type.
     pub fn set(&mut self, setting: &str, value: impl Serialize) -> Result<bool> {
         let refused = |error: serde_json::Error| Error::Unsupported(format!("{setting} of a data set: {error}"));
-        // A folder's name may be none that JSON can hold.
+        // JSON may not be able to represent the name of a folder.
         let path = self.path_mut().map(std::mem::take);
         let mut settings = serde_json::to_value(&*self).map_err(refused)?;
         let found = settings.get_mut(setting).filter(|_| setting != "name");
@@ -116,20 +117,20 @@ impl Dataset {
         Ok(has_it)
     }
 
-    /// The configuration is JSON, which is UTF-8: another name could be read now, and not be written down.
+    /// The configuration is JSON, which is UTF-8: another name could be read now, but not stored.
     fn check_path(&self) -> Result<()> {
         let mut set = self.clone();
         let Some(path) = set.path_mut().filter(|path| path.to_str().is_none()) else { return Ok(()) };
-        let problem = "the name of this folder is not UTF-8, and config.json cannot hold it: rename the folder, or make a \
+        let problem = "the name of this folder is not UTF-8, so config.json cannot contain it: rename the folder, or make a \
                        link to it (ln -s) with another name";
         Err(Error::Path { path: path.clone(), problem: problem.to_owned() })
     }
 
-    /// Refuses settings that cannot work.
+    /// Rejects invalid settings.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first setting that cannot work, [`Error::Path`] for a folder that cannot be written
-    /// down.
+    /// [`Error::Config`] naming the first invalid setting, [`Error::Path`] for a folder that the configuration cannot
+    /// contain.
     pub fn validate(&self) -> Result<()> {
         match self.samples() {
             Samples::Own { shape, .. } => {

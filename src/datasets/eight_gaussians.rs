@@ -1,4 +1,4 @@
-//! Eight Gaussians: a distribution in pieces, whose density is known.
+//! Eight Gaussians: a distribution in separate pieces, with a known density.
 
 use std::f64::consts::{PI, TAU};
 
@@ -9,11 +9,11 @@ use crate::datasets::PointSet;
 
 const RADIUS: f64 = 1.0;
 
-/// Eight Gaussians, evenly spaced on a circle of radius 1, each as likely as the others.
+/// Eight equally likely Gaussians, evenly spaced on a circle of radius 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EightGaussians {
-    /// Standard deviation of each of them.
+    /// Standard deviation of each Gaussian.
     pub noise: f64,
 }
 
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::datasets::Dataset;
 
-    /// Over the plane it adds up to 1, and a part of the plane has as many points as it says.
+    /// The density integrates to 1 over the plane, and predicts the share of points in a part of it.
     #[test]
     fn the_density_is_that_of_the_points() {
         let set = EightGaussians::default();
@@ -78,7 +78,7 @@ mod tests {
         let points = Dataset::from(set).sample(n, 3).unwrap();
         let inside = points.rows().into_iter().filter(|point| point[0] > 0.9 && point[1] > -0.1).count();
         let share = inside as f64 / n as f64;
-        assert!((share - part).abs() < 5.0 * (part / n as f64).sqrt(), "{share}, the density has {part}");
+        assert!((share - part).abs() < 5.0 * (part / n as f64).sqrt(), "{share}, but the density gives {part}");
         assert_eq!(EightGaussians { noise: 0.0 }.density([1.0, 0.0]), None);
     }
 }

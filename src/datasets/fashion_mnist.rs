@@ -1,13 +1,13 @@
-//! Clothes in the form of MNIST.
+//! Fashion-MNIST: pieces of clothing, in the format of MNIST.
 
 use super::classic::{Classic, Form, classic};
 
 classic! {
-    /// Pieces of clothing, 28 x 28 in grey: 60,000 to train on and 10,000 to test with. Xiao et al. 2017.
+    /// Pieces of clothing, 28 x 28, grey: 60,000 for training and 10,000 for testing. Xiao et al. 2017.
     FashionMnist
-    /// The folder with the IDX files, packed (`.gz`) or not.
+    /// The folder with the IDX files, compressed (`.gz`) or not.
     path: "data/fashion-mnist",
-    /// Whether the mirror image of a sample is as likely as the sample: shoes all point to the left here.
+    /// Whether mirror images are as likely as the images themselves: not here, since all shoes point to the left.
     flips: false,
     Classic {
         name: "fashion-mnist",

@@ -9,7 +9,7 @@ use super::image_folder::{load_folder, require_size};
 use super::{ImageFolder, ImageSet, LabelledImages};
 use crate::error::{Error, Result};
 
-/// The classes, each with the names that its folder may have.
+/// The classes, each with the possible names of its folder.
 const CLASSES: [(&str, &[&str]); 5] = [
     ("daisy", &["daisy"]),
     ("dandelion", &["dandelion"]),
@@ -18,15 +18,15 @@ const CLASSES: [(&str, &[&str]); 5] = [
     ("tulip", &["tulip", "tulips"]),
 ];
 
-/// Photographs of daisies, dandelions, roses, sunflowers and tulips: `data/README.md` says where they are from.
+/// Photographs of daisies, dandelions, roses, sunflowers and tulips; `data/flowers/README.md` has their source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Flowers {
-    /// The folder that holds a folder for each class, or `flower_photos` with these.
+    /// The folder with one folder per class, or with a folder `flower_photos` that contains them.
     pub path: PathBuf,
     /// Height and width of every image.
     pub size: [i64; 2],
-    /// Whether the mirror image of a sample is as likely as the sample.
+    /// Whether mirror images are as likely as the images themselves.
     pub flips: bool,
 }
 
@@ -40,14 +40,14 @@ impl Flowers {
     /// The files and their classes, without opening them.
     ///
     /// # Errors
-    /// [`Error::NoData`] where the folder holds none of the classes; those of reading folders.
+    /// [`Error::NoData`] if the folder contains none of the classes; errors of reading folders.
     pub fn files(&self) -> Result<Folder> {
         let Some(folder) = [self.path.join("flower_photos"), self.path.clone()].into_iter().find(|path| is_there(path))
         else {
             return Err(Error::NoData {
                 name: "flowers",
                 path: self.path.clone(),
-                problem: "it holds none of the folders daisy, dandelion, rose, sunflower, tulip".to_owned(),
+                problem: "it contains none of the folders daisy, dandelion, rose, sunflower, tulip".to_owned(),
                 instead: "; or use painted-flowers, which needs no files",
             });
         };
@@ -55,7 +55,7 @@ impl Flowers {
     }
 }
 
-/// Whether a folder holds one of the classes.
+/// Whether a folder contains one of the classes.
 fn is_there(folder: &Path) -> bool {
     CLASSES.iter().any(|(_, names)| names.iter().any(|name| folder.join(name).is_dir()))
 }
@@ -72,7 +72,7 @@ impl ImageSet for Flowers {
     fn classes(&self) -> Result<Vec<String>> {
         match self.files() {
             Ok(folder) => Ok(folder.classes),
-            // Where the photographs are not here, those that there are in all of them.
+            // Without the photographs: the names of all classes.
             Err(Error::NoData { .. }) => Ok(CLASSES.map(|(class, _)| class.to_owned()).to_vec()),
             Err(error) => Err(error),
         }

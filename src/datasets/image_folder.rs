@@ -1,4 +1,4 @@
-//! A folder of images: one sub-folder a class, or all of one class.
+//! A folder of images: one sub-folder per class, or a single class.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,12 @@ use super::{ImageSet, LabelledImages};
 use crate::error::Result;
 use crate::error::require;
 
-/// How many of the files that cannot be read are named: all, unless hardly any can.
-const NAMED: usize = 1000;
+/// How many unreadable files are named.
+const MAX_NAMED: usize = 1000;
 
-/// The images in a folder, each with its sub-folder as its class; without sub-folders they are of one class.
+/// The images in a folder, with its sub-folders as classes; without sub-folders there is one class.
 ///
-/// PNG, JPEG, GIF (the first picture), BMP, WebP and TIFF. What cannot be read is skipped, and said in
+/// Reads PNG, JPEG, GIF (the first frame), BMP, WebP and TIFF. Unreadable files are skipped, and listed in
 /// [`LabelledImages::remarks`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,9 +27,9 @@ pub struct ImageFolder {
     pub size: [i64; 2],
     /// 3 for RGB, 1 for grey.
     pub channels: i64,
-    /// What becomes of images of another aspect ratio: the middle of them is taken, or they are squeezed.
+    /// How images of another aspect ratio are fitted: cropped to the middle, or squeezed.
     pub fit: Fit,
-    /// Whether the mirror image of a sample is as likely as the sample.
+    /// Whether mirror images are as likely as the images themselves.
     pub flips: bool,
 }
 
@@ -83,8 +83,8 @@ pub(super) fn load_folder(folder: Folder, set: &ImageFolder, n: usize, seed: u64
     let mut remarks = vec![check_memory(loaded.read.len(), format)?];
     remarks.extend(left_out(chosen.len(), folder.files.len()));
     if !broken.is_empty() {
-        let more = if broken.len() > NAMED { format!(" and {} more", broken.len() - NAMED) } else { String::new() };
-        let first = broken[..broken.len().min(NAMED)].join(", ");
+        let more = if broken.len() > MAX_NAMED { format!(" and {} more", broken.len() - MAX_NAMED) } else { String::new() };
+        let first = broken[..broken.len().min(MAX_NAMED)].join(", ");
         let files = if broken.len() == 1 { "1 file".to_owned() } else { format!("{} files", broken.len()) };
         remarks.push(format!(
             "{files} could not be read and {}: {first}{more}",

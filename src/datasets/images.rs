@@ -1,4 +1,4 @@
-//! What an image data set is: `ImageSet`, and the images that it loads.
+//! Image data sets: the trait `ImageSet`, and the images that it loads.
 
 use std::path::PathBuf;
 
@@ -10,39 +10,39 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::random::{self, Stream};
 
-/// A data set of images that fits into memory, a byte a channel.
+/// A data set of images that fits into memory, with one byte per channel.
 pub trait ImageSet {
     /// The shape of one image, `[C, H, W]`: 3 channels for RGB, 1 for grey.
     fn shape(&self) -> [i64; 3];
 
-    /// Whether the mirror image of a sample is as likely as the sample: true of flowers, not of digits.
+    /// Whether mirror images are as likely as the images themselves: true for flowers, but not for digits.
     fn flips(&self) -> bool;
 
     /// The names of the classes, in the order of their labels, without reading an image.
     ///
     /// # Errors
-    /// Those of listing a folder, where that says what classes there are.
+    /// Those of listing a folder, if its sub-folders are the classes.
     fn classes(&self) -> Result<Vec<String>>;
 
-    /// Loads at most `n` images; which of them, and in which order, follows from the seed.
+    /// Loads at most `n` images; the seed determines which ones, and in which order.
     ///
     /// # Errors
-    /// What keeps the set from being read, and what to do about it.
+    /// Why the set cannot be read, and what to do about it.
     fn load(&self, n: usize, seed: u64) -> Result<LabelledImages>;
 
-    /// The folder of its files, where it has files.
+    /// The folder of its files, if it has files.
     fn path_mut(&mut self) -> Option<&mut PathBuf> {
         None
     }
 
-    /// Refuses settings that cannot work, without reading the data.
+    /// Rejects invalid settings, without reading the data.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) naming the first setting that cannot work.
+    /// [`Error::Config`](crate::Error::Config) naming the first invalid setting.
     fn validate(&self) -> Result<()>;
 }
 
-/// Images in memory, each with the class that it belongs to.
+/// Images in memory, with their classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelledImages {
     /// `[N, C, H, W]`, 0 to 255.
@@ -51,19 +51,19 @@ pub struct LabelledImages {
     pub labels: Vec<usize>,
     /// The names of the classes.
     pub classes: Vec<String>,
-    /// What a user should know of the loading, a line each: how much memory, which files were skipped.
+    /// Remarks on the loading for the user: memory use, skipped files.
     pub remarks: Vec<String>,
 }
 
 impl LabelledImages {
-    /// The images of these classes alone, labelled by their place in `classes`.
+    /// Only the images of these classes, labelled by their index in `classes`.
     ///
     /// # Errors
     /// [`Error::Config`] for a class that does not exist.
     pub fn only(&self, classes: &[&str]) -> Result<Self> {
         let there = |class: &&str| self.classes.iter().any(|known| known == *class);
         if let Some(unknown) = classes.iter().find(|class| !there(class)) {
-            return Err(Error::config("classes", format!("some of {}", self.classes.join(", ")), unknown));
+            return Err(Error::config("classes", format!("names from {}", self.classes.join(", ")), unknown));
         }
         let new_label = |label: &usize| classes.iter().position(|class| *class == self.classes[*label]);
         let (indices, labels): (Vec<usize>, Vec<usize>) =
@@ -77,23 +77,23 @@ impl LabelledImages {
     }
 }
 
-/// Names that are known, as [`ImageSet::classes`] gives them.
+/// Fixed names in the form that [`ImageSet::classes`] returns.
 pub(super) fn owned(classes: &[&str]) -> Vec<String> {
     classes.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// The part of a data set that comes divided.
+/// A part of a data set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
-    /// What a network learns from.
+    /// The images for training.
     #[default]
     Train,
-    /// What it is tested with.
+    /// The images for testing.
     Test,
 }
 
-/// At most `n` of the images that a data set stores with their labels, in an order that follows from the seed.
+/// At most `n` of the stored images with their labels, in an order that follows from the seed.
 pub(super) fn labelled(
     stored: &Labelled,
     classes: &[&str],
@@ -111,12 +111,13 @@ pub(super) fn labelled(
     Ok(LabelledImages { pixels, labels, classes: owned(classes), remarks })
 }
 
-/// What is said where not all images are taken.
+/// The remark if not all images are used.
 pub(super) fn left_out(taken: usize, all: usize) -> Option<String> {
-    (taken < all).then(|| format!("{taken} of {all} images are used, the others are left out (dataset_size)"))
+    (taken < all).then(|| format!("{taken} of {all} images are used (dataset_size)"))
 }
 
-/// Which `n` of `len` images to take, and in which order: both follow from the seed, and fewer are the first of more.
+/// Which `n` of `len` images to use, and in which order; both follow from the seed, and a smaller `n` gives the first
+/// of these.
 pub(super) fn chosen(len: usize, n: usize, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     order.shuffle(&mut random::generator(random::derive(seed, Stream::Data, 0)));

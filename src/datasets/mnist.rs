@@ -1,13 +1,13 @@
-//! Handwritten digits.
+//! MNIST: handwritten digits.
 
 use super::classic::{Classic, Form, classic};
 
 classic! {
-    /// Digits written by hand, 28 x 28 in grey: 60,000 to train on and 10,000 to test with. LeCun et al. 1998.
+    /// Handwritten digits, 28 x 28, grey: 60,000 for training and 10,000 for testing. LeCun et al. 1998.
     Mnist
-    /// The folder with the IDX files, packed (`.gz`) or not.
+    /// The folder with the IDX files, compressed (`.gz`) or not.
     path: "data/mnist",
-    /// Whether the mirror image of a sample is as likely as the sample: not of digits.
+    /// Whether mirror images are as likely as the images themselves: not here, for digits.
     flips: false,
     Classic {
         name: "mnist",

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::datasets::PointSet;
 
 const ARMS: usize = 5;
-/// How far an arm lies from the centre, how long and how wide it is, and by how much it turns: of Johnson et al.'s code, scaled to
-/// the size of the other sets.
+/// The distance of an arm from the centre, its length, its width, and its rotation: from Johnson et al.'s code, scaled
+/// to the size of the other sets.
 const DISTANCE: f64 = 0.55;
 const LENGTH: f64 = 0.17;
 const WIDTH: f64 = 0.03;
 const TURN: f64 = 0.25;
 
-/// Five arms, each a thin Gaussian that bends the more the further out it is. Johnson et al. 2016, figure 1.
+/// Five arms: thin Gaussians that bend more the further out they are. Johnson et al. 2016, figure 1.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pinwheel {

@@ -1,4 +1,4 @@
-//! What a data set of points is: `PointSet`, and how points are drawn from it.
+//! Data sets of points: the trait `PointSet`, and how points are drawn.
 
 use ndarray::Array2;
 use rand::Rng;
@@ -15,18 +15,18 @@ pub trait PointSet {
     /// The standard deviation of the Gaussian noise that is added to each coordinate.
     fn noise(&self) -> f64;
 
-    /// The noiseless points, where they lie on a curve: `n` of them, from one end to the other.
+    /// `n` points of the noiseless curve, from one end to the other, if the points lie on a curve.
     fn curve(&self, n: usize) -> Option<Vec<[f64; 2]>>;
 
-    /// The density of the points, with their noise, where it is known in closed form.
+    /// The density of the points, including noise, if it is known in closed form.
     fn density(&self, _point: [f64; 2]) -> Option<f64> {
         None
     }
 
-    /// Refuses settings of its own that cannot work.
+    /// Rejects invalid settings of its own.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) naming the first setting that cannot work.
+    /// [`Error::Config`](crate::Error::Config) naming the first invalid setting.
     fn validate(&self) -> Result<()> {
         Ok(())
     }

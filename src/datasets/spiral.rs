@@ -1,4 +1,4 @@
-//! A spiral of any pitch: the Swiss roll's relative, to see what more turns ask of the network.
+//! A spiral with any number of turns: like the Swiss roll, but harder with more turns.
 
 use std::f64::consts::TAU;
 
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::datasets::PointSet;
 use crate::error::{Result, require};
 
-/// An Archimedean spiral from the centre to radius 1.4, its points spread evenly over its length.
+/// An Archimedean spiral from the centre to radius 1.4, with points spread evenly over its length.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Spiral {
-    /// How often it goes round.
+    /// The number of turns.
     pub turns: f64,
     /// Standard deviation of the noise on each coordinate.
     pub noise: f64,
@@ -25,7 +25,7 @@ impl Default for Spiral {
 }
 
 impl Spiral {
-    /// The square root spreads the points: the length of the spiral up to radius `r` grows about as `r^2`.
+    /// The square root spreads the points: the length of the spiral up to radius `r` grows approximately like `r^2`.
     fn at(&self, u: f64) -> [f64; 2] {
         let radius = u.sqrt();
         let phi = TAU * self.turns * radius;

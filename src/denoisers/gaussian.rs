@@ -1,4 +1,4 @@
-//! `GaussianOracle`: the perfect denoiser of Gaussian data, in closed form.
+//! `GaussianOracle`: the exact denoiser of Gaussian data, in closed form.
 
 use tch::{Kind, Tensor};
 
@@ -7,7 +7,7 @@ use super::{Denoised, Denoiser};
 use crate::error::{Error, Result};
 use crate::process::{Level, Process};
 
-/// What can be known of the data in `x_t` where the data is Gaussian, `N(m, Sigma)`: a denoiser without weights, and without error.
+/// The exact denoiser of Gaussian data, `N(m, Sigma)`, without a network.
 ///
 /// ```text
 /// E[x_0 | x_t] = m + sum over directions u of variance v:  a v / ( a^2 v + s^2 )  u u^T ( x_t - a m )
@@ -17,7 +17,7 @@ pub struct GaussianOracle<'a> {
     process: &'a dyn Process,
     /// `[D]`, f64.
     mean: Tensor,
-    /// The directions in which the variance is another than `rest`, a column each: `[D, K]`, f64.
+    /// The directions whose variance differs from `rest`, as columns: `[D, K]`, f64.
     directions: Tensor,
     /// Their variances, `[K]`, f64.
     variances: Tensor,
@@ -26,10 +26,10 @@ pub struct GaussianOracle<'a> {
 }
 
 impl<'a> GaussianOracle<'a> {
-    /// Data with this mean, and the same variance in every direction.
+    /// For data with this mean, and the same variance in every direction.
     ///
     /// # Shapes
-    /// `mean`: that of one sample.
+    /// `mean`: the shape of one sample.
     pub fn isotropic(process: &'a dyn Process, mean: &Tensor, variance: f64) -> Self {
         let mean = mean.to_kind(Kind::Double).flatten(0, -1);
         let of_mean = (Kind::Double, mean.device());
@@ -37,14 +37,15 @@ impl<'a> GaussianOracle<'a> {
         Self { process, directions, variances: Tensor::zeros([0], of_mean), rest: variance, mean }
     }
 
-    /// The Gaussian nearest to these samples: their mean, their first `components` principal components, and in all other directions
-    /// the mean of the variances that are left.
+    /// For a Gaussian fitted to these samples: with their mean, their first `components` principal components, and in
+    /// all other directions the mean of the remaining variances.
     ///
     /// # Shapes
     /// `samples`: `[N, …]`, at least two of them.
     ///
     /// # Errors
-    /// [`Error::Shape`] for fewer samples; [`Error::Config`] for no component, or more than samples or numbers of one.
+    /// [`Error::Shape`] for fewer samples; [`Error::Config`] for no components, or more than there are samples or
+    /// dimensions.
     pub fn fitted(process: &'a dyn Process, samples: &Tensor, components: i64) -> Result<Self> {
         let x = flat(samples);
         let (n, d) = x.size2()?;
@@ -103,9 +104,9 @@ mod tests {
         for t in [1.0, 2.0, 2.5, 3.0] {
             let (a, s) = (constants.signal(t), constants.noise(t));
             let expected: Tensor = s * (&x - a * &mean) / (a * a * variance + s * s);
-            let seen = oracle.denoise(&x, t).unwrap();
-            assert!((seen.eps - &expected).abs().max().double_value(&[]) < 1e-12, "t = {t}");
-            assert!(((&x - s * expected) / a - seen.x0).abs().max().double_value(&[]) < 1e-12, "t = {t}");
+            let found = oracle.denoise(&x, t).unwrap();
+            assert!((found.eps - &expected).abs().max().double_value(&[]) < 1e-12, "t = {t}");
+            assert!(((&x - s * expected) / a - found.x0).abs().max().double_value(&[]) < 1e-12, "t = {t}");
         }
         let single = oracle.denoise(&x.to_kind(Kind::Float), 2.0).unwrap();
         assert_eq!((single.x0.kind(), single.eps.kind()), (Kind::Float, Kind::Float));
@@ -128,8 +129,8 @@ mod tests {
         let covariance: Tensor = centred.tr().matmul(&centred) / 499.0;
         let noisy: Tensor = a * a * &covariance + s * s * Tensor::eye(4, DOUBLE);
         let expected = &mean + a * (x.view([6, 4]) - a * &mean).matmul(&noisy.inverse()).matmul(&covariance);
-        let seen = whole.denoise(&x, 2.0).unwrap();
-        assert!((seen.x0.view([6, 4]) - expected).abs().max().double_value(&[]) < 1e-9);
+        let found = whole.denoise(&x, 2.0).unwrap();
+        assert!((found.x0.view([6, 4]) - expected).abs().max().double_value(&[]) < 1e-9);
         assert!(GaussianOracle::fitted(&constants, &samples, 5).is_err());
     }
 }

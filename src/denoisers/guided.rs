@@ -1,22 +1,22 @@
-//! `Guided`: classifier-free guidance, from a denoiser that knows the class and one that does not.
+//! `Guided`: classifier-free guidance, which combines a denoiser that knows the class with one that does not.
 
 use tch::Tensor;
 
 use super::{Denoised, Denoiser};
 use crate::error::{Error, Result};
 
-/// Two denoisers of the same process, one with a condition `c` and one without, and what follows from both: the step from the one
-/// without to the one with it, taken `w` times.
+/// Combines two denoisers of the same process, one with a condition `c` and one without: the difference between them is
+/// multiplied by `w`.
 ///
 /// ```text
 /// eps = eps(x_t) + w ( eps(x_t, c) - eps(x_t) )
 /// x_0 = x_0(x_t) + w ( x_0(x_t, c) - x_0(x_t) )
 /// ```
-/// Ho & Salimans 2022, equation 6, which counts from the conditional model: its `w` is `w - 1` here. With `w = 1` it is the denoiser
-/// with the condition, with `w = 0` the one without; above 1 samples are more typical of their class, and less varied. The shares `w` and
-/// `1 - w` add up to 1, so `x_t = a x_0 + s eps` holds as it does of each of the two.
+/// Ho & Salimans 2022, equation 6, whose `w` starts from the conditional model and is `w - 1` here. `w = 1` gives the
+/// denoiser with the condition, `w = 0` the one without; above 1, samples are more typical of their class and less
+/// varied. The factors `w` and `1 - w` add up to 1, so `x_t = a x_0 + s eps` holds as for each of the two.
 ///
-/// The variance of the reverse step, where a network predicts that too, is that of the denoiser with the condition.
+/// The variance of the reverse step, if the network predicts it, is that of the denoiser with the condition.
 pub struct Guided<'a> {
     conditional: &'a dyn Denoiser,
     unconditional: &'a dyn Denoiser,
@@ -24,7 +24,7 @@ pub struct Guided<'a> {
 }
 
 impl<'a> Guided<'a> {
-    /// These two, guided with the scale `w`.
+    /// Combines the two with the scale `w`.
     ///
     /// # Errors
     /// [`Error::Config`] for a scale that is not finite.
@@ -38,7 +38,7 @@ impl<'a> Guided<'a> {
 
 impl Denoiser for Guided<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
-        // A denoiser that has no share is not asked: that halves the work.
+        // A denoiser with factor 0 is not called, which halves the work.
         if self.scale == 1.0 {
             return self.conditional.denoise(x_t, t);
         }
@@ -66,7 +66,7 @@ mod tests {
         (a - b).abs().max().double_value(&[])
     }
 
-    /// Two Gaussians, and the second of them as the class: all scores are known.
+    /// Two Gaussians, the second of which is the class: all scores are known.
     #[test]
     fn the_noise_is_the_score_of_the_sharpened_density() {
         let constants = ConstantsManager::from_betas(&[0.1, 0.3, 0.5], 1, Device::Cpu).unwrap();
@@ -87,24 +87,24 @@ mod tests {
             let of_all = Tensor::stack(&[&first, &second], 0).logsumexp([0].as_slice(), false);
             let guided: Tensor = &of_all + w * (second - &of_all);
             let score = Tensor::run_backward(&[guided.sum(Kind::Double)], &[&x], false, false).remove(0);
-            let seen = Guided::new(&class, &all, w).unwrap().denoise(&x.detach(), t).unwrap();
-            assert!(furthest(&seen.eps, &(-s * score)) < 1e-9, "w = {w}, t = {t}");
-            assert!(furthest(&(a * &seen.x0 + s * &seen.eps), &x.detach()) < 1e-12, "w = {w}, t = {t}");
+            let found = Guided::new(&class, &all, w).unwrap().denoise(&x.detach(), t).unwrap();
+            assert!(furthest(&found.eps, &(-s * score)) < 1e-9, "w = {w}, t = {t}");
+            assert!(furthest(&(a * &found.x0 + s * &found.eps), &x.detach()) < 1e-12, "w = {w}, t = {t}");
         }
     }
 
     #[test]
-    fn a_scale_of_1_or_0_is_one_of_the_two_which_alone_is_asked() {
-        struct Says(Option<f64>);
-        impl Denoiser for Says {
+    fn with_a_scale_of_1_or_0_only_one_of_the_two_is_called() {
+        struct Constant(Option<f64>);
+        impl Denoiser for Constant {
             fn denoise(&self, x_t: &Tensor, _t: f64) -> Result<Denoised> {
-                let value = self.0.ok_or_else(|| Error::Unsupported("not to be asked".to_owned()))?;
+                let value = self.0.ok_or_else(|| Error::Unsupported("must not be called".to_owned()))?;
                 Ok(Denoised { x0: x_t * value, eps: x_t * -value, variance: Some(x_t * value) })
             }
         }
         let x_t = Tensor::from_slice(&[1.0_f32, -2.0]).view([1, 2]);
         let x0 = |with: Option<f64>, without: Option<f64>, w: f64| {
-            let (with, without) = (Says(with), Says(without));
+            let (with, without) = (Constant(with), Constant(without));
             Guided::new(&with, &without, w).and_then(|guided| guided.denoise(&x_t, 1.0))
         };
         assert_eq!(x0(Some(3.0), None, 1.0).unwrap().x0, &x_t * 3.0);

@@ -1,4 +1,4 @@
-//! `MixtureOracle`: the perfect denoiser of a mixture of Gaussians, or of a finite data set, in closed form.
+//! `MixtureOracle`: the exact denoiser of a mixture of Gaussians or of a finite data set, in closed form.
 
 use tch::{Kind, Tensor};
 
@@ -7,15 +7,14 @@ use super::{Denoised, Denoiser};
 use crate::error::{Error, Result};
 use crate::process::{Level, Process};
 
-/// What can be known of the data in `x_t` where the data is a mixture of `K` isotropic Gaussians `N(m_k, v_k I)` with weights `w_k`: a
-/// denoiser without weights, and without error.
+/// The exact denoiser of a mixture of `K` isotropic Gaussians `N(m_k, v_k I)` with weights `w_k`, without a network.
 ///
 /// ```text
 /// E[x_0 | x_t] = sum_k p(k | x_t) ( m_k + a v_k / ( a^2 v_k + s^2 ) ( x_t - a m_k ) )
 /// p(k | x_t)   ∝ w_k N( x_t; a m_k, (a^2 v_k + s^2) I )
 /// ```
-/// With variances of 0 it is the denoiser of a finite set of points. Of a training set it is what a network that has learned everything by
-/// heart would say, and sampling with it returns copies. Karras et al. 2022, appendix B.3.
+/// With variances of 0 it is the denoiser of a finite set of points. For a training set, a network that has memorized
+/// the data would predict the same, and sampling returns copies. Karras et al. 2022, appendix B.3.
 pub struct MixtureOracle<'a> {
     process: &'a dyn Process,
     /// `[K, D]`, f64.
@@ -27,7 +26,7 @@ pub struct MixtureOracle<'a> {
 }
 
 impl<'a> MixtureOracle<'a> {
-    /// Points that are all as likely, such as a data set.
+    /// For equally likely points, such as a data set.
     ///
     /// # Shapes
     /// `points`: `[K, …]`.
@@ -39,14 +38,14 @@ impl<'a> MixtureOracle<'a> {
         Self::of_gaussians(process, points, &vec![0.0; k as usize], &vec![1.0; k as usize])
     }
 
-    /// Gaussians with these means, variances and weights; the weights need not add up to 1.
+    /// For Gaussians with these means, variances and weights; the weights need not add up to 1.
     ///
     /// # Shapes
     /// `means`: `[K, …]`; `variances`, `weights`: `K` numbers.
     ///
     /// # Errors
-    /// [`Error::Shape`] where these are not of the same number, or there are none; [`Error::Config`] for a variance below 0 or a
-    /// weight that is not above 0.
+    /// [`Error::Shape`] if their numbers differ or are 0; [`Error::Config`] for a variance below 0 or a weight that is
+    /// not above 0.
     pub fn of_gaussians(process: &'a dyn Process, means: &Tensor, variances: &[f64], weights: &[f64]) -> Result<Self> {
         let k = means.size().first().copied().unwrap_or(0);
         if k == 0 || means.dim() < 2 || variances.len() as i64 != k || weights.len() as i64 != k {
@@ -70,7 +69,7 @@ impl<'a> MixtureOracle<'a> {
         Ok(Self { process, means: flat(means), variances: tensor(variances), log_weights: tensor(weights).log() })
     }
 
-    /// The same mixture, given that the data is of this component.
+    /// The denoiser of this component alone.
     ///
     /// # Errors
     /// [`Error::Config`] for a component that does not exist.
@@ -84,7 +83,7 @@ impl<'a> MixtureOracle<'a> {
         Ok(Self { process: self.process, means, variances, log_weights: of(&self.log_weights) })
     }
 
-    /// How likely each component is, seen from `x`: `[N, K]`.
+    /// The probability of each component, given `x`: `[N, K]`.
     fn responsibilities(&self, x: &Tensor, a: f64, variance: &Tensor) -> Tensor {
         let d = self.means.size()[1] as f64;
         let squares = |of: &Tensor| of.square().sum_dim_intlist([-1].as_slice(), false, Kind::Double);
@@ -95,8 +94,8 @@ impl<'a> MixtureOracle<'a> {
     }
 }
 
-/// Distances that are computed at a time, which bounds the memory.
-const AT_A_TIME: i64 = 1 << 24;
+/// Distances computed at a time, which bounds the memory.
+const CHUNK: i64 = 1 << 24;
 
 impl Denoiser for MixtureOracle<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
@@ -110,14 +109,14 @@ impl Denoiser for MixtureOracle<'_> {
         }
         let variance: Tensor = a * a * &self.variances + s * s;
         let share: Tensor = a * &self.variances / &variance;
-        // m_k + share_k ( x - a m_k ), weighted: what multiplies m_k, and what multiplies x.
+        // The weighted sum of m_k + share_k ( x - a m_k ): the factors of m_k and of x.
         let left: Tensor = 1.0 - a * &share;
         let of_means = &self.means * left.unsqueeze(1);
         let part = |x: &Tensor| {
             let weights = self.responsibilities(x, a, &variance);
             weights.matmul(&of_means) + x * weights.matmul(&share.unsqueeze(1))
         };
-        let rows = (AT_A_TIME / components).max(1);
+        let rows = (CHUNK / components).max(1);
         let parts: Vec<Tensor> = x.split(rows, 0).iter().map(part).collect();
         Ok(Denoised::from_x0(shaped_like(&Tensor::cat(&parts, 0), x_t), x_t, &level))
     }
@@ -153,7 +152,7 @@ mod tests {
         assert!(mixture.component(2).is_err());
     }
 
-    /// The score of the noisy density, as automatic differentiation finds it: `s grad log q(x_t) = -eps`.
+    /// The score of the noisy density, from automatic differentiation: `s grad log q(x_t) = -eps`.
     #[test]
     fn the_noise_is_the_gradient_of_the_log_density() {
         let constants = constants();
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_point_is_seen_through_any_noise() {
+    fn a_single_point_is_found_in_any_noise() {
         let constants = constants();
         let point = Tensor::from_slice(&[0.4, -0.7]).view([1, 2]);
         let oracle = MixtureOracle::of_points(&constants, &point).unwrap();

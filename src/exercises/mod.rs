@@ -1,4 +1,4 @@
-//! The checks behind the exercises of the notebooks: each says right, or not yet and where to look.
+//! The checks of the exercises in the notebooks: each answers *right*, or *not yet* with a hint.
 
 mod flowers;
 mod swiss_roll;
@@ -11,12 +11,12 @@ use tch::{Kind, Tensor};
 pub use flowers::{check_clipped_mean, check_ema_decay, check_unit_range};
 pub use swiss_roll::{check_forward, check_posterior_variance, check_predicted_x0, check_without_noise};
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The answer is right; why it works.
+    /// The answer is right; with an explanation.
     Right(&'static str),
-    /// Not yet; a hint.
+    /// The answer is not right yet; with a hint.
     NotYet(String),
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
-    /// Shows the verdict as a cell's output, or prints it where there is no notebook.
+    /// Shows the verdict as a cell's output, or prints it outside a notebook.
     pub fn show(&self) {
         if ddpm_utils::display::in_notebook() {
             let color = if matches!(self, Verdict::Right(_)) { "#2e7d32" } else { "#b26a00" };
@@ -45,8 +45,8 @@ impl Verdict {
     }
 }
 
-/// Right, or the hint of the slip that it is, or a general one.
-fn judge(given: &Tensor, right: &Tensor, slips: &[(Tensor, &str)], why: &'static str) -> Verdict {
+/// Right, or the hint for a known mistake, or a general hint.
+fn judge(given: &Tensor, right: &Tensor, mistakes: &[(Tensor, &str)], why: &'static str) -> Verdict {
     if given.size() != right.size() {
         return Verdict::NotYet(format!("expected shape {:?}, got {:?}", right.size(), given.size()));
     }
@@ -54,7 +54,7 @@ fn judge(given: &Tensor, right: &Tensor, slips: &[(Tensor, &str)], why: &'static
     if close(right) {
         return Verdict::Right(why);
     }
-    let known = slips.iter().find(|(slip, _)| close(slip)).map(|(_, hint)| (*hint).to_owned());
+    let known = mistakes.iter().find(|(slip, _)| close(slip)).map(|(_, hint)| (*hint).to_owned());
     Verdict::NotYet(
         known.unwrap_or_else(|| "compare each factor with the equation above, signs and roots included".to_owned()),
     )

@@ -1,37 +1,37 @@
-//! How training alters images, so that features come to respond to shape, colour and texture: a network that only had to tell kinds of
-//! flowers would learn to overlook most of it.
+//! How training alters images, so that the features respond to shape, colour and texture: a network that only had to
+//! distinguish kinds of flowers would learn to ignore most of that.
 
 use rand::{Rng, RngExt};
 use tch::{Kind, Tensor};
 
 use crate::random::{self, Draws, Stream};
 
-/// How many numbers say what was done to an image: [`Altered::by`].
+/// How many numbers describe what was done to an image: [`Altered::by`].
 pub(super) const ALTERATIONS: i64 = 8;
 
 /// Altered images.
 pub(super) struct Altered {
     /// `[N, 3, H, W]`, f32, in about `[-1, 1]`.
     pub images: Tensor,
-    /// What was done, which the network has to tell: `[N, 8]`, f32; brightness, contrast, saturation, blur, noise, and the gain of each
-    /// channel. Blur and noise are 0 to 1, the others -1 to 1, and 0 is as it was. Size and place are not among them: the network is to
-    /// see a flower wherever it is.
+    /// What was done, which the network has to recognize: `[N, 8]`, f32; brightness, contrast, saturation, blur, noise,
+    /// and the gain of each channel. Blur and noise range from 0 to 1, the others from -1 to 1; 0 means unchanged. Size
+    /// and position are not included, since the network should recognize a flower wherever it is.
     pub by: Tensor,
 }
 
-/// Alters each image differently. `[N, 3, H, W]`, f32, in `[-1, 1]`; item `k` of the seed's stream.
+/// Alters each image differently. `images`: `[N, 3, H, W]`, f32, in `[-1, 1]`; `k`: the item of the seed's stream.
 pub(super) fn alter(images: &Tensor, seed: u64, k: u64) -> Altered {
     let mut rng = random::generator(random::derive(seed, Stream::Alterations, k));
     let n = images.size()[0];
     let mut draws = |columns: i64| uniform(&mut rng, n, columns);
-    let (geometry, light, gains, spoiled) = (draws(4), draws(3), draws(3), draws(2).clamp_min(0.0));
+    let (geometry, light, gains, damage) = (draws(4), draws(3), draws(3), draws(2).clamp_min(0.0));
     let placed = place(images, &geometry);
     let coloured = colour(&placed, &light, &gains);
-    let [blur, noise] = [column(&spoiled, 0), column(&spoiled, 1)];
+    let [blur, noise] = [column(&damage, 0), column(&damage, 1)];
     let blurred = &coloured + blur * (blurred(&coloured) - &coloured);
     let eps = Draws::new(seed, Stream::AlterationNoise, k).normal(&images.size(), images.device());
-    let by = Tensor::cat(&[light, spoiled.shallow_clone(), gains], 1);
-    // Squared: little noise is harder to see, so there is more of it to learn from.
+    let by = Tensor::cat(&[light, damage.shallow_clone(), gains], 1);
+    // Squared, so that weak noise, which is harder to see, is more frequent.
     Altered { images: blurred + 0.3 * noise.square() * eps, by }
 }
 
@@ -46,7 +46,7 @@ fn column(of: &Tensor, k: i64) -> Tensor {
     of.select(1, k).view([-1, 1, 1, 1])
 }
 
-/// Larger or smaller by up to a fifth, moved by up to an eighth of the image, half of them mirrored.
+/// Scales by up to a fifth, moves by up to an eighth of the image, and mirrors half of the images.
 fn place(images: &Tensor, by: &Tensor) -> Tensor {
     let size = (by.select(1, 0) * 0.2).exp();
     let mirrored = &size * by.select(1, 3).sign();
@@ -59,7 +59,7 @@ fn place(images: &Tensor, by: &Tensor) -> Tensor {
     images.grid_sampler(&grid, BILINEAR, REFLECTED, false)
 }
 
-/// Saturation from grey to double, the channels' gains, contrast, brightness.
+/// Changes saturation (from grey to double), channel gains, contrast and brightness.
 fn colour(images: &Tensor, light: &Tensor, gains: &Tensor) -> Tensor {
     let [brightness, contrast, saturation] = [0, 1, 2].map(|k| column(light, k));
     let grey = images.mean_dim([1].as_slice(), true, Kind::Float);
@@ -67,7 +67,7 @@ fn colour(images: &Tensor, light: &Tensor, gains: &Tensor) -> Tensor {
     coloured * (gains.view([-1, 3, 1, 1]) * 0.2 + 1.0) * (contrast * 0.3).exp() + brightness * 0.2
 }
 
-/// Twice the mean of 3 x 3 pixels.
+/// The mean over 3 x 3 pixels, applied twice.
 fn blurred(images: &Tensor) -> Tensor {
     let once = |x: &Tensor| x.avg_pool2d([3, 3], [1, 1], [1, 1], false, false, None);
     once(&once(images))

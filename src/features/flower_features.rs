@@ -1,4 +1,4 @@
-//! `FlowerFeatures`: the small network that comes with the project, trained to tell its painted flowers apart.
+//! `FlowerFeatures`: the small network that comes with the project, trained to distinguish its painted flowers.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,35 +6,36 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use tch::{Device, Kind, Tensor};
 
-use super::batches::Sight;
-use super::{FeatureNetwork, Look};
+use super::batches::ImageBatches;
+use super::{ExtractedFeatures, FeatureNetwork};
 use crate::error::{Error, Result};
 use crate::tensor_file::{self, StorageKind, Stored};
 
-/// The weights, which are in every program that is built with this crate: README.md beside the file says how they were made.
+/// The weights, compiled into every program that uses this crate; the README.md next to the file says how they were
+/// made.
 const SHIPPED: &[u8] = include_bytes!("flower_features.safetensors");
 
-/// Height and width of the images that it takes.
+/// Height and width of its input.
 const SIZE: i64 = 32;
 const BATCH: i64 = 256;
-/// Channels that a layer of 3 x 3 makes, and its stride.
+/// Output channels and stride of each 3 x 3 layer.
 const LAYERS: [(i64, i64); 5] = [(24, 1), (32, 2), (48, 2), (64, 1), (64, 1)];
-/// The layer whose means, of colours and edges, are features beside those of the last.
+/// The early layer, of colours and edges, whose means are features in addition to those of the last.
 const EARLY: usize = 1;
 const WIDTH: i64 = LAYERS[EARLY].0 + LAYERS[LAYERS.len() - 1].0;
 const KINDS: i64 = 5;
 
-/// Five layers of convolutions on 32 x 32 pixels, whose means over the image are the features: 96 numbers. Each is scaled to a variance
-/// of 1 over painted flowers. The classes are the five kinds.
+/// Five layers of convolutions on 32 x 32 pixels. The features are means over the image: 96 numbers, each scaled to a
+/// variance of 1 over painted flowers. The classes are the five kinds of flowers.
 ///
-/// Distances on these features are the project's own: they compare its samples with each other, and with nothing published. Never call
+/// Distances on these features compare the project's samples with each other, not with published figures. Do not call
 /// one FID: it is a *Fréchet distance on the features of the project's own small network*.
 pub struct FlowerFeatures {
     layers: Vec<Layer>,
     kinds: Layer,
-    /// What each feature is multiplied by, `[F]`.
+    /// The factor of each feature, `[F]`.
     scale: Tensor,
-    sight: Sight,
+    batches: ImageBatches,
 }
 
 struct Layer {
@@ -48,7 +49,7 @@ impl FlowerFeatures {
     /// The network with the weights that come with the project.
     ///
     /// # Errors
-    /// [`Error::Torch`] where the device cannot hold them.
+    /// [`Error::Torch`] if they do not fit on the device.
     pub fn shipped(device: Device) -> Result<Self> {
         let broken =
             |problem: String| Error::Unsupported(format!("the weights of the project's own network: {problem}"));
@@ -62,7 +63,7 @@ impl FlowerFeatures {
         })
     }
 
-    /// The network with what `source` gives for each name and shape.
+    /// The network with the tensors that `source` returns for each name and shape.
     pub(super) fn new(device: Device, mut source: impl FnMut(&str, &[i64]) -> Result<Tensor>) -> Result<Self> {
         let mut layer = |name: String, shape: &[i64], stride| -> Result<Layer> {
             let weight = source(&format!("{name}.weight"), shape)?;
@@ -77,8 +78,8 @@ impl FlowerFeatures {
         }
         let kinds = layer("kinds".to_owned(), &[KINDS, WIDTH], 1)?;
         let scale = source("scale", &[WIDTH])?;
-        let sight = Sight { size: SIZE, batch: BATCH, device, antialias: true };
-        Ok(Self { layers, kinds, scale, sight })
+        let batches = ImageBatches { size: SIZE, batch: BATCH, device, antialias: true };
+        Ok(Self { layers, kinds, scale, batches })
     }
 
     /// The means of the early and of the last layer, unscaled: `[n, 3, 32, 32]` to `[n, F]`.
@@ -97,9 +98,9 @@ impl FlowerFeatures {
         means.linear(&self.kinds.weight, Some(&self.kinds.bias))
     }
 
-    /// Scales each feature to a variance of 1 over these images; one that never changes there becomes 0.
+    /// Scales each feature to a variance of 1 over these images; a feature that is constant there becomes 0.
     pub(super) fn scale_to(&mut self, images: &Tensor) -> Result<()> {
-        let means = self.sight.look(images, |x| self.means(x))?;
+        let means = self.batches.map(images, |x| self.means(x))?;
         let deviation = means.std_dim([0].as_slice(), true, false);
         let changes = deviation.gt(1e-4);
         self.scale = deviation.clamp_min(1e-4).reciprocal() * changes;
@@ -109,7 +110,7 @@ impl FlowerFeatures {
     /// Writes the weights in 16 bits.
     ///
     /// # Errors
-    /// [`Error::Write`] where the file cannot be written.
+    /// [`Error::Write`] if the file cannot be written.
     pub fn save(&self, file: &Path) -> Result<()> {
         let mut tensors = vec![Stored::new("scale", &self.scale, StorageKind::F16)?];
         for layer in self.layers.iter().chain([&self.kinds]) {
@@ -122,7 +123,7 @@ impl FlowerFeatures {
 }
 
 impl FeatureNetwork for FlowerFeatures {
-    fn what(&self) -> &'static str {
+    fn description(&self) -> &'static str {
         "the project's own small network"
     }
 
@@ -135,14 +136,14 @@ impl FeatureNetwork for FlowerFeatures {
     }
 
     fn device(&self) -> Device {
-        self.sight.device
+        self.batches.device
     }
 
-    fn look(&self, images: &Tensor) -> Result<Look> {
-        let both = self.sight.look(images, |x| {
+    fn extract(&self, images: &Tensor) -> Result<ExtractedFeatures> {
+        let both = self.batches.map(images, |x| {
             let means = self.means(x);
             Tensor::cat(&[&means * &self.scale, self.logits(&means).softmax(-1, Kind::Float)], 1)
         })?;
-        Ok(Look::of(&both, WIDTH))
+        Ok(ExtractedFeatures::of(&both, WIDTH))
     }
 }

@@ -1,4 +1,4 @@
-//! How the project's own network is trained: to tell the kinds of painted flowers, and what was done to each picture.
+//! Trains the project's own network to recognize the kinds of painted flowers, and what was done to each picture.
 
 use std::f64::consts::PI;
 
@@ -19,17 +19,17 @@ use crate::training::AdamW;
 /// How to train [`FlowerFeatures`]. The defaults are those of the weights that come with the project.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowerTraining {
-    /// How many flowers are painted.
+    /// How many flowers to paint.
     pub paintings: usize,
-    /// How many more, by another seed, are held out to measure the accuracy on.
+    /// How many more, from another seed, to hold out for measuring the accuracy.
     pub held_out: usize,
-    /// How often each is seen, altered anew each time.
+    /// How many times each is seen, altered differently each time.
     pub epochs: usize,
-    /// Pictures a step.
+    /// Pictures per step.
     pub batch_size: usize,
-    /// The first learning rate; it falls to 0 by a cosine.
+    /// The initial learning rate; it falls to 0 along a cosine.
     pub learning_rate: f64,
-    /// Sets paintings, weights, order and alterations.
+    /// The seed of the paintings, the weights, the order and the alterations.
     pub seed: u64,
 }
 
@@ -39,36 +39,37 @@ impl Default for FlowerTraining {
     }
 }
 
-/// What an epoch came to.
+/// The results of an epoch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowerTrainingReport {
     /// The epoch, counted from 1.
     pub epoch: usize,
     /// Cross-entropy of the kinds, on altered pictures.
     pub kinds: f64,
-    /// Mean squared error of what the network says was done to them; saying the mean each time gets 0.28.
+    /// Mean squared error of the predicted alterations; always predicting their mean would give 0.28.
     pub alterations: f64,
-    /// The share of pictures held out, as they are, whose kind is most probable.
+    /// The accuracy on unaltered held-out pictures.
     pub accuracy: f64,
 }
 
-/// Trains the network on the CPU, and reports each epoch to `see`. libtorch's generator is seeded.
+/// Trains the network on the CPU and passes the report of each epoch to `observer`. Seeds libtorch's generator.
 ///
 /// ```text
-/// loss = cross-entropy of the kind  +  3 mean square of ( what was done - what the network says of it )
+/// loss = cross-entropy of the kind  +  3 mean squared error of the alterations
 /// ```
-/// Without the second part the network would learn to overlook noise, blur and colours, which a distance between sets of images is to
-/// see. What tells them is a linear layer on the features, dropped at the end.
+/// Without the second term the network would learn to ignore noise, blur and colours, to which a distance between sets
+/// of images should respond. A linear layer on the features predicts the alterations; it is dropped at the end.
 ///
 /// # Errors
-/// [`Error::Config`] for no paintings, epochs or batches, [`Error::Torch`] for anything that libtorch refuses.
+/// [`Error::Config`] for no paintings, epochs or batches, [`Error::Torch`] if libtorch fails.
 pub fn train_flower_features(
     training: &FlowerTraining,
-    mut see: impl FnMut(&FlowerTrainingReport),
+    mut observer: impl FnMut(&FlowerTrainingReport),
 ) -> Result<FlowerFeatures> {
     require(training.batch_size >= 1, "FlowerTraining.batch_size", "at least 1", training.batch_size)?;
     require(training.epochs >= 1, "FlowerTraining.epochs", "at least 1", training.epochs)?;
-    // Layers this small gain little from a second thread, and on a busy machine lose much: libtorch's threads wait by spinning.
+    // Layers this small gain little from a second thread, and lose much on a busy machine, since libtorch's threads
+    // spin while they wait.
     let _threads = Threads::one();
     let seed = training.seed;
     let (images, labels) = paint(training.paintings, seed)?;
@@ -91,21 +92,21 @@ pub fn train_flower_features(
             let altered = alter(&to_unit_range(&images.index_select(0, &batch)), seed, step);
             let means = network.means(&altered.images);
             let kinds = network.logits(&means).cross_entropy_for_logits(&labels.index_select(0, &batch));
-            let told = means.linear(&weight, Some(&bias)).mse_loss(&altered.by, Reduction::Mean);
+            let error_of_alterations = means.linear(&weight, Some(&bias)).mse_loss(&altered.by, Reduction::Mean);
             let learning_rate = training.learning_rate * 0.5 * (1.0 + (PI * step as f64 / steps).cos());
-            optimizer.backward_step(&(&kinds + &told * 3.0), learning_rate)?;
+            optimizer.backward_step(&(&kinds + &error_of_alterations * 3.0), learning_rate)?;
             sums[0] += kinds.double_value(&[]);
-            sums[1] += told.double_value(&[]);
+            sums[1] += error_of_alterations.double_value(&[]);
         }
         let [kinds, alterations] = sums.map(|sum| sum / batches as f64);
         let accuracy = accuracy(&network, &unseen, &truth)?;
-        see(&FlowerTrainingReport { epoch, kinds, alterations, accuracy });
+        observer(&FlowerTrainingReport { epoch, kinds, alterations, accuracy });
     }
     network.scale_to(&images)?;
     Ok(network)
 }
 
-/// A parameter as it starts: for layers before a ReLU as He et al. 2015 draw them, biases 0. The scale is none of them.
+/// The initial value of a parameter: weights before a ReLU as in He et al. 2015, biases 0. The scale is not trained.
 fn variable(vs: &VarStore, name: &str, shape: &[i64]) -> Tensor {
     let inputs: i64 = shape[1..].iter().product();
     match name.rsplit_once('.') {
@@ -122,7 +123,7 @@ fn variable(vs: &VarStore, name: &str, shape: &[i64]) -> Tensor {
 fn paint(n: usize, seed: u64) -> Result<(Tensor, Tensor)> {
     let painted = PaintedFlowers { count: n, ..Default::default() }.load(n, seed)?;
     let shape: Vec<i64> = painted.pixels.shape().iter().map(|size| *size as i64).collect();
-    let wrong = || Error::Unsupported("paintings that are not one block of bytes".to_owned());
+    let wrong = || Error::Unsupported("the paintings are not contiguous in memory".to_owned());
     let pixels = painted.pixels.as_slice().ok_or_else(wrong)?;
     let labels: Vec<i64> = painted.labels.iter().map(|label| *label as i64).collect();
     Ok((Tensor::f_from_data_size(pixels, &shape, Kind::Uint8)?, Tensor::from_slice(&labels)))
@@ -130,6 +131,6 @@ fn paint(n: usize, seed: u64) -> Result<(Tensor, Tensor)> {
 
 /// The share of images whose label is the most probable class.
 fn accuracy(network: &FlowerFeatures, images: &Tensor, labels: &Tensor) -> Result<f64> {
-    let said = network.look(images)?.probabilities.argmax(-1, false);
-    Ok(said.eq_tensor(labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]))
+    let predicted = network.extract(images)?.probabilities.argmax(-1, false);
+    Ok(predicted.eq_tensor(labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]))
 }

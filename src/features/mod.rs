@@ -1,5 +1,5 @@
-//! Networks that turn images into vectors, on which metrics compare sets of images: the project's own small one, and Inception v3 from a
-//! file of the reader's.
+//! Networks that turn images into vectors, so that metrics can compare sets of images: the project's own small one, and
+//! Inception v3 with weights from a file that the reader provides.
 
 mod alterations;
 mod batches;
@@ -17,43 +17,44 @@ pub use inception::{InceptionV3, InceptionVariant, read_inception};
 
 use crate::error::Result;
 
-/// A network that looks at images: a vector of features for each, and how probable each of its classes is.
+/// A network that extracts a vector of features from each image, and the probabilities of its classes.
 ///
-/// It takes images `[N, C, H, W]` of any size, with `C` 1 or 3, f32 in about `[-1, 1]` or bytes, on any device. It resizes them, brings them to
-/// the network's device in batches of bounded size (smaller ones where memory runs out), and keeps no gradients.
+/// It takes images `[N, C, H, W]` of any size, with `C` 1 or 3, f32 in about `[-1, 1]` or bytes, on any device. It
+/// resizes them, moves them to its own device in batches of bounded size (smaller ones if memory runs out), and
+/// computes no gradients.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) for anything but such images, or none;
-/// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where not even one image fits.
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if not even one image fits.
 pub trait FeatureNetwork {
-    /// Which network it is, in words that a report of a distance needs: distances on the features of different networks do not
-    /// compare.
-    fn what(&self) -> &'static str;
+    /// The name of the network, which belongs in every report of a distance: distances on the features of different
+    /// networks cannot be compared.
+    fn description(&self) -> &'static str;
 
-    /// The width `F` of a vector of features.
+    /// `F`, the number of features.
     fn width(&self) -> i64;
 
-    /// The number `K` of classes.
+    /// `K`, the number of classes.
     fn classes(&self) -> i64;
 
-    /// Where it computes, and where its results are.
+    /// The device that it computes on, which also holds its results.
     fn device(&self) -> Device;
 
-    /// What it sees in images.
-    fn look(&self, images: &Tensor) -> Result<Look>;
+    /// Extracts the features of images.
+    fn extract(&self, images: &Tensor) -> Result<ExtractedFeatures>;
 }
 
-/// What a [`FeatureNetwork`] sees in images, f32 on its device.
+/// What a [`FeatureNetwork`] extracts from images, f32 on its device.
 #[derive(Debug)]
-pub struct Look {
+pub struct ExtractedFeatures {
     /// A vector for each image, `[N, F]`.
     pub features: Tensor,
-    /// How probable each class is, `[N, K]`; a row's sum is 1.
+    /// The probability of each class, `[N, K]`; rows sum to 1.
     pub probabilities: Tensor,
 }
 
-impl Look {
-    /// From both side by side, `[N, F + K]`, of which the first are `width` features.
+impl ExtractedFeatures {
+    /// Splits `[N, F + K]` into the `width` features and the probabilities.
     fn of(both: &Tensor, width: i64) -> Self {
         let classes = both.size()[1] - width;
         Self { features: both.narrow(1, 0, width), probabilities: both.narrow(1, width, classes) }
@@ -63,7 +64,7 @@ impl Look {
 /// The name of the network that comes with the project, for [`feature_network`].
 pub const OWN: &str = "own";
 
-/// The network that comes with the project for [`OWN`], else Inception v3 with the weights in the file of that name.
+/// The network that comes with the project if `name` is [`OWN`], else Inception v3 with the weights in the file `name`.
 ///
 /// # Errors
 /// As [`read_inception`].

@@ -1,19 +1,20 @@
-//! The assignment problem: to give each row of a square matrix of costs a column of its own, at the least cost.
+//! The assignment problem: assigns each row of a square cost matrix to a different column at minimal total cost.
 
 use std::mem::replace;
 
-/// Not assigned.
+/// Marks unassigned rows and columns.
 const NONE: usize = usize::MAX;
 
-/// The row that each column of an `n x n` matrix goes to, such that the sum of costs is least; in a time of at most `n^3`.
+/// The row assigned to each column of an `n x n` matrix, with the minimal sum of costs, in `O(n^3)`.
 ///
-/// Rows come in one by one. Each finds the cheapest way to a free column over columns that are taken, whose rows have to move on (Dijkstra's
-/// algorithm on costs that prices of rows and columns keep at 0 or above). Jonker & Volgenant 1987; Crouse 2016, algorithm 1.
+/// Rows are added one by one. Each takes the cheapest path to a free column, along which already assigned rows move to
+/// other columns (Dijkstra's algorithm on costs that the prices of rows and columns keep at 0 or above). Jonker &
+/// Volgenant 1987; Crouse 2016, algorithm 1.
 pub(super) fn assign(costs: &[f64], n: usize) -> Vec<usize> {
     let (mut row_of, mut column_of) = (vec![NONE; n], vec![NONE; n]);
     let (mut row_prices, mut column_prices) = (vec![0.0; n], vec![0.0; n]);
     for new in 0..n {
-        // The cost of the cheapest way to each column, and the row that it comes from.
+        // The cost of the cheapest path to each column, and the row that it comes from.
         let (mut least, mut from) = (vec![f64::INFINITY; n], vec![NONE; n]);
         let mut open: Vec<usize> = (0..n).collect();
         let mut closed = Vec::new();
@@ -25,7 +26,7 @@ pub(super) fn assign(costs: &[f64], n: usize) -> Vec<usize> {
                 if way < least[column] {
                     (least[column], from[column]) = (way, row);
                 }
-                // Of columns as near, a free one ends the search.
+                // Among equally near columns, prefer a free one, which ends the search.
                 if least[column] < next.1 || least[column] == next.1 && row_of[column] == NONE {
                     next = (place, least[column]);
                 }
@@ -43,7 +44,7 @@ pub(super) fn assign(costs: &[f64], n: usize) -> Vec<usize> {
             row_prices[row_of[column]] += cost - least[column];
             column_prices[column] -= cost - least[column];
         }
-        // Each row on the way moves to the column that it led to.
+        // Each row on the path moves to the column that it led to.
         let mut column = free;
         loop {
             let row = from[column];
@@ -65,13 +66,13 @@ mod tests {
     use super::*;
     use crate::random::generator;
 
-    /// The least cost over all permutations, one row after the other.
-    fn by_trying(costs: &[f64], n: usize, row: usize, taken: u32) -> f64 {
+    /// The minimal cost over all permutations.
+    fn brute_force(costs: &[f64], n: usize, row: usize, taken: u32) -> f64 {
         if row == n {
             return 0.0;
         }
         let free = (0..n).filter(|column| taken & (1 << column) == 0);
-        let of = |column: usize| costs[row * n + column] + by_trying(costs, n, row + 1, taken | 1 << column);
+        let of = |column: usize| costs[row * n + column] + brute_force(costs, n, row + 1, taken | 1 << column);
         free.map(of).fold(f64::INFINITY, f64::min)
     }
 
@@ -80,7 +81,7 @@ mod tests {
         let mut rng = generator(1);
         for n in 0..7 {
             for round in 0..60 {
-                // Every other matrix has many costs that are the same.
+                // Every other matrix has many equal costs.
                 let cost = |x: f64| if round % 2 == 0 { (4.0 * x).floor() } else { x };
                 let costs: Vec<f64> = (0..n * n).map(|_| cost(rng.random::<f64>())).collect();
                 let row_of = assign(&costs, n);
@@ -88,7 +89,7 @@ mod tests {
                 rows.sort_unstable();
                 assert!(rows.into_iter().eq(0..n), "each row once");
                 let sum: f64 = row_of.iter().enumerate().map(|(column, row)| costs[row * n + column]).sum();
-                let least = by_trying(&costs, n, 0, 0);
+                let least = brute_force(&costs, n, 0, 0);
                 assert!((sum - least).abs() < 1e-12, "{costs:?}: {sum}, {least} is possible");
             }
         }

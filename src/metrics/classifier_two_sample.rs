@@ -1,4 +1,4 @@
-//! `ClassifierTwoSample`: whether a classifier can tell the sets apart.
+//! `ClassifierTwoSample`: whether a classifier can distinguish the sets.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad_guard};
@@ -9,17 +9,17 @@ use super::pairs::{distances, for_rows};
 use super::sets::{compared, shuffled};
 use crate::error::Result;
 
-/// The share of vectors that a classifier assigns to the right set, after it has seen others of both: 0.5 where it cannot tell them apart,
-/// 1 where it always can.
+/// The accuracy of a classifier that assigns vectors to the two sets, after it has seen other vectors of both: 0.5 if
+/// it cannot distinguish them, 1 if it always can.
 ///
-/// The classifier asks the `k` nearest neighbours, half of the vectors being what it has seen, `k` the root of their number. It has nothing to
-/// train and nothing to tune, and finds any difference in the end: Lopez-Paz & Oquab 2017, section 3, name it beside a network. Where the
-/// neighbours are tied it counts as half right. Of sets of different sizes, part of the larger one is left out. It needs at least
-/// four vectors in each set.
+/// It is a `k`-nearest-neighbour classifier: half of the vectors are its training set, and `k` is the root of their
+/// number. It needs no training and no tuning, and detects any difference if the sets are large enough; Lopez-Paz &
+/// Oquab 2017, section 3, suggest it as an alternative to a network. Ties count as half right. If the sets differ in
+/// size, part of the larger one is left out. Each set needs at least four vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClassifierTwoSample {
-    /// What decides which half is seen.
+    /// The seed that determines which half is the training set.
     pub seed: u64,
 }
 
@@ -28,7 +28,7 @@ impl Metric for ClassifierTwoSample {
         let _no_grad = no_grad_guard();
         let (a, b) = compared(a, b, 4)?;
         let n = a.size()[0].min(b.size()[0]);
-        // In the same order: of two equal sets it sees the same half.
+        // In the same order, so that the training set contains the same half of two equal sets.
         let (a, b) = (shuffled(&a, self.seed, 0), shuffled(&b, self.seed, 0));
         let seen = n / 2;
         let known = Tensor::cat(&[a.narrow(0, 0, seen), b.narrow(0, 0, seen)], 0);
@@ -59,7 +59,7 @@ mod tests {
     use crate::random::{Draws, Stream};
 
     #[test]
-    fn equal_sets_are_told_by_chance_alone_and_distant_ones_always() {
+    fn equal_sets_are_distinguished_only_by_chance_and_distant_ones_always() {
         let a = Draws::new(3, Stream::FreshData, 0).normal(&[50, 2], Device::Cpu);
         let metric = ClassifierTwoSample { seed: 1 };
         assert_eq!(metric.compare(&a, &a).unwrap(), 0.5);

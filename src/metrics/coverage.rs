@@ -7,10 +7,10 @@ use super::Metric;
 use super::neighbours::{Neighbourhoods, compared_by_neighbours, mean};
 use crate::error::Result;
 
-/// The share of the data in whose neighbourhood there is a sample. Unlike [`ImprovedRecall`](super::ImprovedRecall) it builds the neighbourhoods
-/// around the data, where outliers are rare.
+/// The share of the data with a sample in its neighbourhood. Unlike [`ImprovedRecall`](super::ImprovedRecall) it uses
+/// neighbourhoods of the data, which has fewer outliers than samples.
 ///
-/// It needs at least `k + 1` vectors in each set. For equal distributions and `N = M` samples its mean is
+/// Each set needs at least `k + 1` vectors. For equal distributions and `N = M` samples its mean is
 ///
 /// ```text
 /// 1 - (N - 1) … (N - k) / ( (2N - 1) … (2N - k) ),    which tends to 1 - 2^(-k)
@@ -19,7 +19,7 @@ use crate::error::Result;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Coverage {
-    /// Which neighbour a neighbourhood reaches to; at least 1.
+    /// `k`: neighbourhoods reach to the `k`-th nearest neighbour; at least 1.
     pub k: i64,
 }
 

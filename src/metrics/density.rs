@@ -1,4 +1,4 @@
-//! `Density`: how many neighbourhoods of data a sample lies in.
+//! `Density`: how many neighbourhoods of the data contain a sample.
 
 use serde::{Deserialize, Serialize};
 use tch::{Tensor, no_grad_guard};
@@ -7,15 +7,16 @@ use super::Metric;
 use super::neighbours::{Neighbourhoods, compared_by_neighbours, mean};
 use crate::error::Result;
 
-/// How many neighbourhoods of data a sample lies in, on average, by the `k` that it would be for equal distributions. Where
-/// [`ImprovedPrecision`](super::ImprovedPrecision) asks for one, which may be that of an outlier, this counts them all. It can be above 1, where
-/// samples crowd in dense places.
+/// The mean number of neighbourhoods of the data that contain a sample, divided by `k`, its value for equal
+/// distributions. [`ImprovedPrecision`](super::ImprovedPrecision) only asks whether there is one, which may belong to
+/// an outlier; this counts all of them. It can be above 1 if samples concentrate in dense regions.
 ///
-/// It needs at least `k + 1` vectors in each set. For equal distributions its mean is exactly 1. Naeem et al. 2020, equation 3.
+/// Each set needs at least `k + 1` vectors. For equal distributions its mean is exactly 1. Naeem et al. 2020, equation
+/// 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Density {
-    /// Which neighbour a neighbourhood reaches to; at least 1.
+    /// `k`: neighbourhoods reach to the `k`-th nearest neighbour; at least 1.
     pub k: i64,
 }
 
@@ -29,7 +30,7 @@ impl Metric for Density {
     fn compare(&self, a: &Tensor, b: &Tensor) -> Result<f64> {
         let _no_grad = no_grad_guard();
         let (a, b) = compared_by_neighbours(a, b, self.k)?;
-        Ok(mean(&Neighbourhoods::new(&b, self.k).around(&a)) / self.k as f64)
+        Ok(mean(&Neighbourhoods::new(&b, self.k).count_containing(&a)) / self.k as f64)
     }
 
     fn lower_is_better(&self) -> bool {

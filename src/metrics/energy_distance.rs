@@ -1,4 +1,4 @@
-//! `EnergyDistance`: how much further vectors are from those of the other set than from those of their own.
+//! `EnergyDistance`: how much further vectors are from those of the other set than from those of their own set.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -8,13 +8,14 @@ use super::pairs::{distances, sum_between, sum_within};
 use super::sets::compared;
 use crate::error::Result;
 
-/// The energy distance, which has no bandwidth to choose:
+/// The energy distance, which needs no bandwidth:
 ///
 /// ```text
 /// 2 mean |a_i - b_j|  -  mean |a_i - a_j|  -  mean |b_i - b_j|,    each over all i and j
 /// ```
-/// It is at least 0, and 0 for equal sets alone. (Some take its root, as `scipy.stats.energy_distance` does.) For equal distributions its mean
-/// falls with `1/N + 1/M`. It takes time in proportion to `(N + M)^2 D`. Székely & Rizzo 2013, equation 6.1.
+/// It is at least 0, and 0 only for equal sets. (Some define it as the root of this, such as
+/// `scipy.stats.energy_distance`.) For equal distributions its mean falls like `1/N + 1/M`. It takes time proportional
+/// to `(N + M)^2 D`. Székely & Rizzo 2013, equation 6.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnergyDistance;

@@ -1,4 +1,4 @@
-//! What a metric would come to for sets without end: its bias falls with their size.
+//! Extrapolates a metric to infinitely large sets, since its bias falls with their size.
 
 use serde::Serialize;
 use tch::{Tensor, no_grad_guard};
@@ -10,34 +10,36 @@ use crate::error::{Error, Result};
 /// What [`extrapolate`] finds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Extrapolation {
-    /// How many vectors of each set were compared.
+    /// The sizes of the compared sets.
     pub sizes: Vec<i64>,
     /// The metric at each size.
     pub values: Vec<f64>,
-    /// The line through them at `1/n = 0`.
+    /// The fitted line at `1/n = 0`.
     pub at_infinity: f64,
     /// Its slope: the bias at size `n` is about `slope / n`.
     pub slope: f64,
 }
 
-/// The metric of sets of several sizes, and the line in `1/n` that fits these values best: where it meets `1/n = 0` is the value without the bias of
-/// small sets, which differs between models and may turn their order round. Of the Fréchet distance this is FID-infinity.
+/// Computes a metric for sets of several sizes, and fits a line in `1/n` to the values. At `1/n = 0` the line gives the
+/// value without the bias of small sets, which differs between models and can reverse their order. For the Fréchet
+/// distance this is FID-infinity.
 ///
-/// Both sets are cut to `n` vectors: into as many parts as they have room for, over which the value is averaged. Chong & Forsyth
-/// 2020, section 4, keep all of the data; here its part of the bias goes, too.
+/// Both sets are divided into parts of `n` vectors, over which the value is averaged. Chong & Forsyth 2020, section 4,
+/// always use all of the data; here the bias from the data vanishes, too.
 ///
 /// # Shapes
 /// `a`: `[N, D]`, `b`: `[M, D]`.
 ///
 /// # Errors
-/// Those of [`Metric::compare`]; [`Error::Config`] for fewer than two sizes, and for one below 1 or beyond `N` or `M`.
+/// Those of [`Metric::compare`]; [`Error::Config`] for fewer than two sizes, and for a size below 1 or above `N` or
+/// `M`.
 pub fn extrapolate(metric: &dyn Metric, a: &Tensor, b: &Tensor, sizes: &[i64], seed: u64) -> Result<Extrapolation> {
     let _no_grad = no_grad_guard();
     let (a, b) = compared(a, b, 1)?;
     let most = a.size()[0].min(b.size()[0]);
     let are_possible = sizes.iter().all(|n| (1..=most).contains(n));
     if !are_possible || sizes.iter().all(|n| Some(n) == sizes.first()) {
-        let expected = format!("two sizes or more of 1 to {most}, which both sets have");
+        let expected = format!("two or more sizes from 1 to {most}, which both sets have");
         return Err(Error::config("sizes to extrapolate from", expected, format!("{sizes:?}")));
     }
     let (a, b) = (shuffled(&a, seed, 0), shuffled(&b, seed, 1));
@@ -73,9 +75,9 @@ mod tests {
         Draws::new(6, Stream::FreshData, k).normal(&[4_000, 8], Device::Cpu)
     }
 
-    /// Unit Gaussians at a distance of 0.5.
+    /// Unit Gaussians with a distance of 0.5.
     #[test]
-    fn the_bias_of_small_sets_goes() {
+    fn the_bias_of_small_sets_vanishes() {
         let (a, b) = (draw(0), draw(1) + 0.5 / 8.0_f64.sqrt());
         let found = extrapolate(&FrechetDistance, &a, &b, &[200, 250, 400, 500, 1_000], 3).unwrap();
         let biases: Vec<f64> = found.values.iter().map(|value| value - 0.25).collect();
@@ -83,7 +85,7 @@ mod tests {
         assert!((found.at_infinity - 0.25).abs() < 0.02, "{found:?}");
     }
 
-    /// Of equal distributions the energy distance is `2 mean |x - y| / n`, on average.
+    /// For equal distributions the energy distance is `2 mean |x - y| / n`, on average.
     #[test]
     fn the_slope_is_what_the_bias_is_made_of() {
         let (a, b) = (draw(2), draw(3));

@@ -1,4 +1,4 @@
-//! `FrechetDistance`: the distance of two Gaussians, of features of the Inception network known as FID.
+//! `FrechetDistance`: the distance between two Gaussians; on the features of the Inception network, it is the FID.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad_guard};
@@ -7,14 +7,15 @@ use super::Metric;
 use super::sets::compared;
 use crate::error::Result;
 
-/// The squared 2-Wasserstein distance of the Gaussians that have the means and covariances of the two sets:
+/// The squared 2-Wasserstein distance between the Gaussians with the means and covariances of the two sets:
 ///
 /// ```text
 /// |m_a - m_b|^2 + tr( C_a + C_b - 2 ( C_a^(1/2) C_b C_a^(1/2) )^(1/2) )
 /// ```
-/// It sees two moments and nothing else. It is too large for small sets, and how much depends on the distributions: compare sets of one
-/// size, or [`extrapolate`](super::extrapolate). It needs at least two vectors in each set, and many more than `D` for covariances worth
-/// comparing. Heusel et al. 2017, section 4; the root of a symmetric product has the trace of that of `C_a C_b` there, and is real.
+/// It depends only on the first two moments. It is too large for small sets, by an amount that depends on the
+/// distributions: compare sets of the same size, or [`extrapolate`](super::extrapolate). Each set needs at least two
+/// vectors, and many more than `D` for meaningful covariances. Heusel et al. 2017, section 4; the root of the symmetric
+/// product used here is real, and has the same trace as that of `C_a C_b` there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FrechetDistance;
@@ -38,7 +39,7 @@ impl Metric for FrechetDistance {
     }
 }
 
-/// Mean `[D]` and covariance `[D, D]`, the latter without bias.
+/// Mean `[D]` and covariance `[D, D]`, the latter unbiased.
 fn moments(x: &Tensor) -> (Tensor, Tensor) {
     let mean = x.mean_dim([0].as_slice(), false, Kind::Double);
     let centred = x - &mean;
@@ -61,9 +62,9 @@ mod tests {
         (x - mean).matmul(&(vectors / values.sqrt()))
     }
 
-    /// `|delta|^2 + sum ( sqrt(lambda_1) - sqrt(lambda_2) )^2` where the covariances have their eigenvectors in common.
+    /// `|delta|^2 + sum ( sqrt(lambda_1) - sqrt(lambda_2) )^2` for covariances with the same eigenvectors.
     #[test]
-    fn of_commuting_covariances_it_is_exact() {
+    fn it_is_exact_for_commuting_covariances() {
         let white = whitened(200, 3);
         let (rotation, _) =
             Tensor::linalg_qr(&Draws::new(4, Stream::FreshData, 0).normal(&[3, 3], Device::Cpu).to_kind(Kind::Double), "reduced");

@@ -8,11 +8,12 @@ use super::pairs::unbiased_discrepancy;
 use super::sets::compared;
 use crate::error::Result;
 
-/// The kernel (Inception) distance: the squared maximum mean discrepancy of `k(x, y) = ( x.y / D + 1 )^3`, which sees the first three moments. It
-/// has no bias, so small sets will do, and it may be negative. Of features of the Inception network it is the KID.
+/// The kernel (Inception) distance: the squared maximum mean discrepancy of `k(x, y) = ( x.y / D + 1 )^3`, which
+/// depends on the first three moments. It is unbiased, so small sets suffice, and it can be negative. On the features
+/// of the Inception network it is the KID.
 ///
-/// Here it is of all pairs at once, where Bińkowski et al. average over subsets of 1,000: the mean is the same. It needs at least two vectors in
-/// each set. Bińkowski et al. 2018, section 4.
+/// It is computed over all pairs; Bińkowski et al. average over subsets of 1,000, which has the same mean. Each set
+/// needs at least two vectors. Bińkowski et al. 2018, section 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelDistance;
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_two_pairs_it_is_what_the_equation_says() {
+    fn it_matches_the_equation_for_two_pairs() {
         let (a, b) = (Tensor::from_slice(&[0.0, 2.0]).view([2, 1]), Tensor::from_slice(&[1.0, 3.0]).view([2, 1]));
         let k = |x: f64, y: f64| (x * y + 1.0).powi(3);
         let between = (k(0.0, 1.0) + k(0.0, 3.0) + k(2.0, 1.0) + k(2.0, 3.0)) / 4.0;

@@ -8,19 +8,20 @@ use super::pairs::unbiased_discrepancy;
 use super::sets::compared;
 use crate::error::{Result, require};
 
-/// Points whose distances the bandwidth is the median of.
+/// Points used for the median distance, the default bandwidth.
 const POINTS_FOR_THE_MEDIAN: i64 = 2_000;
 
-/// The largest difference that the mean of a function can have between two distributions, over the functions of length at most 1 in the
-/// space of the kernel `exp( -|x - y|^2 / (2 h^2) )`; squared, estimated without bias, so that it may be negative. Zero for equal
-/// distributions alone.
+/// The largest difference between the means of a function under the two distributions, over all functions of norm at
+/// most 1 in the space of the kernel `exp( -|x - y|^2 / (2 h^2) )`; squared. The estimate is unbiased, so it can be
+/// negative. It is 0 only for equal distributions.
 ///
-/// It needs at least two vectors in each set, and takes time in proportion to `(N + M)^2 D`. Gretton et al. 2012, equation 3.
+/// Each set needs at least two vectors, and it takes time proportional to `(N + M)^2 D`. Gretton et al. 2012, equation
+/// 3.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mmd {
-    /// The kernel's bandwidth `h`, in the units of the vectors. Where it is left out, it is the median distance between two vectors of both sets
-    /// together (of at most about 2,000 of them, evenly spaced): Gretton et al. 2012, section 8.
+    /// The kernel's bandwidth `h`, in the units of the vectors. By default the median distance between two vectors of
+    /// the combined sets (of about 2,000 of them at most, evenly spaced): Gretton et al. 2012, section 8.
     pub bandwidth: Option<f64>,
 }
 
@@ -30,10 +31,10 @@ impl Metric for Mmd {
         let (a, b) = compared(a, b, 2)?;
         let bandwidth = self.bandwidth.unwrap_or_else(|| median_distance(&a, &b));
         require(bandwidth > 0.0 && bandwidth.is_finite(), "Mmd.bandwidth", "above 0", bandwidth)?;
-        // Around their common mean the vectors are short, and the squares below lose no digits.
+        // Centred on their common mean, the vectors are short, so the squares below lose no digits.
         let mean = Tensor::cat(&[&a, &b], 0).mean_dim([0].as_slice(), true, Kind::Double);
         let (a, b) = ((a - &mean) / bandwidth, (b - &mean) / bandwidth);
-        // -|x - y|^2 / 2 = ( x, -|x|^2 / 2, 1 ) . ( y, 1, -|y|^2 / 2 ), all pairs by one product of matrices.
+        // -|x - y|^2 / 2 = ( x, -|x|^2 / 2, 1 ) . ( y, 1, -|y|^2 / 2 ), so one matrix product gives all pairs.
         let half = |x: &Tensor| x.square().sum_dim_intlist([1].as_slice(), true, Kind::Double) * -0.5;
         let kernel = |x: &Tensor, y: &Tensor| {
             let (half_x, half_y) = (half(x), half(y));
@@ -49,7 +50,8 @@ impl Metric for Mmd {
     }
 }
 
-/// The median distance between two of all points. Where most of them are copies of each other it is not 0, for the kernel's sake.
+/// The median distance between two points. It is kept above 0 even if most points are copies, since the kernel divides
+/// by it.
 fn median_distance(a: &Tensor, b: &Tensor) -> f64 {
     let step = (a.size()[0] + b.size()[0] - 1) / POINTS_FOR_THE_MEDIAN + 1;
     let [of_a, of_b] = [a, b].map(|set| set.slice(0, None, None, step));
@@ -60,9 +62,9 @@ fn median_distance(a: &Tensor, b: &Tensor) -> f64 {
 mod tests {
     use super::*;
 
-    /// Of two pairs, by hand: `k(0, 2) + k(1, 3) - 2 ( k(0, 1) + k(0, 3) + k(2, 1) + k(2, 3) ) / 4`.
+    /// For two pairs, by hand: `k(0, 2) + k(1, 3) - 2 ( k(0, 1) + k(0, 3) + k(2, 1) + k(2, 3) ) / 4`.
     #[test]
-    fn of_two_pairs_it_is_what_the_equation_says() {
+    fn it_matches_the_equation_for_two_pairs() {
         let (a, b) = (Tensor::from_slice(&[0.0, 2.0]).view([2, 1]), Tensor::from_slice(&[1.0, 3.0]).view([2, 1]));
         let k = |distance: f64, h: f64| (-distance.powi(2) / (2.0 * h * h)).exp();
         let expected = |h| k(2.0, h) + k(2.0, h) - (3.0 * k(1.0, h) + k(3.0, h)) / 2.0;

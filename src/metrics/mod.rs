@@ -1,4 +1,4 @@
-//! How good samples are: metrics that compare two sets of vectors, a file each, and what is measured of one set alone.
+//! How good samples are: metrics that compare two sets of vectors, one file each, and measures of a single set.
 
 mod assignment;
 mod class_score;
@@ -29,70 +29,71 @@ pub use sliced_wasserstein::sliced_wasserstein;
 use crate::catalogue::catalogue;
 use crate::error::Result;
 
-/// What two sets of vectors have in common, or how far they are from each other. Points are such vectors; images become them by a network
-/// that finds features.
+/// A similarity or distance of two sets of vectors. Points are vectors; images become vectors through a network that
+/// extracts features.
 pub trait Metric: Debug {
     /// Compares the samples `a` with the data `b`, in f64.
     ///
     /// # Shapes
-    /// `a`: `[N, D]`, `b`: `[M, D]`, of any kind of numbers.
+    /// `a`: `[N, D]`, `b`: `[M, D]`, of any numeric type.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for sets of another shape, with too few vectors, or of vectors of different lengths;
-    /// [`Error::DataNotFinite`](crate::Error::DataNotFinite) for NaN or infinity; [`Error::Config`](crate::Error::Config) for a setting
-    /// that cannot work.
+    /// [`Error::Shape`](crate::Error::Shape) for sets of another shape, with too few vectors, or with vectors of
+    /// different lengths; [`Error::DataNotFinite`](crate::Error::DataNotFinite) for NaN or infinity;
+    /// [`Error::Config`](crate::Error::Config) for an invalid setting.
     fn compare(&self, a: &Tensor, b: &Tensor) -> Result<f64>;
 
-    /// Whether a lower value says that the sets are more alike.
+    /// Whether a lower value means that the sets are more alike.
     fn lower_is_better(&self) -> bool;
 }
 
-/// What a metric declares of itself.
+/// The declared properties of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MetricProperties {
-    /// What it tends to where both sets are of one distribution and grow; none where that depends on the distribution.
+    /// Its limit for growing sets of the same distribution; `None` if that depends on the distribution.
     pub at_equality: Option<f64>,
-    /// Whether that is its mean for small sets, too.
+    /// Whether that is also its mean for small sets.
     pub is_unbiased: bool,
-    /// Whether the two sets may change places.
+    /// Whether it is symmetric in the two sets.
     pub is_symmetric: bool,
-    /// Whether it stays the same where both sets are shifted by the same vector.
+    /// Whether it is unchanged if both sets are shifted by the same vector.
     pub ignores_translation: bool,
-    /// Whether it stays the same where both sets are rotated alike.
+    /// Whether it is unchanged if both sets are rotated alike.
     pub ignores_rotation: bool,
-    /// The power of a factor by which both sets are scaled that it is multiplied by; none where it is no power.
+    /// If both sets are scaled by a factor, it is multiplied by this power of the factor; `None` if there is no such
+    /// power.
     pub scales_with: Option<i32>,
 }
 
 catalogue! {
-    /// Which metric, with its settings.
+    /// A metric with its settings.
     MetricConfig of "metric", is Metric, declares MetricProperties;
     sliced_wasserstein::SlicedWasserstein, "sliced_wasserstein": "how far mass has to travel, seen from random directions", "Bonneel et al. 2015, section 3",
         { at_equality: Some(0.0), is_unbiased: false, is_symmetric: true, ignores_translation: true, ignores_rotation: false, scales_with: Some(1) };
-    wasserstein::Wasserstein, "wasserstein": "how far mass has to travel, for sets of one size", "Peyré & Cuturi 2019, proposition 2.1",
+    wasserstein::Wasserstein, "wasserstein": "how far mass has to travel, for sets of equal size", "Peyré & Cuturi 2019, proposition 2.1",
         { at_equality: Some(0.0), is_unbiased: false, is_symmetric: true, ignores_translation: true, ignores_rotation: true, scales_with: Some(1) };
-    mmd::Mmd, "mmd": "squared maximum mean discrepancy of a Gaussian kernel", "Gretton et al. 2012, equation 3",
+    mmd::Mmd, "mmd": "squared maximum mean discrepancy with a Gaussian kernel", "Gretton et al. 2012, equation 3",
         { at_equality: Some(0.0), is_unbiased: true, is_symmetric: true, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
-    energy_distance::EnergyDistance, "energy_distance": "distances between the sets, less those within them", "Székely & Rizzo 2013, equation 6.1",
+    energy_distance::EnergyDistance, "energy_distance": "distances between the sets minus those within them", "Székely & Rizzo 2013, equation 6.1",
         { at_equality: Some(0.0), is_unbiased: false, is_symmetric: true, ignores_translation: true, ignores_rotation: true, scales_with: Some(1) };
-    frechet_distance::FrechetDistance, "frechet_distance": "squared distance of the Gaussians with the same moments", "Heusel et al. 2017, equation 6",
+    frechet_distance::FrechetDistance, "frechet_distance": "squared distance between the Gaussians with the same moments", "Heusel et al. 2017, equation 6",
         { at_equality: Some(0.0), is_unbiased: false, is_symmetric: true, ignores_translation: true, ignores_rotation: true, scales_with: Some(2) };
-    kernel_distance::KernelDistance, "kernel_distance": "squared maximum mean discrepancy of a cubic kernel", "Bińkowski et al. 2018, section 4",
+    kernel_distance::KernelDistance, "kernel_distance": "squared maximum mean discrepancy with a cubic kernel", "Bińkowski et al. 2018, section 4",
         { at_equality: Some(0.0), is_unbiased: true, is_symmetric: true, ignores_translation: false, ignores_rotation: true, scales_with: None };
     precision::ImprovedPrecision, "precision": "share of the samples that lie where data is", "Kynkäänniemi et al. 2019, equation 2",
         { at_equality: None, is_unbiased: false, is_symmetric: false, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
     recall::ImprovedRecall, "recall": "share of the data that lies where samples are", "Kynkäänniemi et al. 2019, equation 2",
         { at_equality: None, is_unbiased: false, is_symmetric: false, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
-    density::Density, "density": "mean number of neighbourhoods of data that contain a sample, by k", "Naeem et al. 2020, equation 3",
+    density::Density, "density": "mean number of neighbourhoods of the data that contain a sample, divided by k", "Naeem et al. 2020, equation 3",
         { at_equality: Some(1.0), is_unbiased: true, is_symmetric: false, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
     coverage::Coverage, "coverage": "share of the data with a sample in its neighbourhood", "Naeem et al. 2020, equation 4",
         { at_equality: Some(0.968_75), is_unbiased: false, is_symmetric: false, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
-    classifier_two_sample::ClassifierTwoSample, "classifier_two_sample": "accuracy of a classifier that tells the sets apart; 0.5 if they look alike", "Lopez-Paz & Oquab 2017, section 3",
+    classifier_two_sample::ClassifierTwoSample, "classifier_two_sample": "accuracy of a classifier that distinguishes the sets; 0.5 if they look alike", "Lopez-Paz & Oquab 2017, section 3",
         { at_equality: Some(0.5), is_unbiased: true, is_symmetric: true, ignores_translation: true, ignores_rotation: true, scales_with: Some(0) };
 }
 
 impl MetricConfig {
-    /// The metric with its randomness, where it has any, from this seed.
+    /// The metric with this seed for its randomness, if it has any.
     pub fn with_seed(mut self, seed: u64) -> Self {
         match &mut self {
             Self::SlicedWasserstein(metric) => metric.seed = seed,
@@ -121,7 +122,7 @@ mod tests {
     }
 
     /// Mean and standard error over sets of one distribution, `n` vectors each.
-    fn of_equals(metric: &dyn Metric, n: i64, times: u64) -> (f64, f64) {
+    fn for_equal_distributions(metric: &dyn Metric, n: i64, times: u64) -> (f64, f64) {
         let value = |k| metric.compare(&draw(n, 2 * k), &draw(n, 2 * k + 1)).unwrap();
         let values: Vec<f64> = (0..times).map(value).collect();
         let mean = values.iter().sum::<f64>() / times as f64;
@@ -129,7 +130,8 @@ mod tests {
         (mean, (variance / times as f64).sqrt())
     }
 
-    /// The suite: what is wrong with a metric that declares this. `what` and `other` differ in location, spread and shape.
+    /// The suite: the properties that a metric declares wrongly. `what` and `other` differ in location, spread and
+    /// shape.
     fn wrong(metric: &dyn Metric, declared: MetricProperties) -> Vec<&'static str> {
         let (what, other) = (draw(60, 1_000), (draw(60, 1_001) * 1.5 + 0.4).square());
         let compare = |a: &Tensor, b: &Tensor| metric.compare(a, b).unwrap();
@@ -142,9 +144,9 @@ mod tests {
         let power = (-4..=4).find(|power| close(scaled, value * 1.7_f64.powi(*power)));
 
         let at_equality = declared.at_equality.is_none_or(|expected| {
-            let off = |n, times| (of_equals(metric, n, times).0 - expected).abs();
+            let off = |n, times| (for_equal_distributions(metric, n, times).0 - expected).abs();
             if declared.is_unbiased {
-                let (mean, error) = of_equals(metric, 14, 300);
+                let (mean, error) = for_equal_distributions(metric, 14, 300);
                 (mean - expected).abs() < 4.0 * error
             } else {
                 off(256, 3) < 0.03 || off(256, 3) < 0.5 * off(16, 30)
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_refuses_what_are_no_two_sets_of_numbers() {
+    fn every_metric_rejects_invalid_sets() {
         let good = draw(60, 0);
         for config in all() {
             let metric = config.build();
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_planted_wrong_metric_is_found() {
+    fn a_wrong_metric_is_detected() {
         let declared = MetricConfig::from(EnergyDistance).properties();
         assert_eq!(wrong(&EnergyDistance, declared), [""; 0]);
         let found = wrong(&Forgetful, declared);
@@ -232,9 +234,9 @@ mod tests {
         assert_eq!(wrong(&Mmd { bandwidth: Some(1.0) }, of_mmd), ["scales_with"]);
     }
 
-    /// A quarter of the data is left out: all samples are right, and three quarters of the data are found.
+    /// Samples without a quarter of the data: all of them are right, and they cover three quarters of the data.
     #[test]
-    fn a_mode_that_is_left_out_costs_recall_its_share_and_precision_nothing() {
+    fn a_missing_mode_lowers_recall_by_its_share_and_precision_not_at_all() {
         let modes = Tensor::from_slice(&[0.0, 0.0, 50.0, 0.0, 0.0, 50.0, 50.0, 50.0]).view([4, 1, 2]);
         let data = draw(80, 0).view([1, 80, 2]) + modes;
         let (samples, data) = (data.narrow(0, 0, 3).reshape([240, 2]), data.reshape([320, 2]));
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_what_files_and_the_command_line_have_and_a_seed_is_of_those_that_draw() {
+    fn names_are_those_in_files_and_random_metrics_have_a_seed() {
         for config in all() {
             let json = serde_json::to_value(&config).unwrap();
             assert_eq!(json["name"], config.name());

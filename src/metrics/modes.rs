@@ -1,4 +1,4 @@
-//! Which modes of a distribution are among samples.
+//! Which modes of a distribution the samples cover.
 
 use serde::Serialize;
 use tch::{Kind, Tensor, no_grad_guard};
@@ -12,7 +12,7 @@ use crate::error::{Result, require};
 pub struct ModesCovered {
     /// How many modes have a sample near them.
     pub covered: usize,
-    /// For each mode, the share of all samples that are near it, and nearer than to any other.
+    /// For each mode, the share of all samples that are near it, and nearer to it than to any other mode.
     pub shares: Vec<f64>,
 }
 
@@ -23,8 +23,8 @@ impl ModesCovered {
     }
 }
 
-/// The modes that have a sample within a distance of `within`: of a mixture of Gaussians usually three of their standard deviations.
-/// Srivastava et al. 2017, section 4.
+/// The modes that have a sample within the distance `within`: for a mixture of Gaussians, usually three standard
+/// deviations. Srivastava et al. 2017, section 4.
 ///
 /// # Shapes
 /// `samples`: `[N, D]`, `modes`: `[K, D]`.

@@ -1,18 +1,19 @@
-//! Sums over all pairs of vectors, a part at a time: no matrix of all pairs is ever in memory.
+//! Sums over all pairs of vectors, in parts, so that the matrix of all pairs is never in memory.
 
 use tch::{Kind, Tensor, no_grad_guard};
 
-/// Pairs that are looked at together: enough for all cores, few enough for their caches.
-const AT_A_TIME: i64 = 1 << 20;
+/// Pairs processed at a time: enough for all cores, few enough for their caches.
+const CHUNK: i64 = 1 << 20;
 
-/// The set in parts of consecutive rows, each of which may be paired with all of `m` others. Each comes with its first row's index.
+/// Divides the set into parts of consecutive rows, small enough to be paired with `m` others. Each part comes with the
+/// index of its first row.
 pub(super) fn parts(x: &Tensor, m: i64) -> impl Iterator<Item = (i64, Tensor)> {
-    let rows = (AT_A_TIME / m).max(1);
+    let rows = (CHUNK / m).max(1);
     x.split(rows, 0).into_iter().enumerate().map(move |(k, part)| (k as i64 * rows, part))
 }
 
-/// A number for each row of a set: those that `f` has for a part of it, which is paired with `m` others. The result is there from the start:
-/// what would be kept of each part comes to lie between the large matrices, and the memory would fall to pieces.
+/// One number per row of a set: `f` computes those of a part, which is paired with `m` others. The result is allocated
+/// first: small results allocated between the large matrices would fragment the memory.
 pub(super) fn for_rows(x: &Tensor, m: i64, kind: Kind, f: &dyn Fn(&Tensor) -> Tensor) -> Tensor {
     let found = Tensor::empty([x.size()[0]], (kind, x.device()));
     for (start, rows) in parts(x, m) {
@@ -21,23 +22,24 @@ pub(super) fn for_rows(x: &Tensor, m: i64, kind: Kind, f: &dyn Fn(&Tensor) -> Te
     found
 }
 
-/// From this length on, a product of matrices is many times as fast as differences.
-const LONG: i64 = 32;
+/// From this vector length on, a matrix product is many times as fast as differences.
+const LONG_VECTOR: i64 = 32;
 
-/// Euclidean distances, `[N, M]`. Of short vectors they are made of differences, so that the distance to a copy is 0, and both ways the
-/// same; of long ones of `|x|^2 - 2 x.y + |y|^2`, where a copy may be at a distance of `1e-8 |x|`.
+/// Euclidean distances, `[N, M]`. For short vectors they are computed from differences, so that the distance to a copy
+/// is 0 and distances are symmetric; for long vectors from `|x|^2 - 2 x.y + |y|^2`, with which the distance to a copy
+/// can be `1e-8 |x|`.
 pub(super) fn distances(a: &Tensor, b: &Tensor) -> Tensor {
     let (by_product, by_differences) = (1, 2);
-    Tensor::cdist(a, b, 2.0, if a.size()[1] < LONG { by_differences } else { by_product })
+    Tensor::cdist(a, b, 2.0, if a.size()[1] < LONG_VECTOR { by_differences } else { by_product })
 }
 
-/// The sum of `f(x, y)` over all `x` in `a` and `y` in `b`. `f` gives the matrix of all pairs of two sets.
+/// The sum of `f(x, y)` over all `x` in `a` and `y` in `b`. `f` computes the matrix of all pairs of two sets.
 pub(super) fn sum_between(a: &Tensor, b: &Tensor, f: &dyn Fn(&Tensor, &Tensor) -> Tensor) -> f64 {
     let _no_grad = no_grad_guard();
     parts(a, b.size()[0]).map(|(_, rows)| sum(&f(&rows, b))).sum()
 }
 
-/// The sum of a symmetric `f(x, y)` over all `x` and `y` that are different rows of one set, in either order.
+/// The sum of a symmetric `f(x, y)` over all ordered pairs of different rows of one set.
 pub(super) fn sum_within(x: &Tensor, f: &dyn Fn(&Tensor, &Tensor) -> Tensor) -> f64 {
     let _no_grad = no_grad_guard();
     let n = x.size()[0];
@@ -50,7 +52,7 @@ pub(super) fn sum_within(x: &Tensor, f: &dyn Fn(&Tensor, &Tensor) -> Tensor) -> 
     parts(x, n).map(of_part).sum()
 }
 
-/// The squared maximum mean discrepancy of a kernel `k`, without bias: it may be negative.
+/// The unbiased squared maximum mean discrepancy with a kernel `k`, which can be negative.
 ///
 /// ```text
 /// mean over i != j of k(a_i, a_j)  +  mean over i != j of k(b_i, b_j)  -  2 mean over i, j of k(a_i, b_j)
@@ -73,7 +75,7 @@ mod tests {
     use super::*;
     use crate::random::{Draws, Stream};
 
-    /// A product of sums, over more pairs than are looked at together.
+    /// A product of sums, over more pairs than are processed at a time.
     #[test]
     fn all_pairs_are_counted_once_whatever_the_parts() {
         let draw = |n, k| Draws::new(5, Stream::FreshData, k).normal(&[n, 1], Device::Cpu).to_kind(Kind::Double);
@@ -88,7 +90,8 @@ mod tests {
 
     #[test]
     fn distances_of_long_vectors_are_those_of_their_differences() {
-        let draw = |n, k| Draws::new(5, Stream::FreshData, k).normal(&[n, LONG], Device::Cpu).to_kind(Kind::Double);
+        let draw =
+            |n, k| Draws::new(5, Stream::FreshData, k).normal(&[n, LONG_VECTOR], Device::Cpu).to_kind(Kind::Double);
         let (a, b) = (draw(20, 0), draw(30, 1));
         let squares = (a.unsqueeze(1) - &b).square().sum_dim_intlist([-1].as_slice(), false, Kind::Double);
         assert!((distances(&a, &b) - squares.sqrt()).abs().max().double_value(&[]) < 1e-12);

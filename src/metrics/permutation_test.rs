@@ -1,4 +1,4 @@
-//! The permutation test: can two sets be told apart?
+//! The permutation test: do two sets come from different distributions?
 
 use tch::{Tensor, no_grad_guard};
 
@@ -6,22 +6,25 @@ use super::Metric;
 use super::sets::{compared, shuffled};
 use crate::error::{Result, require};
 
-/// The probability `p` that two sets of one distribution look as bad to a metric as these do, or worse: a small one says that the sets can be
-/// told apart. The vectors of both sets are reassigned at random to sets of the same sizes, `permutations` times:
+/// Tests whether two sets come from the same distribution. Returns `p`, the probability that two sets of the same
+/// distribution differ as much by this metric as these do, or more: a small `p` means that the distributions differ.
+/// The vectors of both sets are randomly reassigned to sets of the same sizes, `permutations` times:
 ///
 /// ```text
-/// p = ( 1 + how many of these are at least as bad ) / ( 1 + permutations )
+/// p = ( 1 + number of reassignments that differ at least as much ) / ( 1 + permutations )
 /// ```
-/// Under equality it is uniform, so that `p <= 0.05` happens in one case of 20. It is at least `1 / (1 + permutations)`: 99 permutations or more
-/// for a `p` of 0.01. Each takes as long as comparing the sets once. Gretton et al. 2012, section 5; Phipson & Smyth 2010, equation 2.
+/// For equal distributions `p` is uniform, so `p <= 0.05` happens in one case of 20. It is at least
+/// `1 / (1 + permutations)`: a `p` of 0.01 needs 99 permutations or more. Each takes as long as comparing the sets
+/// once. Gretton et al. 2012, section 5; Phipson & Smyth 2010, equation 2.
 ///
-/// It looks to one side: a metric that is better the larger it is, such as density, cannot tell samples apart that are too good.
+/// The test is one-sided: with a metric such as density, for which higher is better, it does not detect samples that
+/// are too good.
 ///
 /// # Shapes
 /// `a`: `[N, D]`, `b`: `[M, D]`.
 ///
 /// # Errors
-/// Those of [`Metric::compare`]; [`Error::Config`](crate::Error::Config) for no permutations.
+/// Those of [`Metric::compare`]; [`Error::Config`](crate::Error::Config) for 0 permutations.
 pub fn permutation_test(metric: &dyn Metric, a: &Tensor, b: &Tensor, permutations: usize, seed: u64) -> Result<f64> {
     require(permutations >= 1, "permutations", "at least 1", permutations)?;
     let _no_grad = no_grad_guard();
@@ -35,8 +38,8 @@ pub fn permutation_test(metric: &dyn Metric, a: &Tensor, b: &Tensor, permutation
     let all = Tensor::cat(&[a, b], 0);
     let mut at_least = 1;
     for k in 0..permutations {
-        let dealt = shuffled(&all, seed, k as u64);
-        if difference(&dealt.narrow(0, 0, n), &dealt.narrow(0, n, m))? >= observed {
+        let reassigned = shuffled(&all, seed, k as u64);
+        if difference(&reassigned.narrow(0, 0, n), &reassigned.narrow(0, n, m))? >= observed {
             at_least += 1;
         }
     }
@@ -55,9 +58,9 @@ mod tests {
         Draws::new(9, Stream::FreshData, k).normal(&[n, 2], Device::Cpu)
     }
 
-    /// Of 19 permutations, the `p` of equal distributions are 1/20, 2/20 … 1, each as often.
+    /// With 19 permutations and equal distributions, `p` is 1/20, 2/20 … 1, each equally often.
     #[test]
-    fn under_equality_it_is_uniform() {
+    fn p_is_uniform_for_equal_distributions() {
         let tests = 160;
         let p = |k| permutation_test(&EnergyDistance, &draw(12, 2 * k), &draw(9, 2 * k + 1), 19, k).unwrap();
         let all: Vec<f64> = (0..tests).map(p).collect();
@@ -71,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_small_under_a_shift_for_distances_and_shares_alike() {
+    fn p_is_small_after_a_shift_for_distances_and_shares() {
         let (a, b) = (draw(40, 0), draw(30, 1) + 1.5);
         let metrics: [&dyn Metric; 4] =
             [&Mmd::default(), &EnergyDistance, &Coverage::default(), &ClassifierTwoSample::default()];
         for metric in metrics {
             assert_eq!(permutation_test(metric, &a, &b, 39, 1).unwrap(), 1.0 / 40.0, "{metric:?}");
         }
-        // Nothing is as different as it is from itself, or all is.
+        // Every reassignment of a set and its copy differs at least as much.
         assert_eq!(permutation_test(&EnergyDistance, &a, &a, 9, 1).unwrap(), 1.0);
         assert!(permutation_test(&EnergyDistance, &a, &b, 0, 1).is_err());
     }

@@ -7,13 +7,14 @@ use super::Metric;
 use super::neighbours::{Neighbourhoods, compared_by_neighbours, mean};
 use crate::error::Result;
 
-/// The share of the data that lies in the neighbourhood of some sample: [`ImprovedPrecision`](super::ImprovedPrecision) with the sets in each other's place. Whether all that
-/// there is can be drawn; a mode that is left out costs its share. One sample far from all others has a large neighbourhood, and may
-/// hide that, which [`Coverage`](super::Coverage) avoids. Kynkäänniemi et al. 2019, equation 2.
+/// The share of the data that lies in a neighbourhood of the samples: [`ImprovedPrecision`](super::ImprovedPrecision)
+/// with the sets exchanged. It measures whether samples cover all of the data; a missing mode lowers it by its share. A
+/// sample far from all others has a large neighbourhood that can hide this, which [`Coverage`](super::Coverage) avoids.
+/// Kynkäänniemi et al. 2019, equation 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ImprovedRecall {
-    /// Which neighbour a neighbourhood reaches to; at least 1.
+    /// `k`: neighbourhoods reach to the `k`-th nearest neighbour; at least 1.
     pub k: i64,
 }
 
@@ -27,7 +28,7 @@ impl Metric for ImprovedRecall {
     fn compare(&self, a: &Tensor, b: &Tensor) -> Result<f64> {
         let _no_grad = no_grad_guard();
         let (a, b) = compared_by_neighbours(a, b, self.k)?;
-        Ok(mean(&Neighbourhoods::new(&a, self.k).around(&b).gt(0)))
+        Ok(mean(&Neighbourhoods::new(&a, self.k).count_containing(&b).gt(0)))
     }
 
     fn lower_is_better(&self) -> bool {

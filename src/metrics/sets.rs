@@ -1,11 +1,11 @@
-//! What metrics compare: sets of vectors, checked, in f64, and parts of them drawn at random.
+//! The sets of vectors that metrics compare: checks, conversion to f64, and random subsets.
 
 use tch::{Kind, Tensor, no_grad_guard};
 
 use crate::error::{Error, Result};
 use crate::random::{Draws, Stream};
 
-/// Requires a set of at least `least` finite vectors. `what` says in the error which set it is.
+/// Requires a set of at least `least` finite vectors. `what`: the name of the set in the error.
 ///
 /// # Shapes
 /// `x`: `[N, D]`.
@@ -27,19 +27,20 @@ pub fn require_vectors(what: &'static str, x: &Tensor, least: i64) -> Result<()>
     Ok(())
 }
 
-/// The samples `a` and the data `b` as f64 on the device of `a`, without gradients: at least `least` vectors each, all of one length.
+/// The samples `a` and the data `b` as f64 on the device of `a`, without gradients: at least `least` vectors each, all
+/// of the same length.
 pub(super) fn compared(a: &Tensor, b: &Tensor, least: i64) -> Result<(Tensor, Tensor)> {
     require_vectors("samples", a, least)?;
     require_vectors("data", b, least)?;
     if a.size()[1] != b.size()[1] {
-        let expected = format!("[M, {}], vectors as long as those of the samples", a.size()[1]);
+        let expected = format!("[M, {}], with vectors as long as those of the samples", a.size()[1]);
         return Err(Error::Shape { what: "data", expected, got: b.size() });
     }
     let in_f64 = |x: &Tensor| x.detach().to_device(a.device()).to_kind(Kind::Double).contiguous();
     Ok((in_f64(a), in_f64(b)))
 }
 
-/// `n` vectors of a set, drawn without replacement; the whole set in its own order where it has no more.
+/// `n` vectors of a set, drawn without replacement; the whole set, in its own order, if it has no more.
 ///
 /// # Shapes
 /// `x`: `[N, …]`; the result: `[min(n, N), …]`.
@@ -51,7 +52,7 @@ pub fn random_subset(x: &Tensor, n: i64, seed: u64) -> Tensor {
     shuffled(x, seed, 0).narrow(0, 0, n.max(0))
 }
 
-/// The set in random order: another one for each `k`.
+/// The set in random order, a different one for each `k`.
 pub(super) fn shuffled(x: &Tensor, seed: u64, k: u64) -> Tensor {
     let order = Draws::new(seed, Stream::Subset, k).permutation(x.size()[0], x.device());
     x.index_select(0, &order)

@@ -9,16 +9,17 @@ use super::pairs::distances;
 use super::sets::compared;
 use crate::error::{Error, Result};
 
-/// Beyond this many, the assignment takes minutes.
-const MOST: i64 = 2_000;
+/// With more samples, the assignment would take minutes.
+const MAX_SAMPLES: i64 = 2_000;
 
-/// The 2-Wasserstein distance of two sets of one size, at most 2,000:
+/// The 2-Wasserstein distance between two sets of equal size, at most 2,000:
 ///
 /// ```text
 /// W_2^2 = min over permutations p of  mean_i |a_i - b_p(i)|^2
 /// ```
-/// A shift by `delta` is the distance `|delta|`. For equal distributions it falls slowly with the size of the sets, like `N^(-1/D)` in `D > 4`
-/// dimensions: compare it with that of two sets of data. It takes time in proportion to `N^3`. Peyré & Cuturi 2019, proposition 2.1.
+/// A shift by `delta` has the distance `|delta|`. For equal distributions it falls slowly with the size of the sets,
+/// like `N^(-1/D)` in `D > 4` dimensions: compare it with the distance between two sets of data. It takes time
+/// proportional to `N^3`. Peyré & Cuturi 2019, proposition 2.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wasserstein;
@@ -29,11 +30,11 @@ impl Metric for Wasserstein {
         let (a, b) = compared(a, b, 1)?;
         let n = a.size()[0];
         if b.size()[0] != n {
-            let expected = format!("[{n}, {}]: as many as there are samples", a.size()[1]);
+            let expected = format!("[{n}, {}]: as many vectors as samples", a.size()[1]);
             return Err(Error::Shape { what: "data for an exact Wasserstein distance", expected, got: b.size() });
         }
-        if n > MOST {
-            let expected = format!("at most {MOST} for an exact Wasserstein distance; sliced_wasserstein takes any");
+        if n > MAX_SAMPLES {
+            let expected = format!("at most {MAX_SAMPLES} for the exact Wasserstein distance; sliced_wasserstein takes any number");
             return Err(Error::config("number of samples", expected, n));
         }
         let costs: Vec<f64> = Vec::try_from(distances(&a, &b).square().view([-1]))?;
@@ -57,7 +58,7 @@ mod tests {
     use crate::random::{Draws, Stream};
 
     #[test]
-    fn a_shift_is_its_length_whatever_the_order() {
+    fn the_distance_of_a_shift_is_its_length_in_any_order() {
         let points = Draws::new(2, Stream::FreshData, 0).normal(&[60, 3], Device::Cpu).to_kind(tch::Kind::Double);
         let shifted = points.flip([0]) + Tensor::from_slice(&[2.0, -3.0, 6.0]);
         assert!((Wasserstein.compare(&points, &shifted).unwrap() - 7.0).abs() < 1e-12);
@@ -77,7 +78,7 @@ mod tests {
     fn other_sizes_and_too_many_are_refused() {
         let zeros = |n| Tensor::zeros([n, 2], tch::kind::FLOAT_CPU);
         let message = |a: i64, b: i64| Wasserstein.compare(&zeros(a), &zeros(b)).unwrap_err().to_string();
-        assert!(message(3, 4).contains("as many as there are samples"), "{}", message(3, 4));
+        assert!(message(3, 4).contains("as many vectors as samples"), "{}", message(3, 4));
         assert!(message(2_001, 2_001).contains("at most 2000"), "{}", message(2_001, 2_001));
     }
 }

@@ -11,15 +11,15 @@ use crate::networks::Given;
 use crate::out_of_memory::in_parts;
 use crate::process::{Level, Process};
 
-/// Pixels that go through the network at a time, which bounds its memory: 256 images of 32 x 32.
+/// Pixels that pass through the network at a time, which bounds its memory: those of 256 images of 32 x 32.
 const PIXELS: i64 = 256 * 32 * 32;
 
-/// A model with the process that it was trained on. Samples go through the network in as many parts as memory asks for.
+/// A model with the process that it was trained on. Samples pass through the network in parts that fit into memory.
 pub struct ModelDenoiser<'a> {
     model: &'a Model,
     process: &'a dyn Process,
     given: Given,
-    /// The samples that memory has room for, as far as it is known: the second step of a chain does not try more again.
+    /// How many samples fit into memory, as far as is known, so that later steps of a chain do not try more again.
     most: Cell<i64>,
 }
 
@@ -45,7 +45,7 @@ impl Denoiser for ModelDenoiser<'_> {
             let level = Level::at(self.process, t, &part)?;
             self.model.output(&part, &level, &self.given.narrow(start, length))
         })?;
-        // Fewer only where memory was too small: a batch may have had fewer samples than that.
+        // Reduce it only if memory was too small: the batch itself may have had fewer samples.
         if fits < most.min(shape[0]) {
             self.most.set(fits);
         }

@@ -17,7 +17,7 @@ use crate::samplers::SamplingConfig;
 
 /// A network with its parameterization: what is trained and sampled from.
 ///
-/// [`get_model`](crate::config::get_model) makes one from configurations, [`Model::new`] from a network of the reader's own.
+/// [`get_model`](crate::config::get_model) builds one from configurations, [`Model::new`] from your own network.
 pub struct Model {
     network: Box<dyn Network>,
     parameterization: Box<dyn Parameterization>,
@@ -26,7 +26,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model of this network, which predicts the noise and takes no labels, and is sampled from by Algorithm 2.
+    /// A model of this network that predicts the noise, takes no labels, and uses Algorithm 2 for sampling.
     pub fn new(network: impl Network + 'static) -> Self {
         Self::boxed(Box::new(network))
     }
@@ -36,19 +36,19 @@ impl Model {
         Self { network, parameterization: Box::new(Eps), sampling: SamplingConfig::default(), classes: 0 }
     }
 
-    /// The same model, whose output means something else.
+    /// The same model with another parameterization.
     #[must_use]
     pub fn with_parameterization(self, parameterization: Box<dyn Parameterization>) -> Self {
         Self { parameterization, ..self }
     }
 
-    /// The same model, sampled from in another way.
+    /// The same model with another sampling configuration.
     #[must_use]
     pub fn with_sampling(self, sampling: SamplingConfig) -> Self {
         Self { sampling, ..self }
     }
 
-    /// The same model, whose network can be conditioned on `classes` classes, by [`Given::label`].
+    /// The same model, whose network can be conditioned on `classes` classes with [`Given::label`].
     #[must_use]
     pub fn with_classes(self, classes: i64) -> Self {
         Self { classes, ..self }
@@ -64,7 +64,7 @@ impl Model {
         &self.sampling
     }
 
-    /// How many classes its network can be conditioned on; 0 where it takes no labels.
+    /// The number of classes that its network can be conditioned on; 0 if it takes no labels.
     pub fn classes(&self) -> i64 {
         self.classes
     }
@@ -74,14 +74,14 @@ impl Model {
         self.network.var_store().device()
     }
 
-    /// The output of the network for `x_t`, in the kind of `x_t`.
+    /// The output of the network for `x_t`, in the precision of `x_t`.
     ///
     /// # Shapes
-    /// `x_t`: `[N, …]`, f32 or f64; `level`: its own. Returns a tensor shaped like `x_t`, with as many times the channels as the
-    /// parameterization has [outputs](Parameterization::outputs).
+    /// `x_t`: `[N, …]`, f32 or f64; `level`: the level of `x_t`. Returns a tensor shaped like `x_t`, its channels multiplied
+    /// by the [outputs](Parameterization::outputs) of the parameterization.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the output is not shaped like `x_t`, or there is not one label a sample, and so on for what else is given.
+    /// [`Error::Shape`] if the output does not have that shape, or an optional input does not have one entry per sample.
     pub fn output(&self, x_t: &Tensor, level: &Level, given: &Given) -> Result<Tensor> {
         given.check_samples(x_t.size()[0])?;
         let input = self.parameterization.input(x_t, level).to_kind(Kind::Float);
@@ -91,24 +91,24 @@ impl Model {
         if output.size() == shape {
             return Ok(output.to_kind(x_t.kind()));
         }
-        // Another shape would be broadcast without a word.
-        let whose = if shape == x_t.size() { "that of x_t" } else { "by the parameterization" };
+        // Another shape would be broadcast silently.
+        let whose = if shape == x_t.size() { "that of x_t" } else { "as the parameterization requires" };
         let expected = format!("{shape:?}, {whose}");
         Err(Error::Shape { what: "the network's prediction", expected, got: output.size() })
     }
 
-    /// What of the output training compares with the [target](Parameterization::target) of the parameterization.
+    /// The part of the output that training compares with the [target](Parameterization::target).
     ///
     /// # Shapes
-    /// `x_t`: `[N, …]`, f32 or f64; `level`: its own.
+    /// `x_t`: `[N, …]`, f32 or f64; `level`: the level of `x_t`.
     ///
     /// # Errors
-    /// Those of [`Model::output`].
+    /// See [`Model::output`].
     pub fn compared_output(&self, x_t: &Tensor, level: &Level, given: &Given) -> Result<Tensor> {
         Ok(self.parameterization.compared(&self.output(x_t, level, given)?, x_t, level))
     }
 
-    /// The data and the noise that the network sees in `x_t`, each sample at a time of its own.
+    /// The data and the noise that the network predicts from `x_t`, with a separate time for each sample.
     ///
     /// # Shapes
     /// `x_t`: `[N, …]`, f32 or f64; `t`: `[N]`, int64 or floating-point.
@@ -126,10 +126,10 @@ impl Model {
         ModelDenoiser::new(self, process, Given::default())
     }
 
-    /// As [`Model::denoiser`], of a network that is given something for each sample.
+    /// As [`Model::denoiser`], with optional inputs for the network.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for labels where the model takes none; [`Error::Config`] for a label without a class.
+    /// [`Error::Unsupported`] for labels if the model takes none; [`Error::Config`] for an invalid label.
     pub fn denoiser_given<'a>(&'a self, process: &'a dyn Process, given: Given) -> Result<ModelDenoiser<'a>> {
         if let Some(label) = &given.label {
             self.check_labels(label)?;
@@ -137,10 +137,10 @@ impl Model {
         Ok(ModelDenoiser::new(self, process, given.to_device(self.device())))
     }
 
-    /// On a GPU a label outside the table would end the process.
+    /// On a GPU, a label outside the table would kill the process.
     fn check_labels(&self, label: &Tensor) -> Result<()> {
         if self.classes == 0 {
-            let problem = "this model takes no labels: the classes in the configuration of its network are 0";
+            let problem = "this model takes no labels: `classes` in the configuration of its network is 0";
             return Err(Error::Unsupported(problem.to_owned()));
         }
         if label.dim() != 1 || label.numel() == 0 || label.kind() != Kind::Int64 {
@@ -156,7 +156,7 @@ impl Model {
     }
 }
 
-/// The network's own: its bare output, in which nothing of the parameterization is seen.
+/// The bare network, without the parameterization.
 impl Network for Model {
     fn forward(&self, x_t: &Tensor, t: &Tensor, given: &Given) -> Tensor {
         self.network.forward(x_t, t, given)
@@ -171,7 +171,7 @@ impl Network for Model {
     }
 }
 
-/// Refuses samples that the model cannot take.
+/// Rejects samples that do not fit the model.
 pub(crate) fn check_samples(model: &Model, what: &'static str, samples: &Tensor) -> Result<()> {
     check_fits(model, what, samples)?;
     if matches!(samples.kind(), Kind::Float | Kind::Double) {

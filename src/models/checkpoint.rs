@@ -1,5 +1,6 @@
-//! One checkpoint, one safetensors file: weights, moving average, optimizer moments, and in its header how far the
-//! training was. Or weights alone, to sample with. Written whole or not at all, and read without trusting it.
+//! Checkpoints: safetensors files with weights, moving average and optimizer moments, and the progress of the training
+//! in the header; or with weights only, to sample with. A file is written completely or not at all, and is not trusted
+//! when read.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -18,30 +19,30 @@ use crate::training::{EpochLoss, LossByTimestep, TrainingState};
 
 /// `model.*`, `ema.*`, `m.*`, `v.*`; of a learner with several groups of parameters `GROUP/model.*` and so on.
 const FORMAT: &str = "ddpm_tutor checkpoint 1";
-/// `model.*` alone, perhaps in fewer bits than 32.
+/// `model.*` only, possibly in fewer than 32 bits.
 const WEIGHTS_FORMAT: &str = "ddpm_tutor weights 1";
-const GO_ON: &str = "Delete it to go on from the checkpoint before it, or from the start if it is the only one";
+const DELETE_IT: &str = "Delete it to resume from the checkpoint before it, or from the start if it is the only one";
 
-/// Which weights of a checkpoint.
+/// Which weights of a checkpoint to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weights {
-    /// The weights as the optimizer left them: those that training goes on from.
+    /// The weights as the optimizer left them, from which training resumes.
     Raw,
-    /// Their moving average: those that sampling uses.
+    /// Their moving average, which sampling uses.
     Ema,
 }
 
-/// How far the training was.
+/// The progress of the training.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Progress {
     pub steps: u64,
     pub seed: u64,
     pub history: Vec<EpochLoss>,
-    /// Steps of an epoch that was stopped in the middle; its losses are the tensors `losses.t` and `losses.loss`.
+    /// The steps taken in an epoch that was stopped; its losses are the tensors `losses.t` and `losses.loss`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub steps_into_epoch: u64,
-    /// The steps of each optimizer, where there are several.
+    /// The steps of each optimizer, if there are several.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub optimizer_steps: BTreeMap<String, u64>,
 }
@@ -90,7 +91,7 @@ pub(crate) fn write(path: &Path, state: &TrainingState, seed: u64) -> Result<()>
     tensor_file::write(path, &tensors, header(path, FORMAT, &progress)?)
 }
 
-/// Writes weights alone, each in the kind of numbers that it comes in: what can be sampled from, and not trained on.
+/// Writes only weights, each in its own number format: such a checkpoint can be sampled from, but not trained further.
 pub(crate) fn write_weights(path: &Path, weights: &[(String, Tensor)], progress: &Progress) -> Result<()> {
     let stored =
         |(name, tensor): &(String, Tensor)| Stored::new(format!("model.{name}"), tensor, StorageKind::of(tensor));
@@ -103,7 +104,7 @@ fn header(path: &Path, format: &str, progress: &Progress) -> Result<HashMap<Stri
     Ok(HashMap::from([("format".to_owned(), format.to_owned()), ("progress".to_owned(), progress)]))
 }
 
-/// Reads the weights alone into a network.
+/// Reads only the weights, into a network.
 pub(crate) fn read_weights(path: &Path, vs: &nn::VarStore, weights: Weights) -> Result<Progress> {
     let file = tensor_file::read_file(path)?;
     let parts = parse(path, &file)?;
@@ -113,19 +114,19 @@ pub(crate) fn read_weights(path: &Path, vs: &nn::VarStore, weights: Weights) -> 
     Ok(parts.progress)
 }
 
-/// Reads the loss of each epoch up to the checkpoint, and no weights.
+/// Reads only the loss of each epoch up to the checkpoint.
 pub(crate) fn read_history(path: &Path) -> Result<Vec<EpochLoss>> {
     Ok(parse(path, &tensor_file::read_file(path)?)?.progress.history)
 }
 
-/// Reads a whole training, that of the model `name`: its weights into the networks, and the state to resume from.
+/// Reads everything needed to resume the training of the model `name`: the weights, into the networks, and the state.
 pub(crate) fn read_training(path: &Path, name: &str, groups: &Groups, config: &ModelConfig) -> Result<TrainingState> {
     let file = tensor_file::read_file(path)?;
     let parts = parse(path, &file)?;
     let progress = &parts.progress;
     if parts.weights_only {
         let problem = format!(
-            "holds weights only, no state of an optimizer: it can be sampled from, but not trained on. \
+            "contains only weights, no optimizer state: it can be sampled from, but not trained further. \
              `ddpm train --model NEW --from {name}` fine-tunes it under a new name"
         );
         return Err(damaged(path, problem));
@@ -135,13 +136,13 @@ pub(crate) fn read_training(path: &Path, name: &str, groups: &Groups, config: &M
         let advice = format!("set seed {there} in config.json, or train under a new name");
         return Err(damaged(
             path,
-            format!("was trained with seed {there}, but the configuration says {here}; {advice}"),
+            format!("was trained with seed {there}, but the configuration has seed {here}; {advice}"),
         ));
     }
     if let Some((group, _)) =
         groups.iter().find(|(group, _)| groups.len() > 1 && !progress.optimizer_steps.contains_key(*group))
     {
-        return Err(damaged(path, format!("holds no group of parameters {group:?}: it belongs to another learner")));
+        return Err(damaged(path, format!("has no parameter group {group:?}: it belongs to another learner")));
     }
     let mut read = Vec::new();
     for (group, vs) in groups {
@@ -158,7 +159,7 @@ pub(crate) fn read_training(path: &Path, name: &str, groups: &Groups, config: &M
     }
     let device = groups.first().map_or(Device::Cpu, |(_, vs)| vs.device());
     let losses = losses(path, &parts, device)?;
-    // Nothing is changed before everything was found to fit.
+    // Change nothing until everything is known to fit.
     let mut state = TrainingState::of_groups(groups, config.base.seed, &config.training)?;
     for (((weights, ema, m, v), (_, vs)), group) in read.into_iter().zip(groups).zip(state.groups_mut()) {
         copy_into(vs, &weights);
@@ -170,7 +171,7 @@ pub(crate) fn read_training(path: &Path, name: &str, groups: &Groups, config: &M
     Ok(state)
 }
 
-/// The losses of an epoch that was stopped in the middle.
+/// The losses of an epoch that was stopped.
 fn losses(path: &Path, parts: &Parts, device: Device) -> Result<LossByTimestep> {
     let steps = parts.progress.steps_into_epoch;
     if steps == 0 {
@@ -178,12 +179,12 @@ fn losses(path: &Path, parts: &Parts, device: Device) -> Result<LossByTimestep> 
     }
     let shape = |name| parts.tensors.tensor(name).map(|view| view.shape().iter().map(|size| *size as i64).collect());
     let shape: Vec<i64> = shape("losses.t").unwrap_or_else(|_| vec![0]);
-    // Those of the rest of the epoch will come from there.
+    // The losses of the rest of the epoch will be on that device.
     let read = |name| tensor(path, parts, name, &shape).map(|losses| losses.to_device(device));
     Ok(LossByTimestep::from_tensors(steps, read("losses.t")?, read("losses.loss")?))
 }
 
-/// Reads a tensor for each of the network's, from the part of the file that `part` names for it.
+/// Reads the network's tensors, each from the part of the file that `part` returns for it.
 fn read_part(
     path: &Path,
     parts: &Parts,
@@ -212,7 +213,7 @@ fn read_part(
 fn several(problems: &[String]) -> String {
     const SHOWN: usize = 8;
     let more = problems.len().saturating_sub(SHOWN);
-    let rest = if more > 0 { format!("; and {more} more like these") } else { String::new() };
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
     format!("{}{rest}", problems[..problems.len() - more].join("; "))
 }
 
@@ -223,7 +224,7 @@ fn copy_into(vs: &nn::VarStore, values: &[Tensor]) {
     }
 }
 
-/// What a checkpoint's file holds.
+/// The contents of a checkpoint file.
 struct Parts<'a> {
     tensors: SafeTensors<'a>,
     progress: Progress,
@@ -232,7 +233,7 @@ struct Parts<'a> {
 
 fn parse<'a>(path: &Path, file: &'a [u8]) -> Result<Parts<'a>> {
     let broken = |e: safetensors::SafeTensorError| {
-        damaged(path, format!("not a complete safetensors file ({e}): it was cut short or damaged. {GO_ON}"))
+        damaged(path, format!("not a complete safetensors file ({e}): it is truncated or damaged. {DELETE_IT}"))
     };
     let tensors = SafeTensors::deserialize(file).map_err(broken)?;
     let (_, header) = SafeTensors::read_metadata(file).map_err(broken)?;
@@ -240,19 +241,19 @@ fn parse<'a>(path: &Path, file: &'a [u8]) -> Result<Parts<'a>> {
     let format = entries.get("format").map(String::as_str);
     if format != Some(FORMAT) && format != Some(WEIGHTS_FORMAT) {
         let found = entries.get("format").map_or("no format entry".to_owned(), |format| format!("{format:?}"));
-        return Err(damaged(path, format!("this is not a checkpoint of ddpm: expected {FORMAT:?}, got {found}")));
+        return Err(damaged(path, format!("not a checkpoint of ddpm: expected {FORMAT:?}, got {found}")));
     }
     let progress = entries.get("progress").map(|text| serde_json::from_str(text));
     match progress {
         Some(Ok(progress)) => Ok(Parts { tensors, progress, weights_only: format == Some(WEIGHTS_FORMAT) }),
-        Some(Err(e)) => Err(damaged(path, format!("its progress entry does not parse: {e}. {GO_ON}"))),
-        None => Err(damaged(path, format!("has no progress entry. {GO_ON}"))),
+        Some(Err(e)) => Err(damaged(path, format!("its progress entry cannot be parsed: {e}. {DELETE_IT}"))),
+        None => Err(damaged(path, format!("has no progress entry. {DELETE_IT}"))),
     }
 }
 
 fn tensor(path: &Path, parts: &Parts, name: &str, shape: &[i64]) -> Result<Tensor> {
     let view = parts.tensors.tensor(name).map_err(|_| {
-        damaged(path, format!("has no tensor {name:?}: it belongs to another network than the configuration describes"))
+        damaged(path, format!("has no tensor {name:?}: it does not belong to the network in the configuration"))
     })?;
     let found: Vec<i64> = view.shape().iter().map(|size| *size as i64).collect();
     let expected = if parts.weights_only { "F32, F16 or BF16" } else { "F32" };
@@ -270,7 +271,7 @@ fn tensor(path: &Path, parts: &Parts, name: &str, shape: &[i64]) -> Result<Tenso
     }
     let tensor = tensor_file::to_tensor(&view)?.ok_or_else(wrong)?.to_kind(Kind::Float);
     if !all_finite(&tensor) {
-        return Err(damaged(path, format!("tensor {name:?} holds NaN or infinity. {GO_ON}")));
+        return Err(damaged(path, format!("tensor {name:?} contains NaN or infinity. {DELETE_IT}")));
     }
     Ok(tensor)
 }

@@ -1,12 +1,12 @@
-//! What goes together in a model's configuration: the one place that says so.
+//! Which parts of a model's configuration are compatible.
 
 use super::ModelConfig;
 use crate::config::InferType;
 use crate::error::{Result, require};
 
 impl ModelConfig {
-    /// Refuses parts that each can work, but not with each other: network and data, pictures and data, sampler and process. Each refusal
-    /// says what would work.
+    /// Rejects parts that are valid but do not fit together: network and data, pictures and data, sampler and process.
+    /// The errors say what would fit.
     pub(super) fn check_combination(&self) -> Result<()> {
         self.network.check_fits(&self.base.dataset)?;
         self.check_pictures()?;
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn every_network_fits_the_data_of_its_kind_and_is_told_of_those_that_fit_others() {
+    fn every_network_fits_the_data_of_its_kind_and_errors_name_the_networks_that_fit() {
         let of = |dataset: Dataset| ModelConfig::for_dataset(dataset, DeviceChoice::Cpu).unwrap();
         let (points, images) = (of(Dataset::default()), of(PaintedFlowers::default().into()));
         for entry in NetworkConfig::ENTRIES {
@@ -64,7 +64,7 @@ mod tests {
                 let of_network = ModelConfig { network, ..config.clone() };
                 match of_network.validate() {
                     Ok(()) => assert!(fits, "{}", entry.name),
-                    Err(error) => assert!(!fits && error.to_string().contains("these do: "), "{error}"),
+                    Err(error) => assert!(!fits && error.to_string().contains("these networks do: "), "{error}"),
                 }
                 fits
             });
@@ -77,6 +77,9 @@ mod tests {
             base: BaseConfig { dataset: PaintedFlowers::default().into(), ..points.base },
             ..points
         });
-        assert!(message.contains("fnn does not take the images") && message.contains("these do: unet"), "{message}");
+        assert!(
+            message.contains("fnn does not take images") && message.contains("these networks do: unet"),
+            "{message}"
+        );
     }
 }

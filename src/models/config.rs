@@ -1,4 +1,4 @@
-//! `ModelConfig`: everything that a model is made from, in a file.
+//! `ModelConfig`: the complete configuration of a model, stored in a file.
 
 use std::path::Path;
 
@@ -14,10 +14,10 @@ use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::networks::{NetworkConfig, UnetConfig};
 
-/// The longest configuration file that is read, in bytes.
-pub(crate) const LONGEST: u64 = 1 << 20;
+/// The maximum size of a configuration file, in bytes.
+pub(crate) const MAX_BYTES: u64 = 1 << 20;
 
-/// Everything that a model is made from: what `models/NAME/config.json` holds and `ddpm train --config` reads.
+/// The complete configuration of a model, as in `models/NAME/config.json`, which `ddpm train --config` reads.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
@@ -30,11 +30,11 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
-    /// What to start from for a data set: the FNN for points; for images the U-Net, on a CPU the
-    /// [small one](UnetConfig::small) with fewer timesteps, and all of the images.
+    /// The default configuration for a data set: the FNN for points; for images the U-Net with all of the images, and
+    /// on a CPU the [small U-Net](UnetConfig::small) with fewer timesteps.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a device that is not there.
+    /// [`Error::Unsupported`] for a device that is not available.
     pub fn for_dataset(dataset: Dataset, device: DeviceChoice) -> Result<Self> {
         let [channels, height, width] = dataset.shape()[..] else {
             return Ok(Self {
@@ -42,7 +42,7 @@ impl ModelConfig {
                 ..Default::default()
             });
         };
-        // On a CPU also fewer steps: a thousand for every picture would take longer than the training.
+        // Fewer timesteps, too: on a CPU, sampling with a thousand would take longer than the training.
         let (unet, timesteps) =
             if device.resolve()? == Device::Cpu { (UnetConfig::small(), 200) } else { (UnetConfig::default(), 1000) };
         Ok(Self {
@@ -52,10 +52,10 @@ impl ModelConfig {
         })
     }
 
-    /// Refuses values that cannot work.
+    /// Rejects invalid values.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first field that cannot work.
+    /// [`Error::Config`] naming the first invalid field.
     pub fn validate(&self) -> Result<()> {
         self.base.validate()?;
         self.network.validate()?;
@@ -68,14 +68,14 @@ impl ModelConfig {
         Ok(text + "\n")
     }
 
-    /// Reads and checks a JSON file. What the file leaves out keeps its default; a setting that stands where an earlier version had
-    /// it is taken from there.
+    /// Reads and checks a JSON file. Missing settings keep their defaults; settings in the places that earlier versions
+    /// used are accepted.
     ///
     /// # Errors
-    /// [`Error::Io`] where it cannot be read, [`Error::ConfigFile`] for an unknown key or a wrong type,
-    /// [`Error::Config`] for an impossible value.
+    /// [`Error::Io`] if it cannot be read, [`Error::ConfigFile`] for an unknown key or a wrong type,
+    /// [`Error::Config`] for an invalid value.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = read_text(path, LONGEST).map_err(Error::io("read", path))?;
+        let text = read_text(path, MAX_BYTES).map_err(Error::io("read", path))?;
         let (config, _) =
             parse(&text).map_err(|error| Error::ConfigFile { path: path.to_owned(), problem: error.to_string() })?;
         config.validate()?;
@@ -83,8 +83,8 @@ impl ModelConfig {
     }
 }
 
-/// A configuration in JSON, and the settings that the text gives, where they stand today. The error names the line, unless a setting
-/// had to be moved.
+/// Parses a configuration in JSON; also returns the settings given in the text, in their current places. The error
+/// names the line, unless a setting had to be moved.
 pub(super) fn parse(text: &str) -> serde_json::Result<(ModelConfig, Value)> {
     let mut settings: Value = serde_json::from_str(text)?;
     let config =

@@ -1,16 +1,16 @@
-//! `ConfigFile`: a configuration of which a file gives any part, and something else the rest.
+//! `ConfigFile`: a file with any part of a configuration, to be applied over another configuration.
 
 use std::path::{Path, PathBuf};
 
 use ddpm_utils::files::read_text;
 use serde_json::Value;
 
-use super::config::{LONGEST, ModelConfig, parse};
+use super::config::{MAX_BYTES, ModelConfig, parse};
 use crate::datasets::Dataset;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 
-/// A JSON file as [`ModelConfig`] has it, with any of its settings left out.
+/// A JSON file like that of [`ModelConfig`], from which any settings may be missing.
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
     path: PathBuf,
@@ -20,12 +20,12 @@ pub struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// Reads a file. Values are checked once they are [over](ConfigFile::over) others.
+    /// Reads a file. Values are checked when they are [applied](ConfigFile::over) to a configuration.
     ///
     /// # Errors
-    /// [`Error::Io`] where it cannot be read, [`Error::ConfigFile`] for an unknown key or a wrong type.
+    /// [`Error::Io`] if it cannot be read, [`Error::ConfigFile`] for an unknown key or a wrong type.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = read_text(path, LONGEST).map_err(Error::io("read", path))?;
+        let text = read_text(path, MAX_BYTES).map_err(Error::io("read", path))?;
         let problem =
             |error: serde_json::Error| Error::ConfigFile { path: path.to_owned(), problem: error.to_string() };
         let (whole, settings) = parse(&text).map_err(problem)?;
@@ -36,26 +36,26 @@ impl ConfigFile {
         Ok(Self { path: path.to_owned(), settings, dataset: whole.base.dataset, device: whole.base.compute.device })
     }
 
-    /// Whether the file itself gives a setting: `/training/warmup_steps`.
+    /// Whether the file contains a setting: `/training/warmup_steps`.
     pub fn gives(&self, setting: &str) -> bool {
         self.settings.pointer(setting).is_some()
     }
 
-    /// The data set, where the file names one.
+    /// The data set, if the file names one.
     pub fn dataset(&self) -> Option<&Dataset> {
         self.gives("/base/dataset").then_some(&self.dataset)
     }
 
-    /// Where to compute, where the file says.
+    /// The device, if the file names one.
     pub fn device(&self) -> Option<DeviceChoice> {
         self.gives("/base/compute/device").then_some(self.device)
     }
 
-    /// This configuration, with the file's settings in place of its own. A data set or a network of another kind comes with its
-    /// own defaults.
+    /// The given configuration, overridden by the file's settings. If the file names another data set or network, that
+    /// has its own defaults.
     ///
     /// # Errors
-    /// [`Error::ConfigFile`] where that makes no configuration.
+    /// [`Error::ConfigFile`] if the result is not a configuration.
     pub fn over(&self, config: &ModelConfig) -> Result<ModelConfig> {
         let problem =
             |error: serde_json::Error| Error::ConfigFile { path: self.path.clone(), problem: error.to_string() };
@@ -65,17 +65,17 @@ impl ConfigFile {
         if let (Some(levels), Some(unet)) = (levels, merged.pointer_mut("/network/unet"))
             && !self.gives("/network/unet/attention")
         {
-            // As many levels as there are multipliers, the lowest with attention.
+            // One level per multiplier, with attention at the lowest.
             unet["attention"] = (1..=levels).map(|level| level == levels).collect();
         }
         let mut merged: ModelConfig = serde_json::from_value(merged).map_err(problem)?;
-        // No file holds it.
+        // Files do not contain it.
         merged.base.models_dir = config.base.models_dir.clone();
         Ok(merged)
     }
 }
 
-/// Settings in place of others, object by object. What is of another kind is replaced as a whole.
+/// Overrides settings, object by object. A data set or network of another kind is replaced completely.
 fn merge(into: &mut Value, from: &Value) {
     let (Value::Object(there), Value::Object(given)) = (&mut *into, from) else {
         *into = from.clone();
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_short_file_leaves_out_is_the_default_for_the_data() {
+    fn missing_settings_have_the_defaults_for_the_data() {
         for name in ["moons", "painted-flowers", "mnist"] {
             let default = ModelConfig::for_dataset(Dataset::from_name(name).unwrap(), DeviceChoice::Cpu).unwrap();
             let mut expected = default.clone();
@@ -120,7 +120,7 @@ mod tests {
             let named = format!(r#"{{"base": {{"dataset": {{"name": "{name}"}}, "device": "cpu"}}}}"#);
             assert_eq!(over(&named, "spiral").unwrap(), default);
             assert_eq!(over("{}", name).unwrap(), default);
-            // A whole file is taken as it is, over whatever else.
+            // A complete file overrides everything.
             let whole = serde_json::to_string(&expected).unwrap();
             assert_eq!(over(&whole, "circles").unwrap(), expected);
         }
@@ -131,7 +131,7 @@ mod tests {
         let NetworkConfig::Unet(unet) =
             over(r#"{"network": {"unet": {"channel_multipliers": [1, 2]}}}"#, "mnist").unwrap().network
         else {
-            panic!("not the network that was named")
+            panic!("not the network in the file")
         };
         assert_eq!((unet.attention, unet.image_shape, unet.base_channels), (vec![false, true], [1, 28, 28], 32));
         let fnn = over(r#"{"network": {"fnn": {}}}"#, "mnist").unwrap();

@@ -1,25 +1,26 @@
-//! The folder of a model: which file is where, which checkpoints there are, and that one training at a time writes there.
+//! The folder of a model: the paths of its files, its checkpoints, and the lock that allows only one training at a
+//! time.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// `MODELS_DIR/NAME`, whether it is there yet or not.
+/// The folder `MODELS_DIR/NAME`, which may not exist yet.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelFolder {
     pub name: String,
     pub path: PathBuf,
 }
 
-/// While it is there, no other process trains, changes or deletes the model.
+/// While this lock is held, no other process trains, changes or deletes the model.
 #[derive(Debug)]
 pub struct TrainingLock {
     _file: File,
 }
 
 impl ModelFolder {
-    /// Refuses a name that is not one path component, the same on every system, or that leads elsewhere.
+    /// Rejects a name that is not a single, portable path component.
     pub fn new(models_dir: &Path, name: &str) -> Result<Self> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let good = !name.is_empty() && name.len() <= 64 && !name.starts_with('.') && name.chars().all(plain);
@@ -66,7 +67,7 @@ impl ModelFolder {
         self.checkpoints_dir().join(checkpoint_name(epoch))
     }
 
-    /// The checkpoint of a training that was stopped in the middle of an epoch. There is one only while it is the newest.
+    /// The checkpoint of a training that was stopped in the middle of an epoch. It exists only while it is the newest.
     pub fn stopped_file(&self) -> PathBuf {
         self.checkpoints_dir().join("stopped.safetensors")
     }
@@ -95,9 +96,9 @@ impl ModelFolder {
         }
     }
 
-    /// Keeps other trainings out until dropped.
+    /// Locks out other trainings until dropped.
     pub fn lock(&self) -> Result<TrainingLock> {
-        // The folder itself can be locked, so no file has to lie there for it.
+        // The folder itself can be locked, without a lock file.
         let path = self.checkpoints_dir();
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
@@ -107,7 +108,7 @@ impl ModelFolder {
         Ok(TrainingLock { _file: file })
     }
 
-    /// As [`ModelFolder::lock`], for a training: also clears what a killed one left half-written.
+    /// As [`ModelFolder::lock`], for a training: also removes partial files of a killed one.
     pub fn lock_to_train(&self) -> Result<TrainingLock> {
         let lock = self.lock()?;
         for entry in fs::read_dir(self.checkpoints_dir()).into_iter().flatten().flatten() {
@@ -118,7 +119,7 @@ impl ModelFolder {
         Ok(lock)
     }
 
-    /// Removes the folders that [`ModelFolder::make`] has made, as far as they are empty.
+    /// Removes the folders made by [`ModelFolder::make`], if they are empty.
     pub fn remove_empty(&self) {
         for folder in [self.checkpoints_dir(), self.inference_logs_dir(), self.path.clone()] {
             let _ = fs::remove_dir(folder);
@@ -134,7 +135,7 @@ fn checkpoint_name(epoch: usize) -> String {
     format!("epoch_{epoch:04}.safetensors")
 }
 
-/// The epoch of a checkpoint's file; none for a name that we would not have given.
+/// The epoch of a checkpoint file; `None` for any other name.
 fn epoch_of(file_name: &str) -> Option<usize> {
     let epoch = file_name.strip_prefix("epoch_")?.strip_suffix(".safetensors")?.parse().ok()?;
     (checkpoint_name(epoch) == file_name).then_some(epoch)

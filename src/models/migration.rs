@@ -1,8 +1,8 @@
-//! Configurations of earlier versions, whose settings stood elsewhere.
+//! Reads configurations of earlier versions, with settings in other places.
 
 use serde_json::{Map, Value, json};
 
-/// Where a setting stood, and where it stands.
+/// The earlier and the current place of settings.
 const MOVED: [(&[&str], &[&str]); 8] = [
     (&["base", "device"], &["base", "compute", "device"]),
     (&["base", "precision"], &["base", "compute", "precision"]),
@@ -14,7 +14,8 @@ const MOVED: [(&[&str], &[&str]); 8] = [
     (&["training", "clip_denoised"], &["training", "sampling", "clip_denoised"]),
 ];
 
-/// Moves what stands where it stood in an earlier version. Whether anything did. What is there twice stays, and is then unknown.
+/// Moves settings from their earlier places, and returns whether there were any. A setting in both places stays, and is
+/// then rejected as unknown.
 pub(super) fn migrate(settings: &mut Value) -> bool {
     let mut moved = false;
     for (from, to) in MOVED {
@@ -23,7 +24,7 @@ pub(super) fn migrate(settings: &mut Value) -> bool {
         }
         let Some(value) = take(settings, from) else { continue };
         moved |= put(settings, to, value);
-        // There was one sampler alone, and one objective.
+        // There was only one sampler and one objective.
         match from {
             ["training", "reverse_variance"] => {
                 moved |= put(settings, &["training", "sampling", "sampler", "name"], json!("ancestral"))
@@ -46,7 +47,7 @@ fn take(settings: &mut Value, path: &[&str]) -> Option<Value> {
     folders.iter().try_fold(settings, |value, key| value.get_mut(key))?.as_object_mut()?.remove(*last)
 }
 
-/// Whether there was a place for it: a section may be something else than an object, which the parser then refuses.
+/// Returns whether there was a place for it: a section may not be an object, which the parser then rejects.
 fn put(settings: &mut Value, path: &[&str], new: Value) -> bool {
     let mut place = settings;
     for key in path {
@@ -87,14 +88,14 @@ mod tests {
         let prioritized = Simple { timesteps: PerceptionPrioritized.into() };
         assert_eq!(config.training.objective, prioritized.into());
         assert_eq!(config.training.schedule, LinearSchedule.into());
-        // What is written today is read as it stands, and nothing is moved.
+        // Current files are read without moving anything.
         let today = serde_json::to_string(&config).unwrap();
         assert_eq!(parse(&today).unwrap().0, config);
         assert!(!migrate(&mut serde_json::from_str(&today).unwrap()));
     }
 
     #[test]
-    fn what_is_there_twice_or_unknown_is_refused() {
+    fn duplicate_and_unknown_settings_are_rejected() {
         let problem = |text: &str| parse(text).unwrap_err().to_string();
         let twice = r#"{"base": {"device": "cpu", "compute": {"device": "cpu"}}}"#;
         assert!(problem(twice).contains("unknown field `device`"), "{}", problem(twice));

@@ -1,4 +1,4 @@
-//! Models: their folders, their checkpoints, whole trainings, and weights from elsewhere and for elsewhere.
+//! Models: their folders, their checkpoints, complete trainings, and import and export of weights.
 
 mod checkpoint;
 mod compatibility;

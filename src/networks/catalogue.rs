@@ -1,6 +1,7 @@
-//! How the catalogue of networks, a line an entry, becomes their modules and the enum of their configurations.
+//! The macro that turns the catalogue of networks into their modules and the enum of their configurations.
 
-/// Makes the modules of the networks, those for points and those for images, and the enum of their configurations, with the names that files and the command line have for them.
+/// Defines the modules of the networks, for points and for images, and the enum of their configurations, with their
+/// names in files and on the command line.
 macro_rules! networks {
     (
         points { $($points_module:ident::{$PointsNetwork:ident, $PointsConfig:ident}, $points_name:literal: $points_what:literal, $points_source:literal;)+ }
@@ -23,7 +24,7 @@ macro_rules! networks {
                 #[serde(rename = $name)]
                 $Network($Config),
             )+
-            /// A network of the reader's own that implements [`Network`], known by its name.
+            /// The reader's own network, which implements [`Network`]; known only by its name.
             #[serde(rename = "own")]
             Own(String),
         }
@@ -52,7 +53,7 @@ macro_rules! networks {
                 }
             }
 
-            /// Whether it takes images, not points, as the catalogue declares and the suite asserts; unknown of a network of the reader's own.
+            /// Whether it takes images rather than points; `None` for the reader's own network.
             pub fn is_for_images(&self) -> Option<bool> {
                 match self {
                     $(Self::$Network(_) => Some($for_images),)+
@@ -60,7 +61,7 @@ macro_rules! networks {
                 }
             }
 
-            /// Its configuration; none of a network of the reader's own.
+            /// Its configuration; `None` for the reader's own network.
             pub fn settings(&self) -> Option<&dyn NetworkSettings> {
                 match self {
                     $(Self::$Network(config) => Some(config),)+
@@ -68,7 +69,7 @@ macro_rules! networks {
                 }
             }
 
-            /// The same, to change it.
+            /// Its configuration, to be changed.
             pub fn settings_mut(&mut self) -> Option<&mut dyn NetworkSettings> {
                 match self {
                     $(Self::$Network(config) => Some(config),)+

@@ -1,4 +1,4 @@
-//! `NetworkConfig`: what holds of every network's configuration.
+//! `NetworkConfig`: what the configurations of all networks have in common.
 
 use tch::Device;
 
@@ -20,20 +20,20 @@ impl From<&NetworkConfig> for NetworkConfig {
 }
 
 impl NetworkConfig {
-    /// Refuses values that cannot work.
+    /// Rejects invalid values.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first field that cannot work.
+    /// [`Error::Config`] naming the first invalid field.
     pub fn validate(&self) -> Result<()> {
         self.settings().map_or(Ok(()), |settings| settings.validate())
     }
 
-    /// How many classes it can be conditioned on; 0 where it takes no labels.
+    /// The number of classes that it can be conditioned on; 0 if it takes no labels.
     pub fn classes(&self) -> i64 {
         self.settings().map_or(0, |settings| settings.classes())
     }
 
-    /// Makes it a network that can be conditioned on so many classes; 0: one that takes no labels.
+    /// Sets the number of classes that it can be conditioned on; 0 for no labels.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a network that cannot take labels.
@@ -41,7 +41,7 @@ impl NetworkConfig {
         let set = || {
             let mut config = serde_json::to_value(&*self).ok()?;
             config.get_mut(self.name())?.as_object_mut()?.insert("classes".to_owned(), classes.into());
-            // A configuration without such a field refuses it.
+            // A configuration without this field rejects it.
             serde_json::from_value(config).ok()
         };
         let problem = || Error::Unsupported(format!("the network {} cannot take labels", self.name()));
@@ -49,16 +49,16 @@ impl NetworkConfig {
         Ok(())
     }
 
-    /// The network, with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]); with `outputs` numbers for each one of
-    /// `x_t`, as its parameterization needs them.
+    /// Builds the network with fresh weights from libtorch's generator (see [`tch::manual_seed`]). Its output has `outputs`
+    /// numbers for each number of `x_t`, as the parameterization requires.
     ///
     /// # Errors
-    /// [`Error::Config`] for sizes that cannot work; [`Error::Unsupported`] for [`NetworkConfig::Own`], which only its author can
-    /// build.
+    /// [`Error::Config`] for invalid sizes; [`Error::Unsupported`] for [`NetworkConfig::Own`], which only its author
+    /// can build.
     pub fn build(&self, outputs: i64, precision: Precision, device: Device) -> Result<Box<dyn Network>> {
         let Some(settings) = self.settings() else {
             return Err(Error::Unsupported(format!(
-                "{:?} is a network of your own: build it in a notebook, then load its weights with load_checkpoint; \
+                "{:?} is your own network: build it in a notebook, then load its weights with load_checkpoint; \
                  the command line trains the built-in ones",
                 self.name()
             )));
@@ -67,16 +67,17 @@ impl NetworkConfig {
         settings.build(outputs, precision, device)
     }
 
-    /// Makes it a network for samples of this shape.
+    /// Adapts it to samples of this shape.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for points where it takes images, or images where it takes points, with the networks that take them.
+    /// [`Error::Unsupported`] for points if it takes images, or images if it takes points; the error lists the networks
+    /// that fit.
     pub fn fit(&mut self, sample_shape: &[i64]) -> Result<()> {
         let fits = self.settings_mut().is_none_or(|settings| settings.fit(sample_shape));
-        if fits { Ok(()) } else { Err(self.takes_others(sample_shape, "this shape")) }
+        if fits { Ok(()) } else { Err(self.unsuitable(sample_shape, "this shape")) }
     }
 
-    /// Refuses data that this network cannot take.
+    /// Rejects data that does not fit this network.
     pub(crate) fn check_fits(&self, dataset: &Dataset) -> Result<()> {
         let Some(settings) = self.settings() else { return Ok(()) };
         let (shape, (field, own)) = (dataset.shape(), settings.sample_shape());
@@ -84,20 +85,20 @@ impl NetworkConfig {
             return Ok(());
         }
         if shape.len() != own.len() {
-            return Err(self.takes_others(&shape, dataset.name()));
+            return Err(self.unsuitable(&shape, dataset.name()));
         }
         let expected = format!("{shape:?}, the shape of a sample of {}", dataset.name());
         Err(Error::config(field, expected, format!("{own:?}")))
     }
 
-    fn takes_others(&self, sample_shape: &[i64], whose: &str) -> Error {
+    fn unsuitable(&self, sample_shape: &[i64], whose: &str) -> Error {
         let takes = |other: &mut Self| other.settings_mut().is_some_and(|settings| settings.fit(sample_shape));
         let fits = |name: &str| Self::from_name(name).is_ok_and(|mut other| takes(&mut other));
         let names = Self::ENTRIES.iter().map(|entry| entry.name);
         let others: Vec<&str> = names.filter(|name| *name != self.name() && fits(name)).collect();
         let kind = if sample_shape.len() == 1 { "points, [N, D]" } else { "images, [N, C, H, W]" };
         let problem = format!(
-            "the network {} does not take the {kind}, of {whose}; these do: {}",
+            "the network {} does not take {kind}, the samples of {whose}; these networks do: {}",
             self.name(),
             others.join(", ")
         );
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_network_can_be_given_classes_and_one_of_the_readers_own_cannot() {
+    fn every_network_can_be_given_classes_except_the_readers_own() {
         for entry in NetworkConfig::ENTRIES {
             let default = NetworkConfig::from_name(entry.name).unwrap();
             let mut config = default.clone();

@@ -1,4 +1,4 @@
-//! The networks, and the trait that they share with a reader's own.
+//! The networks, and the trait that they implement, like any network of the reader's.
 
 mod catalogue;
 mod class_embedding;
@@ -31,9 +31,10 @@ networks! {
     }
 }
 
-/// A network: weights and a function of the noisy samples and their times. What its output means, the noise in `x_t` for one, is a
-/// [parameterization](crate::parameterizations)'s to say. Implement it for a network of your own: in a
-/// [`Model`](crate::model::Model) it then trains and samples like ours.
+/// A network: weights and a function of the noisy samples and their times. A
+/// [parameterization](crate::parameterizations) defines what its output means, such as the noise in `x_t`. Implement
+/// this trait for your own network; in a [`Model`](crate::model::Model) it then trains and samples like the built-in
+/// ones.
 ///
 /// ```
 /// use ddpm_tutor::prelude::*;
@@ -59,27 +60,27 @@ pub trait Network {
     /// `F_theta(x_t, t)`
     ///
     /// # Shapes
-    /// `x_t`: `[N, D]` or `[N, C, H, W]`, f32; `t`: `[N]`, int64 in `1..=T`, or f32 where times are real numbers. Returns a tensor
-    /// shaped like `x_t`. `given`: what else it is conditioned on.
+    /// `x_t`: `[N, D]` or `[N, C, H, W]`, f32; `t`: `[N]`, int64 in `1..=T`, or f32 for real-valued times. `given`:
+    /// the optional inputs. Returns a tensor shaped like `x_t`.
     fn forward(&self, x_t: &Tensor, t: &Tensor, given: &Given) -> Tensor;
 
     /// The shape of one sample: `[D]` or `[C, H, W]`.
     fn sample_shape(&self) -> Vec<i64>;
 
-    /// The parameters `theta`, by name, and the device that they are on.
+    /// The parameters `theta`, by name, and their device.
     fn var_store(&self) -> &nn::VarStore;
 }
 
-/// How many numbers a network learns.
+/// The number of trainable parameters of a network.
 pub fn parameter_count(model: &dyn Network) -> i64 {
     model.var_store().trainable_variables().iter().map(|parameter| parameter.numel() as i64).sum()
 }
 
-/// Below this many parameters, handing out the work and waiting for it costs more than a second thread brings; and on a
-/// busy machine the waiting, which spins, makes training many times slower.
+/// Below this many parameters, distributing the work costs more than a second thread gains; and on a busy machine,
+/// threads that spin while they wait make training many times slower.
 const SMALL: i64 = 1_000_000;
 
-/// The CPU threads that a network is worth, until dropped: one for a small network on points.
+/// Sets the number of CPU threads that suits a network, until dropped: one for a small network on points.
 pub(crate) fn threads_for(model: &dyn Network) -> Threads {
     let small = model.sample_shape().len() == 1 && parameter_count(model) < SMALL;
     if small { Threads::one() } else { Threads::all() }
@@ -92,7 +93,7 @@ pub(crate) fn sorted_variables(vs: &nn::VarStore) -> Vec<(String, Tensor)> {
     variables
 }
 
-/// Refuses samples that a network cannot take, before libtorch does so less clearly.
+/// Rejects samples that do not fit the network, with a clearer error than libtorch's.
 pub(crate) fn check_fits(model: &dyn Network, what: &'static str, samples: &Tensor) -> Result<()> {
     let (shape, got) = (model.sample_shape(), samples.size());
     if got.len() != shape.len() + 1 || got[1..] != shape[..] {

@@ -9,16 +9,17 @@ use tch::{Device, Kind, Tensor, nn};
 
 use super::{Given, Network};
 
-/// How often a network is asked for the same shapes before it is recorded for them.
-const ASKED: u32 = 3;
-/// The most recordings at a time: each has memory of its own.
-const MOST: usize = 4;
+/// How many passes with the same shapes come before one is recorded.
+const CALLS_BEFORE_RECORDING: u32 = 3;
+/// The most recordings at a time: each has its own memory.
+const MAX_RECORDINGS: usize = 4;
 
-/// A network around another one, on a CUDA GPU. What it is asked for often, in the same shapes, it records as a CUDA graph, and repeats
-/// from then on: what takes a GPU longest in a small network is to wait for the next operation. All else it passes on: a last batch of
-/// another size, a second pass before the gradient of the first was taken, samples that need a gradient themselves.
+/// Wraps a network on a CUDA GPU. Frequent passes with the same shapes are recorded as a CUDA graph and replayed, since
+/// a GPU spends most of the time of a small network waiting for the next operation. All other passes go to the network
+/// itself: a last batch of another size, a second pass before the gradient of the first is taken, samples that require
+/// gradients.
 ///
-/// `DDPM_CUDA_GRAPHS=0` in the environment does without.
+/// The environment variable `DDPM_CUDA_GRAPHS=0` disables recording.
 struct Recorded {
     network: Box<dyn Network>,
     device: usize,
@@ -28,19 +29,20 @@ struct Recorded {
 
 #[derive(Default)]
 struct Passes {
-    /// Where the parameters are: recordings hold their addresses.
+    /// The addresses of the parameters, which recordings contain.
     addresses: Vec<usize>,
     known: HashMap<Shapes, Pass>,
 }
 
 enum Pass {
-    Asked(u32),
+    /// Not recorded yet; how many times it was called.
+    Counted(u32),
     Recorded(RecordedFunction),
     /// It cannot be recorded.
-    Refused,
+    Unrecordable,
 }
 
-/// What a recording is of.
+/// What identifies a recording.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Shapes {
     x_t: Vec<i64>,
@@ -50,10 +52,10 @@ struct Shapes {
     gradients: bool,
 }
 
-/// The network recorded, or itself where it is not on a GPU, or nothing can be recorded here.
-pub(crate) fn around(network: Box<dyn Network>) -> Box<dyn Network> {
+/// Wraps the network, or returns it unchanged if it is not on a GPU or recording is not available.
+pub(crate) fn wrap(network: Box<dyn Network>) -> Box<dyn Network> {
     match network.var_store().device() {
-        Device::Cuda(device) if is_wanted() && ddpm_cuda::available().is_ok() => {
+        Device::Cuda(device) if is_enabled() && ddpm_cuda::available().is_ok() => {
             let parameters = network.var_store().trainable_variables();
             Box::new(Recorded { network, device, parameters, passes: RefCell::default() })
         }
@@ -71,11 +73,11 @@ impl Recorded {
         };
         let needed = if gradients { &self.parameters[..] } else { &[] };
         let parameters = needed.iter().map(Tensor::shallow_clone).collect();
-        RecordedFunction::record(self.device, inputs, parameters, &function).map_or(Pass::Refused, Pass::Recorded)
+        RecordedFunction::record(self.device, inputs, parameters, &function).map_or(Pass::Unrecordable, Pass::Recorded)
     }
 
-    /// The output of a recording; none where there is none for this, or it cannot be used now.
-    fn repeated(&self, x_t: &Tensor, t: &Tensor, given: &Given) -> Option<Tensor> {
+    /// The output of a recording; `None` if there is none for these inputs, or it cannot be used now.
+    fn replay(&self, x_t: &Tensor, t: &Tensor, given: &Given) -> Option<Tensor> {
         if x_t.requires_grad() || given.context.is_some() || given.image.is_some() {
             return None;
         }
@@ -94,10 +96,10 @@ impl Recorded {
         }
         let recordings = passes.known.values().filter(|pass| matches!(pass, Pass::Recorded(_))).count();
         let inputs: Vec<&Tensor> = [x_t, t].into_iter().chain(&given.label).collect();
-        let pass = passes.known.entry(shapes).or_insert(Pass::Asked(0));
-        if let Pass::Asked(times) = pass {
+        let pass = passes.known.entry(shapes).or_insert(Pass::Counted(0));
+        if let Pass::Counted(times) = pass {
             *times += 1;
-            if *times < ASKED || recordings >= MOST {
+            if *times < CALLS_BEFORE_RECORDING || recordings >= MAX_RECORDINGS {
                 return None;
             }
             let own: Vec<Tensor> = inputs.iter().map(|input| input.shallow_clone()).collect();
@@ -110,13 +112,13 @@ impl Recorded {
     }
 }
 
-fn is_wanted() -> bool {
-    env::var_os("DDPM_CUDA_GRAPHS").is_none_or(|wish| wish != "0")
+fn is_enabled() -> bool {
+    env::var_os("DDPM_CUDA_GRAPHS").is_none_or(|value| value != "0")
 }
 
 impl Network for Recorded {
     fn forward(&self, x_t: &Tensor, t: &Tensor, given: &Given) -> Tensor {
-        self.repeated(x_t, t, given).unwrap_or_else(|| self.network.forward(x_t, t, given))
+        self.replay(x_t, t, given).unwrap_or_else(|| self.network.forward(x_t, t, given))
     }
 
     fn sample_shape(&self) -> Vec<i64> {

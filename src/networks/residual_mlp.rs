@@ -1,4 +1,4 @@
-//! `ResidualMlp`: a deeper network for points, whose layers each add to what is there.
+//! `ResidualMlp`: a deeper network for points, built from residual blocks.
 
 use serde::{Deserialize, Serialize};
 use tch::nn::{self, Module};
@@ -10,7 +10,8 @@ use crate::catalogue::is_default;
 use crate::error::{Result, require};
 use crate::precision::Precision;
 
-/// Residual blocks on points, each of which knows the time. It learns finer structure than the [FNN](super::Fnn), and takes longer.
+/// Residual blocks for points, each of which gets the time embedding. It learns finer structure than the
+/// [FNN](super::Fnn), and takes longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResidualMlpConfig {
@@ -20,9 +21,9 @@ pub struct ResidualMlpConfig {
     pub time_embedding: i64,
     /// `W`, the width of the blocks.
     pub width: i64,
-    /// How many blocks.
+    /// The number of blocks.
     pub blocks: usize,
-    /// How many classes it can be conditioned on, each with a row of the class embedding; 0: it takes no labels.
+    /// The number of classes that it can be conditioned on; 0 for no labels.
     #[serde(skip_serializing_if = "is_default")]
     pub classes: i64,
 }
@@ -76,7 +77,8 @@ impl NetworkSettings for ResidualMlpConfig {
 /// h = h + W_2 silu( W_1 norm(h) + W_t emb(t) )     in each block
 /// F = W_out norm(h)
 /// ```
-/// He et al. 2016, section 3; the norm before each layer as in Xiong et al. 2020. `W_out` starts at 0, so that the network first says 0.
+/// He et al. 2016, section 3; the norm before each layer as in Xiong et al. 2020. `W_out` starts at 0, so the initial
+/// output is 0.
 #[derive(Debug)]
 pub struct ResidualMlp {
     vs: nn::VarStore,
@@ -105,10 +107,10 @@ impl Block {
 }
 
 impl ResidualMlp {
-    /// A network with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]).
+    /// A network with fresh weights from libtorch's generator (see [`tch::manual_seed`]).
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for sizes that cannot work.
+    /// [`Error::Config`](crate::Error::Config) for invalid sizes.
     pub fn new(config: &ResidualMlpConfig, device: Device) -> Result<Self> {
         Self::with_outputs(config, 1, device)
     }
@@ -122,7 +124,7 @@ impl ResidualMlp {
         let vs = nn::VarStore::new(device);
         let (width, input_width, embedding) = (config.width, config.input_width, config.time_embedding);
         let linear = |path: nn::Path, from: i64, to: i64| {
-            // Weights within 1 / sqrt(inputs), as PyTorch draws them.
+            // Weights within 1 / sqrt(inputs), as in PyTorch.
             let bound = 1.0 / (from as f64).sqrt();
             let ws_init = nn::Init::Uniform { lo: -bound, up: bound };
             nn::linear(path, from, to, nn::LinearConfig { ws_init, ..Default::default() })

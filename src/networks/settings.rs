@@ -1,4 +1,4 @@
-//! `NetworkSettings`: what a network is built from.
+//! `NetworkSettings`: the configuration of a network.
 
 use std::fmt::Debug;
 
@@ -8,30 +8,30 @@ use super::Network;
 use crate::error::Result;
 use crate::precision::Precision;
 
-/// The configuration of a network: what it is built from, and what it can take.
+/// The configuration of a network: how to build it, and which samples it takes.
 pub trait NetworkSettings: Debug {
-    /// Refuses values that cannot work.
+    /// Rejects invalid values.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) naming the first field that cannot work.
+    /// [`Error::Config`](crate::Error::Config) naming the first invalid field.
     fn validate(&self) -> Result<()>;
 
-    /// The network, with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]). It gives `outputs` numbers for each one
-    /// of `x_t`, as its parameterization needs them.
+    /// Builds the network with fresh weights from libtorch's generator (see [`tch::manual_seed`]). Its output has `outputs`
+    /// numbers for each number of `x_t`, as the parameterization requires.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for values that cannot work.
+    /// [`Error::Config`](crate::Error::Config) for invalid values.
     fn build(&self, outputs: i64, precision: Precision, device: Device) -> Result<Box<dyn Network>>;
 
-    /// How many classes it can be conditioned on; 0 where it takes no labels.
+    /// The number of classes that it can be conditioned on; 0 if it takes no labels.
     fn classes(&self) -> i64;
 
-    /// The shape of the samples that it is for, and the field that says so.
+    /// The field that sets the shape of its samples, and that shape.
     fn sample_shape(&self) -> (&'static str, Vec<i64>);
 
-    /// How many numbers its largest layer has, or fewer: weights that are read for it have a tensor of that size.
+    /// A lower bound for the size of its largest layer: weights for it have a tensor of at least that size.
     fn largest_layer(&self) -> i64;
 
-    /// Makes it one for samples of this shape; answers whether it takes samples with so many dimensions.
+    /// Adapts it to samples of this shape; returns whether it takes samples with that many dimensions.
     fn fit(&mut self, sample_shape: &[i64]) -> bool;
 }

@@ -21,17 +21,17 @@ use crate::process::Process;
 pub struct Batch {
     /// `x_0`, `[B, …]` f32.
     pub x0: Tensor,
-    /// The class of each sample, `[B]` int64, where the data set has classes.
+    /// The class of each sample, `[B]` int64, if the data set has classes.
     pub label: Option<Tensor>,
 }
 
 impl Batch {
-    /// Data without classes.
+    /// A batch without classes.
     pub fn of(x0: Tensor) -> Self {
         Self { x0, label: None }
     }
 
-    /// `length` of its samples, from `start` on.
+    /// `length` of its samples, starting at `start`.
     #[must_use]
     pub fn narrow(&self, start: i64, length: i64) -> Self {
         let part = |of: &Tensor| of.narrow(0, start, length);
@@ -42,26 +42,28 @@ impl Batch {
 /// The loss of a batch.
 #[derive(Debug)]
 pub struct Loss {
-    /// The times that it was looked at, `[B]`, where there were any.
+    /// The times of the samples, `[B]`, if the objective uses times.
     pub t: Option<Tensor>,
-    /// The loss of each sample, `[B]`, which training takes the mean of.
+    /// The loss of each sample, `[B]`; training minimizes their mean.
     pub by_sample: Tensor,
 }
 
 /// What the training of a model minimizes.
 pub trait Objective: Debug {
-    /// The loss of a batch, at times and with noise that it draws from libtorch's generator.
+    /// The loss of a batch, with times and noise drawn from libtorch's generator.
     ///
     /// # Errors
-    /// Those of the model; [`Error::Unsupported`](crate::Error::Unsupported) for a process that it cannot be used with.
+    /// Those of the model; [`Error::Unsupported`](crate::Error::Unsupported) for an unsuitable process.
     fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss>;
 }
 
-/// What an objective declares of itself. That the loss is one number a sample, follows from the seed, and has a gradient, holds for all of them.
+/// The declared properties of an objective. For all objectives, the loss is one number per sample, follows from the
+/// seed, and has a gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ObjectiveProperties {
-    /// The `c` at which it is least for a network that says `eps = c x_t` at all times: for data `N(0, 0.25)` and the cosine schedule with
-    /// `T = 100`. With the weight `w(t)` that it gives to the error of `eps`, it is `sum w s / sum w ( a^2 / 4 + s^2 )`.
+    /// The `c` that minimizes it for a network that predicts `eps = c x_t` at all times, for data `N(0, 0.25)` and the
+    /// cosine schedule with `T = 100`. With the objective's weight `w(t)` of the error of `eps`, it is
+    /// `sum w s / sum w ( a^2 / 4 + s^2 )`.
     pub best_factor: f64,
 }
 

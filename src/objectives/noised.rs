@@ -9,11 +9,11 @@ use crate::model::Model;
 use crate::networks::Given;
 use crate::process::{Level, Process};
 
-/// Labels that are replaced by the null token in training, so that the model can also be sampled from without one. Ho & Salimans 2022,
+/// The share of labels that training replaces by the null token, so that the model can also be sampled from without one. Ho & Salimans 2022,
 /// Algorithm 1.
 const WITHOUT_LABEL: f64 = 0.1;
 
-/// A batch at random times, with random noise, and what the network makes of it.
+/// A batch at random times, with random noise.
 pub(super) struct Noised {
     pub t: Tensor,
     pub eps: Tensor,
@@ -38,7 +38,7 @@ impl Noised {
         Ok(Self { t, eps, x_t, level, given })
     }
 
-    /// The loss of each sample where it is a function of output and target, both `[B, …]`, with a number for each of theirs.
+    /// The loss of each sample as the mean of an elementwise function of output and target.
     pub fn loss_of_output(self, model: &Model, x0: &Tensor, of: impl Fn(&Tensor, &Tensor) -> Tensor) -> Result<Loss> {
         let output = model.compared_output(&self.x_t, &self.level, &self.given)?;
         let target = model.parameterization().target(x0, &self.eps, &self.level);

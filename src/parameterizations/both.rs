@@ -7,14 +7,13 @@ use super::{Denoised, Parameterization};
 use crate::process::Level;
 
 /// Three numbers for each one of `x_t`: the noise `eps_theta`, the data `x_theta`, and the share `r = sigmoid(F_r)` of the data's prediction
-/// in what is read. Where there is little noise, the noise says most about the data; where there is much, its error would be divided by
-/// hardly any signal.
+/// in what is read. At low noise, the predicted noise determines the data well; at high noise, its error is divided by hardly any signal.
 ///
 /// ```text
 /// x_0 = r x_theta + ( 1 - r ) ( x_t - s eps_theta ) / a
 /// ```
-/// Benny & Wolf 2022, equations 9 to 12, whose interpolated mean of the reverse step is a multiple of this `x_0` and of `x_t`. In training each
-/// prediction has an error of its own, and `r` that of `a x_0`, of which the two predictions get no gradient.
+/// Benny & Wolf 2022, section 4: their interpolated mean of the reverse step is a mixture of this `x_0` and `x_t`. In training, each prediction has
+/// its own error, and `r` learns from the error of `a x_0`, which gives the two predictions no gradient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Both;

@@ -1,5 +1,5 @@
-//! What the output of a network means. Training asks for the target, sampling reads the output back: both ask here, so they cannot
-//! disagree.
+//! What the output of a network means. A parameterization defines both the target for training and how sampling reads
+//! the output, so the two always agree.
 
 use std::fmt::Debug;
 
@@ -8,17 +8,17 @@ use tch::Tensor;
 use crate::catalogue::catalogue;
 use crate::process::Level;
 
-/// What a parameterization declares of itself. That reading the target gives data and noise back holds for all of them.
+/// The declared properties of a parameterization. For all of them, reading the target returns the data and the noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParameterizationProperties {
-    /// Whether the data can be read back where no signal is left, `a = 0`.
+    /// Whether the data can be read if no signal is left, `a = 0`.
     pub reads_pure_noise: bool,
-    /// Whether the noise can be read back where there is none, `s = 0`.
+    /// Whether the noise can be read if there is none, `s = 0`.
     pub reads_clean_data: bool,
 }
 
 catalogue! {
-    /// Which parameterization a model has.
+    /// The parameterization of a model.
     ParameterizationConfig of "TrainingConfig.parameterization", is Parameterization, declares ParameterizationProperties;
     eps::Eps, "eps": "the noise", "Ho et al. 2020, equation 12", { reads_pure_noise: false, reads_clean_data: true };
     x0::X0, "x0": "the data", "Salimans & Ho 2022, section 4", { reads_pure_noise: true, reads_clean_data: false };
@@ -29,7 +29,7 @@ catalogue! {
         { reads_pure_noise: true, reads_clean_data: true };
     edm::Edm, "edm": "a mixture of both, of variance 1 at all noise levels", "Karras et al. 2022, table 1",
         { reads_pure_noise: true, reads_clean_data: true };
-    both::Both, "both": "the noise, the data, and how far to trust which", "Benny & Wolf 2022, equations 9 to 12",
+    both::Both, "both": "the noise, the data, and how far to trust which", "Benny & Wolf 2022, section 4",
         { reads_pure_noise: false, reads_clean_data: false };
 }
 
@@ -39,15 +39,15 @@ impl Default for ParameterizationConfig {
     }
 }
 
-/// What `x_t = a x_0 + s eps` looks like to one that knows what data is: the data and the noise in it, which add up to it.
+/// The data and the noise in `x_t = a x_0 + s eps`, as a denoiser sees them; they add up to `x_t`.
 #[derive(Debug)]
 pub struct Denoised {
-    /// The data that is in `x_t`, as far as it can be known: the mean of `q(x_0 | x_t)` where this is perfect. Ho et al. 2020,
-    /// equation 15, has it as predicted `x_0`.
+    /// The data in `x_t`, as far as it can be known: the mean of `q(x_0 | x_t)` for an exact denoiser. In Ho et al.
+    /// 2020, equation 15, it is the predicted `x_0`.
     pub x0: Tensor,
     /// The noise in it.
     pub eps: Tensor,
-    /// The variance of the reverse step, where a network predicts that too. Nichol & Dhariwal 2021, section 3.1.
+    /// The variance of the reverse step, if the network predicts it. Nichol & Dhariwal 2021, section 3.1.
     pub variance: Option<Tensor>,
 }
 
@@ -65,22 +65,22 @@ impl Denoised {
     }
 }
 
-/// What the output `F_theta` of a network stands for. [`target`](Self::target) and [`read`](Self::read) are inverse: reading the target
-/// gives `x_0` and `eps` back.
+/// What the output `F_theta` of a network means. [`target`](Self::target) and [`read`](Self::read) are inverse: reading
+/// the target returns `x_0` and `eps`.
 pub trait Parameterization: Debug {
-    /// What the network is to say of `x_t = a x_0 + s eps`.
+    /// The output that the network should learn for `x_t = a x_0 + s eps`.
     ///
     /// # Shapes
     /// `x0`, `eps`: `[N, …]`. The result has [`outputs`](Self::outputs) times their channels.
     fn target(&self, x0: &Tensor, eps: &Tensor, level: &Level) -> Tensor;
 
-    /// What it has said of it.
+    /// The data and the noise that an output implies.
     ///
     /// # Shapes
     /// `output`, `x_t`: `[N, …]`.
     fn read(&self, output: &Tensor, x_t: &Tensor, level: &Level) -> Denoised;
 
-    /// What the network is shown of `x_t`, for one that has to be shown numbers of about the same size at all times.
+    /// The input of the network for `x_t`, to be overridden if it should have about the same scale at all times.
     ///
     /// # Shapes
     /// `x_t` and the result: `[N, …]`.
@@ -88,7 +88,7 @@ pub trait Parameterization: Debug {
         x_t.shallow_clone()
     }
 
-    /// The time as the network is given it.
+    /// The time input of the network.
     ///
     /// # Shapes
     /// The result: `[N]`, int64 or f32.
@@ -96,12 +96,12 @@ pub trait Parameterization: Debug {
         level.time()
     }
 
-    /// How many numbers the network gives for each one of `x_t`: its output has so many times the channels.
+    /// How many numbers the network outputs for each number of `x_t`: its output has this many times the channels.
     fn outputs(&self) -> i64 {
         1
     }
 
-    /// What of the output training compares with the target: all of it.
+    /// The part of the output that training compares with the target; by default all of it.
     ///
     /// # Shapes
     /// `output` and the result: shaped like the target.
@@ -142,7 +142,8 @@ mod tests {
         a.allclose(b, 1e-9, 1e-9, false)
     }
 
-    /// The suite: what holds of every parameterization, on a process that preserves the variance and on one that does not.
+    /// The suite: what holds for every parameterization, on a process that preserves the variance and on one that does
+    /// not.
     fn passes(parameterization: &dyn Parameterization, declared: ParameterizationProperties) -> bool {
         let constants = ConstantsManager::from_betas(&[0.02, 0.3, 0.6], 1, Device::Cpu).unwrap();
         let reads_its_target = [&constants as &dyn Process, &Exploding].into_iter().all(|process| {
@@ -173,7 +174,7 @@ mod tests {
         }
     }
 
-    /// Predicts `v`, and reads it back with the sign of the data turned round.
+    /// Predicts `v`, but reads it with the wrong sign of the data.
     #[derive(Debug)]
     struct WrongSign;
 
@@ -188,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn a_planted_wrong_parameterization_is_found() {
+    fn a_wrong_parameterization_is_detected() {
         let of_v = ParameterizationConfig::from(V).properties();
         assert!(!passes(&WrongSign, of_v));
-        assert!(!passes(&Eps, of_v) && passes(&V, of_v), "a wrong declaration has to be found, too");
+        assert!(!passes(&Eps, of_v) && passes(&V, of_v), "a wrong declaration has to be detected, too");
     }
 
     #[test]
-    fn a_name_is_what_files_and_the_command_line_have() {
+    fn names_are_those_in_files_and_on_the_command_line() {
         for entry in ParameterizationConfig::ENTRIES {
             let config = ParameterizationConfig::from_name(entry.name).unwrap();
             let json = serde_json::to_string(&config).unwrap();

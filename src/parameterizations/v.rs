@@ -1,4 +1,4 @@
-//! `V`: the network predicts the velocity, a mixture of noise and data that is as large at all times.
+//! `V`: the network predicts the velocity, a mixture of noise and data with the same scale at all times.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -6,13 +6,14 @@ use tch::Tensor;
 use super::{Denoised, Parameterization};
 use crate::process::Level;
 
-/// `F_theta = v = a eps - s x_0`: where `a^2 + s^2 = 1`, the direction in which `x_t` moves as its angle between data and noise grows. (It is not the velocity
-/// `eps - x_0` of a flow.) Where there is much noise it is nearly the data, where there is little nearly the noise, so it is well behaved at both ends.
+/// `F_theta = v = a eps - s x_0`: if `a^2 + s^2 = 1`, the direction in which `x_t` moves as its angle between data and
+/// noise grows. (This is not the velocity `eps - x_0` of a flow.) With much noise it is nearly the negative data, with
+/// little noise nearly the noise, so it is well behaved at both ends.
 ///
 /// ```text
 /// x_0 = ( a x_t - s F_theta ) / ( a^2 + s^2 )
 /// ```
-/// Salimans & Ho 2022, section 4 and appendix D, where `a^2 + s^2 = 1`.
+/// Salimans & Ho 2022, section 4 and appendix D, for `a^2 + s^2 = 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct V;

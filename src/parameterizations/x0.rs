@@ -6,8 +6,8 @@ use tch::Tensor;
 use super::{Denoised, Parameterization};
 use crate::process::Level;
 
-/// `F_theta = x_0`: the network predicts the data in `x_t`. It cannot be far off however little signal is left, and says little of the
-/// noise where there is hardly any.
+/// `F_theta = x_0`: the network predicts the data in `x_t`. The prediction cannot be far off, however little signal is
+/// left, but it says little about the noise if there is hardly any.
 ///
 /// ```text
 /// eps = ( x_t - a F_theta ) / s

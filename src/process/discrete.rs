@@ -1,4 +1,4 @@
-//! `Discrete`: the settings of the process of steps, which [`ConstantsManager`] is.
+//! `Discrete`: the settings of the process with steps, [`ConstantsManager`].
 
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -6,7 +6,8 @@ use tch::Device;
 use super::{ConstantsManager, CosineSchedule, NoiseSchedule, Process, ProcessSettings};
 use crate::error::Result;
 
-/// `T` steps, each of which keeps `sqrt(1 - beta_t)` of the signal and adds noise of variance `beta_t`. Ho et al. 2020, equation 2.
+/// `T` steps, each of which keeps `sqrt(1 - beta_t)` of the signal and adds noise of variance `beta_t`. Ho et al. 2020,
+/// equation 2.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Discrete {

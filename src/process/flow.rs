@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Process, ProcessSettings};
 use crate::error::Result;
 
-/// Every sample on a straight line to its noise; `t` from 0 to 1, where no signal is left.
+/// Every sample moves in a straight line to its noise; `t` runs from 0 to 1, where no signal is left.
 ///
 /// ```text
 /// x_t = ( 1 - t ) x_0 + t eps

@@ -16,25 +16,25 @@ pub struct Level {
     pub signal: Factor,
     /// `s(t)`
     pub noise: Factor,
-    /// Of each sample, or of all of them where there is one.
+    /// One for each sample, or a single one for all.
     amounts: Vec<Amount>,
-    /// Whether the times are steps of a process of steps.
+    /// Whether the times are steps of a process that has steps.
     at_steps: bool,
     shape: Vec<i64>,
     kind: Kind,
     device: Device,
 }
 
-/// What there is at one time, in f64.
+/// Signal and noise at one time, in f64.
 #[derive(Debug, Clone, Copy)]
 struct Amount {
     signal: f64,
     noise: f64,
-    /// The time as networks are given it.
+    /// The time in the form that networks take.
     time: f64,
 }
 
-/// What samples are multiplied by: a number where all of them are at one time, which is all of sampling, else one for each.
+/// A factor for samples: one number if all of them are at the same time, as in sampling, otherwise one for each.
 #[derive(Debug)]
 pub enum Factor {
     /// One number for all samples, in f64.
@@ -84,7 +84,7 @@ impl Level {
         level
     }
 
-    /// What samples are multiplied by where it is a function of `a` and `s`, which is computed in f64.
+    /// A factor that is a function of `a` and `s`, computed in f64.
     pub fn factor(&self, of: impl Fn(f64, f64) -> f64) -> Factor {
         let values: Vec<f64> = self.amounts.iter().map(|at| of(at.signal, at.noise)).collect();
         if let [one] = values[..] {
@@ -95,8 +95,8 @@ impl Level {
         Factor::Each(self.on_device(&Tensor::from_slice(&values).to_kind(self.kind).view(&shape[..])))
     }
 
-    /// The time as a network is given it: a step of a process of steps as int64, else [`Process::network_time`] as f32. One number stands
-    /// for all in memory where it is the same for all.
+    /// The time in the form that networks take: a step as int64, otherwise [`Process::network_time`] as f32. If it is the
+    /// same for all samples, they share one number in memory.
     ///
     /// # Shapes
     /// Returns `[N]`.
@@ -105,7 +105,7 @@ impl Level {
         self.of_each_sample(&times, if self.at_steps { Kind::Int64 } else { Kind::Float })
     }
 
-    /// A number for each sample that is a function of `a` and `s`, which is computed in f64.
+    /// A number for each sample that is a function of `a` and `s`, computed in f64.
     ///
     /// # Shapes
     /// Returns `[N]`, f32.

@@ -1,5 +1,5 @@
-//! How data becomes noise: `x_t = a(t) x_0 + s(t) eps`. [`ConstantsManager`] is the process of Ho et al. 2020, with `t = 1 … T`; others have
-//! real times.
+//! How data becomes noise: `x_t = a(t) x_0 + s(t) eps`. [`ConstantsManager`] is the process of Ho et al. 2020, with
+//! `t = 1 … T`; others have continuous times.
 
 mod constants;
 mod forward;
@@ -18,7 +18,7 @@ pub(crate) use times::is_shared;
 use crate::catalogue::catalogue;
 use crate::error::Result;
 
-/// A diffusion process: how much of the data is left at time `t`, and how much noise there is.
+/// A diffusion process: how much signal and how much noise there is at time `t`.
 ///
 /// ```text
 /// x_t = a(t) x_0 + s(t) eps,   eps ~ N(0, I)
@@ -34,39 +34,41 @@ pub trait Process {
     /// The last time, where sampling starts from pure noise.
     fn end(&self) -> f64;
 
-    /// `T`, where a network is trained at the times `1, 2, …, T` alone; none where it is at all times up to the end.
+    /// `T`, if networks are trained only at the times `1, 2, …, T`; `None` if they are trained at all times up to the
+    /// end.
     fn steps(&self) -> Option<usize>;
 
-    /// The standard deviation of the noise that sampling starts from: 1, unless the process ends with more or less.
+    /// The standard deviation of the noise that sampling starts from: 1, unless the process ends with another.
     fn noise_at_end(&self) -> f64 {
         1.0
     }
 
-    /// The first time that is not 0, from which samplers take their last step: step 1, or a thousandth of a process without steps.
+    /// The first time above 0, from which samplers take their last step: step 1 or, without steps, a thousandth of the
+    /// process.
     fn first_time(&self) -> f64 {
         if self.steps().is_some() { 1.0 } else { self.end() / 1000.0 }
     }
 
-    /// The time `t` as a network is given it: `t` itself of a process of steps; else on a scale of 1000, which the frequencies of a
-    /// [`TimeEmbedding`](crate::networks::TimeEmbedding) are made for.
+    /// The time `t` in the form that networks take: `t` itself for a process with steps; otherwise scaled to 1000, which
+    /// suits the frequencies of a [`TimeEmbedding`](crate::networks::TimeEmbedding).
     fn network_time(&self, t: f64) -> f64 {
         if self.steps().is_some() { t } else { 1000.0 * t / self.end() }
     }
 
-    /// The logarithm of the signal-to-noise ratio, `ln( a(t)^2 / s(t)^2 )`: it falls all the way from infinity at `t = 0`. Kingma et al.
-    /// 2021, section 3.1.
+    /// The logarithm of the signal-to-noise ratio, `ln( a(t)^2 / s(t)^2 )`: it decreases from infinity at `t = 0`.
+    /// Kingma et al. 2021, section 3.1.
     fn log_snr(&self, t: f64) -> f64 {
         2.0 * (self.signal(t).ln() - self.noise(t).ln())
     }
 
-    /// The time at which the logarithm of the signal-to-noise ratio is this, by bisection where there is no formula; the end where it
-    /// is never as small.
+    /// The time with this logarithm of the signal-to-noise ratio, found by bisection unless there is a formula; the end
+    /// if it never gets that small.
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
         let (mut before, mut after) = (0.0, self.end());
         if log_snr <= self.log_snr(after) {
             return after;
         }
-        // As far as f64 can tell two times apart.
+        // Until f64 cannot distinguish the two times.
         while before < (before + after) / 2.0 && (before + after) / 2.0 < after {
             let middle = (before + after) / 2.0;
             if self.log_snr(middle) > log_snr { before = middle } else { after = middle }
@@ -75,35 +77,35 @@ pub trait Process {
     }
 }
 
-/// What a process is made from.
+/// The settings of a process.
 pub trait ProcessSettings: Debug {
-    /// The process.
+    /// Builds the process.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for settings that cannot work.
+    /// [`Error::Config`](crate::Error::Config) for invalid settings.
     fn process(&self) -> Result<Box<dyn Process>>;
 }
 
-/// What a process declares of itself. That it begins with the data, that the signal-to-noise ratio falls, and that it ends as noise of
-/// [`noise_at_end`](Process::noise_at_end) for data of variance 1, holds for all of them.
+/// The declared properties of a process. All processes start with the data, their signal-to-noise ratio decreases, and
+/// for data of variance 1 they end with the standard deviation [`noise_at_end`](Process::noise_at_end).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessProperties {
-    /// Whether it has steps, as a network is trained on.
+    /// Whether it has steps.
     pub has_steps: bool,
     /// Whether `a^2 + s^2 = 1` at all times.
     pub preserves_variance: bool,
-    /// Whether some signal is left at its end, so that the noise there says something of the data.
+    /// Whether some signal is left at its end.
     pub leaves_signal: bool,
 }
 
 catalogue! {
-    /// Which process, with its settings.
+    /// A process with its settings.
     ProcessConfig of "process", is ProcessSettings, declares ProcessProperties;
-    discrete::Discrete, "discrete": "T steps, as a schedule has them", "Ho et al. 2020, equation 2",
+    discrete::Discrete, "discrete": "T steps, from a schedule", "Ho et al. 2020, equation 2",
         { has_steps: true, preserves_variance: true, leaves_signal: true };
     vp::Vp, "vp": "variance-preserving, in continuous time", "Song et al. 2021, equation 11",
         { has_steps: false, preserves_variance: true, leaves_signal: true };
-    ve::Ve, "ve": "variance-exploding: the signal stays", "Song et al. 2021, equation 9",
+    ve::Ve, "ve": "variance-exploding: the signal is kept", "Song et al. 2021, equation 9",
         { has_steps: false, preserves_variance: false, leaves_signal: true };
     sub_vp::SubVp, "sub-vp": "the signal of vp with less noise", "Song et al. 2021, section 3.4",
         { has_steps: false, preserves_variance: false, leaves_signal: true };
@@ -158,7 +160,7 @@ mod tests {
         let ve = Ve::default();
         assert!((ve.noise(1.0).powi(2) - (50.0_f64.powi(2) - 0.01_f64.powi(2))).abs() < 1e-9);
         assert!((ve.noise(0.5).powi(2) - (0.01 * 50.0 - 0.01_f64.powi(2))).abs() < 1e-12);
-        // The discrete process comes to it as its steps become smaller.
+        // The discrete process approaches it as its steps become smaller.
         for (steps, expected) in [(1000, -0.0677), (10_000, -0.0067)] {
             let betas = LinearSchedule.betas(steps).unwrap();
             let log_alpha_bar: f64 = betas.iter().map(|beta| (1.0 - beta).ln()).sum();

@@ -1,11 +1,11 @@
-//! `SubVp`: like the variance-preserving process, with less noise on the way.
+//! `SubVp`: like the variance-preserving process, but with less noise.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Process, ProcessSettings, Vp};
 use crate::error::Result;
 
-/// The sub-VP process: keeps the signal of [`Vp`], whose noise has the larger variance at all times; `t` from 0 to 1.
+/// The sub-VP process: the signal of [`Vp`], with a smaller noise variance at all times; `t` runs from 0 to 1.
 ///
 /// ```text
 /// a(t) = exp( - B(t) / 2 ),   s(t) = 1 - exp( - B(t) )
@@ -14,7 +14,7 @@ use crate::error::Result;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SubVp {
-    /// The process whose signal it keeps.
+    /// The process with the same signal.
     pub vp: Vp,
 }
 

@@ -1,20 +1,20 @@
-//! Times of a batch, `[N]`, and that they are within a process.
+//! The times of a batch, `[N]`, and checks that they are within a process.
 
 use tch::{Device, Kind, Tensor};
 
 use super::Process;
 use crate::error::{Error, Result};
 
-/// Whether all of `t`, `[N]`, is known to be one time: a network can then compute once what depends on it.
+/// Whether all of `t`, `[N]`, is known to be the same time, so that a network can compute once what depends on it.
 pub(crate) fn is_shared(t: &Tensor) -> bool {
     t.size() == [1] || t.dim() == 1 && t.size()[0] > 1 && t.stride() == [0]
 }
 
-/// The times as numbers. Refuses anything but one for each sample of `x`, within the process and not at 0.
+/// The times as numbers. Requires one for each sample of `x`, within the process and not 0.
 pub(crate) fn check_times(process: &dyn Process, t: &Tensor, x: &Tensor) -> Result<Vec<f64>> {
     let n = x.size().first().copied().unwrap_or(0);
     if t.size() != [n] {
-        return Err(Error::Shape { what: "timesteps t", expected: format!("[{n}], one a sample"), got: t.size() });
+        return Err(Error::Shape { what: "timesteps t", expected: format!("[{n}], one per sample"), got: t.size() });
     }
     let whole = t.kind() == Kind::Int64;
     if !whole && !t.is_floating_point() {
@@ -31,7 +31,7 @@ pub(crate) fn check_times(process: &dyn Process, t: &Tensor, x: &Tensor) -> Resu
     }
 }
 
-/// Refuses a time that is not within the process, and 0.
+/// Rejects 0, and times outside the process.
 pub(crate) fn check_time(process: &dyn Process, t: f64) -> Result<()> {
     if is_within(process, t) {
         return Ok(());

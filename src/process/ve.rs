@@ -5,18 +5,20 @@ use serde::{Deserialize, Serialize};
 use super::{Process, ProcessSettings};
 use crate::error::{Result, require};
 
-/// Adds noise, and takes no signal away: the limit of Song & Ermon's noise levels for ever smaller steps; `t` from 0 to 1.
+/// Adds noise without reducing the signal: the limit of Song & Ermon's noise levels for small steps; `t` runs from 0 to
+/// 1.
 ///
 /// ```text
 /// a(t) = 1,   s(t)^2 = sigma(t)^2 - sigma_min^2,   sigma(t) = sigma_min ( sigma_max / sigma_min )^t
 /// ```
-/// Song et al. 2021, equations 9 and 29, appendix C. Sampling starts from noise of standard deviation `s(1)`, not from standard noise.
+/// Song et al. 2021, equations 9 and 29, appendix C. Sampling starts from noise of standard deviation `s(1)`, not from
+/// standard noise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ve {
     /// `sigma(0)`, above 0.
     pub sigma_min: f64,
-    /// `sigma(1)`, above it: about the largest distance between two samples of the data.
+    /// `sigma(1)`, above `sigma_min`: about the largest distance between two samples of the data.
     pub sigma_max: f64,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Process, ProcessSettings};
 use crate::error::{Result, require};
 
-/// The limit of Ho et al.'s process for ever smaller steps: `a^2 + s^2 = 1` at all times, `t` from 0 to 1.
+/// The limit of Ho et al.'s process for small steps: `a^2 + s^2 = 1` at all times; `t` runs from 0 to 1.
 ///
 /// ```text
 /// dx = - beta(t) / 2 x dt + sqrt(beta(t)) dw,   beta(t) = beta_min + t ( beta_max - beta_min )
@@ -17,7 +17,7 @@ use crate::error::{Result, require};
 pub struct Vp {
     /// `beta(0)`, above 0.
     pub beta_min: f64,
-    /// `beta(1)`, not below it.
+    /// `beta(1)`, at least `beta_min`.
     pub beta_max: f64,
 }
 
@@ -33,7 +33,7 @@ impl Vp {
         t * self.beta_min + t * t / 2.0 * (self.beta_max - self.beta_min)
     }
 
-    /// Refuses rates that cannot work.
+    /// Rejects invalid rates.
     pub(super) fn validate(&self) -> Result<()> {
         require(self.beta_min > 0.0 && self.beta_min.is_finite(), "beta_min", "above 0", self.beta_min)?;
         let possible = self.beta_max >= self.beta_min && self.beta_max.is_finite();

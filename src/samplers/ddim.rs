@@ -1,4 +1,4 @@
-//! `Ddim`: fewer steps, and as much fresh noise in them as one likes, also none.
+//! `Ddim`: fewer steps, with any amount of fresh noise, or none.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -8,21 +8,21 @@ use crate::denoisers::{Denoised, Denoiser};
 use crate::error::{Error, Result};
 use crate::process::Process;
 
-/// Denoising diffusion implicit models: goes straight from any time to any earlier one, by putting the predicted data and the predicted noise
-/// together anew.
+/// Denoising diffusion implicit models: goes directly from any time to any earlier one by recombining the predicted
+/// data and the predicted noise.
 ///
 /// ```text
 /// x_to    = a(to) x_0 + sqrt( s(to)^2 - sigma^2 ) eps + sigma z,   z ~ N(0, I)
 /// sigma^2 = eta^2 s(to)^2 / s(t)^2 ( s(t)^2 - a(t)^2 / a(to)^2 s(to)^2 )
 /// ```
-/// Song, Meng & Ermon 2021, equations 12 and 16. With `eta = 0` no noise is added, and `x_T` alone decides the sample; with `eta = 1` and all
-/// steps it is [`Ancestral`](super::Ancestral) with the posterior's variance.
+/// Song, Meng & Ermon 2021, equations 12 and 16. With `eta = 0` no noise is added, and `x_T` alone determines the
+/// sample; with `eta = 1` and all steps it equals [`Ancestral`](super::Ancestral) with the posterior's variance.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ddim {
-    /// How many steps; none for all that the process has.
+    /// The number of steps; `None` for all steps of the process.
     pub steps: Option<usize>,
-    /// Where they lie.
+    /// How the steps are spaced.
     pub layout: StepLayoutConfig,
     /// `eta`, the share of fresh noise, in `[0, 1]`.
     pub eta: f64,

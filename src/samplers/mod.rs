@@ -1,4 +1,4 @@
-//! Samplers: the ways from noise to data. Each walks along the same [`Chain`].
+//! Samplers: the algorithms that turn noise into data. All of them run in a [`Chain`].
 
 mod chain;
 mod layouts;
@@ -18,27 +18,27 @@ use crate::denoisers::Denoiser;
 use crate::error::Result;
 use crate::process::Process;
 
-/// A way from noise to data: the times that it visits, and how it gets from one to the next.
+/// An algorithm that turns noise into data: the times that it visits, and the step from one to the next.
 pub trait Sampler: Debug {
-    /// Begins a chain: the times that it visits, usually from that of pure noise to 0. What the sampler keeps of an earlier chain it
-    /// forgets. One that chooses its steps as it goes takes them between these times.
+    /// Starts a chain, and returns the times that it visits, usually from pure noise to 0. The sampler forgets any
+    /// state of an earlier chain. An adaptive sampler takes its steps between these times.
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) for a process that it cannot run on.
     fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>>;
 
-    /// Goes from the samples `x` at the time `from` to the time `to`, which comes next; that may be a later one. It may keep
-    /// what it saw for the steps that follow.
+    /// Takes the samples `x` from the time `from` to the next time `to`, which may also be a later one. The sampler may
+    /// keep state for the following steps.
     ///
     /// # Shapes
-    /// `x`: `[N, …]`, in f32 or f64, which the result keeps.
+    /// `x`: `[N, …]`, in f32 or f64; the result has the same type.
     ///
     /// # Errors
     /// Those of the denoiser.
     fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step>;
 }
 
-/// What a sampler is made from. One that remembers nothing from step to step is its own settings.
+/// The settings of a sampler. A sampler without memory is its own settings.
 pub trait SamplerSettings: Debug {
     /// A sampler with these settings, before its first chain.
     fn sampler(&self) -> Box<dyn Sampler>;
@@ -50,28 +50,29 @@ impl<S: Sampler + Clone + 'static> SamplerSettings for S {
     }
 }
 
-/// Where a step of a sampler leads.
+/// The result of a step of a sampler.
 #[derive(Debug)]
 pub struct Step {
     /// The samples at the time `to`.
     pub x: Tensor,
-    /// The data that the denoiser saw in the samples at the time `from`.
+    /// The data that the denoiser predicted from the samples at the time `from`.
     pub predicted_x0: Tensor,
 }
 
-/// How a model is sampled from, unless it is said otherwise. Free to change at any time: no weight depends on it.
+/// How a model is sampled from by default. It can be changed at any time, since the weights do not depend on it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplingConfig {
     /// The sampler.
     pub sampler: SamplerConfig,
-    /// Whether the data that the network sees is [clipped](crate::denoisers::Clipped) to `[-1, 1]`, the range of images, at every step.
+    /// Whether the predicted data is [clipped](crate::denoisers::Clipped) to `[-1, 1]`, the range of images, at every
+    /// step.
     pub clip_denoised: bool,
 }
 
 impl SamplingConfig {
-    /// What a model on this process is sampled with unless it is said otherwise: [Algorithm 2](Ancestral), where the process has steps; else
-    /// 20 steps of [`SdeDpmSolverPp2m`].
+    /// The default for a model of this process: [Algorithm 2](Ancestral) if the process has steps, otherwise 20 steps of
+    /// [`SdeDpmSolverPp2m`].
     pub fn for_process(process: &dyn Process) -> Self {
         if process.steps().is_some() {
             return Self::default();
@@ -82,24 +83,25 @@ impl SamplingConfig {
     }
 }
 
-/// What a sampler declares of itself, with its default settings. That the samples of Gaussian data have about its moments after many steps, and that a seed decides them,
-/// holds for all of them.
+/// The declared properties of a sampler with its default settings. For all samplers, samples of Gaussian data have
+/// about its moments after many steps, and follow from the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SamplerProperties {
-    /// The power of the length of a step that its error falls with; none where the process decides its steps, or its noise hides it.
+    /// The order of convergence: its error falls with this power of the step length; `None` if the process determines
+    /// the steps, or if noise hides the order.
     pub order: Option<u32>,
-    /// Whether the noise that it starts from alone decides the samples.
+    /// Whether the initial noise alone determines the samples.
     pub is_deterministic: bool,
-    /// Whether data that is a single point is reached.
+    /// Whether it reaches data that is a single point.
     pub is_exact_on_a_point: bool,
     /// Whether its last step adds no noise.
     pub ends_without_noise: bool,
-    /// Whether it runs on a process of steps alone.
+    /// Whether it requires a process with steps.
     pub needs_steps: bool,
 }
 
 catalogue! {
-    /// Which sampler, with its settings.
+    /// A sampler with its settings.
     SamplerConfig of "SamplingConfig.sampler", is SamplerSettings, declares SamplerProperties;
     ancestral::Ancestral, "ancestral": "every step of the forward process back", "Ho et al. 2020, Algorithm 2",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: true };

@@ -1,4 +1,4 @@
-//! The files of an inference log: a picture, and the samples in it.
+//! The files of an inference log: a picture, and its samples.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,30 +12,30 @@ use crate::error::{Error, Result};
 use crate::npy::{read_npy, write_npy};
 use crate::points::to_points;
 
-/// The file that is written last: where it is, all are.
+/// The file that is written last: if it exists, all do.
 pub(crate) const SAMPLES_FILE: &str = "samples.json";
 
-/// Where a log goes.
+/// The folder of a log.
 #[derive(Debug, Clone)]
 pub(crate) enum LogFolder {
-    /// Into the next numbered folder under this one.
+    /// The next numbered folder under this one.
     Numbered(PathBuf),
-    /// Into this one, in place of what is there.
+    /// This folder, whose files are replaced.
     This(PathBuf),
 }
 
-/// Samples, and how to draw them again.
+/// Samples, with what is needed to draw them again.
 #[derive(Debug)]
 pub(crate) struct Samples {
     /// `[N, …]`, f32.
     pub samples: Tensor,
-    /// The seed that they were drawn with, where it is known.
+    /// The seed that they were drawn with, if it is known.
     pub seed: Option<u64>,
     pub timesteps: usize,
 }
 
 impl LogFolder {
-    /// Writes the picture under its name, and the samples. Returns the files.
+    /// Writes the picture under its name, and the samples. Returns the paths of the files.
     pub fn write(&self, (name, picture): (&str, &Picture), samples: &Samples) -> Result<Vec<PathBuf>> {
         let folder = match self {
             LogFolder::Numbered(logs) => next_folder(logs)?,
@@ -51,7 +51,7 @@ impl LogFolder {
 }
 
 impl Samples {
-    /// Points fit into JSON as they are; images are better off in an array, beside a note on them.
+    /// Points are stored in the JSON file; images in an array next to it.
     fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
         let (json_file, npy_file) = (folder.join(SAMPLES_FILE), folder.join("samples.npy"));
         let mut files = vec![json_file.clone()];
@@ -69,10 +69,10 @@ impl Samples {
     }
 }
 
-/// The images that a log holds, `[N, C, H, W]`.
+/// Reads the images of a log, `[N, C, H, W]`.
 ///
 /// # Errors
-/// [`Error::Path`] where there are none, or they are damaged.
+/// [`Error::Path`] if they are missing or damaged.
 pub(crate) fn read_images(folder: &Path) -> Result<Tensor> {
     let path = folder.join("samples.npy");
     let images = read_npy(&path)?;
@@ -82,7 +82,7 @@ pub(crate) fn read_images(folder: &Path) -> Result<Tensor> {
     Err(Error::Path { path, problem: format!("expected images, [N, C, H, W], got {:?}", images.size()) })
 }
 
-/// Makes the folder with the next free number: `0001`, `0002`, …
+/// Creates the folder with the next free number: `0001`, `0002`, …
 fn next_folder(logs: &Path) -> Result<PathBuf> {
     fs::create_dir_all(logs).map_err(Error::io("create", logs))?;
     let entries = fs::read_dir(logs).map_err(Error::io("read", logs))?;
@@ -92,7 +92,7 @@ fn next_folder(logs: &Path) -> Result<PathBuf> {
         let folder = logs.join(format!("{next:04}"));
         match fs::create_dir(&folder) {
             Ok(()) => return Ok(folder),
-            // Somebody else took this number a moment ago.
+            // Another process has just taken this number.
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => next += 1,
             Err(error) => return Err(Error::io("create", folder)(error)),
         }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn log_folders_are_numbered_on() {
+    fn log_folders_get_the_next_number() {
         let logs = tempfile::tempdir().unwrap();
         assert!(next_folder(logs.path()).unwrap().ends_with("0001"));
         fs::create_dir(logs.path().join("0041")).unwrap();
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn images_come_back_as_they_were_written() {
+    fn images_are_read_as_they_were_written() {
         let folder = tempfile::tempdir().unwrap();
         let samples = Tensor::randn([3, 1, 4, 5], tch::kind::FLOAT_CPU);
         let log = Samples { samples: samples.shallow_clone(), seed: Some(7), timesteps: 10 };

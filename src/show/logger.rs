@@ -1,5 +1,4 @@
-//! `InferenceLogger`: what becomes of samples. It watches the reverse process, shows a picture of it in the notebook, and
-//! writes it to files.
+//! `InferenceLogger`: observes the reverse process, shows a picture of it in the notebook, and writes it to files.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -13,12 +12,12 @@ use ddpm_utils::progress::Progress;
 use tch::Tensor;
 
 use super::log::{LogFolder, Samples};
-use super::pictures::{Course, LiveView};
+use super::pictures::{ChainRecord, LiveView};
 use crate::config::InferType;
 use crate::error::Result;
 use crate::samplers::{ChainState, Observer, shown_time};
 
-/// Watches samples form. See [`InferType`] for what it makes of them.
+/// Observes samples as they form, and draws a picture of them: see [`InferType`].
 #[derive(Debug)]
 pub struct InferenceLogger {
     infer_type: InferType,
@@ -27,16 +26,16 @@ pub struct InferenceLogger {
     shows: bool,
     live: bool,
     steps: usize,
-    course: Option<Course>,
-    watch: Option<Watch>,
+    record: Option<ChainRecord>,
+    running: Option<RunningChain>,
     stopped_at: Option<(usize, f64)>,
-    asked: Option<Asked>,
+    stop_request: Option<Asked>,
     samples: Option<Tensor>,
     picture: Option<Picture>,
     written: Vec<PathBuf>,
 }
 
-/// Whether a chain is to end, asked at each step.
+/// Whether a chain should stop, checked at each step.
 #[derive(Clone)]
 pub(crate) struct Asked(pub Arc<dyn Fn() -> bool + Send + Sync>);
 
@@ -46,9 +45,9 @@ impl fmt::Debug for Asked {
     }
 }
 
-/// What is there while a chain runs.
+/// The display of a running chain.
 #[derive(Debug)]
-struct Watch {
+struct RunningChain {
     started: Instant,
     progress: Option<Progress>,
     view: Option<LiveView>,
@@ -65,10 +64,10 @@ impl InferenceLogger {
             shows: true,
             live: false,
             steps: 0,
-            course: None,
-            watch: None,
+            record: None,
+            running: None,
             stopped_at: None,
-            asked: None,
+            stop_request: None,
             samples: None,
             picture: None,
             written: Vec::new(),
@@ -81,80 +80,80 @@ impl InferenceLogger {
         Self { logs: Some(LogFolder::Numbered(logs.into())), ..Self::new(infer_type) }
     }
 
-    /// As [`InferenceLogger::in_folder`], into `folder` itself, in place of what an earlier run wrote there.
+    /// As [`InferenceLogger::in_folder`], but writes to `folder` itself, and replaces the files of an earlier run.
     pub fn at_folder(infer_type: InferType, folder: impl Into<PathBuf>) -> Self {
         Self { logs: Some(LogFolder::This(folder.into())), ..Self::new(infer_type) }
     }
 
-    /// The same logger, whose pictures say what the samples are of: `titled("moons, 20 epochs")` makes it `moons, 20 epochs: 1500
-    /// samples`. That of a model begins with its name.
+    /// The same logger with a title for its pictures: `titled("moons, 20 epochs")` makes it
+    /// `moons, 20 epochs: 1500 samples`. The title of a model's logger starts with its name.
     #[must_use]
     pub fn titled(self, title: impl Into<String>) -> Self {
         Self { title: title.into(), ..self }
     }
 
-    /// The same logger, showing nothing in the notebook.
+    /// The same logger, which shows nothing in the notebook.
     #[must_use]
     pub fn quiet(self) -> Self {
         Self { shows: false, ..self }
     }
 
-    /// The same logger, which also shows `x_t` while it is denoised, where the kernel can show what changes. In the end the
-    /// picture takes its place. A chain of at most 60 steps is slowed down to twelve steps a second, to be seen.
+    /// The same logger, which also shows `x_t` while it is denoised, if the kernel supports live outputs. At the end
+    /// the picture replaces it. A chain of at most 60 steps is slowed down to twelve steps per second, to be visible.
     #[must_use]
     pub fn live(self) -> Self {
         Self { live: true, ..self }
     }
 
-    /// The same logger, which ends a chain as if the reader interrupted it, where the answer is yes.
+    /// The same logger, which also ends a chain when the request returns true, as if the reader interrupted it.
     #[must_use]
-    pub(crate) fn stopped_when(self, asked: Asked) -> Self {
-        Self { asked: Some(asked), ..self }
+    pub(crate) fn stopped_when(self, stop_request: Asked) -> Self {
+        Self { stop_request: Some(stop_request), ..self }
     }
 
-    /// The picture of the samples that were drawn last.
+    /// The picture of the last samples.
     pub fn picture(&self) -> Option<&Picture> {
         self.picture.as_ref()
     }
 
-    /// The files that were written last: the picture, then the samples.
+    /// The last files written: the picture, then the samples.
     pub fn written(&self) -> &[PathBuf] {
         &self.written
     }
 
-    /// The time at which the reader stopped the chain that was drawn last; none where it came to its end.
+    /// The time at which the reader stopped the last chain; `None` if it was completed.
     pub fn stopped_at(&self) -> Option<f64> {
         self.stopped_at.map(|(_, t)| t)
     }
 }
 
 impl Observer for InferenceLogger {
-    /// Takes note of one state of the chain, where the picture needs it. The first is `x_T`. The answer is
-    /// whether the chain is to go on: not where the reader interrupts the cell, and this state is the last one.
+    /// Records a state of the chain if the picture needs it. The first state is `x_T`. Returns whether the chain
+    /// continues: if the reader interrupts the cell, this state is the last one.
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) for samples that this kind of picture cannot show.
     fn see(&mut self, state: &ChainState) -> Result<ControlFlow<()>> {
-        // A chain that broke off may have left states behind.
+        // An earlier chain may have ended with an error and left states behind.
         if state.step == 0 {
-            (self.course, self.watch, self.stopped_at, self.samples) = (None, None, None, None);
+            (self.record, self.running, self.stopped_at, self.samples) = (None, None, None, None);
         }
         self.steps = state.steps;
         let live = self.shows && self.live;
-        let watch = self.watch.get_or_insert_with(|| Watch::begin(live.then_some(state.steps)));
-        let asked = self.asked.as_ref().is_some_and(|Asked(asked)| asked());
+        let running = self.running.get_or_insert_with(|| RunningChain::begin(live.then_some(state.steps)));
+        let requested = self.stop_request.as_ref().is_some_and(|Asked(requested)| requested());
         let is_last = state.step == state.steps;
-        let stops = !is_last && (asked || watch.reader.interrupts());
-        let course = self.course.get_or_insert_with(|| Course::of(state));
-        course.record(self.infer_type, state, stops || is_last)?;
+        let stops = !is_last && (requested || running.reader.interrupts());
+        let record = self.record.get_or_insert_with(|| ChainRecord::of(state));
+        record.record(self.infer_type, state, stops || is_last)?;
         if stops {
             self.stopped_at = Some((state.step, state.t));
             return Ok(ControlFlow::Break(()));
         }
         if self.shows || !in_notebook() {
-            watch.show_progress(state);
+            running.show_progress(state);
         }
-        if let Some(view) = &mut watch.view {
+        if let Some(view) = &mut running.view {
             view.show(state)?;
         }
         if is_last && self.logs.is_some() {
@@ -163,23 +162,23 @@ impl Observer for InferenceLogger {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Draws the picture, shows it, and writes the files. `seed` is the one the samples were drawn with. Of samples that the
-    /// reader stopped on their way, it shows how far they came, and writes nothing.
+    /// Draws the picture, shows it, and writes the files. `seed`: the seed of the samples. If the reader stopped the
+    /// chain, it shows the samples at that step, and writes nothing.
     ///
     /// # Errors
     /// Those of drawing and of writing.
     fn end(&mut self, seed: Option<u64>) -> Result<()> {
-        let (course, steps) = (self.course.take(), std::mem::take(&mut self.steps));
+        let (record, steps) = (self.record.take(), std::mem::take(&mut self.steps));
         let samples = self.samples.take();
-        let view = match self.watch.take() {
-            Some(watch) => watch.end(self.shows, self.stopped_at, steps),
+        let view = match self.running.take() {
+            Some(running) => running.end(self.shows, self.stopped_at, steps),
             None => None,
         };
         self.written.clear();
         if !self.shows && self.stopped_at.is_some() {
             return Ok(());
         }
-        let Some(picture) = course.map(|course| course.draw(self.infer_type, &self.title)).transpose()?.flatten()
+        let Some(picture) = record.map(|record| record.draw(self.infer_type, &self.title)).transpose()?.flatten()
         else {
             return Ok(());
         };
@@ -196,14 +195,15 @@ impl Observer for InferenceLogger {
     }
 }
 
-impl Watch {
-    /// `live`: the T of a chain that is to be seen on its way.
+impl RunningChain {
+    /// `live`: the number of steps of a chain to be shown live.
     fn begin(live: Option<usize>) -> Self {
         let view = live.and_then(LiveView::open);
         Self { started: Instant::now(), progress: None, view, reader: Interruptible::begin() }
     }
 
-    /// Says how far the chain is, where it takes longer than some seconds; a bar, which leaves only one line, comes sooner.
+    /// Shows the progress of a chain that takes longer than a few seconds; a bar, which leaves only one line, appears
+    /// sooner.
     fn show_progress(&mut self, state: &ChainState) {
         let patience = Duration::from_secs(if self.reader.is_live() { 1 } else { 4 });
         let seen = self.view.as_ref().is_some_and(LiveView::shows_every_state);
@@ -214,14 +214,14 @@ impl Watch {
         }
     }
 
-    /// The last line, and what was shown on the way.
+    /// Prints the last line, and returns the live view.
     fn end(self, shows: bool, stopped_at: Option<(usize, f64)>, steps: usize) -> Option<LiveView> {
         match (stopped_at, self.progress) {
             (Some((step, t)), progress) if shows => {
                 let mut progress = progress.unwrap_or_else(|| Progress::new("sampling", steps as u64));
                 progress.tick(step as u64, String::new);
                 progress.finish(format!(
-                    "stopped by you at t = {}, after {step} of {steps} steps: the samples are the x_t of that step, and in no file",
+                    "stopped by you at t = {}, after {step} of {steps} steps: the samples are the x_t of that step, and were not written to a file",
                     shown_time(t)
                 ));
             }

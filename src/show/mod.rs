@@ -1,4 +1,4 @@
-//! What is seen of samples and trainings: loggers, pictures of chains, progress bars.
+//! Showing samples and trainings: loggers, pictures of chains, progress bars.
 
 mod log;
 mod logger;

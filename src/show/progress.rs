@@ -1,5 +1,5 @@
-//! `show_progress`: a training's step reports as a bar, with the loss as a curve where that is asked for; and the reader's
-//! interrupt, which ends the training at its next step.
+//! `show_progress`: shows a training as a progress bar, optionally with a curve of the loss, and stops it at the next
+//! step when the reader interrupts it.
 
 use ddpm_utils::live_plot::{LivePlot, live_plot};
 use ddpm_utils::progress::Progress;
@@ -7,35 +7,36 @@ use ddpm_utils::{Interruptible, interrupted};
 
 use crate::training::StepReport;
 
-/// An observer for [`train_one_epoch`](crate::training::train_one_epoch) and [`train`](crate::models::train): a bar in a
-/// notebook and on a terminal, a few plain lines elsewhere.
+/// An observer for [`train_one_epoch`](crate::training::train_one_epoch) and [`train`](crate::models::train): shows a
+/// progress bar in a notebook and on a terminal, and a few plain lines elsewhere.
 ///
-/// When the reader interrupts the cell, the training ends after the step that is under way, and the bar says where that
-/// was and how to go on.
+/// If the reader interrupts the cell, the training ends after the current step, and the bar says where it stopped and
+/// how to resume.
 pub fn show_progress() -> impl FnMut(&StepReport) {
     observer(false)
 }
 
-/// As [`show_progress`], and below the bar the loss as a curve that grows.
+/// As [`show_progress`], with a growing curve of the loss below the bar.
 pub fn show_progress_and_curve() -> impl FnMut(&StepReport) {
     observer(true)
 }
 
 fn observer(with_curve: bool) -> impl FnMut(&StepReport) {
-    let mut shown: Option<Shown> = None;
+    let mut shown: Option<TrainingView> = None;
     let (mut mean_loss, mut seen) = (0.0, 0.0);
     let mut stopped = false;
     move |report| {
-        // A running mean over about a hundred steps, of all while they are fewer: the loss of one batch is mostly chance.
+        // A running mean over about a hundred steps (over all steps while there are fewer), since the loss of a single
+        // batch is mostly chance.
         seen = f64::min(seen + 1.0, 100.0);
         mean_loss += (report.loss - mean_loss) / seen;
-        // A loop of the reader's own may go on to the next epoch all the same: that was said once.
+        // The reader's own loop may continue with the next epoch in spite of the interrupt: report the stop only once.
         stopped = stopped && interrupted();
         if stopped {
             report.stop();
             return;
         }
-        let now = shown.get_or_insert_with(|| Shown::begin(report, with_curve));
+        let now = shown.get_or_insert_with(|| TrainingView::begin(report, with_curve));
         now.step(report, mean_loss);
         if is_last(report) {
             shown = None;
@@ -46,9 +47,9 @@ fn observer(with_curve: bool) -> impl FnMut(&StepReport) {
     }
 }
 
-/// What is on the page while a training runs.
-struct Shown {
-    /// None once it has ended.
+/// The display of a running training.
+struct TrainingView {
+    /// `None` once it has ended.
     progress: Option<Progress>,
     curve: Option<LivePlot>,
     reader: Interruptible,
@@ -64,7 +65,7 @@ fn is_last(report: &StepReport) -> bool {
     done(report) == report.steps * report.epochs as u64
 }
 
-impl Shown {
+impl TrainingView {
     fn begin(report: &StepReport, with_curve: bool) -> Self {
         let total = report.steps * report.epochs as u64;
         let progress = Progress::new("training", total).resumed_at(done(report) - 1);
@@ -86,8 +87,8 @@ impl Shown {
     }
 }
 
-/// A training may also end between two steps, while samples are drawn, or by an error.
-impl Drop for Shown {
+/// On drop, since a training may also end between two steps, while samples are drawn, or because of an error.
+impl Drop for TrainingView {
     fn drop(&mut self) {
         let Some(progress) = self.progress.take() else { return };
         let StepReport { epoch, epochs, step, steps, .. } = &self.last;
@@ -95,14 +96,14 @@ impl Drop for Shown {
         if is_last(&self.last) {
             progress.finish(format!("epoch {epoch}/{epochs}, {loss}"));
         } else if interrupted() {
-            let go_on = if self.last.is_saved_when_stopped() {
-                "It is being saved: run the cell again to go on from there."
+            let advice = if self.last.is_saved_when_stopped() {
+                "It is being saved: run the cell again to resume from there."
             } else {
-                "The network and the state keep what they learned: train_one_epoch with the same state goes on from there; \
+                "The network and the state keep what they learned: train_one_epoch with the same state resumes from there; \
                  a new TrainingState would start at epoch 1."
             };
             let place = format!("epoch {epoch} of {epochs}, step {step} of {steps}");
-            progress.finish(format!("stopped by you at {place}, {loss}\n{go_on}"));
+            progress.finish(format!("stopped by you at {place}, {loss}\n{advice}"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `ParameterGroup`: parameters that one optimizer learns, and their moving average.
+//! `ParameterGroup`: parameters with one optimizer, and their moving average.
 
 use tch::{Tensor, nn};
 
@@ -8,16 +8,16 @@ use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::networks::sorted_variables;
 
-/// What one optimizer learns of a model: all of a denoiser; of a GAN the generator, or the discriminator.
+/// The parameters that one optimizer updates: all of a denoiser, or the generator or the discriminator of a GAN.
 #[derive(Debug)]
 pub struct ParameterGroup {
-    /// Its name, which its tensors in a checkpoint begin with; empty for the only group of a model.
+    /// Its name, which prefixes its tensors in a checkpoint; empty for the only group of a model.
     pub name: &'static str,
     /// The optimizer, with its moments.
     pub optimizer: AdamW,
     /// The moving average of the parameters.
     pub ema: Ema,
-    /// What the network keeps without training it, by name.
+    /// The buffers of the network, which are not trained, by name.
     pub(crate) buffers: Vec<(String, Tensor)>,
 }
 

@@ -1,4 +1,4 @@
-//! The loss at each timestep: some steps are far harder than others, and the mean alone hides it.
+//! The loss by timestep: some steps are far harder than others, which the mean alone hides.
 
 use std::fmt;
 
@@ -10,20 +10,21 @@ use crate::objectives::Loss;
 /// The loss of one epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochLoss {
-    /// Mean over all samples: 0 is perfect, 1 is what predicting no noise at all gives. Where timesteps are not drawn uniformly
-    /// ([`TimestepSampling`](crate::objectives::TimestepSampling)) it is weighted as they are, and not to be compared with `validation`.
+    /// Mean over all samples: 0 is perfect, 1 is the loss of predicting no noise. If timesteps are not drawn uniformly
+    /// ([`TimestepSampling`](crate::objectives::TimestepSampling)), it is weighted accordingly, and cannot be compared
+    /// with `validation`.
     pub mean: f64,
-    /// Mean over each quarter of the times, `t = 1 … T/4` first; NaN where no time fell into it.
+    /// Mean over each quarter of the times, `t = 1 … T/4` first; NaN if no time was in it.
     #[serde(with = "nan_as_null")]
     pub quarters: [f64; 4],
-    /// The validation loss of the averaged weights after the epoch, where samples are held out for it.
+    /// The validation loss of the averaged weights after the epoch, if samples are held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
 }
 
 impl fmt::Display for EpochLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Of so few timesteps or samples that none fell into it, a quarter has no loss.
+        // With few timesteps or samples, a quarter may have no loss.
         let quarters = self.quarters.map(|loss| if loss.is_nan() { "–".to_owned() } else { format!("{loss:.4}") });
         write!(f, "loss {:.4} (by quarter of the timesteps: {})", self.mean, quarters.join(", "))?;
         self.validation.map_or(Ok(()), |loss| write!(f, ", validation {loss:.4}"))
@@ -33,17 +34,17 @@ impl fmt::Display for EpochLoss {
 /// The times and losses of an epoch so far.
 #[derive(Debug, Default)]
 pub(crate) struct LossByTimestep {
-    /// The steps that they are of.
+    /// The number of steps.
     pub steps: u64,
     t: Vec<Tensor>,
     loss: Vec<Tensor>,
 }
 
 impl LossByTimestep {
-    /// Takes in the losses of a step.
+    /// Adds the losses of a step.
     pub fn add(&mut self, loss: &Loss) {
         let by_sample = loss.by_sample.detach();
-        // A loss without times belongs to none of the quarters.
+        // A loss without times belongs to no quarter.
         self.t.push(loss.t.as_ref().map_or_else(|| by_sample.zeros_like(), Tensor::shallow_clone));
         self.loss.push(by_sample);
         self.steps += 1;
@@ -59,15 +60,15 @@ impl LossByTimestep {
         Self { steps, t: vec![t], loss: vec![loss] }
     }
 
-    /// The means over all samples so far, of times up to `end`.
+    /// The means over all samples so far; `end`: the last possible time.
     pub fn epoch_loss(&self, end: f64, validation: Option<f64>) -> EpochLoss {
-        // On the CPU: not every device counts in f64.
+        // On the CPU, since not every device supports f64.
         let all = |of: &[Tensor]| {
             let doubles = |of: &Tensor| of.to_device(Device::Cpu).to_kind(Kind::Double);
             Tensor::cat(&of.iter().map(doubles).collect::<Vec<_>>(), 0)
         };
         let (t, loss) = (all(&self.t), all(&self.loss));
-        // 0 for a loss without a time, else 1 to 4.
+        // 0 for a loss without a time, otherwise 1 to 4.
         let quarter = (t * (4.0 / end)).ceil().clamp(0.0, 4.0).to_kind(Kind::Int64);
         let (sums, counts) = (quarter.bincount(Some(&loss), 5), quarter.bincount(None::<&Tensor>, 5));
         let mean = |quarter: i64| sums.double_value(&[quarter]) / counts.int64_value(&[quarter]) as f64;

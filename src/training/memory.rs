@@ -1,4 +1,4 @@
-//! A training step that runs out of memory becomes an error that says which batch would fit.
+//! If a training step runs out of memory, the error says which batch size would fit.
 
 use std::iter::successors;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::objectives::Batch;
 use crate::out_of_memory::within_memory;
 
-/// Runs a training step on a batch. Where memory runs out, half of the batch is tried, and half of that, until one fits.
+/// Runs a training step on a batch. If memory runs out, it tries half of the batch, then half of that, until one fits.
 pub(super) fn step_within_memory<T>(
     learner: &dyn Learner,
     batch: &Batch,

@@ -1,4 +1,4 @@
-//! Training: epochs of gradient descent, and what they carry along.
+//! Training: epochs of gradient descent, and the state that they carry.
 
 mod ema;
 mod epoch;

@@ -1,12 +1,12 @@
-//! All parameters of a network as one flat tensor: what optimizer and moving average work on, one operation for all
-//! layers instead of one a layer.
+//! All parameters of a network as one flat tensor, so that optimizer and moving average take one operation for all
+//! layers instead of one per layer.
 
 use tch::{Tensor, nn, no_grad_guard};
 
 use crate::error::{Error, Result};
 
-/// The trainable parameters of a network, laid end to end in one tensor that the network's own tensors are views of:
-/// writing here writes there. In the order of their names.
+/// The trainable parameters of a network in one tensor, in the order of their names. The network's own tensors are
+/// views of it, so writing to one changes the other.
 #[derive(Debug)]
 pub(crate) struct FlatParameters {
     /// `[P]`
@@ -32,14 +32,15 @@ impl FlatParameters {
         Ok(Self { values, names, parameters })
     }
 
-    /// Whether the network's tensors are still views of `values`: a second optimizer would have moved them into its own.
+    /// Checks that the network's tensors are still views of `values`: a second optimizer would have moved them into its
+    /// own tensor.
     pub fn check_still_ours(&self) -> Result<()> {
         let is_view = |(parameter, view): (&Tensor, Tensor)| parameter.data_ptr() == view.data_ptr();
         if self.parameters.iter().zip(views(&self.values, &shapes(&self.parameters))).all(is_view) {
             return Ok(());
         }
         let advice = "this training state no longer trains the network: a newer TrainingState (or load_checkpoint, or a \
-                      move to another device) took its parameters over. Go on with the newer one";
+                      move to another device) took over its parameters. Use the newer one";
         Err(Error::Unsupported(advice.to_owned()))
     }
 
@@ -52,7 +53,7 @@ impl FlatParameters {
         Ok(flatten(&gradients.into_iter().zip(&self.parameters).map(or_zeros).collect::<Vec<_>>()))
     }
 
-    /// A flat tensor of this layout cut into the network's parameters, with their names.
+    /// Splits a flat tensor of this layout into the network's parameters, with their names.
     pub fn unflatten<'a>(&'a self, flat: &Tensor) -> impl Iterator<Item = (&'a str, Tensor)> + use<'a> {
         self.names.iter().map(String::as_str).zip(views(flat, &shapes(&self.parameters)))
     }

@@ -1,20 +1,20 @@
-//! `StepReport`: what one step of training shows of itself.
+//! `StepReport`: what an observer sees of one training step.
 
 use std::cell::Cell;
 use std::time::Instant;
 
 use super::state::{Descent, TrainingState};
 
-/// What one step of training shows of itself.
+/// What an observer sees of one training step.
 #[derive(Debug, Clone)]
 pub struct StepReport {
-    /// The epoch, from 1.
+    /// The epoch, counted from 1.
     pub epoch: usize,
-    /// How many epochs the training is to have.
+    /// The number of epochs in the whole training.
     pub epochs: usize,
-    /// The step within the epoch, from 1.
+    /// The step within the epoch, counted from 1.
     pub step: u64,
-    /// Steps an epoch.
+    /// Steps per epoch.
     pub steps: u64,
     /// The loss of this batch.
     pub loss: f64,
@@ -22,7 +22,7 @@ pub struct StepReport {
     pub grad_norm: f64,
     /// The learning rate of this step.
     pub learning_rate: f64,
-    /// Steps a second, over this epoch so far.
+    /// Steps per second, over this epoch so far.
     pub steps_per_second: f64,
     /// Seconds until the last epoch ends, at this speed.
     pub seconds_left: f64,
@@ -31,14 +31,14 @@ pub struct StepReport {
 }
 
 impl StepReport {
-    /// Ends the training after this step. What it has learned stays, also in the middle of an epoch, and
-    /// [`train`](crate::models::train) saves it: the next call resumes from there.
+    /// Stops the training after this step, even in the middle of an epoch. Nothing that was learned is lost:
+    /// [`train`](crate::models::train) saves it, and its next call resumes from there.
     pub fn stop(&self) {
         self.stop.set(true);
     }
 
-    /// Whether a training that is stopped here is saved: by [`train`](crate::models::train) it is. After
-    /// [`train_one_epoch`](super::train_one_epoch) alone, the network and the state hold what was learned.
+    /// Whether the training is saved if it is stopped here: [`train`](crate::models::train) saves it. After
+    /// [`train_one_epoch`](super::train_one_epoch), the network and the state contain what was learned.
     pub fn is_saved_when_stopped(&self) -> bool {
         self.saved.get()
     }

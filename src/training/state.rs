@@ -1,4 +1,4 @@
-//! `TrainingState`: what a training carries from step to step beside the weights, and what a checkpoint therefore holds.
+//! `TrainingState`: the state of a training besides the weights, which checkpoints therefore contain.
 
 use tch::{Tensor, nn};
 
@@ -9,25 +9,26 @@ use crate::error::{Error, Result};
 use crate::networks::Network;
 use crate::random::{self, Stream};
 
-/// The optimizers, the moving averages, how far the training is, and the loss of each epoch so far.
+/// The optimizers, the moving averages, the progress of the training, and the loss of each epoch so far.
 ///
-/// Timesteps and noise of a step follow from the seed and the step's number alone, so a training that resumes from a
-/// saved state ends, on the same CPU, where one that was never stopped does, and on a GPU near it.
+/// The timesteps and the noise of a step depend only on the seed and the number of the step. A training that resumes
+/// from a saved state therefore ends with the same weights as one that was never stopped, exactly on the same CPU and
+/// approximately on a GPU.
 #[derive(Debug)]
 pub struct TrainingState {
     groups: Vec<ParameterGroup>,
     seed: u64,
     config: TrainingConfig,
     steps: u64,
-    /// That of the step under way.
+    /// The learning rate of the current step.
     learning_rate: Option<f64>,
     history: Vec<EpochLoss>,
-    /// Of the epoch that is under way.
+    /// The losses of the current epoch.
     pub(crate) losses: LossByTimestep,
     pub(crate) stopped: bool,
-    /// A descent of the step under way that was not taken.
+    /// A descent of the current step that was not taken.
     pub(super) diverged: Option<Descent>,
-    /// The norm of the last step's gradient: what a training that diverges can tell of how it came to that.
+    /// The gradient norm of the last step, which is reported if the training diverges.
     pub(super) last_grad_norm: Option<f64>,
 }
 
@@ -35,7 +36,7 @@ impl TrainingState {
     /// The state of a network before the first step.
     ///
     /// # Errors
-    /// [`Error::Config`] for a configuration that cannot work; [`Error::Unsupported`] for a network without parameters.
+    /// [`Error::Config`] for an invalid configuration; [`Error::Unsupported`] for a network without parameters.
     pub fn new(model: &dyn Network, base: &BaseConfig, training: &TrainingConfig) -> Result<Self> {
         Self::of_groups(&[("", model.var_store())], base.seed, training)
     }
@@ -61,22 +62,22 @@ impl TrainingState {
         })
     }
 
-    /// What is trained, by groups of parameters; of a denoiser one.
+    /// The parameter groups; a denoiser has one.
     pub fn groups(&self) -> &[ParameterGroup] {
         &self.groups
     }
 
-    /// Steps that are done, over all epochs.
+    /// The number of steps taken, over all epochs.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Epochs that are done.
+    /// The number of completed epochs.
     pub fn epoch(&self) -> usize {
         self.history.len()
     }
 
-    /// Steps that are done of the epoch after those; 0 between two epochs.
+    /// The number of steps taken in the current epoch; 0 between two epochs.
     pub fn steps_into_epoch(&self) -> u64 {
         self.losses.steps
     }
@@ -86,53 +87,49 @@ impl TrainingState {
         self.stopped
     }
 
-    /// The loss of each epoch that is done.
+    /// The loss of each completed epoch.
     pub fn history(&self) -> &[EpochLoss] {
         &self.history
     }
 
-    /// How it trains.
+    /// The configuration of the training.
     pub fn config(&self) -> &TrainingConfig {
         &self.config
     }
 
-    /// Runs `f` while the network has the averaged weights, and gives it its own back, also if `f` fails or panics.
+    /// Runs `f` with the averaged weights in the network, and restores its own weights even if `f` fails or panics.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the network has got another optimizer since; those of `f`.
+    /// [`Error::Unsupported`] if the network has since got another optimizer; errors of `f`.
     pub fn with_averaged_weights<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
         let swap_in = |group: &ParameterGroup| group.ema.swap_in(&group.optimizer);
         let _restore = self.groups.iter().map(swap_in).collect::<Result<Vec<_>>>()?;
         f()
     }
 
-    /// Begins the next step, of an epoch of `steps_per_epoch`: seeds libtorch, so that the step's times and noise follow from the seed
-    /// and its number, and sets its learning rate. [`end_step`](Self::end_step) ends it.
+    /// Begins the next step, in an epoch of `steps_per_epoch` steps: seeds libtorch, so that the step's times and noise
+    /// follow from the seed and its number, and sets its learning rate. [`end_step`](Self::end_step) ends the step.
     pub fn begin_step(&mut self, steps_per_epoch: u64) {
         random::seed_libtorch(random::derive(self.seed, Stream::TrainingStep, self.steps));
         self.learning_rate = Some(self.config.learning_rate_at(self.steps, steps_per_epoch));
         self.diverged = None;
     }
 
-    /// Takes one gradient descent step on `loss` (one number) with the parameters of a group and the learning rate of this step, and
-    /// takes the new weights into the average. A loss or a gradient that is not finite changes nothing.
+    /// Takes one gradient descent step on `loss` (one number) on the parameters of a group, with the learning rate of
+    /// this step, and updates the average of the weights. A loss or a gradient that is not finite changes nothing.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] before [`begin_step`](Self::begin_step), for a group that there is not, and where the network has got
-    /// another optimizer since;
-    /// [`Error::Torch`] where `loss` does not depend on the parameters.
+    /// [`Error::Unsupported`] before [`begin_step`](Self::begin_step), for an unknown group, and if the network has
+    /// since got another optimizer; [`Error::Torch`] if `loss` does not depend on the parameters.
     pub fn descend(&mut self, group: &str, loss: &Tensor) -> Result<Descent> {
         let Some(learning_rate) = self.learning_rate else {
             return Err(Error::Unsupported(
-                "no step has begun: call begin_step before descend, and end_step after".to_owned(),
+                "no step has begun: call begin_step before descend, and end_step after it".to_owned(),
             ));
         };
         let Some(group) = self.groups.iter_mut().find(|known| known.name == group) else {
             let known: Vec<String> = self.groups.iter().map(|known| format!("{:?}", known.name)).collect();
-            return Err(Error::Unsupported(format!(
-                "no group of parameters {group:?}; available: {}",
-                known.join(", ")
-            )));
+            return Err(Error::Unsupported(format!("no parameter group {group:?}; available: {}", known.join(", "))));
         };
         let (loss, grad_norm) = group.optimizer.backward_step(loss, learning_rate)?;
         let descent = Descent { loss, grad_norm: loss.is_finite().then_some(grad_norm), learning_rate };
@@ -144,7 +141,7 @@ impl TrainingState {
         Ok(descent)
     }
 
-    /// Ends a step that was taken; the next one has the next number.
+    /// Ends a step that was taken, and advances the step number.
     pub fn end_step(&mut self, descent: &Descent) {
         self.steps += 1;
         self.learning_rate = None;
@@ -170,7 +167,7 @@ impl TrainingState {
 pub struct Descent {
     /// The loss of the batch.
     pub loss: f64,
-    /// The norm of the gradient before clipping; none where the loss is not finite.
+    /// The norm of the gradient before clipping; `None` if the loss is not finite.
     pub grad_norm: Option<f64>,
     /// The learning rate of the step.
     pub learning_rate: f64,

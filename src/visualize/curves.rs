@@ -32,11 +32,12 @@ pub fn visualize_variance_schedule(constants: &ConstantsManager) -> Result<Pictu
         chart("ᾱ_t: signal left after t steps", "ᾱ_t", AxisScale::Linear, &|t| constants.alpha_cumulative(t)),
         chart("signal-to-noise ratio", "ᾱ_t / (1 − ᾱ_t)", AxisScale::Log, &|t| constants.signal_to_noise(t)),
     ];
-    let title = constants.warning().map_or_else(String::new, |warning| format!("Mind: {warning}"));
+    let title = constants.warning().map_or_else(String::new, |warning| format!("Warning: {warning}"));
     Ok(line_charts(&title, &charts)?)
 }
 
-/// The loss of each epoch, as it is and smoothed, with the validation loss where there is one, and by quarter of the timesteps.
+/// The loss of each epoch, raw and smoothed, with the validation loss if there is one; and the loss by quarter of the
+/// timesteps.
 ///
 /// # Errors
 /// [`Error::Unsupported`] before the first epoch.
@@ -44,23 +45,25 @@ pub fn visualize_training(history: &[EpochLoss]) -> Result<Picture> {
     training_charts(history, None)
 }
 
-/// The same, with the loss of another training, called `name`, dashed beside it, epoch for epoch as far as `history` goes. It is the
-/// validation loss where both have one, since training losses depend on the timesteps that were drawn.
+/// As [`visualize_training`], with the loss of another training, called `name`, as a dashed line, for as many epochs as
+/// `history` has. If both have a validation loss, that is shown, since training losses depend on the drawn timesteps.
 ///
-/// Losses can be compared where data and T are the same, and an epoch has as many steps.
+/// Losses can be compared if data, T and the number of steps per epoch are the same.
 ///
 /// # Errors
 /// [`Error::Unsupported`] before the first epoch of either.
 pub fn visualize_training_beside(history: &[EpochLoss], name: &str, reference: &[EpochLoss]) -> Result<Picture> {
     if reference.is_empty() {
-        return Err(Error::Unsupported(format!("{name} has no loss to show: it was not trained here")));
+        return Err(Error::Unsupported(format!(
+            "{name} has no losses to show, since it was not trained by this project"
+        )));
     }
     training_charts(history, Some((name, reference)))
 }
 
 fn training_charts(history: &[EpochLoss], reference: Option<(&str, &[EpochLoss])>) -> Result<Picture> {
     if history.is_empty() {
-        return Err(Error::Unsupported("there is no loss to show before the first epoch".to_owned()));
+        return Err(Error::Unsupported("there are no losses to show before the first epoch".to_owned()));
     }
     let curve = |label: &str, style, ys| Series::counted(label, ys).styled(style);
     let means: Vec<f64> = history.iter().map(|loss| loss.mean).collect();
@@ -71,7 +74,7 @@ fn training_charts(history: &[EpochLoss], reference: Option<(&str, &[EpochLoss])
     let validation = validation_losses(history);
     let is_validated = validation.is_some();
     curves.extend(validation.map(|losses| curve("validation", LineStyle::Solid, losses)));
-    // Last, so that it is seen where the two lie on each other.
+    // Drawn last, to be visible where the two curves coincide.
     if let Some((name, reference)) = reference {
         let same_epochs = &reference[..reference.len().min(history.len())];
         let (what, losses) = match validation_losses(same_epochs) {
@@ -91,16 +94,16 @@ fn training_charts(history: &[EpochLoss], reference: Option<(&str, &[EpochLoss])
     let quarter = |q: usize| smoothed(&history.iter().map(|loss| loss.quarters[q]).collect::<Vec<_>>());
     let labels = ["first quarter of t", "second", "third", "last"];
     let by_quarter = labels.iter().enumerate().map(|(q, label)| curve(label, LineStyle::Solid, quarter(q))).collect();
-    let quarters = chart("By timestep, smoothed: little noise is the hardest to see", by_quarter);
+    let quarters = chart("By timestep, smoothed: little noise is hardest to see", by_quarter);
     Ok(line_charts("", &[mean, quarters])?)
 }
 
-/// The validation loss of each epoch, where each has one.
+/// The validation loss of each epoch, if all have one.
 fn validation_losses(history: &[EpochLoss]) -> Option<Vec<f64>> {
     history.iter().map(|loss| loss.validation).collect()
 }
 
-/// The mean over two epochs before and after, fewer at the ends.
+/// The mean over each epoch and its two neighbours on both sides, fewer at the ends.
 fn smoothed(values: &[f64]) -> Vec<f64> {
     let around = |i: usize| &values[i.saturating_sub(2)..(i + 3).min(values.len())];
     (0..values.len()).map(|i| around(i).iter().sum::<f64>() / around(i).len() as f64).collect()
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn every_axis_says_what_it_is() {
+    fn every_axis_has_a_label() {
         let constants = ConstantsManager::from_betas(&[0.1, 0.2], 1, Device::Cpu).unwrap();
         let schedule = svg(visualize_variance_schedule(&constants).unwrap());
         for label in [">\nβ_t\n", ">\nᾱ_t\n", ">\nᾱ_t / (1 − ᾱ_t)\n"] {
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn another_training_stands_beside_this_one_epoch_for_epoch() {
+    fn another_training_is_shown_beside_this_one_epoch_by_epoch() {
         let loss = |mean, validation| EpochLoss { mean, quarters: [0.4; 4], validation };
         let beside = |history: &[EpochLoss], reference: &[EpochLoss]| {
             svg(visualize_training_beside(history, "Other", reference).unwrap())
@@ -139,7 +142,7 @@ mod tests {
         let longer = [seen[0], seen[1], loss(0.3, Some(9.0))];
         let chart = beside(&seen, &longer);
         assert!(chart.contains(">\nOther: validation\n") && chart.contains(">\nvalidation\n"), "{chart}");
-        assert_eq!(chart, beside(&seen, &seen), "the third epoch has nothing to stand beside");
+        assert_eq!(chart, beside(&seen, &seen), "there is no third epoch to compare with");
         assert!(beside(&[loss(0.5, None)], &seen).contains(">\nOther: each epoch\n"));
         assert!(beside(&seen, &[loss(0.5, None)]).contains(">\nOther: each epoch\n"));
         assert!(visualize_training_beside(&seen, "Other", &[]).is_err() && visualize_training(&[]).is_err());

@@ -13,15 +13,15 @@ use crate::loader::DataLoader;
 use crate::pixels::to_pixels;
 use crate::process::ConstantsManager;
 
-/// Images in a row, classes that get a row of their own, and images where there are none.
+/// Images in a row, the most classes with a row each, and images without classes.
 const COLUMNS: usize = 8;
 const CLASSES: usize = 10;
 const IMAGES: usize = 60;
-/// Images that dissolve, and steps at which they are shown.
+/// Images of the forward process, and the steps at which they are shown.
 const ROWS: i64 = 4;
 const STEPS: usize = 7;
 
-/// A grid of images in about `[-1, 1]`, such as samples.
+/// A grid of images in about `[-1, 1]`, such as samples, with this many columns.
 ///
 /// # Errors
 /// [`Error::Shape`] for anything but `[N, C, H, W]`.
@@ -29,7 +29,7 @@ pub fn visualize_images(images: &Tensor, columns: usize) -> Result<Picture> {
     Ok(ImageGrid { columns: Some(columns), ..ImageGrid::new(to_pixels(images)?) }.picture()?)
 }
 
-/// A row a class; without classes, or with very many, the first images as they come.
+/// A row per class; without classes, or with very many, the first images in order.
 pub(super) fn data(base: &BaseConfig) -> Result<Picture> {
     let set = base.dataset.images()?;
     let images = set.load(base.dataset_size.min(400), base.seed)?;
@@ -60,14 +60,14 @@ pub(super) fn data(base: &BaseConfig) -> Result<Picture> {
     Ok(grid.titled(title).picture()?)
 }
 
-/// The classes that have images, each with the indices of these.
+/// The classes that have images, each with the indices of its images.
 fn rows_of(images: &LabelledImages) -> Vec<(usize, Vec<usize>)> {
     let of_class = |class: usize| (0..images.labels.len()).filter(|i| images.labels[*i] == class).collect();
     let all = (0..images.classes.len()).map(|class| (class, of_class(class)));
     all.filter(|(_, indices): &(usize, Vec<usize>)| !indices.is_empty()).collect()
 }
 
-/// A row an image, a column a step.
+/// A row per image, a column per step.
 pub(super) fn forward(constants: &ConstantsManager, dataloader: &DataLoader) -> Result<Picture> {
     let x0 = one_of_each(dataloader)?;
     let steps = early_steps(constants.timesteps(), STEPS);
@@ -78,10 +78,10 @@ pub(super) fn forward(constants: &ConstantsManager, dataloader: &DataLoader) -> 
         column_labels: steps.iter().map(|t| format!("t = {t}")).collect(),
         ..ImageGrid::new(side_by_side(&noised)?)
     };
-    Ok(grid.titled("The forward process: what the images are after t steps of noise").picture()?)
+    Ok(grid.titled("The forward process: the images after t steps of noise").picture()?)
 }
 
-/// The first image of each class; without classes the first ones.
+/// The first image of each class or, without classes, the first images.
 fn one_of_each(dataloader: &DataLoader) -> Result<Tensor> {
     let first = dataloader.first(400);
     let count = ROWS.min(first.size()[0]);
@@ -90,13 +90,13 @@ fn one_of_each(dataloader: &DataLoader) -> Result<Tensor> {
     };
     let labels: Vec<i64> = Vec::try_from(labels.narrow(0, 0, first.size()[0]))?;
     let mut order: Vec<usize> = (0..labels.len()).collect();
-    // Stable: the first of each class, then the second of each.
+    // A stable sort: the first of each class, then the second of each.
     order.sort_by_key(|i| labels[..*i].iter().filter(|label| **label == labels[*i]).count());
     let chosen: Vec<i64> = order[..count as usize].iter().map(|i| *i as i64).collect();
     Ok(first.index_select(0, &Tensor::from_slice(&chosen).to_device(first.device())))
 }
 
-/// Columns of images, `[N, C, H, W]` each, as a grid row by row.
+/// Columns of images, `[N, C, H, W]` each, reordered into rows.
 pub(super) fn side_by_side(columns: &[Array4<u8>]) -> Result<Array4<u8>> {
     let rows = columns.first().map_or(0, |column| column.dim().0);
     let row = |i: usize| columns.iter().map(move |column| column.slice(ndarray::s![i..=i, .., .., ..]));

@@ -1,4 +1,4 @@
-//! Pictures of what happens inside a U-Net: the features of its blocks, and what a pixel pays attention to.
+//! Pictures of the inside of a U-Net: the features of its blocks, and what a pixel attends to.
 
 use ddpm_utils::display::Picture;
 use ddpm_utils::image_grids::ImageGrid;
@@ -10,14 +10,14 @@ use crate::error::{Error, Result};
 use crate::networks::Inside;
 use crate::pixels::to_pixels;
 
-/// Channels of a block that are shown.
+/// The number of channels shown per block.
 const CHANNELS: i64 = 8;
 
-/// The first channels of the last block at each size on the way down and up, for the first image, a row a block: black is the channel's smallest value, white its
-/// largest.
+/// The first channels of the last block at each size on the way down and up, for the first image, a row per block:
+/// black is the channel's smallest value, white its largest.
 ///
 /// # Errors
-/// [`Error::Unsupported`] where there are no features.
+/// [`Error::Unsupported`] if there are no features.
 pub fn visualize_features(inside: &Inside) -> Result<Picture> {
     let (height, width) = size(inside)?;
     let wide: Vec<&(String, Tensor)> = inside.features.iter().filter(|(_, f)| f.size()[1] >= CHANNELS).collect();
@@ -37,11 +37,11 @@ pub fn visualize_features(inside: &Inside) -> Result<Picture> {
     Ok(grid.titled(format!("The first {CHANNELS} channels, at each size on the way down and up")).picture()?)
 }
 
-/// What the pixel in row `y` and column `x` of the first image looks at, a row a block with attention, a column a head:
-/// the whiter, the more.
+/// What the pixel in row `y` and column `x` of the first image attends to, with one row per block with attention and
+/// one column per head: the whiter, the more.
 ///
 /// # Errors
-/// [`Error::Config`] for a pixel outside the image; [`Error::Unsupported`] where no block has attention.
+/// [`Error::Config`] for a pixel outside the image; [`Error::Unsupported`] if no block has attention.
 pub fn visualize_attention(inside: &Inside, [y, x]: [i64; 2]) -> Result<Picture> {
     let (height, width) = size(inside)?;
     if !(0..height).contains(&y) || !(0..width).contains(&x) {
@@ -74,7 +74,7 @@ pub fn visualize_attention(inside: &Inside, [y, x]: [i64; 2]) -> Result<Picture>
         column_labels: (1..=heads).map(|head| format!("head {head}")).collect(),
         ..ImageGrid::new(stacked(&rows)?)
     };
-    Ok(grid.titled(format!("What the pixel in row {y}, column {x} looks at")).picture()?)
+    Ok(grid.titled(format!("What the pixel in row {y}, column {x} attends to")).picture()?)
 }
 
 /// Height and width of the image.
@@ -85,7 +85,7 @@ fn size(inside: &Inside) -> Result<(i64, i64)> {
     }
 }
 
-/// Each channel, `[N, 1, H, W]`, brought to `[-1, 1]`.
+/// Each channel, `[N, 1, H, W]`, scaled to `[-1, 1]`.
 fn stretched(channels: &Tensor) -> Tensor {
     let (low, high) = (channels.amin([1, 2, 3], true), channels.amax([1, 2, 3], true));
     (channels - &low) / (high - low).clamp_min(1e-12) * 2.0 - 1.0

@@ -1,5 +1,5 @@
-//! Pictures of what the other rooms compute: the data, the schedule, the forward process, the training, the score field.
-//! Each returns a picture, which a notebook shows when it is the last thing in a cell, and which can be saved.
+//! Pictures of the data, the schedule, the forward process, the training and the score field. A notebook shows a
+//! picture if it is the last expression in a cell; pictures can also be saved.
 
 mod curves;
 mod images;
@@ -26,14 +26,14 @@ pub use progress::visualize_progress;
 /// The data set of `base`: points coloured by angle, or images with the names of their classes.
 ///
 /// # Errors
-/// [`Error::Unsupported`](crate::Error::Unsupported) for data of the reader's own; those of loading.
+/// [`Error::Unsupported`](crate::Error::Unsupported) for the reader's own data; those of loading.
 pub fn visualize_data(base: &BaseConfig) -> Result<Picture> {
     base.validate()?;
     if base.dataset.is_images() { images::data(base) } else { points::data(base) }
 }
 
-/// The forward process: data at `t = 0`, noise at `t = T`. Points keep the colour of where they started; of images there
-/// is a row each.
+/// The forward process: data at `t = 0`, noise at `t = T`. Points keep the colour of their starting place; images
+/// have one row each.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) for points that are not in the plane.

@@ -1,4 +1,4 @@
-//! Samples beside the training images that are nearest to them: are they copies?
+//! Samples with the nearest training images: are they copies?
 
 use ddpm_utils::display::Picture;
 use ddpm_utils::image_grids::ImageGrid;
@@ -10,11 +10,11 @@ use crate::loader::DataLoader;
 use crate::metrics::nearest_images;
 use crate::pixels::{first, to_pixels};
 
-/// Samples that are shown, and how many of them in a row.
+/// The number of samples shown, and how many per row.
 const SAMPLES: i64 = 16;
 const COLUMNS: usize = 8;
 
-/// Under each of the first 16 samples the training image that is nearest to it, as [`nearest_images`] finds it.
+/// The first 16 samples, each with the nearest training image below it, as found by [`nearest_images`].
 ///
 /// # Shapes
 /// `samples`: `[N, C, H, W]`, shaped like the images of the loader.
@@ -30,13 +30,13 @@ pub fn visualize_nearest(samples: &Tensor, dataloader: &DataLoader) -> Result<Pi
         row_labels: (0..2 * shown.dim().0.div_ceil(COLUMNS))
             .map(|row| if row % 2 == 0 { "samples" } else { "nearest" }.to_owned())
             .collect(),
-        ..ImageGrid::new(in_turns(&shown, &found)?)
+        ..ImageGrid::new(interleave_rows(&shown, &found)?)
     };
-    Ok(grid.titled("Under each sample the training image that is nearest to it").picture()?)
+    Ok(grid.titled("Each sample with the nearest training image below it").picture()?)
 }
 
-/// A row of the first images, a row of the second ones, and so on; white where a row is not full.
-fn in_turns(first: &Array4<u8>, second: &Array4<u8>) -> Result<Array4<u8>> {
+/// Alternates rows of the first and the second images; incomplete rows are filled with white.
+fn interleave_rows(first: &Array4<u8>, second: &Array4<u8>) -> Result<Array4<u8>> {
     let (count, channels, height, width) = first.dim();
     let columns = COLUMNS.min(count);
     let mut rows = Vec::new();

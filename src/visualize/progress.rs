@@ -1,4 +1,4 @@
-//! How a model's samples became what they are: those of its checkpoints, side by side.
+//! How a model's samples improved: the samples of its checkpoints, side by side.
 
 use ddpm_utils::display::Picture;
 use ddpm_utils::image_grids::ImageGrid;
@@ -10,19 +10,19 @@ use crate::models::ModelManager;
 use crate::pixels::first_pixels;
 use crate::show::read_images;
 
-/// Checkpoints and samples of each, at the most.
+/// The most checkpoints, and samples of each.
 const CHECKPOINTS: usize = 8;
 const SAMPLES: i64 = 6;
 
-/// The samples that were drawn at the checkpoints of a training, a column a checkpoint. All were drawn from the same
-/// noise: along a row one sees the same picture grow.
+/// The samples drawn at the checkpoints of a training, with one column per checkpoint. All were drawn from the same
+/// noise, so a row shows how one picture develops.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a model of points, or one without samples of images at its checkpoints; [`Error::Path`] where
+/// [`Error::Unsupported`] for a model of points, or one without image samples at its checkpoints; [`Error::Path`] if
 /// they cannot be read.
 pub fn visualize_progress(manager: &ModelManager) -> Result<Picture> {
     if manager.config().base.dataset.shape().len() != 3 {
-        let advice = "visualize_progress shows how images grew; of points, see the plots in the inference_logs";
+        let advice = "visualize_progress is for images; for points, see the plots in inference_logs";
         return Err(Error::Unsupported(advice.to_owned()));
     }
     let checkpoints = manager.checkpoints();
@@ -45,7 +45,7 @@ pub fn visualize_progress(manager: &ModelManager) -> Result<Picture> {
     for epoch in &epochs {
         columns.push(first_pixels(&read_images(&manager.checkpoint_log(*epoch))?, SAMPLES)?);
     }
-    // A training that was continued may have drawn another number of samples.
+    // A resumed training may have drawn another number of samples.
     let rows = columns.iter().map(|column| column.dim().0).min().unwrap_or(0);
     for column in &mut columns {
         column.slice_collapse(ndarray::s![..rows, .., .., ..]);
@@ -58,7 +58,7 @@ pub fn visualize_progress(manager: &ModelManager) -> Result<Picture> {
     Ok(grid.titled(format!("{}: samples from the same noise", manager.name())).picture()?)
 }
 
-/// Few enough of them, the first and the last among them.
+/// At most [`CHECKPOINTS`] of the epochs, including the first and the last.
 fn spread(epochs: &[usize]) -> Vec<usize> {
     let columns = epochs.len().min(CHECKPOINTS);
     (0..columns).map(|i| epochs[i * (epochs.len() - 1) / (columns - 1).max(1)]).collect()

@@ -1,4 +1,4 @@
-//! The steps of the forward process that are shown, and `x_t` at one of them.
+//! The steps of the forward process to show, and `x_t` at a step.
 
 use tch::Tensor;
 
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::process::{Level, Process};
 use crate::random::{Draws, Stream};
 
-/// `count` steps from 0 to `timesteps`, close together at first: that is where the shape goes.
+/// `count` steps from 0 to `timesteps`, denser at the beginning, where the shape disappears.
 pub(super) fn early_steps(timesteps: usize, count: usize) -> Vec<usize> {
     let gaps = count - 1;
     let mut steps: Vec<usize> = (0..count).map(|i| i * i * timesteps / (gaps * gaps)).collect();
@@ -14,7 +14,7 @@ pub(super) fn early_steps(timesteps: usize, count: usize) -> Vec<usize> {
     steps
 }
 
-/// `x_t`, also for `t = 0`. The noise is the same for every `t`, so that panels differ in `t` alone.
+/// `x_t`, also for `t = 0`. The noise is the same for every `t`, so that panels differ only in `t`.
 pub(super) fn noised(process: &dyn Process, x0: &Tensor, t: f64) -> Result<Tensor> {
     if t == 0.0 {
         return Ok(x0.shallow_clone());

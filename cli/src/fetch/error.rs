@@ -1,4 +1,4 @@
-//! What can go wrong while a data set is brought to its folder.
+//! What can go wrong while a data set is fetched.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ pub enum FetchError {
     Name { name: String, known: Vec<&'static str> },
     #[error("{}: there is no such folder or archive{}", shown(.0), special(.0))]
     NotThere(PathBuf),
-    #[error("{}: this holds no {name}: expected one of {}{instead}", shown(path), marks.join(", "))]
-    Other { path: PathBuf, name: &'static str, marks: &'static [&'static str], instead: String },
-    /// Some of its files were given.
-    #[error("{}: this holds a part of {name} alone: {problem}. Get the rest, and name both together", shown(path))]
+    #[error("{}: no {name} found here: expected one of {}{instead}", shown(path), markers.join(", "))]
+    Other { path: PathBuf, name: &'static str, markers: &'static [&'static str], instead: String },
+    /// Only some of its files were given.
+    #[error("{}: only a part of {name} is here: {problem}. Get the rest, and give both together", shown(path))]
     Incomplete { path: PathBuf, name: &'static str, problem: String },
     #[error("cannot {action} {}: {source}", shown(path))]
     Io { action: &'static str, path: PathBuf, source: io::Error },
@@ -30,12 +30,12 @@ pub enum FetchError {
     Unpack(#[from] UnpackError),
     #[error(transparent)]
     Write(#[from] ddpm_utils::atomic::WriteError),
-    /// It is in its folder, and cannot be read.
+    /// It is in its folder, but cannot be read.
     #[error(transparent)]
     Data(#[from] ddpm_tutor::Error),
 }
 
-/// Why something that is there is no file, such as a pipe.
+/// If the path exists but is no regular file, such as a pipe: what it is.
 fn special(path: &Path) -> String {
     let there = path.symlink_metadata().is_ok();
     open_file(path).err().filter(|_| there).map_or_else(String::new, |error| format!(": {error}"))

@@ -1,4 +1,4 @@
-//! Brings a data set to its folder, from the network or from where it is, and checks that it can be read.
+//! Fetches a data set into its folder, from the network or from the disk, and checks that it can be read.
 
 mod download;
 mod error;
@@ -26,12 +26,12 @@ pub fn fetchable() -> Vec<&'static str> {
     SOURCES.iter().map(|set| set.name).collect()
 }
 
-/// Brings the data set `name` to `dir/name` and returns what is there, a line each. With `from` it is copied out of a
-/// folder, or unpacked out of an archive, that is there already; without it is downloaded. What is in its place already
-/// is only checked, and a run that was interrupted goes on.
+/// Puts the data set `name` into `dir/name` and returns a description of it, in lines. With `from`, the data is copied
+/// from a folder or unpacked from an archive; without, it is downloaded. Data that is already there is only checked,
+/// and an interrupted run is resumed.
 ///
 /// # Errors
-/// [`FetchError`]; what was downloaded stays, nothing else is half in its place.
+/// [`FetchError`]; what was downloaded stays, and nothing else is left half-written.
 pub fn fetch(name: &str, dir: &Path, from: Option<&Path>) -> Result<Vec<String>> {
     let Some(set) = SOURCES.iter().find(|set| set.name == name) else {
         return Err(FetchError::Name { name: name.to_owned(), known: fetchable() });
@@ -40,7 +40,7 @@ pub fn fetch(name: &str, dir: &Path, from: Option<&Path>) -> Result<Vec<String>>
     let new: Vec<&Path> = target.ancestors().take_while(|folder| !folder.exists()).collect();
     let fetched = fetch_to(set, &target, from);
     if fetched.is_err() {
-        // Folders that were made for nothing go again; one that holds something is not removed.
+        // Removes folders created in vain; a folder that contains something stays.
         new.iter().for_each(|folder| drop(fs::remove_dir(folder)));
     }
     fetched
@@ -55,7 +55,7 @@ fn fetch_to(set: &Sources, target: &Path, from: Option<&Path>) -> Result<Vec<Str
         None => from_network(set, target)?,
     }
     match (check(set, target), from) {
-        // The advice to fetch it, or to say where it is, would be to do the same again.
+        // The usual advice, to fetch the data set, would be to run the same command again.
         (Err(FetchError::Data(Error::NoData { name, problem, .. })), Some(from)) => {
             Err(FetchError::Incomplete { path: from.to_owned(), name, problem })
         }
@@ -83,11 +83,11 @@ fn from_network(set: &Sources, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether the file is there, to the last bit.
+/// Whether the file is there and complete.
 fn is_whole(path: &Path, source: &Source) -> bool {
-    let long_enough = path.metadata().is_ok_and(|file| file.is_file() && file.len() == source.bytes);
+    let has_length = path.metadata().is_ok_and(|file| file.is_file() && file.len() == source.bytes);
     let hash = || fs::File::open(path).and_then(|mut file| sha256(&mut file));
-    long_enough && hash().is_ok_and(|hash| hash == source.sha256)
+    has_length && hash().is_ok_and(|hash| hash == source.sha256)
 }
 
 fn install_archive(set: &Sources, archive: &Path, target: &Path) -> Result<()> {
@@ -99,32 +99,32 @@ fn install_archive(set: &Sources, archive: &Path, target: &Path) -> Result<()> {
     installed
 }
 
-/// Puts the data that is somewhere in `from` into its place in `target`: all at once, or file by file where each stands
-/// for itself. `given`: what the user named.
+/// Finds the data in `from` and puts it into `target`: the whole folder at once, or file by file if each is usable
+/// alone. `given`: the path that the user gave.
 fn install(set: &Sources, given: &Path, from: &Path, target: &Path, may_move: bool) -> Result<()> {
-    let other = || {
+    let not_found = || {
         let instead = instead(set.name, from);
-        FetchError::Other { path: given.to_owned(), name: set.name, marks: set.marks, instead }
+        FetchError::Other { path: given.to_owned(), name: set.name, markers: set.markers, instead }
     };
     let Some(inner) = set.inner else {
         let found = |name: &&'static str| Some((*name, find_idx(set.name, from, name)?));
-        let files: Vec<(&str, PathBuf)> = set.marks.iter().filter_map(found).collect();
+        let files: Vec<(&str, PathBuf)> = set.markers.iter().filter_map(found).collect();
         if files.is_empty() {
-            return Err(other());
+            return Err(not_found());
         }
         return files.into_iter().try_for_each(|(name, file)| {
-            // Wherever they were and whatever they were called, they have one name here.
+            // Files get their usual names, wherever they were and whatever they were called.
             let packed = if file.extension().is_some_and(|ending| ending == "gz") { ".gz" } else { "" };
             let to = target.join(format!("{name}{packed}"));
             if same(&file, &to) { Ok(()) } else { copy_file(&file, &to) }
         });
     };
-    let data = data_in(set, from).ok_or_else(other)?;
+    let data = data_in(set, from).ok_or_else(not_found)?;
     let place = target.join(inner);
     if data_in(set, target).is_some() {
         return Ok(());
     }
-    // What is there under that name is not the data: an empty folder, at best.
+    // Whatever has that name now is not the data: at best an empty folder.
     let part = target.join(format!(".{inner}.part"));
     remove(&part)?;
     if may_move {
@@ -135,9 +135,9 @@ fn install(set: &Sources, given: &Path, from: &Path, target: &Path, may_move: bo
     fs::rename(&part, &place).map_err(FetchError::io("create", &place))
 }
 
-/// The folder with the data: the archive's own, or one to which single folders lead.
+/// The folder with the data: the archive's own, or one inside nested single folders.
 fn data_in(set: &Sources, folder: &Path) -> Option<PathBuf> {
-    find_folder(set.name, folder, set.inner?, set.marks)
+    find_folder(set.name, folder, set.inner?, set.markers)
 }
 
 fn same(a: &Path, b: &Path) -> bool {
@@ -148,7 +148,7 @@ fn hidden(path: &Path) -> bool {
     path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'))
 }
 
-/// Copies files and folders, and passes over hidden ones and links.
+/// Copies files and folders, except hidden ones and links.
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).map_err(FetchError::io("create", to))?;
     for entry in fs::read_dir(from).map_err(FetchError::io("read", from))? {
@@ -174,7 +174,7 @@ fn remove(folder: &Path) -> Result<()> {
     if folder.exists() { fs::remove_dir_all(folder).map_err(FetchError::io("remove", folder)) } else { Ok(()) }
 }
 
-/// What is there: photographs are counted, everything else is read.
+/// Describes what is there: photographs are counted, everything else is read.
 fn check(set: &Sources, target: &Path) -> Result<Vec<String>> {
     let path = target.to_owned();
     if set.name == "flowers" {
@@ -195,15 +195,15 @@ fn check(set: &Sources, target: &Path) -> Result<Vec<String>> {
     };
     match (part(Split::Train), part(Split::Test)) {
         (Err(Error::NoData { problem, .. }), Ok(found)) | (Ok(found), Err(Error::NoData { problem, .. })) => {
-            Ok(vec![found, format!("the other part is not there: {problem}")])
+            Ok(vec![found, format!("the other part is missing: {problem}")])
         }
         (Ok(train), Ok(test)) => Ok(vec![train, test]),
-        // Labels that are missing are worth more words than a part of which nothing is there.
+        // Missing labels say more than a part of which nothing is there.
         (Err(train @ Error::NoData { .. }), Err(test @ Error::NoData { .. })) => {
             let labels = train.to_string().contains("labels");
             Err(if labels { train } else { test }.into())
         }
-        // What is damaged is worth more words than what is missing.
+        // A damaged part says more than a missing one.
         (Err(Error::NoData { .. }), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error.into()),
     }
 }

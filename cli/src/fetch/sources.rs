@@ -1,25 +1,24 @@
-//! Where the data sets are, and how to know that a download is the one that was meant: sizes and SHA-256 as recorded by
-//! TensorFlow Datasets.
+//! The addresses of the data sets, with the sizes and SHA-256 hashes recorded by TensorFlow Datasets.
 
 use super::download::Source;
 
 /// A data set that can be downloaded.
 pub(super) struct Sources {
-    /// Its name, and that of its folder.
+    /// Its name, which is also the name of its folder.
     pub name: &'static str,
     /// What to download.
     pub files: &'static [Source<'static>],
-    /// The folder in the archive; none where the files themselves are the data.
+    /// The folder in the archive; `None` if the files themselves are the data.
     pub inner: Option<&'static str>,
-    /// Files and folders of which at least one is there, wherever the data set is.
-    pub marks: &'static [&'static str],
+    /// Files and folders that identify the data set: at least one is there.
+    pub markers: &'static [&'static str],
 }
 
 const fn file(url: &'static str, bytes: u64, sha256: &'static str) -> Source<'static> {
     Source { url, bytes, sha256 }
 }
 
-/// The file names of MNIST and of sets in its form; packed, they end in .gz.
+/// The file names of MNIST and of sets in the same format; compressed ones end in .gz.
 const IDX: &[&str] =
     &["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
@@ -32,7 +31,7 @@ pub(super) const SOURCES: [Sources; 5] = [
             228_813_984, "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
         )],
         inner: Some("flower_photos"),
-        marks: &["daisy", "dandelion", "rose", "roses", "sunflower", "sunflowers", "tulip", "tulips"],
+        markers: &["daisy", "dandelion", "rose", "roses", "sunflower", "sunflowers", "tulip", "tulips"],
     },
     Sources {
         name: "mnist",
@@ -47,7 +46,7 @@ pub(super) const SOURCES: [Sources; 5] = [
                 4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
         ],
         inner: None,
-        marks: IDX,
+        markers: IDX,
     },
     Sources {
         name: "fashion-mnist",
@@ -62,7 +61,7 @@ pub(super) const SOURCES: [Sources; 5] = [
                 5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
         ],
         inner: None,
-        marks: IDX,
+        markers: IDX,
     },
     Sources {
         name: "cifar10",
@@ -71,7 +70,7 @@ pub(super) const SOURCES: [Sources; 5] = [
             170_052_171, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
         )],
         inner: Some("cifar-10-batches-bin"),
-        marks: &["data_batch_1.bin", "test_batch.bin"],
+        markers: &["data_batch_1.bin", "test_batch.bin"],
     },
     Sources {
         name: "cifar100",
@@ -80,6 +79,6 @@ pub(super) const SOURCES: [Sources; 5] = [
             168_513_733, "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
         )],
         inner: Some("cifar-100-binary"),
-        marks: &["train.bin", "test.bin"],
+        markers: &["train.bin", "test.bin"],
     },
 ];

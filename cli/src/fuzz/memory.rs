@@ -1,4 +1,4 @@
-//! How much memory a reader takes at its worst: an allocator that counts.
+//! The peak memory use of a reader, measured by a counting allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 fn added(bytes: usize) {
     let now = NOW.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    MOST.fetch_max(now, Ordering::Relaxed);
+    PEAK.fetch_max(now, Ordering::Relaxed);
 }
 
-// SAFETY: every call is passed to the system's allocator as it came.
+// SAFETY: every call is passed on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         added(layout.size());
@@ -40,7 +40,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// The memory that is taken from now on. Other tests of the same process count, too; they take little.
+/// The memory allocated from now on. Other tests of the process count too, but they allocate little.
 pub struct Peak {
     before: usize,
 }
@@ -48,11 +48,11 @@ pub struct Peak {
 impl Peak {
     pub fn start() -> Self {
         let before = NOW.load(Ordering::Relaxed);
-        MOST.store(before, Ordering::Relaxed);
+        PEAK.store(before, Ordering::Relaxed);
         Self { before }
     }
 
     pub fn bytes(&self) -> usize {
-        MOST.load(Ordering::Relaxed).saturating_sub(self.before)
+        PEAK.load(Ordering::Relaxed).saturating_sub(self.before)
     }
 }

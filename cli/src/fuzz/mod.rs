@@ -1,8 +1,8 @@
-//! Every reader of files against files that were changed at random: whatever they hold, the answer is a value or an error, in
-//! little time and memory. `cargo xtask fuzz` runs this for longer than the tests do.
+//! Feeds randomly damaged files to every file reader: whatever a file contains, the reader returns a value or an error,
+//! and takes little time and memory. `cargo xtask fuzz` runs this for longer than the tests do.
 //!
-//! To add a reader is to add an entry to [`readers::READERS`]. What is found lies in `target/fuzz`, and is named with the
-//! command that repeats it.
+//! To add a reader, add an entry to [`readers::READERS`]. Failing inputs are kept in `target/fuzz`, and reported with
+//! the command that repeats them.
 
 mod memory;
 mod mutate;
@@ -22,36 +22,36 @@ use memory::Peak;
 use mutate::Mutator;
 use readers::{READERS, Reader};
 
-/// How long a file may take to read. Machines that share their cores are slow.
-const SECONDS: u64 = 20;
-/// How much memory a small file may take: a picture of the most pixels that are read, decoded.
-const BYTES: usize = 2_000_000_000;
-/// The longest error: one that repeats what a file holds is of no use.
-const LETTERS: usize = 3000;
-/// Seed and length of the run within the tests.
+/// How long reading a file may take; generous, since shared machines are slow.
+const MAX_SECONDS: u64 = 20;
+/// How much memory reading a small file may take: that of the largest image that is decoded.
+const MAX_BYTES: usize = 2_000_000_000;
+/// The longest error message: one that repeats the contents of a file is of no use.
+const MAX_LETTERS: usize = 3000;
+/// Seed and duration of the run within the tests.
 const SEED: u64 = 1;
-const SHORT: Duration = Duration::from_millis(400);
+const DURATION: Duration = Duration::from_millis(400);
 
-/// The memory that is measured is the process's: one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
+/// Memory is measured for the whole process, so only one test may run at a time.
+fn lock() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One file after another, until the time is over; the first that breaks a rule ends the run.
+/// One file after another until the time is up; the first that breaks a rule ends the run.
 #[test]
-fn readers_answer_to_whatever_a_file_holds() {
-    let _alone = alone();
-    let asked = |name: &str| env::var(name).ok();
-    let number = |name: &str| asked(name).and_then(|text| text.parse::<u64>().ok());
-    let time = number("DDPM_FUZZ_SECONDS").map_or(SHORT, Duration::from_secs);
+fn readers_cope_with_any_file() {
+    let _lock = lock();
+    let variable = |name: &str| env::var(name).ok();
+    let number = |name: &str| variable(name).and_then(|text| text.parse::<u64>().ok());
+    let time = number("DDPM_FUZZ_SECONDS").map_or(DURATION, Duration::from_secs);
     let seed = number("DDPM_FUZZ_SEED").unwrap_or(SEED);
-    let only = asked("DDPM_FUZZ_ONLY");
-    let file = asked("DDPM_FUZZ_FILE").map(|file| fs::read(file).unwrap());
+    let only = variable("DDPM_FUZZ_ONLY");
+    let file = variable("DDPM_FUZZ_FILE").map(|file| fs::read(file).unwrap());
     let mut found = Vec::new();
     let chosen = |reader: &&Reader| only.as_ref().is_none_or(|only| reader.name == only);
     let chosen: Vec<&Reader> = READERS.iter().filter(chosen).collect();
-    assert!(!chosen.is_empty(), "no reader of that name; known: {:?}", READERS.map(|reader| reader.name));
+    assert!(!chosen.is_empty(), "no reader of that name; available: {:?}", READERS.map(|reader| reader.name));
     for reader in chosen {
         let mut run = Run::new(reader, seed);
         let outcome = match &file {
@@ -66,37 +66,41 @@ fn readers_answer_to_whatever_a_file_holds() {
             run.errors.len()
         );
         match outcome {
-            Err(problem) => found.push(run.keep(&problem)),
-            Ok(()) => drop(fs::remove_file(run.kept())),
+            Err(problem) => found.push(run.report(&problem)),
+            Ok(()) => drop(fs::remove_file(run.input_file())),
         }
         if file.is_none() {
-            assert!(run.read > 0, "{}: the seeds themselves are read", reader.name);
+            assert!(run.read > 0, "{}: not even the seed files can be read", reader.name);
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
-fn a_reader_that_breaks_a_rule_is_found() {
+fn a_reader_that_breaks_a_rule_is_reported() {
     static BROKEN: [Reader; 3] = [
         Reader { name: "panics", seeds: Vec::new, read: |_, bytes| Err(bytes[7].to_string()) },
-        Reader { name: "babbles", seeds: Vec::new, read: |_, _| Err("x".repeat(LETTERS + 1)) },
-        // More than the limit by far: other tests give memory back meanwhile.
-        Reader { name: "swells", seeds: Vec::new, read: |_, _| taken(Vec::<u8>::with_capacity(BYTES + BYTES / 4)) },
+        Reader { name: "babbles", seeds: Vec::new, read: |_, _| Err("x".repeat(MAX_LETTERS + 1)) },
+        // Far more than the limit, since other tests may free memory meanwhile.
+        Reader {
+            name: "swells",
+            seeds: Vec::new,
+            read: |_, _| use_memory(Vec::<u8>::with_capacity(MAX_BYTES + MAX_BYTES / 4)),
+        },
     ];
-    let _alone = alone();
+    let _lock = lock();
     for (reader, words) in BROKEN.iter().zip(["it panics: index out of bounds", "letters", "bytes of memory"]) {
         let mut run = Run::new(reader, SEED);
         let problem = run.check(b"input").unwrap_err();
         assert!(problem.contains(words), "{problem}");
-        let (kept, said) = (run.kept(), run.keep(&problem));
-        assert!(said.contains(&format!("cargo xtask fuzz --only {} --file", reader.name)), "{said}");
-        assert_eq!(fs::read(&kept).unwrap(), b"input");
-        fs::remove_file(kept).unwrap();
+        let (file, report) = (run.input_file(), run.report(&problem));
+        assert!(report.contains(&format!("cargo xtask fuzz --only {} --file", reader.name)), "{report}");
+        assert_eq!(fs::read(&file).unwrap(), b"input");
+        fs::remove_file(file).unwrap();
     }
 }
 
-fn taken(memory: Vec<u8>) -> Result<(), String> {
+fn use_memory(memory: Vec<u8>) -> Result<(), String> {
     if memory.capacity() > 0 { Ok(()) } else { Err("none".to_owned()) }
 }
 
@@ -106,7 +110,7 @@ struct Run {
     folder: tempfile::TempDir,
     files: usize,
     read: usize,
-    /// The beginnings of errors: how many there are shows how far the changes lead.
+    /// The first words of the errors: their number shows how many paths the changes reach.
     errors: std::collections::BTreeSet<String>,
     watch: Arc<Mutex<Option<Instant>>>,
 }
@@ -123,13 +127,13 @@ impl Run {
             errors: Default::default(),
             watch: watch.clone(),
         };
-        // Nothing ends a reader that hangs but the end of the process; the file is on the disk by then.
-        let (kept, name) = (run.kept(), reader.name);
+        // Only the end of the process ends a reader that hangs; its file is on the disk by then.
+        let (file, name) = (run.input_file(), reader.name);
         thread::spawn(move || {
             while Arc::strong_count(&watch) > 1 {
                 let began = *watch.lock().unwrap_or_else(PoisonError::into_inner);
-                if began.is_some_and(|began: Instant| began.elapsed() > Duration::from_secs(SECONDS)) {
-                    eprintln!("{name}: more than {SECONDS} s for one file\n{}", repeat(name, &kept));
+                if began.is_some_and(|began: Instant| began.elapsed() > Duration::from_secs(MAX_SECONDS)) {
+                    eprintln!("{name}: more than {MAX_SECONDS} s for one file\n{}", repeat(name, &file));
                     process::exit(101);
                 }
                 thread::sleep(Duration::from_millis(100));
@@ -151,21 +155,21 @@ impl Run {
         Ok(())
     }
 
-    /// Reads one file and compares what happens with the rules.
+    /// Reads one file and checks the rules.
     fn check(&mut self, input: &[u8]) -> Result<(), String> {
         self.files += 1;
-        // There before it is read: whatever ends the process, the file stays.
+        // Write the file before it is read, so that it stays whatever ends the process.
         fs::create_dir_all(fuzz_folder()).unwrap();
-        fs::write(self.kept(), input).unwrap();
+        fs::write(self.input_file(), input).unwrap();
         let peak = Peak::start();
         *self.watch.lock().unwrap() = Some(Instant::now());
         let read = catch_unwind(AssertUnwindSafe(|| (self.reader.read)(self.folder.path(), input)));
         *self.watch.lock().unwrap() = None;
         let bytes = peak.bytes();
         match read {
-            Err(panic) => return Err(format!("it panics: {}", said(&*panic))),
+            Err(panic) => return Err(format!("it panics: {}", panic_message(&*panic))),
             Ok(Ok(())) => self.read += 1,
-            Ok(Err(error)) if error.is_empty() || error.chars().count() > LETTERS => {
+            Ok(Err(error)) if error.is_empty() || error.chars().count() > MAX_LETTERS => {
                 return Err(format!("an error of {} letters", error.chars().count()));
             }
             Ok(Err(error)) => {
@@ -173,16 +177,16 @@ impl Run {
                 self.errors.insert(error.chars().filter(|letter| !letter.is_numeric()).take(60).collect());
             }
         }
-        if bytes > BYTES { Err(format!("it takes {bytes} bytes of memory")) } else { Ok(()) }
+        if bytes > MAX_BYTES { Err(format!("it takes {bytes} bytes of memory")) } else { Ok(()) }
     }
 
-    /// Where the file lies that is being read, and that which was found.
-    fn kept(&self) -> PathBuf {
+    /// The file that is being read; it stays if it breaks a rule.
+    fn input_file(&self) -> PathBuf {
         fuzz_folder().join(format!("{}-{}.bin", self.reader.name, self.seed))
     }
 
-    fn keep(&self, problem: &str) -> String {
-        format!("{}: {problem}\n{}", self.reader.name, repeat(self.reader.name, &self.kept()))
+    fn report(&self, problem: &str) -> String {
+        format!("{}: {problem}\n{}", self.reader.name, repeat(self.reader.name, &self.input_file()))
     }
 }
 
@@ -194,7 +198,7 @@ fn fuzz_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/fuzz")
 }
 
-fn said(panic: &(dyn Any + Send)) -> String {
+fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }

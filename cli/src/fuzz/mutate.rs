@@ -1,9 +1,9 @@
-//! Changes to files, at random: bits, numbers, lengths, parts.
+//! Random changes to files: bits, numbers, lengths, parts.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Numbers at which readers err: the ends of integers, and what is near them.
+/// Numbers that readers are likely to get wrong: the limits of integers, and values near them.
 const NUMBERS: [u64; 14] = [
     0,
     1,
@@ -20,8 +20,8 @@ const NUMBERS: [u64; 14] = [
     0x7fff_ffff_ffff_ffff,
     u64::MAX,
 ];
-/// The longest file that is made.
-const MOST: usize = 1 << 20;
+/// The longest file.
+const MAX_LENGTH: usize = 1 << 20;
 
 pub struct Mutator {
     random: ChaCha8Rng,
@@ -36,13 +36,13 @@ impl Mutator {
     /// One of the seeds with one to six changes.
     pub fn mutated(&mut self, seeds: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = seeds[self.random.random_range(0..seeds.len())].clone();
-        // Half of the changes near the beginning, where headers are.
+        // Half of the files are changed near the beginning, where headers are.
         let near = self.random.random_bool(0.5);
         for _ in 0..self.random.random_range(1..=6) {
             let other = &seeds[self.random.random_range(0..seeds.len())];
             self.change(&mut bytes, other, if near { 200 } else { usize::MAX });
         }
-        bytes.truncate(MOST);
+        bytes.truncate(MAX_LENGTH);
         bytes
     }
 
@@ -84,7 +84,7 @@ impl Mutator {
         }
     }
 
-    /// A number of one to eight bytes, in either order.
+    /// Overwrites one to eight bytes with a number, in either byte order.
     fn number(&mut self, bytes: &mut [u8]) {
         let number = NUMBERS[self.random.random_range(0..NUMBERS.len())];
         let size = [1, 2, 4, 8][self.random.random_range(0..4)].min(bytes.len());
@@ -93,7 +93,7 @@ impl Mutator {
         bytes[..size].copy_from_slice(part);
     }
 
-    /// A number in digits, as in JSON and in NumPy's headers, becomes another one.
+    /// Replaces a number in digits, as in JSON and in NumPy's headers.
     fn digits(&mut self, bytes: &mut Vec<u8>) {
         let start = self.random.random_range(0..bytes.len());
         let Some(at) = bytes[start..].iter().position(u8::is_ascii_digit).map(|at| start + at) else { return };

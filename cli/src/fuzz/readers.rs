@@ -1,4 +1,4 @@
-//! The readers, each with files that it reads, from which the others are made.
+//! The readers, each with valid files to start from.
 
 use std::fs::{self, File};
 use std::io::{Cursor, Read, Write};
@@ -18,9 +18,9 @@ use crate::npy::parse_npy;
 /// A reader of files.
 pub struct Reader {
     pub name: &'static str,
-    /// Files that it reads.
+    /// Valid files.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// Reads a file, in a folder that is its own.
+    /// Reads a file, in a folder of its own.
     pub read: fn(&Path, &[u8]) -> Result<(), String>,
 }
 
@@ -47,11 +47,11 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(fixtures(name)).unwrap()
 }
 
-fn said(error: impl std::fmt::Display) -> String {
+fn message(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-fn written(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, bytes).unwrap();
     path
@@ -70,17 +70,17 @@ fn pickles() -> Vec<Vec<u8>> {
     vec![[&other[..], tensor].concat(), [b"\x80\x02}(", &tensor[..]].concat(), pickle("original/fnn/ckpt.tar")]
 }
 
-/// A file of `torch.save` with this pickle, whose checksums are right.
+/// A file like that of `torch.save`, with this pickle and valid checksums.
 fn torch_zip(pickle: &[u8]) -> Vec<u8> {
     zipped(CompressionMethod::Stored, &[("a/data.pkl", pickle), ("a/data/0", &[0; 32])])
 }
 
 fn torch(bytes: &[u8]) -> Result<(), String> {
-    let mut file = TorchFile::from_reader(Cursor::new(bytes)).map_err(said)?;
+    let mut file = TorchFile::from_reader(Cursor::new(bytes)).map_err(message)?;
     let dicts = file.state_dicts.clone();
-    // A storage that is not in these archives is an error like others; what matters is that it is one.
+    // A missing storage is an error like any other.
     match dicts.first() {
-        Some(dict) => file.load(dict, |_| true).map(drop).map_err(said),
+        Some(dict) => file.load(dict, |_| true).map(drop).map_err(message),
         None => Ok(()),
     }
 }
@@ -102,14 +102,14 @@ fn exported() -> Vec<Vec<u8>> {
 fn import(folder: &Path, bytes: &[u8]) -> Result<(), String> {
     let base =
         BaseConfig { models_dir: folder.join("models"), compute: DeviceChoice::Cpu.into(), ..Default::default() };
-    let file = written(folder, "a.safetensors", bytes);
+    let file = write(folder, "a.safetensors", bytes);
     let imported = ModelManager::import(&base, "m", &file, &ImportOptions::default()).map(drop);
     let made = base.models_dir.join("m");
-    assert_eq!(imported.is_ok(), made.exists(), "a model is made as a whole or not at all");
+    assert_eq!(imported.is_ok(), made.exists(), "a model is complete or does not exist");
     if made.exists() {
         fs::remove_dir_all(made).unwrap();
     }
-    imported.map_err(said)
+    imported.map_err(message)
 }
 
 fn checkpoints() -> Vec<Vec<u8>> {
@@ -122,9 +122,9 @@ fn checkpoint(folder: &Path, bytes: &[u8]) -> Result<(), String> {
     let base =
         BaseConfig { models_dir: folder.join("models"), compute: DeviceChoice::Cpu.into(), ..Default::default() };
     let manager = ModelManager::open(&base, "m").unwrap_or_else(|_| model(folder));
-    written(manager.folder(), "checkpoints/epoch_0000.safetensors", bytes);
-    manager.history(None).map_err(said)?;
-    manager.get_model().map(drop).map_err(said)
+    write(manager.folder(), "checkpoints/epoch_0000.safetensors", bytes);
+    manager.history(None).map_err(message)?;
+    manager.get_model().map(drop).map_err(message)
 }
 
 fn configurations() -> Vec<Vec<u8>> {
@@ -137,7 +137,7 @@ fn configurations() -> Vec<Vec<u8>> {
 }
 
 fn configuration(folder: &Path, bytes: &[u8]) -> Result<(), String> {
-    ModelConfig::read(&written(folder, "config.json", bytes)).map(drop).map_err(said)
+    ModelConfig::read(&write(folder, "config.json", bytes)).map(drop).map_err(message)
 }
 
 fn arrays() -> Vec<Vec<u8>> {
@@ -161,17 +161,17 @@ fn idx() -> Vec<Vec<u8>> {
 }
 
 fn labelled(folder: &Path, bytes: &[u8]) -> Result<(), String> {
-    let labels = written(folder, "labels", b"\0\0\x08\x01\0\0\0\x02\x01\x02");
-    read_idx(&written(folder, "images", bytes), &labels, [4, 3], 10).map_err(said)?;
-    // The same bytes as labels are another kind of file.
+    let labels = write(folder, "labels", b"\0\0\x08\x01\0\0\0\x02\x01\x02");
+    read_idx(&write(folder, "images", bytes), &labels, [4, 3], 10).map_err(message)?;
+    // The image file must not pass as a label file.
     read_idx(&labels, &folder.join("images"), [4, 3], 10)
         .map(drop)
         .err()
-        .map_or_else(|| Err("both".to_owned()), |_| Ok(()))
+        .map_or_else(|| Err("images were read as labels".to_owned()), |_| Ok(()))
 }
 
 fn cifar(folder: &Path, bytes: &[u8]) -> Result<(), String> {
-    read_cifar(&[written(folder, "data_batch_1.bin", bytes)], 1, 10).map(drop).map_err(said)
+    read_cifar(&[write(folder, "data_batch_1.bin", bytes)], 1, 10).map(drop).map_err(message)
 }
 
 fn images(endings: &[&str]) -> Vec<Vec<u8>> {
@@ -184,7 +184,7 @@ fn images(endings: &[&str]) -> Vec<Vec<u8>> {
 
 fn image(folder: &Path, bytes: &[u8]) -> Result<(), String> {
     let format = ImageFormat { height: 8, width: 8, channels: 3, fit: Fit::Crop };
-    read_image(&written(folder, "image", bytes), format).map(drop).map_err(said)
+    read_image(&write(folder, "image", bytes), format).map(drop).map_err(message)
 }
 
 fn zipped(compression: CompressionMethod, entries: &[(&str, &[u8])]) -> Vec<u8> {
@@ -221,13 +221,13 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn archive(folder: &Path, bytes: &[u8]) -> Result<(), String> {
-    let (place, file) = (folder.join("place"), written(folder, "archive", bytes));
+    let (place, file) = (folder.join("place"), write(folder, "archive", bytes));
     let unpacked = unpack(&file, &place.join("set"), Limits { bytes: 1_000_000, entries: 100 });
     let beside = fs::read_dir(folder).unwrap().count();
-    assert!(beside <= 2, "nothing is written elsewhere");
-    assert_eq!(unpacked.is_ok(), place.join("set").exists(), "as a whole or not at all");
+    assert!(beside <= 2, "nothing may be written elsewhere");
+    assert_eq!(unpacked.is_ok(), place.join("set").exists(), "the folder is complete or does not exist");
     if place.exists() {
         fs::remove_dir_all(&place).unwrap();
     }
-    unpacked.map_err(said)
+    unpacked.map_err(message)
 }

@@ -1,6 +1,7 @@
-//! The five kinds of blocks of Inception v3, by the letters that torchvision gives them. Szegedy et al. 2016, figures 5 to 7 and 10.
+//! The five kinds of blocks of Inception v3, by the letters that torchvision gives them. Szegedy et al. 2016, figures 5
+//! to 7 and 10.
 
-use super::layers::{Block, BlockBuilder, Layer, Pool, Reach, Source};
+use super::layers::{Block, BlockBuilder, Layer, Padding, Pool, Source};
 use crate::error::Result;
 
 const POINT: [i64; 2] = [1, 1];
@@ -8,15 +9,15 @@ const SQUARE: [i64; 2] = [3, 3];
 
 /// A convolution that keeps the size.
 fn same(name: &str, outputs: i64, kernel: [i64; 2]) -> Layer<'_> {
-    (name, outputs, kernel, Reach::Same)
+    (name, outputs, kernel, Padding::Same)
 }
 
-/// One that halves it.
+/// A convolution that halves the size.
 fn halving(name: &str, outputs: i64) -> Layer<'_> {
-    (name, outputs, SQUARE, Reach::Halving)
+    (name, outputs, SQUARE, Padding::Halving)
 }
 
-/// 5 x 5, and two of 3 x 3 in its place: `64 + 64 + 96 + pool_features` channels.
+/// A 5 x 5 convolution, and two of 3 x 3 that replace one: `64 + 64 + 96 + pool_features` channels.
 pub(super) fn a(source: &mut Source, name: &str, inputs: i64, pool_features: i64, pool: Pool) -> Result<Block> {
     let block = BlockBuilder::new(source, name, inputs)
         .branch(&[same("branch1x1", 64, POINT)])?

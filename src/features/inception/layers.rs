@@ -1,30 +1,30 @@
-//! What Inception is built from: a convolution with its batch norm, pools, and branches that run side by side.
+//! The building blocks of Inception: convolutions with batch norm, pools, and parallel branches.
 
 use tch::{Kind, Tensor};
 
 use crate::error::Result;
 
-/// Where weights come from: a tensor for a name and a shape.
+/// The source of the weights: returns a tensor for a name and a shape.
 pub(super) type Source<'a> = dyn FnMut(&str, &[i64]) -> Result<Tensor> + 'a;
 
 /// `eps` of every batch norm. TensorFlow's slim, Szegedy et al. 2016.
 const EPS: f64 = 1e-3;
 
-/// How far a convolution reaches.
+/// The padding and stride of a convolution.
 #[derive(Clone, Copy)]
-pub(super) enum Reach {
-    /// The size stays, zeros are put around.
+pub(super) enum Padding {
+    /// Pads with zeros to keep the size.
     Same,
-    /// Only where the kernel lies within.
+    /// No padding.
     Valid,
-    /// The same at every other pixel.
+    /// No padding, stride 2.
     Halving,
 }
 
-/// A convolution: its name within the block, the channels that it makes, the height and width of its kernel.
-pub(super) type Layer<'a> = (&'a str, i64, [i64; 2], Reach);
+/// A convolution: its name within the block, its output channels, the height and width of its kernel, its padding.
+pub(super) type Layer<'a> = (&'a str, i64, [i64; 2], Padding);
 
-/// A convolution without bias, batch norm by fixed statistics, and ReLU.
+/// A convolution without bias, a batch norm with fixed statistics, and ReLU.
 ///
 /// ```text
 /// gamma ( w * x - mean ) / sqrt( var + eps ) + beta  =  ( g w ) * x + ( beta - g mean )      with g = gamma / sqrt( var + eps )
@@ -39,7 +39,7 @@ struct Conv {
 }
 
 impl Conv {
-    fn new(source: &mut Source, name: &str, inputs: i64, (_, outputs, kernel, reach): Layer) -> Result<Self> {
+    fn new(source: &mut Source, name: &str, inputs: i64, (_, outputs, kernel, padding_kind): Layer) -> Result<Self> {
         let mut read = |part: &str, shape: &[i64]| -> Result<Tensor> {
             Ok(source(&format!("{name}.{part}"), shape)?.to_kind(Kind::Double))
         };
@@ -47,10 +47,10 @@ impl Conv {
         let [gamma, beta] = [read("bn.weight", &[outputs])?, read("bn.bias", &[outputs])?];
         let [mean, var] = [read("bn.running_mean", &[outputs])?, read("bn.running_var", &[outputs])?];
         let g = gamma / (var + EPS).sqrt();
-        let (stride, padding) = match reach {
-            Reach::Same => (1, kernel.map(|side| side / 2)),
-            Reach::Valid => (1, [0; 2]),
-            Reach::Halving => (2, [0; 2]),
+        let (stride, padding) = match padding_kind {
+            Padding::Same => (1, kernel.map(|side| side / 2)),
+            Padding::Valid => (1, [0; 2]),
+            Padding::Halving => (2, [0; 2]),
         };
         let bias = (beta - &g * mean).to_kind(Kind::Float);
         Ok(Self { weight: (weight * g.view([-1, 1, 1, 1])).to_kind(Kind::Float), bias, stride: [stride; 2], padding })
@@ -64,11 +64,11 @@ impl Conv {
 /// A pool of 3 x 3 pixels.
 #[derive(Clone, Copy)]
 pub(super) enum Pool {
-    /// The mean. The size stays; the zeros around are counted as pixels, or not.
+    /// The mean, with the size kept; `zeros`: whether padded zeros count as pixels.
     Average { zeros: bool },
-    /// The largest. The size stays.
+    /// The maximum, with the size kept.
     Max,
-    /// The largest, at every other pixel.
+    /// The maximum, with stride 2.
     MaxHalving,
 }
 
@@ -82,7 +82,7 @@ impl Pool {
     }
 }
 
-/// A pool or none, convolutions one after the other, and perhaps some side by side at the end.
+/// An optional pool, a chain of convolutions, and optionally some in parallel at the end.
 pub(super) struct Branch {
     pool: Option<Pool>,
     chain: Vec<Conv>,
@@ -93,50 +93,50 @@ impl Branch {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let pooled = self.pool.map_or_else(|| x.shallow_clone(), |pool| pool.forward(x));
         let x = self.chain.iter().fold(pooled, |x, conv| conv.forward(&x));
-        if self.split.is_empty() { x } else { side_by_side(self.split.iter().map(|conv| conv.forward(&x))) }
+        if self.split.is_empty() { x } else { concatenated(self.split.iter().map(|conv| conv.forward(&x))) }
     }
 }
 
-/// Branches that all see the same; their channels come one after the other.
+/// Branches with the same input, whose output channels are concatenated.
 pub(super) struct Block(Vec<Branch>);
 
 impl Block {
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        side_by_side(self.0.iter().map(|branch| branch.forward(x)))
+        concatenated(self.0.iter().map(|branch| branch.forward(x)))
     }
 }
 
-fn side_by_side(parts: impl Iterator<Item = Tensor>) -> Tensor {
+fn concatenated(parts: impl Iterator<Item = Tensor>) -> Tensor {
     Tensor::cat(&parts.collect::<Vec<_>>(), 1)
 }
 
-/// Builds a block of that name out of what comes from a source.
+/// Builds a block with weights from a source.
 pub(super) struct BlockBuilder<'s, 'a> {
     source: &'s mut Source<'a>,
-    /// The block's name with a dot, or nothing.
+    /// The block's name with a dot, or empty.
     prefix: String,
     inputs: i64,
     branches: Vec<Branch>,
 }
 
 impl<'s, 'a> BlockBuilder<'s, 'a> {
-    /// `name`: that of a block within the network; empty for layers of the network itself.
+    /// `name`: the name of the block within the network; empty for layers of the network itself.
     pub fn new(source: &'s mut Source<'a>, name: &str, inputs: i64) -> Self {
         let prefix = if name.is_empty() { String::new() } else { format!("{name}.") };
         Self { source, prefix, inputs, branches: Vec::new() }
     }
 
-    /// A branch of convolutions.
+    /// Adds a branch of convolutions.
     pub fn branch(self, chain: &[Layer]) -> Result<Self> {
         self.add(None, chain, &[])
     }
 
-    /// A branch that ends in convolutions side by side.
+    /// Adds a branch that ends in parallel convolutions.
     pub fn split(self, chain: &[Layer], split: &[Layer]) -> Result<Self> {
         self.add(None, chain, split)
     }
 
-    /// A branch that begins with a pool.
+    /// Adds a branch that begins with a pool.
     pub fn pooled(self, pool: Pool, chain: &[Layer]) -> Result<Self> {
         self.add(Some(pool), chain, &[])
     }

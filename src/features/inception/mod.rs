@@ -1,4 +1,5 @@
-//! `InceptionV3`: the network on whose features FID, KID and the inception score are defined. Its weights come from a file of the reader's.
+//! `InceptionV3`: the network on whose features FID, KID and the inception score are defined. Its weights come from a
+//! file that the reader provides.
 
 mod blocks;
 mod layers;
@@ -8,34 +9,36 @@ use tch::{Device, Kind, Tensor};
 
 pub use read::read_inception;
 
-use super::batches::Sight;
-use super::{FeatureNetwork, Look};
+use super::batches::ImageBatches;
+use super::{ExtractedFeatures, FeatureNetwork};
 use crate::error::Result;
-use layers::{Block, BlockBuilder, Pool, Reach, Source};
+use layers::{Block, BlockBuilder, Padding, Pool, Source};
 
-/// Height and width of the images that it takes.
+/// Height and width of its input.
 const SIZE: i64 = 299;
-/// Images at a time: 16 take about 0.5 GB.
+/// Images per batch: 16 take about 0.5 GB.
 const BATCH: i64 = 16;
 /// Channels after the first pool, the second, the blocks at 17 x 17, and the last block.
 const STAGES: [i64; 4] = [64, 192, 768, 2048];
 
-/// Whose weights. The two have the same names, and differ in pools and classes.
+/// The origin of the weights. Both variants use the same names; they differ in pools and classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InceptionVariant {
-    /// torchvision's `inception_v3`: average pools count the zeros around as pixels. Its features are not those of published FIDs.
+    /// torchvision's `inception_v3`: average pools count padded zeros as pixels. Its features are not those of
+    /// published FIDs.
     Torchvision,
-    /// TensorFlow's of 2015-12-05, on which FIDs are published, as pytorch-fid and torch-fidelity have it: average pools count pixels
-    /// alone, the last block pools by the largest, and there are 1008 classes.
+    /// TensorFlow's weights of 2015-12-05, with which FIDs are published, as converted by pytorch-fid and
+    /// torch-fidelity: average pools count only real pixels, the last block uses a max pool, and there are 1008
+    /// classes.
     Fid,
 }
 
-/// Inception v3 up to its last average pool: features of 2048 numbers, and the probabilities of its classes. Szegedy et al. 2016; for FID
-/// Heusel et al. 2017.
+/// Inception v3 up to its last average pool: 2048 features, and the probabilities of its classes. Szegedy et al. 2016;
+/// for FID, Heusel et al. 2017.
 ///
-/// Images are resized to 299 x 299 as a whole, bilinearly and without smoothing, and enter in `[-1, 1]`, as pytorch-fid does it.
-/// (torchvision's `transform_input` comes to that range, too. torch-fidelity resizes as TensorFlow 1 did, which moves its FIDs a
-/// little.) A grey image enters as three equal channels.
+/// Images are resized to 299 x 299 as a whole, bilinearly and without smoothing, and scaled to `[-1, 1]`, as in
+/// pytorch-fid. (torchvision's `transform_input` uses that range too. torch-fidelity resizes as TensorFlow 1 did, which
+/// changes its FIDs slightly.) A grey image becomes three equal channels.
 pub struct InceptionV3 {
     variant: InceptionVariant,
     stem: [Block; 2],
@@ -45,11 +48,12 @@ pub struct InceptionV3 {
     weight: Tensor,
     /// `[K]`; 0 for [`InceptionVariant::Fid`].
     bias: Tensor,
-    sight: Sight,
+    batches: ImageBatches,
 }
 
 impl InceptionV3 {
-    /// The network of that many classes, with what `source` gives for each name and shape. The names are torchvision's.
+    /// The network with this many classes, and the tensors that `source` returns for each name and shape. The names are
+    /// torchvision's.
     ///
     /// # Errors
     /// Those of `source`.
@@ -64,13 +68,13 @@ impl InceptionV3 {
         let average = Pool::Average { zeros: variant == InceptionVariant::Torchvision };
         let last_pool = if variant == InceptionVariant::Fid { Pool::Max } else { average };
         let first = BlockBuilder::new(source, "", 3).branch(&[
-            ("Conv2d_1a_3x3", 32, [3, 3], Reach::Halving),
-            ("Conv2d_2a_3x3", 32, [3, 3], Reach::Valid),
-            ("Conv2d_2b_3x3", 64, [3, 3], Reach::Same),
+            ("Conv2d_1a_3x3", 32, [3, 3], Padding::Halving),
+            ("Conv2d_2a_3x3", 32, [3, 3], Padding::Valid),
+            ("Conv2d_2b_3x3", 64, [3, 3], Padding::Same),
         ])?;
         let first = first.build();
         let second = BlockBuilder::new(source, "", 64)
-            .branch(&[("Conv2d_3b_1x1", 80, [1, 1], Reach::Valid), ("Conv2d_4a_3x3", 192, [3, 3], Reach::Valid)])?;
+            .branch(&[("Conv2d_3b_1x1", 80, [1, 1], Padding::Valid), ("Conv2d_4a_3x3", 192, [3, 3], Padding::Valid)])?;
         let second = second.build();
         let middle = vec![
             blocks::a(source, "Mixed_5b", 192, 32, average)?,
@@ -92,23 +96,24 @@ impl InceptionV3 {
         if variant == InceptionVariant::Fid {
             bias = bias.zeros_like();
         }
-        let sight = Sight { size: SIZE, batch: BATCH, device, antialias: false };
-        Ok(Self { variant, stem: [first, second], middle, last, weight, bias, sight })
+        let batches = ImageBatches { size: SIZE, batch: BATCH, device, antialias: false };
+        Ok(Self { variant, stem: [first, second], middle, last, weight, bias, batches })
     }
 
-    /// Whose weights it has.
+    /// The origin of its weights.
     pub fn variant(&self) -> InceptionVariant {
         self.variant
     }
 
-    /// The means over the image after the first pool, the second, the blocks at 17 x 17, and the last block, one after the other:
-    /// `[N, 64 + 192 + 768 + 2048]`. The last 2048 are [the features](super::Look::features); the others are those that pytorch-fid
-    /// takes for its `--dims`, which fewer images suffice for.
+    /// The means over the image after the first pool, the second, the blocks at 17 x 17, and the last block,
+    /// concatenated: `[N, 64 + 192 + 768 + 2048]`. The last 2048 are [the
+    /// features](super::ExtractedFeatures::features); the others are those that pytorch-fid uses for smaller `--dims`,
+    /// for which fewer images suffice.
     ///
     /// # Errors
     /// As [`FeatureNetwork`].
     pub fn stage_means(&self, images: &Tensor) -> Result<Tensor> {
-        self.sight.look(images, |x| Tensor::cat(&self.means(x), 1))
+        self.batches.map(images, |x| Tensor::cat(&self.means(x), 1))
     }
 
     /// `[n, 3, 299, 299]` to the means of each stage.
@@ -124,11 +129,11 @@ impl InceptionV3 {
 }
 
 impl FeatureNetwork for InceptionV3 {
-    fn what(&self) -> &'static str {
+    fn description(&self) -> &'static str {
         match self.variant {
             InceptionVariant::Fid => "Inception v3 with the weights of FID",
             InceptionVariant::Torchvision => {
-                "Inception v3 with weights of torchvision, whose distances are not published FIDs"
+                "Inception v3 with torchvision's weights (not comparable with published FIDs)"
             }
         }
     }
@@ -142,17 +147,17 @@ impl FeatureNetwork for InceptionV3 {
     }
 
     fn device(&self) -> Device {
-        self.sight.device
+        self.batches.device
     }
 
-    /// The probabilities are `softmax(W f + b)`. With the weights of FID without `b`, as the published inception scores have it (Salimans et al. 2016, their
-    /// code); torch-fidelity calls these `logits_unbiased`.
-    fn look(&self, images: &Tensor) -> Result<Look> {
-        let both = self.sight.look(images, |x| {
+    /// The probabilities are `softmax(W f + b)`. With the weights of FID, `b` is left out, as in published inception
+    /// scores (the code of Salimans et al. 2016); torch-fidelity calls these `logits_unbiased`.
+    fn extract(&self, images: &Tensor) -> Result<ExtractedFeatures> {
+        let both = self.batches.map(images, |x| {
             let [.., features] = self.means(x);
             let probabilities = features.linear(&self.weight, Some(&self.bias)).softmax(-1, Kind::Float);
             Tensor::cat(&[features, probabilities], 1)
         })?;
-        Ok(Look::of(&both, STAGES[3]))
+        Ok(ExtractedFeatures::of(&both, STAGES[3]))
     }
 }

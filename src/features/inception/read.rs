@@ -1,4 +1,4 @@
-//! Weights of Inception v3 out of a file: of safetensors or of `torch.save`, by torchvision's names.
+//! Reads the weights of Inception v3, under torchvision's names, from a safetensors file or a file of `torch.save`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,28 +12,28 @@ use super::{InceptionV3, InceptionVariant};
 use crate::error::{Error, Result};
 use crate::tensor_file::{self, all_finite};
 
-/// The first layer: what stands before its name stands before all.
+/// The weights of the first layer, which show the prefix of all names.
 const FIRST: &str = "Conv2d_1a_3x3.conv.weight";
 const CLASSIFIER: &str = "fc.weight";
-/// TensorFlow's network has classes for the background and for eight that are not in use.
+/// TensorFlow's network has one class for the background and several unused ones.
 const FID_CLASSES: i64 = 1008;
 
 type Tensors = BTreeMap<String, Tensor>;
 
-/// Reads the weights of Inception v3, whose variant the number of its classes tells: 1008 are those of FID
-/// (`pt_inception-2015-12-05`), any other number is torchvision's.
+/// Reads the weights of Inception v3. The number of classes determines the variant: 1008 means the weights of FID
+/// (`pt_inception-2015-12-05`), any other number torchvision's.
 ///
-/// The file is one of safetensors, or of `torch.save` (`.pth`, `.pt`): nothing in it is run. The second classifier, which helps only in
-/// training (`AuxLogits`), is passed over.
+/// The file is a safetensors file or a file of `torch.save` (`.pth`, `.pt`), of which no code is run. The auxiliary
+/// classifier (`AuxLogits`), which is used only in training, is ignored.
 ///
 /// # Errors
-/// [`Error::Io`] for a file that cannot be read; [`Error::Checkpoint`] for other weights, with the first tensor that is missing or has
-/// another shape, and for what is no file of weights.
+/// [`Error::Io`] for a file that cannot be read; [`Error::Checkpoint`] for other weights, with the first tensor that is
+/// missing or has another shape, and for a file without weights.
 pub fn read_inception(path: &Path, device: Device) -> Result<InceptionV3> {
     let mut tensors = read(path)?;
     let classes = match tensors.get(CLASSIFIER).map(Tensor::size).as_deref() {
         Some([classes, _]) => *classes,
-        // The first layer is asked for first, and so is what is missing.
+        // The error will name the first missing layer.
         _ => FID_CLASSES,
     };
     let auxiliary = tensors.keys().any(|name| is_auxiliary(name));
@@ -42,17 +42,17 @@ pub fn read_inception(path: &Path, device: Device) -> Result<InceptionV3> {
     InceptionV3::new(variant, classes, device, |name, shape| {
         let Some(tensor) = tensors.remove(name) else {
             let problem = format!(
-                "expected the weights of Inception v3, by torchvision's names; {name} is missing. Such a file is that of pytorch-fid \
-                 or torch-fidelity (pt_inception-2015-12-05), or of torchvision's inception_v3"
+                "expected the weights of Inception v3 under torchvision's names, but {name} is missing. Use the file of pytorch-fid or \
+                 torch-fidelity (pt_inception-2015-12-05), or the weights of torchvision's inception_v3"
             );
             return Err(refused(path, problem));
         };
         if tensor.size() != shape {
-            let problem = format!("{name} should have shape {shape:?}, it has {:?}", tensor.size());
+            let problem = format!("{name} should have shape {shape:?}, but has {:?}", tensor.size());
             return Err(refused(path, problem));
         }
         if !all_finite(&tensor) {
-            return Err(refused(path, format!("{name} holds NaN or infinity")));
+            return Err(refused(path, format!("{name} contains NaN or infinity")));
         }
         Ok(tensor)
     })
@@ -62,12 +62,12 @@ fn refused(path: &Path, problem: impl Into<String>) -> Error {
     Error::Checkpoint { path: path.to_owned(), problem: problem.into() }
 }
 
-/// What is part of the network in training alone.
+/// Whether a tensor is part of the network only in training.
 fn is_auxiliary(name: &str) -> bool {
     name.starts_with("AuxLogits.")
 }
 
-/// What stands before the names, such as `module.`; none where the first layer is not there.
+/// The prefix of all names, such as `module.`; `None` if the first layer is missing.
 fn prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<String> {
     names
         .find_map(|name| name.strip_suffix(FIRST))
@@ -75,14 +75,14 @@ fn prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The tensors in floating point, by their names in the network.
+/// The floating-point tensors, by their names in the network.
 fn read(path: &Path) -> Result<Tensors> {
     let start = head(path, 512).map_err(Error::io("read", path))?;
     match describe(&start) {
         Some("a safetensors file") => read_safetensors(path),
         Some("a zip archive" | "a pickle of Python's" | "a tar archive") | None => read_torch(path),
         Some(what) => {
-            Err(refused(path, format!("expected weights, as torch.save or safetensors writes them; this is {what}")))
+            Err(refused(path, format!("expected weights written by torch.save or safetensors; this is {what}")))
         }
     }
 }
@@ -110,7 +110,7 @@ fn read_torch(path: &Path) -> Result<Tensors> {
     };
     let mut file = TorchFile::open(path).map_err(wrong)?;
     let dicts = file.state_dicts.clone();
-    // Where no dict has the first layer, it is missing in each of them.
+    // If no dict has the first layer, return nothing: the error will say that it is missing.
     let Some((dict, prefix)) = dicts.iter().find_map(|dict| Some((dict, prefix(dict.names())?))) else {
         return Ok(Tensors::new());
     };
@@ -121,7 +121,7 @@ fn read_torch(path: &Path) -> Result<Tensors> {
             Dtype::F32 => Kind::Float,
             Dtype::F16 => Kind::Half,
             Dtype::Bf16 => Kind::BFloat16,
-            // How many batches a norm has seen.
+            // The number of batches seen by a norm.
             _ => return None,
         };
         let shape: Vec<i64> = tensor.shape.iter().map(|size| *size as i64).collect();

@@ -1,4 +1,4 @@
-//! Models from files of weights, and files of weights from models.
+//! Import and export of weights.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,20 +16,21 @@ use crate::tensor_file::StorageKind;
 
 impl ModelManager {
     /// Makes the model `name` in `base.models_dir` from a file of weights: a checkpoint of the original Python tutorial
-    /// (`.tar`, `.pt`: what `torch.save` writes) or `.safetensors`, such as [`ModelManager::export_weights`] writes. Nothing
-    /// in the file is run. The network follows from names and shapes; what they do not show, from `options`.
+    /// (`.tar`, `.pt`: what `torch.save` writes) or `.safetensors`, such as [`ModelManager::export_weights`] writes.
+    /// Nothing in the file is run. Names and shapes determine the network; `options` gives the rest.
     ///
-    /// The model has one checkpoint, of weights alone: it can be sampled from and fine-tuned, not trained on.
+    /// The model has one checkpoint with only weights: it can be sampled from and fine-tuned, but its training cannot
+    /// be resumed.
     ///
     /// # Errors
-    /// [`Error::Path`] where something of that name is there; [`Error::Checkpoint`] for a file that is damaged, holds
-    /// something else than weights or does not fit the network; [`Error::ConfigFile`] where the configuration beside it is of
-    /// another network. Nothing was written then.
+    /// [`Error::Path`] if the name is taken; [`Error::Checkpoint`] for a file that is damaged, contains no weights or
+    /// does not fit the network; [`Error::ConfigFile`] if the configuration next to it describes another network. In
+    /// all these cases, nothing is written.
     pub fn import(base: &BaseConfig, name: &str, file: &Path, options: &ImportOptions) -> Result<Self> {
         Ok(Self::import_and_report(base, name, file, options)?.0)
     }
 
-    /// As [`ModelManager::import`], with what was taken of the file and what was passed over.
+    /// As [`ModelManager::import`], with a report of what was used and what was ignored.
     ///
     /// # Errors
     /// As [`ModelManager::import`].
@@ -41,7 +42,7 @@ impl ModelManager {
     ) -> Result<(Self, ImportReport)> {
         let folder = ModelFolder::new(&base.models_dir, name)?;
         let is_taken = || {
-            let problem = "this is there already; import under a new name, or delete it first".to_owned();
+            let problem = "this already exists; import under a new name, or delete it first".to_owned();
             Error::Path { path: folder.path.clone(), problem }
         };
         if folder.path.exists() {
@@ -51,31 +52,32 @@ impl ModelManager {
         config.base.compute.device = base.compute.device;
         let file = folder.checkpoint_file(progress.history.len());
         fs::create_dir_all(&base.models_dir).map_err(Error::io("create", &base.models_dir))?;
-        // Made here and by nobody else: a training of that name may have begun meanwhile.
+        // Fails if the folder exists: a training of that name may have started meanwhile.
         fs::create_dir(&folder.path).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => is_taken(),
             _ => Error::Io { action: "create", path: folder.path.clone(), source: error },
         })?;
         let _lock = folder.make().and_then(|()| folder.lock()).inspect_err(|_| folder.remove_empty())?;
         let written = checkpoint::write_weights(&file, &weights, &progress).and_then(|()| {
-            // Last: a folder with a configuration is a model.
+            // Written last: a folder with a configuration is a model.
             Ok(write_atomic(folder.config_file(), config.to_json()?.as_bytes())?)
         });
         if let Err(error) = written {
-            // Half a model would be in the way of the next attempt; it was not there before.
+            // A partial model would block the next attempt.
             let _ = fs::remove_dir_all(&folder.path);
             return Err(error);
         }
         Ok((Self { folder, config }, report))
     }
 
-    /// Writes the weights of a checkpoint to a `.safetensors` file, under the names that the original Python tutorial has
-    /// for them, so that its code loads them. [`ModelManager::import`] makes the same model of it again: bit for bit
-    /// where they are stored in f32. Returns what the original's code would do differently with them, a line each.
+    /// Writes the weights of a checkpoint to a `.safetensors` file, under the names of the original Python tutorial, so
+    /// that its code can load them. [`ModelManager::import`] restores the same model from it, bit for bit if the
+    /// weights are stored in f32. Returns remarks on what the original's code would do differently.
     ///
     /// # Errors
-    /// As [`ModelManager::load_weights`]; [`Error::Unsupported`] for a network of the reader's own, and for weights that
-    /// `storage` cannot hold; [`Error::Path`] for another ending; [`Error::Write`] where the file cannot be written.
+    /// As [`ModelManager::load_weights`]; [`Error::Unsupported`] for the reader's own network, and for weights that
+    /// `storage` cannot represent; [`Error::Path`] for another extension; [`Error::Write`] if the file cannot be
+    /// written.
     pub fn export_weights(
         &self,
         file: &Path,

@@ -1,7 +1,7 @@
 //! `ModelManager`: a model's folder, with its configuration, its checkpoints and its inference logs.
 
 mod exchange;
-mod making;
+mod lifecycle;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,8 @@ use crate::training::{EpochLoss, Learner, TrainingState};
 
 /// A model by name: `models/NAME/{config.json, checkpoints/, inference_logs/}`.
 ///
-/// Every file is written whole or not at all. Where a function takes a checkpoint's number, `None` is the newest.
+/// Every file is written completely or not at all. Where a function takes the epoch of a checkpoint, `None` means the
+/// newest.
 #[derive(Debug, Clone)]
 pub struct ModelManager {
     folder: ModelFolder,
@@ -41,12 +42,12 @@ impl ModelManager {
         &self.folder.path
     }
 
-    /// What it is made from.
+    /// Its configuration.
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }
 
-    /// The model, with the averaged weights of the newest checkpoint, or with fresh ones where there is none yet.
+    /// The model with the averaged weights of the newest checkpoint, or with fresh weights if there is none yet.
     ///
     /// # Errors
     /// Those of [`get_model`](crate::config::get_model()) and of [`ModelManager::load_weights`].
@@ -58,7 +59,7 @@ impl ModelManager {
         Ok(model)
     }
 
-    /// The checkpoints that there are, by epoch, the newest last.
+    /// The epochs that have a checkpoint, the newest last.
     pub fn checkpoints(&self) -> Vec<usize> {
         self.folder.checkpoints()
     }
@@ -66,21 +67,21 @@ impl ModelManager {
     /// Writes a checkpoint of the epoch that `state` is at.
     ///
     /// # Errors
-    /// [`Error::Path`] where that checkpoint exists: see [`ModelManager::update_checkpoint`].
+    /// [`Error::Path`] if that checkpoint exists: see [`ModelManager::update_checkpoint`].
     pub fn create_checkpoint(&self, state: &TrainingState) -> Result<PathBuf> {
         let path = self.folder.checkpoint_file(state.epoch());
         if path.exists() {
-            let problem = "this checkpoint exists; update_checkpoint replaces it".to_owned();
+            let problem = "this checkpoint already exists; update_checkpoint replaces it".to_owned();
             return Err(Error::Path { path, problem });
         }
         self.update_checkpoint(state)
     }
 
-    /// Writes a checkpoint of the epoch that `state` is at, in place of one that may be there. A training that was stopped in
-    /// the middle of an epoch gets one of its own, which the next one replaces.
+    /// Writes a checkpoint of the epoch that `state` is at, and replaces an earlier one. A training that was stopped in
+    /// the middle of an epoch gets a separate checkpoint, which the next one replaces.
     ///
     /// # Errors
-    /// [`Error::Write`] where it cannot be written; one that was there is unharmed.
+    /// [`Error::Write`] if it cannot be written; an earlier one is unharmed.
     pub fn update_checkpoint(&self, state: &TrainingState) -> Result<PathBuf> {
         let stopped = self.folder.stopped_file();
         let in_epoch = state.steps_into_epoch() > 0;
@@ -89,42 +90,43 @@ impl ModelManager {
         if !in_epoch && stopped.exists() {
             fs::remove_file(&stopped).map_err(Error::io("delete", stopped))?;
         }
-        self.tell_how_to_go_on(state);
+        self.announce_checkpoint(state);
         Ok(path)
     }
 
-    /// For a reader whose cell's process has gone, and every variable with it.
-    fn tell_how_to_go_on(&self, state: &TrainingState) {
+    /// Tells the notebook kernel how to load the checkpoint, for the case that the cell's process dies with all
+    /// variables.
+    fn announce_checkpoint(&self, state: &TrainingState) {
         let (name, epoch) = (self.name(), state.epoch());
         let steps = match state.steps_into_epoch() {
             0 => String::new(),
             steps => format!(" and {steps} steps"),
         };
         ddpm_utils::tell_checkpoint(format!(
-            "{name}, epoch {epoch}{steps}. With `base` made again, these lines load it: let manager: ModelManager = \
-             ModelManager::open(&base, {name:?})?; let model: Model = manager.get_model()?; and `train` goes on \
-             from it by itself."
+            "{name}, epoch {epoch}{steps}. After creating `base` again, load it with: let manager: ModelManager = \
+             ModelManager::open(&base, {name:?})?; let model: Model = manager.get_model()?; `train` resumes \
+             from it automatically."
         ));
     }
 
-    /// Whether there is anything to go on from.
+    /// Whether there is a checkpoint.
     pub fn has_checkpoint(&self) -> bool {
         self.folder.find_checkpoint(None).is_ok()
     }
 
-    /// Loads a checkpoint into a network to train on: its weights, and the state to go on from.
+    /// Loads a checkpoint to resume training: its weights, into the network, and the state.
     ///
     /// # Errors
-    /// [`Error::NoCheckpoint`]; [`Error::Checkpoint`] for a file that is damaged, of another network, or holds weights only,
-    /// in which case the network is as it was.
+    /// [`Error::NoCheckpoint`]; [`Error::Checkpoint`] for a file that is damaged, belongs to another network, or
+    /// contains only weights; the network is then unchanged.
     pub fn load_checkpoint(&self, model: &dyn Network, epoch: Option<usize>) -> Result<TrainingState> {
         self.load_groups(&[("", model.var_store())], epoch)
     }
 
-    /// As [`ModelManager::load_checkpoint`], into a learner that has several groups of parameters.
+    /// As [`ModelManager::load_checkpoint`], into a learner with several parameter groups.
     ///
     /// # Errors
-    /// As there.
+    /// As [`ModelManager::load_checkpoint`].
     pub fn load_learner(&self, learner: &dyn Learner, epoch: Option<usize>) -> Result<TrainingState> {
         self.load_groups(&learner.groups(), epoch)
     }
@@ -133,7 +135,7 @@ impl ModelManager {
         checkpoint::read_training(&self.folder.find_checkpoint(epoch)?, self.name(), groups, &self.config)
     }
 
-    /// Loads a checkpoint's weights alone, to sample with. Returns the loss of each epoch up to it.
+    /// Loads only the weights of a checkpoint, to sample with. Returns the loss of each epoch up to it.
     ///
     /// # Errors
     /// As [`ModelManager::load_checkpoint`].
@@ -149,28 +151,28 @@ impl ModelManager {
         checkpoint::read_history(&self.folder.find_checkpoint(epoch)?)
     }
 
-    /// A logger whose pictures and samples land in the model's numbered inference logs.
+    /// A logger that writes pictures and samples to the model's numbered inference logs.
     pub fn inference_logger(&self, infer_type: InferType) -> InferenceLogger {
         InferenceLogger::in_folder(infer_type, self.folder.inference_logs_dir()).titled(self.name())
     }
 
-    /// A logger for the samples that are drawn at the checkpoint of this epoch, into `inference_logs/epoch_…`, in place of
-    /// those that an interrupted training may have left there. [`visualize_progress`](crate::visualize::visualize_progress)
-    /// finds them.
+    /// A logger for the samples drawn at the checkpoint of this epoch. It writes to `inference_logs/epoch_…`, where
+    /// [`visualize_progress`](crate::visualize::visualize_progress) finds them, and replaces those of an interrupted
+    /// training.
     pub fn checkpoint_logger(&self, infer_type: InferType, epoch: usize) -> InferenceLogger {
         let title = format!("{}, epoch {epoch}", self.name());
         InferenceLogger::at_folder(infer_type, self.folder.checkpoint_log(epoch)).titled(title)
     }
 
-    /// The folder of the samples that were drawn at the checkpoint of this epoch, whether it is there or not.
+    /// The folder for the samples drawn at the checkpoint of this epoch, which may not exist.
     pub(crate) fn checkpoint_log(&self, epoch: usize) -> PathBuf {
         self.folder.checkpoint_log(epoch)
     }
 
-    /// Keeps other trainings out of the model's folder until dropped.
+    /// Locks out other trainings of the model until dropped.
     ///
     /// # Errors
-    /// [`Error::Path`] where another process trains it.
+    /// [`Error::Path`] if another process is training it.
     pub fn lock(&self) -> Result<TrainingLock> {
         self.folder.lock_to_train()
     }

@@ -1,20 +1,20 @@
-//! Which weights of a file: it may hold those of a network and their moving average, under keys, behind prefixes that
-//! trainers put before the names, and beside much else.
+//! Chooses the weights in a file, which may contain those of a network and their moving average under keys, with
+//! prefixes that training code adds to the names, and much else.
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Names by which a network is known: each of the original's has exactly one of them.
+/// Names that identify a network: each of the original's has exactly one of them.
 const ANCHORS: [&str; 2] = ["fc1.weight", "first.weight"];
-/// Parts of names that stand for a wrapper around a layer, wherever they are: torch.compile, FSDP, activation checkpointing.
+/// Parts of names that come from wrappers around layers: torch.compile, FSDP, activation checkpointing.
 const WRAPPERS: [&str; 3] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
-/// What weights without a key or a prefix are called.
+/// The label of weights without a key or prefix.
 const PLAIN: &str = "plain";
-/// Things passed over that are named.
-const SHOWN: usize = 6;
+/// How many ignored items are named.
+const MAX_NAMED: usize = 6;
 
-/// A dict of names and tensors in a file, by the keys under which it lies.
+/// A dict of names and tensors in a file, with the keys that lead to it.
 pub(super) struct Group<'a> {
     pub path: &'a [String],
     pub names: Vec<&'a str>,
@@ -25,42 +25,42 @@ pub(super) struct Group<'a> {
 struct Candidate {
     group: usize,
     prefix: String,
-    /// What it is called: its keys and its prefix.
+    /// Its label: its keys and its prefix.
     label: String,
 }
 
-/// What was chosen.
+/// The chosen weights.
 #[derive(Debug)]
 pub(super) struct Chosen {
-    /// The place of its group.
+    /// The index of its group.
     pub group: usize,
     prefix: String,
-    /// Longer prefixes, whose weights are another network's.
-    not: Vec<String>,
-    /// What else could be chosen, by the names to choose it by.
+    /// Longer prefixes, which belong to other networks.
+    excluded: Vec<String>,
+    /// The labels of the other weights in the file.
     pub others: Vec<String>,
     /// What was taken and what was passed over, a line each.
     pub remarks: Vec<String>,
 }
 
 impl Chosen {
-    /// The network's name for a tensor; none where the tensor is not this network's.
+    /// The network's name for a tensor; `None` if the tensor is not part of this network.
     pub fn name(&self, stored: &str) -> Option<String> {
         let name = bare(stored);
-        let ours = !self.not.iter().any(|prefix| name.starts_with(prefix.as_str()));
+        let ours = !self.excluded.iter().any(|prefix| name.starts_with(prefix.as_str()));
         name.strip_prefix(self.prefix.as_str()).filter(|_| ours).map(str::to_owned)
     }
 }
 
-/// Chooses the weights that `wanted` names, or else the moving average, which samples come from, where there is one. `keys`:
-/// those of the file's outermost dict.
+/// Chooses the weights named by `wanted` or, by default, the moving average, which is best for sampling. `keys`: those
+/// of the file's outermost dict.
 pub(super) fn choose(path: &Path, groups: &[Group], keys: &[String], wanted: Option<&str>) -> Result<Chosen> {
     let candidates = candidates(groups);
     let chosen = match wanted {
         Some(wanted) => by_name(&candidates, wanted)?,
-        None => by_itself(path, &candidates)?,
+        None => by_default(path, &candidates)?,
     };
-    // Where nothing looks like a network, the error that says so is that of the names.
+    // If nothing looks like a network, a later check of the names reports that.
     let fallback = || {
         let group = groups.iter().position(|group| group.path == ["model"]).unwrap_or(0);
         Candidate { group, prefix: String::new(), label: label(groups.get(group).map_or(&[], |group| group.path), "") }
@@ -70,7 +70,7 @@ pub(super) fn choose(path: &Path, groups: &[Group], keys: &[String], wanted: Opt
     let longer = |other: &&&Candidate| other.group == chosen.group && other.prefix.len() > chosen.prefix.len();
     let mut result = Chosen {
         group: chosen.group,
-        not: others.iter().filter(longer).map(|other| other.prefix.clone()).collect(),
+        excluded: others.iter().filter(longer).map(|other| other.prefix.clone()).collect(),
         others: others.iter().map(|other| other.label.clone()).collect(),
         remarks: Vec::new(),
         prefix: chosen.prefix.clone(),
@@ -95,7 +95,7 @@ fn candidates(groups: &[Group]) -> Vec<Candidate> {
     found
 }
 
-/// A name without the parts that stand for wrappers.
+/// A name without the parts that come from wrappers.
 fn bare(name: &str) -> String {
     let parts: Vec<&str> = name.split('.').filter(|part| !WRAPPERS.contains(part)).collect();
     parts.join(".")
@@ -126,7 +126,7 @@ fn by_name(candidates: &[Candidate], wanted: &str) -> Result<Option<Candidate>> 
     }
 }
 
-fn by_itself(path: &Path, candidates: &[Candidate]) -> Result<Option<Candidate>> {
+fn by_default(path: &Path, candidates: &[Candidate]) -> Result<Option<Candidate>> {
     let one = |is: &dyn Fn(&Candidate) -> bool| {
         let mut found = candidates.iter().filter(|candidate| is(candidate));
         found.next().filter(|_| found.next().is_none()).cloned()
@@ -151,14 +151,14 @@ fn listed(candidates: &[Candidate]) -> String {
 
 fn no_choice(candidates: &[Candidate], wanted: &str) -> Error {
     let expected = match listed(candidates) {
-        none if none.is_empty() => "a file with weights of a network that is known here".to_owned(),
+        none if none.is_empty() => "a file with weights of a known network".to_owned(),
         names => format!("one of the weights in the file: {names}"),
     };
     Error::config("ImportOptions.key", expected, wanted)
 }
 
 fn refused_choice(path: &Path, candidates: &[Candidate]) -> Error {
-    let got = format!("nothing, and {} holds several", path.display());
+    let got = format!("none, and {} contains several", path.display());
     Error::config("ImportOptions.key", format!("one of the weights in the file: {}", listed(candidates)), got)
 }
 
@@ -174,13 +174,17 @@ fn remarks(
     if chosen.label != PLAIN || !others.is_empty() {
         let average = if is_average(&chosen.label) { ", the moving average" } else { "" };
         let prefix = chosen.prefix.as_str();
-        let removed = if prefix.is_empty() { String::new() } else { format!("; {prefix:?} was cut off their names") };
+        let removed = if prefix.is_empty() {
+            String::new()
+        } else {
+            format!("; the prefix {prefix:?} was removed from their names")
+        };
         let others =
-            if others.is_empty() { String::new() } else { format!("; also there: {}", result.others.join(", ")) };
-        remarks.push(format!("the weights are those of {:?}{average}{removed}{others}", chosen.label));
+            if others.is_empty() { String::new() } else { format!("; also available: {}", result.others.join(", ")) };
+        remarks.push(format!("used the weights {:?}{average}{removed}{others}", chosen.label));
     }
     if let Some(name) = group.names.iter().find(|name| bare(name) != **name) {
-        remarks.push(format!("names of wrappers were left out, as in {:?} for {name:?}", bare(name)));
+        remarks.push(format!("removed wrappers from the names: {name:?} became {:?}", bare(name)));
     }
     let outermost = |candidate: &&Candidate| groups[candidate.group].path.first();
     let taken: Vec<&String> = others.iter().filter_map(outermost).chain(group.path.first()).collect();
@@ -190,9 +194,9 @@ fn remarks(
     let left = group.names.iter().filter(|name| result.name(name).is_none() && !is_other(name));
     let passed: Vec<String> = beside.chain(left.map(|name| (*name).to_owned())).collect();
     if !passed.is_empty() {
-        let more = passed.len().saturating_sub(SHOWN);
+        let more = passed.len().saturating_sub(MAX_NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        remarks.push(format!("passed over in the file: {}{more}", passed[..passed.len().min(SHOWN)].join(", ")));
+        remarks.push(format!("ignored in the file: {}{more}", passed[..passed.len().min(MAX_NAMED)].join(", ")));
     }
     remarks
 }

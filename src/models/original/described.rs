@@ -1,4 +1,5 @@
-//! What stands beside the weights: the original's `config.json`, or one of ours in a file or in a safetensors header.
+//! The configuration that comes with weights: the original's `config.json`, or one of this project, in a file or in a
+//! safetensors header.
 
 use std::path::{Path, PathBuf};
 
@@ -10,20 +11,20 @@ use super::HEADER_ENTRY;
 use super::state_dict::{StateDict, refused};
 use crate::error::{Error, Result};
 use crate::models::checkpoint::Progress;
-use crate::models::config::{LONGEST, ModelConfig};
+use crate::models::config::{MAX_BYTES, ModelConfig};
 use crate::models::migration::migrate;
 use crate::networks::NetworkConfig;
 
-/// A model as described by something else than its weights.
+/// The description of a model that comes with its weights.
 #[derive(Debug)]
 pub(super) enum Described {
-    /// By the original's `config.json`.
+    /// The original's `config.json`.
     Original(OriginalConfig, PathBuf),
-    /// By a configuration of ours, and how far it was trained, where the file says so.
+    /// A configuration of this project, with the progress of the training if the file contains it.
     Ours(Box<Ours>),
 }
 
-/// What an exported file's header holds.
+/// The header entry of an exported file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ours {
     pub config: ModelConfig,
@@ -58,28 +59,28 @@ pub(super) enum OriginalConfig {
     },
 }
 
-/// Looks in the order of how sure it is: the file named, the weights' own header, a `config.json` beside the weights.
+/// Looks in the given file, in the weights' own header, and in a `config.json` next to the weights, in this order.
 pub(super) fn find(path: &Path, named: Option<&Path>, state_dict: &StateDict) -> Result<Option<Described>> {
     if let Some(file) = named {
         let described = parse(file)?;
         return described.map(Some).ok_or_else(|| {
-            let problem = "expected the original's config.json (with MODEL_TYPE) or a model's of ours (with network)";
+            let problem = "expected the original's config.json (with MODEL_TYPE) or one of this project (with network)";
             Error::ConfigFile { path: file.to_owned(), problem: problem.to_owned() }
         });
     }
     if let Some(text) = state_dict.header.get(HEADER_ENTRY) {
         let ours = Ours::parse(text)
-            .map_err(|error| refused(path, format!("the configuration in its header does not parse: {error}")))?;
+            .map_err(|error| refused(path, format!("the configuration in its header cannot be parsed: {error}")))?;
         return Ok(Some(Described::Ours(Box::new(ours))));
     }
     let beside = path.with_file_name("config.json");
-    // One that describes something else altogether is none of ours.
+    // Ignore a config.json that describes something else.
     if beside.is_file() { parse(&beside) } else { Ok(None) }
 }
 
 fn parse(file: &Path) -> Result<Option<Described>> {
     let problem = |error: serde_json::Error| Error::ConfigFile { path: file.to_owned(), problem: error.to_string() };
-    let text = read_text(file, LONGEST).map_err(Error::io("read", file))?;
+    let text = read_text(file, MAX_BYTES).map_err(Error::io("read", file))?;
     let value: Value = serde_json::from_str(&text).map_err(problem)?;
     if value.get("MODEL_TYPE").is_some() {
         let config = serde_json::from_value(value).map_err(problem)?;
@@ -93,7 +94,7 @@ fn parse(file: &Path) -> Result<Option<Described>> {
 }
 
 impl OriginalConfig {
-    /// The height and width of an image, where it says so.
+    /// The height and width of an image, if the description contains them.
     pub fn image_size(&self) -> Option<[i64; 2]> {
         match self {
             OriginalConfig::Fnn { .. } => None,
@@ -101,7 +102,7 @@ impl OriginalConfig {
         }
     }
 
-    /// Takes over what shapes do not show, and refuses weights that are of another network than this describes.
+    /// Adds the settings that shapes do not show, and rejects weights that do not match this description.
     pub fn complete(&self, network: &mut NetworkConfig, file: &Path) -> Result<()> {
         let compared = match (self, network) {
             (OriginalConfig::Fnn { img_shape, time_emb_dim }, NetworkConfig::Fnn(found)) => vec![
@@ -121,7 +122,7 @@ impl OriginalConfig {
                     compare("TIME_EMB_MULT", time_emb_mult, &found.time_multiplier),
                 ]
             }
-            _ => vec![Some("MODEL_TYPE names the other kind of network".to_owned())],
+            _ => vec![Some("MODEL_TYPE names the other network".to_owned())],
         };
         let differences: Vec<String> = compared.into_iter().flatten().collect();
         if differences.is_empty() {
@@ -133,5 +134,5 @@ impl OriginalConfig {
 }
 
 fn compare<T: PartialEq + std::fmt::Debug>(key: &str, there: &T, found: &T) -> Option<String> {
-    (there != found).then(|| format!("{key} is {there:?} there, the weights have {found:?}"))
+    (there != found).then(|| format!("{key} is {there:?}, but the weights have {found:?}"))
 }

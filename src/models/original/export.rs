@@ -1,4 +1,4 @@
-//! From a checkpoint here to a safetensors file under the original's names, which its code loads.
+//! Exports a checkpoint to a safetensors file under the original's names, which its code can load.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::models::config::ModelConfig;
 use crate::networks::{Network, NetworkConfig, sorted_variables};
 use crate::tensor_file::{self, StorageKind, Stored};
 
-/// Writes the weights in `checkpoint` to `file`, and returns what the original's code would do differently, a line each.
+/// Writes the weights in `checkpoint` to `file`, and returns remarks on what the original's code would do differently.
 pub(crate) fn export(
     config: &ModelConfig,
     checkpoint: &Path,
@@ -26,7 +26,7 @@ pub(crate) fn export(
     let progress = checkpoint::read_weights(checkpoint, model.var_store(), weights)?;
     let mut tensors = Vec::new();
     if let NetworkConfig::Unet(unet) = &config.network {
-        // In f32 whatever the rest is in: angles of up to 999 leave fewer bits nothing to be right about.
+        // In f32 whatever the format of the rest: with angles of up to 999, fewer bits would be useless.
         tensors.push(Stored::new(TIME_TABLE, &fit::time_table(unet.base_channels), StorageKind::F32)?);
     }
     for (name, tensor) in sorted_variables(model.var_store()) {
@@ -34,7 +34,7 @@ pub(crate) fn export(
     }
     let ours = serde_json::to_string(&Ours { config: config.clone(), progress });
     let ours = ours.map_err(|error| Error::Unsupported(error.to_string()))?;
-    // "pt" is what Python's libraries look for.
+    // Python libraries expect "pt".
     let header = HashMap::from([("format".to_owned(), "pt".to_owned()), (HEADER_ENTRY.to_owned(), ours)]);
     tensor_file::write(file, &tensors, header)?;
     Ok(remarks(config))
@@ -51,7 +51,7 @@ fn remarks(config: &ModelConfig) -> Vec<String> {
     }
     let (last, timesteps) = (TIME_TABLE_ROWS - 1, config.training.timesteps);
     if timesteps as i64 > last {
-        remarks.push(format!("it is fed t = 1 … {timesteps}, and the original's table of timesteps ends at {last}"));
+        remarks.push(format!("it takes t = 1 … {timesteps}, but the original's table of timesteps ends at {last}"));
     }
     remarks
 }

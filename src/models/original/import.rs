@@ -1,4 +1,4 @@
-//! From a file of weights to a model's configuration and weights, all of it checked before anything is written.
+//! Reads a file of weights into a model's configuration and weights, and checks everything before anything is written.
 
 use std::path::{Path, PathBuf};
 
@@ -16,35 +16,35 @@ use crate::models::config::ModelConfig;
 use crate::networks::NetworkConfig;
 use crate::process::OriginalLinearSchedule;
 
-/// What the weights themselves do not say. A file that was exported here says all of it.
+/// Settings that weights themselves do not show. A file exported by this project contains all of them.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
-    /// A configuration: the original's `config.json`, or one of a model here. Where it is left out: the file's own, or
-    /// `config.json` beside it.
+    /// A configuration: the original's `config.json`, or that of a model of this project. By default the one in the
+    /// file, or `config.json` next to it.
     pub config: Option<PathBuf>,
-    /// The original's number of timesteps; the model here has one fewer: see [`OriginalLinearSchedule`]. Where it is
-    /// left out: 1000 for a U-Net, 40 for an FNN.
+    /// The original's number of timesteps; the imported model has one fewer: see [`OriginalLinearSchedule`]. By default
+    /// 1000 for a U-Net and 40 for an FNN.
     pub timesteps: Option<usize>,
-    /// Height and width of the images of a U-Net; where neither this nor a configuration says, those of the data set, or 32 x 32.
+    /// Height and width of the images of a U-Net; by default those of the configuration or the data set, or 32 x 32.
     pub image_size: Option<[i64; 2]>,
-    /// The data that it was trained on, at the size of the network's images, to compare its samples with; data of the reader's
-    /// own where it is left out.
+    /// The data that it was trained on, at the size of the network's images, to compare its samples with; by default
+    /// [`Dataset::Own`].
     pub dataset: Option<Dataset>,
-    /// Which weights, where the file holds several, by the key or prefix that they are under: `model`, `ema`. Where it is
-    /// left out: the moving average if there is one.
+    /// Which weights to take from a file with several: their key or prefix, such as `model` or `ema`. By default the
+    /// moving average, if there is one.
     pub key: Option<String>,
 }
 
-/// What a user should know of an import.
+/// What a user should know about an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportReport {
-    /// What was taken, passed over and changed, a line each.
+    /// What was used, ignored and changed.
     pub remarks: Vec<String>,
-    /// Other weights in the file, by the names that [`ImportOptions::key`] takes.
+    /// Other weights in the file, as names for [`ImportOptions::key`].
     pub others: Vec<String>,
 }
 
-/// What a model's folder is made from.
+/// The contents of a new model's folder.
 pub(crate) struct Imported {
     pub config: ModelConfig,
     pub weights: Vec<(String, Tensor)>,
@@ -52,7 +52,7 @@ pub(crate) struct Imported {
     pub report: ImportReport,
 }
 
-/// Reads and checks everything, and writes nothing.
+/// Reads and checks everything; writes nothing.
 pub(crate) fn import(base: &BaseConfig, path: &Path, options: &ImportOptions) -> Result<Imported> {
     let mut state_dict = StateDict::read(path, options.key.as_deref())?;
     let (remarks, others) = (std::mem::take(&mut state_dict.remarks), std::mem::take(&mut state_dict.others));
@@ -60,7 +60,7 @@ pub(crate) fn import(base: &BaseConfig, path: &Path, options: &ImportOptions) ->
     let described = described::find(path, options.config.as_deref(), &state_dict)?;
     let (mut config, progress) = match described {
         Some(Described::Ours(ours)) => {
-            options.refuse_beside_ours()?;
+            options.reject_overrides()?;
             let Ours { config, progress } = *ours;
             (config, progress)
         }
@@ -93,7 +93,7 @@ fn network(
     if let (Some([height, width]), Some(said)) = (options.image_size, said)
         && said != [height, width]
     {
-        let expected = format!("{} x {}, as {} says", said[0], said[1], file.display());
+        let expected = format!("{} x {}, as in {}", said[0], said[1], file.display());
         return Err(Error::config("image_size", expected, format!("{height} x {width}")));
     }
     let size = said.or(options.image_size).or(of_dataset).unwrap_or([32, 32]);
@@ -103,7 +103,7 @@ fn network(
 }
 
 impl ImportOptions {
-    /// The diffusion of the original around this network.
+    /// The configuration of this network with the original's diffusion.
     fn configuration(&self, network: NetworkConfig) -> Result<ModelConfig> {
         let shape = network.settings().map(|settings| settings.sample_shape().1).unwrap_or_default();
         let default_timesteps = if shape.len() == 3 { 1000 } else { 40 };
@@ -129,7 +129,7 @@ impl ImportOptions {
         })
     }
 
-    fn refuse_beside_ours(&self) -> Result<()> {
+    fn reject_overrides(&self) -> Result<()> {
         let given = [
             ("timesteps", self.timesteps.is_some()),
             ("image size", self.image_size.is_some()),
@@ -138,13 +138,13 @@ impl ImportOptions {
         match given.iter().find(|(_, given)| *given) {
             None => Ok(()),
             Some((what, _)) => Err(Error::Unsupported(format!(
-                "the {what} cannot be chosen: the configuration that comes with these weights says how they were trained"
+                "the {what} cannot be chosen: these weights come with the configuration that they were trained with"
             ))),
         }
     }
 }
 
-/// The data set at the size of the network's images.
+/// The data set, at the size of the network's images.
 fn of_network(mut dataset: Dataset, network: &NetworkConfig) -> Result<Dataset> {
     let NetworkConfig::Unet(unet) = network else { return Ok(dataset) };
     let [channels, height, width] = unet.image_shape;
@@ -156,7 +156,7 @@ fn of_network(mut dataset: Dataset, network: &NetworkConfig) -> Result<Dataset> 
         [found, ..] if dataset.is_images() && found != channels => {
             let (name, s) = (dataset.name(), if found == 1 { "" } else { "s" });
             Err(Error::Unsupported(format!(
-                "{name} has images of {found} channel{s}, these weights take {channels}: leave the data set out, or name another"
+                "{name} has images of {found} channel{s}, but these weights take {channels}: omit the data set, or choose another"
             )))
         }
         _ => Ok(dataset),

@@ -1,4 +1,4 @@
-//! From the names and shapes of a network's tensors to its configuration.
+//! Infers the configuration of a network from the names and shapes of its tensors.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use super::state_dict::{StateDict, refused};
 use crate::error::Result;
 use crate::networks::{FnnConfig, NetworkConfig, UnetConfig};
 
-/// The network that these tensors belong to. What shapes do not show has to be told: the images' height and width; dropout
-/// is the default's.
+/// The network that these tensors belong to. Shapes do not show the images' height and width, which have to be given,
+/// or the dropout, which gets its default.
 pub(super) fn network(path: &Path, state_dict: &StateDict, image_size: [i64; 2]) -> Result<NetworkConfig> {
     let found = if state_dict.shape("first.weight").is_some() {
         unet(state_dict, image_size).map(NetworkConfig::Unet)
@@ -70,7 +70,7 @@ fn unet(state_dict: &StateDict, [height, width]: [i64; 2]) -> Option<UnetConfig>
     if base == 0 {
         return None;
     }
-    // What does not come out even is found when names and shapes are compared.
+    // Any remainder is detected when names and shapes are compared.
     Some(UnetConfig {
         image_shape: [channels, height, width],
         base_channels: base,

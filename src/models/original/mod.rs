@@ -1,5 +1,5 @@
-//! Weights from elsewhere and for elsewhere: checkpoints of the original Python tutorial become models here, and what was
-//! trained here becomes files that its code loads.
+//! Import and export of weights: checkpoints of the original Python tutorial become models of this project, and models
+//! of this project become files that its code can load.
 
 mod choose;
 mod described;
@@ -13,9 +13,9 @@ pub(crate) use export::export;
 pub use import::{ImportOptions, ImportReport};
 pub(crate) use import::{Imported, import};
 
-/// The original keeps the embedding of `t = 0 … 999` as a table among its parameters. Here it is computed.
+/// The original stores the embedding of `t = 0 … 999` as a table among its parameters. This project computes it.
 const TIME_TABLE: &str = "time_embeddings.time_blocks.0.weight";
 const TIME_TABLE_ROWS: i64 = 1000;
 
-/// The entry in an exported file's header that holds configuration and progress: an import gives the same model back.
+/// The entry in an exported file's header with configuration and progress, so that an import restores the same model.
 const HEADER_ENTRY: &str = "ddpm_tutor model 1";

@@ -1,4 +1,4 @@
-//! Names and tensors out of a file, whatever wrote it: `torch.save` or safetensors. Which, its content says.
+//! Reads names and tensors from a file of `torch.save` or a safetensors file, as detected from its content.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -13,20 +13,20 @@ use super::choose::{Chosen, Group, choose};
 use crate::error::{Error, Result};
 use crate::tensor_file::{self, all_finite};
 
-/// The weights of a network by their names, each in the kind of numbers that it was stored in.
+/// The weights of a network by name, in their stored formats.
 #[derive(Debug)]
 pub(super) struct StateDict {
     pub tensors: BTreeMap<String, Tensor>,
     /// The entries of a safetensors file's header.
     pub header: HashMap<String, String>,
-    /// What else could have been chosen.
+    /// The other weights in the file.
     pub others: Vec<String>,
-    /// What was taken, passed over and changed, a line each.
+    /// What was used, ignored and changed.
     pub remarks: Vec<String>,
 }
 
 impl StateDict {
-    /// Reads a file of safetensors or of `torch.save`; of the weights in it those that `key` names. Nothing in it is run.
+    /// Reads the weights named by `key` from a safetensors file or a file of `torch.save`. No code in it is run.
     pub fn read(path: &Path, key: Option<&str>) -> Result<Self> {
         let mut state_dict = match kind(path)? {
             FileKind::Safetensors => read_safetensors(path, key)?,
@@ -34,18 +34,18 @@ impl StateDict {
         };
         if let Some(files) = part(path) {
             let problem = format!(
-                "by its name this is one of {files} files that the weights are divided among. Load them in Python, and save \
+                "the file name says that the weights are split into {files} files. Load them in Python, and save \
                  them as one"
             );
             return Err(refused(path, problem));
         }
         for (name, tensor) in &state_dict.tensors {
             if !all_finite(tensor) {
-                return Err(refused(path, format!("tensor {name:?} holds NaN or infinity")));
+                return Err(refused(path, format!("tensor {name:?} contains NaN or infinity")));
             }
         }
         if state_dict.tensors.values().any(|tensor| tensor.kind() == Kind::Double) {
-            state_dict.remarks.push("the weights are in f64 there; they are kept in f32".to_owned());
+            state_dict.remarks.push("converted the weights from f64 to f32".to_owned());
         }
         Ok(state_dict)
     }
@@ -54,18 +54,18 @@ impl StateDict {
         Self { tensors: BTreeMap::new(), header, others: chosen.others, remarks: chosen.remarks }
     }
 
-    /// The shape of a tensor, where there is one of that name.
+    /// The shape of the tensor with that name, if there is one.
     pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
         self.tensors.get(name).map(Tensor::size)
     }
 
-    /// Whether some name starts so.
+    /// Whether any name starts with `start`.
     pub fn has_any(&self, start: &str) -> bool {
         self.tensors.range(start.to_owned()..).next().is_some_and(|(name, _)| name.starts_with(start))
     }
 
     fn add(&mut self, path: &Path, name: String, tensor: Tensor) -> Result<()> {
-        let twice = format!("two tensors are named {name:?} once wrappers are left out of their names");
+        let twice = format!("two tensors are named {name:?} after removing wrappers from the names");
         if self.tensors.insert(name, tensor).is_some() { Err(refused(path, twice)) } else { Ok(()) }
     }
 }
@@ -79,26 +79,26 @@ enum FileKind {
     Torch,
 }
 
-/// What kind of weights a file holds by its first bytes; where they say nothing, by its ending.
+/// The kind of weights file, by its first bytes or, if they are inconclusive, by its extension.
 fn kind(path: &Path) -> Result<FileKind> {
     let head = head(path, 512).map_err(Error::io("read", path))?;
     let safetensors = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"));
     match describe(&head) {
         Some("a safetensors file") => Ok(FileKind::Safetensors),
-        // The reader of such files knows those before PyTorch 1.6, and what else such an archive may be.
+        // That reader also handles files from before PyTorch 1.6, and reports other archives.
         Some("a zip archive" | "a pickle of Python's" | "a tar archive") => Ok(FileKind::Torch),
         None if safetensors => Ok(FileKind::Safetensors),
         None => Ok(FileKind::Torch),
         Some("a JSON text") => Err(refused(path, json(path))),
         Some(what) => {
-            let packed = if what.contains("archive") { ": unpack it, and name the file of weights in it" } else { "" };
-            let problem = format!("expected weights, as torch.save or safetensors writes them; this is {what}{packed}");
+            let packed = if what.contains("archive") { ": unpack it, and give the file of weights in it" } else { "" };
+            let problem = format!("expected weights written by torch.save or safetensors; this is {what}{packed}");
             Err(refused(path, problem))
         }
     }
 }
 
-/// Of a name such as `model-00001-of-00002.safetensors` the second number.
+/// The second number of a name such as `model-00001-of-00002.safetensors`.
 fn part(path: &Path) -> Option<u32> {
     let (rest, files) = path.file_stem()?.to_str()?.rsplit_once("-of-")?;
     let (_, number) = rest.rsplit_once('-')?;
@@ -106,21 +106,21 @@ fn part(path: &Path) -> Option<u32> {
     (1..=files).contains(&number).then_some(files).filter(|files| *files > 1)
 }
 
-/// What a JSON file in place of weights is: perhaps the index of several files.
+/// Explains a JSON file given instead of weights: it may be the index of several files.
 fn json(path: &Path) -> String {
-    const LONGEST: u64 = 100 << 20;
-    let value = read_text(path, LONGEST).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    const MAX_BYTES: u64 = 100 << 20;
+    let value = read_text(path, MAX_BYTES).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
     let map = value.as_ref().and_then(|value| value.get("weight_map")).and_then(Value::as_object);
     let Some(map) = map else {
-        return "expected weights, as torch.save or safetensors writes them; this is a JSON text. A configuration is given \
-                beside the weights"
+        return "expected weights written by torch.save or safetensors; this is a JSON text. Give a configuration in addition \
+                to the weights"
             .to_owned();
     };
     let mut files: Vec<&str> = map.values().filter_map(Value::as_str).collect();
     files.sort_unstable();
     files.dedup();
     format!(
-        "this is the index of weights that are divided among several files ({} of them, such as {:?}). Load them in Python, and \
+        "this is the index of weights that are split into several files ({} of them, such as {:?}). Load them in Python, and \
          save them as one",
         files.len(),
         files.first().unwrap_or(&"none")
@@ -166,12 +166,12 @@ fn read_safetensors(path: &Path, key: Option<&str>) -> Result<StateDict> {
     let (_, header) = SafeTensors::read_metadata(&file).map_err(broken)?;
     let header = header.metadata().clone().unwrap_or_default();
     if header.get("format").is_some_and(|format| format.starts_with("ddpm_tutor")) {
-        let advice = "this is a checkpoint of ddpm itself, which needs no import: copy the model's folder, or write its \
+        let advice = "this is a checkpoint of ddpm itself, which does not need to be imported: copy the model's folder, or write its \
                       weights to a file with `ddpm export`";
         return Err(refused(path, advice));
     }
     if views.is_empty() {
-        return Err(refused(path, "it holds no tensors"));
+        return Err(refused(path, "it contains no tensors"));
     }
     let mut names = views.names();
     names.sort_unstable();
@@ -188,5 +188,5 @@ fn read_safetensors(path: &Path, key: Option<&str>) -> Result<StateDict> {
 }
 
 fn no_weights(path: &Path, name: &str, kind: &dyn std::fmt::Debug) -> Error {
-    refused(path, format!("tensor {name:?} has numbers of kind {kind:?}; expected weights: f32, f64, f16 or bf16"))
+    refused(path, format!("tensor {name:?} has type {kind:?}; expected f32, f64, f16 or bf16"))
 }

@@ -6,17 +6,17 @@ use super::{StepLayout, log_snr_at_end};
 use crate::error::{Result, require};
 use crate::process::Process;
 
-/// Noise levels `sigma = s / a` whose `rho`-th roots are equally far apart, and a last stride to 0.
+/// Noise levels `sigma = s / a` whose `rho`-th roots are equally spaced, and a last step to 0.
 ///
 /// ```text
 /// sigma_i = ( sigma_max^(1/rho) + i / (K - 1) ( sigma_min^(1/rho) - sigma_max^(1/rho) ) )^rho,   i = 0 … K - 1,   sigma_K = 0
 /// ```
-/// Karras et al. 2022, equation 5. `sigma_max` is that of the end of the process, `sigma_min` that of its
+/// Karras et al. 2022, equation 5. `sigma_max` is the noise level at the end of the process, `sigma_min` that at its
 /// [first time](Process::first_time).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Karras {
-    /// `rho`: the larger, the more steps where there is little noise.
+    /// `rho`: the larger, the more steps at low noise.
     pub rho: f64,
 }
 

@@ -1,4 +1,4 @@
-//! `LogSnr`: equal strides of the signal-to-noise ratio's logarithm.
+//! `LogSnr`: equal steps in the logarithm of the signal-to-noise ratio.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,9 @@ use super::{StepLayout, log_snr_at_end};
 use crate::error::Result;
 use crate::process::Process;
 
-/// Times at which the logarithm of the signal-to-noise ratio is equally far apart, from the end of the process to its
-/// [first time](Process::first_time), and a last stride from there to 0. Lu et al. 2022 (DPM-Solver), section 3.3:
-/// in that coordinate the error of a solver is about as large at every step.
+/// Times with equally spaced logarithms of the signal-to-noise ratio, from the end of the process to its
+/// [first time](Process::first_time), and a last step from there to 0. Lu et al. 2022 (DPM-Solver), section 3.3: with
+/// this spacing, the error of a solver is about the same at every step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogSnr;

@@ -1,4 +1,5 @@
-//! Step layouts: the times that a sampler visits where it takes fewer steps than the process has, or the process is continuous.
+//! Step layouts: the times that a sampler visits if it takes fewer steps than the process has, or if the process is
+//! continuous.
 
 use std::fmt::Debug;
 
@@ -6,21 +7,21 @@ use crate::catalogue::catalogue;
 use crate::error::{Error, Result};
 use crate::process::Process;
 
-/// Where the steps of a sampler lie.
+/// How the steps of a sampler are spaced.
 pub trait StepLayout: Debug {
-    /// `steps + 1` times, each before the one that precedes it in the list; the last is 0.
+    /// `steps + 1` times in decreasing order; the last is 0.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a process that it cannot be laid out over.
+    /// [`Error::Unsupported`] for a process that the layout does not support.
     fn times(&self, process: &dyn Process, steps: usize) -> Result<Vec<f64>>;
 }
 
-/// What a layout declares of itself. That its times go down to 0 without standing still holds for all of them.
+/// The declared properties of a layout. For all layouts, the times decrease strictly to 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepLayoutProperties {
-    /// Whether it begins at the end of the process.
+    /// Whether it starts at the end of the process.
     pub begins_at_the_end: bool,
-    /// Whether its times are steps of a process that has steps.
+    /// Whether its times are steps of the process, if that has steps.
     pub visits_steps: bool,
     /// Whether it needs a process with steps.
     pub needs_steps: bool,
@@ -29,17 +30,17 @@ pub struct StepLayoutProperties {
 }
 
 catalogue! {
-    /// Which layout, with its settings.
+    /// A layout with its settings.
     StepLayoutConfig of "layout of the sampler", is StepLayout, declares StepLayoutProperties;
-    trailing::Trailing, "trailing": "equal strides from the end on", "Lin et al. 2024, table 2",
+    trailing::Trailing, "trailing": "equal steps, starting at the end", "Lin et al. 2024, table 2",
         { begins_at_the_end: true, visits_steps: true, needs_steps: false, needs_signal: false };
-    leading::Leading, "leading": "equal strides up from step 1", "Song, Meng & Ermon 2021, appendix D.2",
+    leading::Leading, "leading": "equal steps, ending at step 1", "Song, Meng & Ermon 2021, appendix D.2",
         { begins_at_the_end: false, visits_steps: true, needs_steps: true, needs_signal: false };
-    quadratic::Quadratic, "quadratic": "shorter strides towards the data", "Song, Meng & Ermon 2021, appendix D.2",
+    quadratic::Quadratic, "quadratic": "shorter steps near the data", "Song, Meng & Ermon 2021, appendix D.2",
         { begins_at_the_end: true, visits_steps: true, needs_steps: false, needs_signal: false };
-    log_snr::LogSnr, "log-snr": "equal strides of the log signal-to-noise ratio", "Lu et al. 2022 (DPM-Solver), section 3.3",
+    log_snr::LogSnr, "log-snr": "equal steps in the log signal-to-noise ratio", "Lu et al. 2022 (DPM-Solver), section 3.3",
         { begins_at_the_end: true, visits_steps: false, needs_steps: false, needs_signal: true };
-    karras::Karras, "karras": "equal strides of the noise level's seventh root", "Karras et al. 2022, equation 5",
+    karras::Karras, "karras": "equal steps in the seventh root of the noise level", "Karras et al. 2022, equation 5",
         { begins_at_the_end: true, visits_steps: false, needs_steps: false, needs_signal: true };
 }
 
@@ -50,15 +51,16 @@ impl Default for StepLayoutConfig {
 }
 
 impl StepLayoutConfig {
-    /// The times of `steps` steps; of all steps of the process where none are given.
+    /// The times for `steps` steps, or for all steps of the process if `None`.
     ///
     /// # Errors
-    /// [`Error::Config`] for no steps, and for more than the process has where the layout visits these; those of the layout.
+    /// [`Error::Config`] for 0 steps, and for more than the process has if the layout visits its steps; errors of the
+    /// layout.
     pub fn times(&self, process: &dyn Process, steps: Option<usize>) -> Result<Vec<f64>> {
         let steps = match (steps, process.steps()) {
             (None, Some(all)) => all,
             (Some(steps), None) if steps >= 1 => steps,
-            // What stops at steps alone cannot take more than there are.
+            // A layout that visits only steps of the process cannot take more than there are.
             (Some(steps), Some(all)) if steps >= 1 && (steps <= all || !self.properties().visits_steps) => steps,
             (None, None) => {
                 let expected = "a number of steps, for a process whose times are real numbers";
@@ -74,20 +76,20 @@ impl StepLayoutConfig {
     }
 }
 
-/// The time after this share of the process, a step of one that has steps.
+/// The time at this share of the process, rounded to a step if it has steps.
 fn share_of_the_way(process: &dyn Process, share: f64) -> f64 {
     let t = process.end() * share;
     if process.steps().is_some() { t.round() } else { t }
 }
 
-/// The logarithm of the signal-to-noise ratio where the process ends.
+/// The logarithm of the signal-to-noise ratio at the end of the process.
 fn log_snr_at_end(process: &dyn Process, layout: &str) -> Result<f64> {
     let log_snr = process.log_snr(process.end());
     if log_snr.is_finite() {
         return Ok(log_snr);
     }
     Err(Error::Unsupported(format!(
-        "the layout {layout:?} goes by the signal-to-noise ratio, and this process ends with no signal: use \"trailing\" or \"quadratic\""
+        "the layout {layout:?} uses the signal-to-noise ratio, and this process ends without signal: use \"trailing\" or \"quadratic\""
     )))
 }
 
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_times_that_papers_have() {
+    fn times_are_those_of_the_papers() {
         let (process, flow) = (of_40_steps(), Flow.process().unwrap());
         let times = |layout: StepLayoutConfig, steps| layout.times(&*process, steps).unwrap();
         assert_eq!(times(Trailing.into(), Some(4)), [40.0, 30.0, 20.0, 10.0, 0.0]);

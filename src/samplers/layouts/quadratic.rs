@@ -1,4 +1,4 @@
-//! `Quadratic`: strides that get shorter towards the data.
+//! `Quadratic`: steps that get shorter towards the data.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,12 +6,12 @@ use super::{StepLayout, share_of_the_way};
 use crate::error::Result;
 use crate::process::Process;
 
-/// Times whose square roots are equally far apart: long strides through the noise, short ones where details form.
+/// Times with equally spaced square roots: long steps through the noise, short ones where details form.
 ///
 /// ```text
 /// t_i = T ( i / K )^2
 /// ```
-/// Song, Meng & Ermon 2021, appendix D.2. Where a process has steps, no two times are the same one.
+/// Song, Meng & Ermon 2021, appendix D.2. If the process has steps, all times are different steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quadratic;

@@ -1,4 +1,4 @@
-//! `Trailing`: equal strides that begin at the end of the process.
+//! `Trailing`: equal steps that start at the end of the process.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,8 @@ use super::{StepLayout, share_of_the_way};
 use crate::error::Result;
 use crate::process::Process;
 
-/// Strides of about the same length, from the end of the process to 0: for `T = 1000` and 10 steps `1000, 900, …, 100, 0`.
+/// Steps of about the same length, from the end of the process to 0: for `T = 1000` and 10 steps
+/// `1000, 900, …, 100, 0`.
 ///
 /// "Trailing" in Lin et al. 2024, table 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,38 +1,38 @@
-//! Pictures of images: a grid of them, and the film of how they formed.
+//! Pictures of images: a grid of them, and an animation of how they form.
 
 use ddpm_utils::display::Picture;
 use ddpm_utils::image_grids::{ImageAnimation, ImageGrid, ImagePanel};
 use ndarray::Array4;
 
-use super::moment::{self, heading};
-use super::moments::{is_image_frame, stopped};
+use super::frames::{is_image_frame, stopped};
+use super::snapshot::{self, heading};
 use crate::config::InferType;
 use crate::error::Result;
 use crate::pixels::first_pixels;
 use crate::samplers::{ChainState, shown_time};
 
-/// Images in a grid and in a film, at the most.
+/// The most images in a grid and in an animation.
 const IN_GRID: i64 = 64;
-const IN_FILM: i64 = 16;
+const IN_ANIMATION: i64 = 16;
 
-/// Bytes of the images that will be shown.
-pub(super) type Moment = moment::Moment<Array4<u8>>;
+/// Snapshots with the bytes of the images to be shown.
+pub(super) type Snapshot = snapshot::Snapshot<Array4<u8>>;
 
-/// The state, where the picture needs it.
-pub(super) fn moment(infer_type: InferType, state: &ChainState, last: bool) -> Result<Option<Moment>> {
+/// A snapshot of the state, if the picture needs it.
+pub(super) fn snapshot(infer_type: InferType, state: &ChainState, last: bool) -> Result<Option<Snapshot>> {
     let (wanted, most) = match infer_type {
-        InferType::Gif => (is_image_frame(state.step, state.steps), IN_FILM),
+        InferType::Gif => (is_image_frame(state.step, state.steps), IN_ANIMATION),
         _ => (false, IN_GRID),
     };
     if !(wanted || last) {
         return Ok(None);
     }
     let shown = |images| first_pixels(images, most);
-    Ok(Some(Moment { t: state.t, x_t: shown(&state.x_t)?, predicted_x0: shown(&state.predicted_x0)? }))
+    Ok(Some(Snapshot { t: state.t, x_t: shown(&state.x_t)?, predicted_x0: shown(&state.predicted_x0)? }))
 }
 
-pub(super) fn grid(mut moments: Vec<Moment>, samples: i64, title: &str) -> Result<Option<Picture>> {
-    let Some(last) = moments.pop() else { return Ok(None) };
+pub(super) fn grid(mut snapshots: Vec<Snapshot>, samples: i64, title: &str) -> Result<Option<Picture>> {
+    let Some(last) = snapshots.pop() else { return Ok(None) };
     let shown = if samples > IN_GRID {
         format!("the first {IN_GRID} of {samples} samples")
     } else {
@@ -41,19 +41,19 @@ pub(super) fn grid(mut moments: Vec<Moment>, samples: i64, title: &str) -> Resul
     Ok(Some(ImageGrid::new(last.x_t).titled(heading(title, shown + &stopped(last.t))).picture()?))
 }
 
-/// The title is told to those who cannot see the film: above so few small images there is no room for it.
-pub(super) fn film(moments: Vec<Moment>, title: &str) -> Result<Option<Picture>> {
-    if moments.is_empty() {
+/// The title is only in the alternative text: there is no room for it above so few small images.
+pub(super) fn animation(snapshots: Vec<Snapshot>, title: &str) -> Result<Option<Picture>> {
+    if snapshots.is_empty() {
         return Ok(None);
     }
-    let frame = |moment: Moment| {
+    let frame = |snapshot: Snapshot| {
         let panel = |title: String, images| ImagePanel { title, images };
         vec![
-            panel(format!("x_t, t = {}", shown_time(moment.t)), moment.x_t),
-            panel("predicted x_0".to_owned(), moment.predicted_x0),
+            panel(format!("x_t, t = {}", shown_time(snapshot.t)), snapshot.x_t),
+            panel("predicted x_0".to_owned(), snapshot.predicted_x0),
         ]
     };
-    let frames = moments.into_iter().map(frame).collect();
+    let frames = snapshots.into_iter().map(frame).collect();
     let mut picture = ImageAnimation { frames, ..Default::default() }.picture()?;
     picture.alt = heading(title, picture.alt);
     Ok(Some(picture))

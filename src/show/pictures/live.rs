@@ -1,4 +1,4 @@
-//! The samples while they form: `x_t` in an output of the cell that changes.
+//! Shows samples while they form: `x_t`, in an output of the cell that is updated.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,65 +12,66 @@ use crate::pixels::first_pixels;
 use crate::points::{PROCESS_LIMITS, axis_labels, to_points};
 use crate::samplers::ChainState;
 
-/// Pictures a second, and images in one, at the most.
+/// The most pictures per second, and images in a picture.
 const PER_SECOND: f64 = 4.0;
 const IN_GRID: i64 = 16;
 
-/// A chain of so few steps is over before the eye has seen it: every state is shown, for as long as a frame of a film.
+/// A chain with so few steps would be over too soon to be seen: every state is shown for as long as a frame of an
+/// animation.
 const FEW_STEPS: usize = 60;
 const FRAME: Duration = Duration::from_millis(85);
 
-/// Where `x_t` is seen to change. Of a long chain drawing takes a few percent of the time; a short one is slowed down.
+/// A live view of `x_t`. For a long chain, drawing takes a few percent of the time; a short one is slowed down.
 #[derive(Debug)]
 pub(crate) struct LiveView {
     display: LiveDisplay,
     redraws: Redraws,
     /// When the next state of a short chain is due.
-    film: Option<Instant>,
+    due: Option<Instant>,
 }
 
 impl LiveView {
-    /// The view of a chain that starts at t = `timesteps`. None where nothing can be shown that changes.
+    /// The view of a chain with `timesteps` steps; `None` if outputs cannot be updated.
     pub fn open(timesteps: usize) -> Option<Self> {
-        let film = (timesteps <= FEW_STEPS).then(Instant::now);
-        Some(Self { display: LiveDisplay::open()?, redraws: Redraws::per_second(PER_SECOND), film })
+        let due = (timesteps <= FEW_STEPS).then(Instant::now);
+        Some(Self { display: LiveDisplay::open()?, redraws: Redraws::per_second(PER_SECOND), due })
     }
 
-    /// Whether no state is left out.
+    /// Whether every state is shown.
     pub fn shows_every_state(&self) -> bool {
-        self.film.is_some()
+        self.due.is_some()
     }
 
-    /// Shows the state, where it is time to.
+    /// Shows the state, if it is due.
     ///
     /// # Errors
     /// Those of drawing.
     pub fn show(&mut self, state: &ChainState) -> Result<()> {
-        let Self { display, redraws, film } = self;
-        if let Some(due) = film {
-            let picture = drawn(state)?;
+        let Self { display, redraws, due } = self;
+        if let Some(due) = due {
+            let picture = draw(state)?;
             sleep(due.saturating_duration_since(Instant::now()));
             display.show_picture(&picture);
             *due = Instant::now() + FRAME;
         } else if redraws.due() {
-            redraws.draw(|| drawn(state).map(|picture| display.show_picture(&picture)))?;
+            redraws.draw(|| draw(state).map(|picture| display.show_picture(&picture)))?;
         }
         Ok(())
     }
 
-    /// Puts the picture of all in the place of the states. Whether that could be done.
+    /// Replaces the view by the final picture. Returns whether that was possible.
     pub fn end_with(mut self, picture: &Picture) -> bool {
         self.display.show_picture(picture)
     }
 }
 
-fn drawn(state: &ChainState) -> Result<Picture> {
+fn draw(state: &ChainState) -> Result<Picture> {
     let title = format!("x_t, t = {}", state.time());
     Ok(match state.x_t.dim() {
         4 => ImageGrid::new(first_pixels(&state.x_t, IN_GRID)?).titled(title).picture()?,
         _ => {
             let points = to_points(&state.x_t)?;
-            // As the picture of all has them, which takes its place.
+            // Like the final picture, which replaces this one.
             let (x_label, y_label) = axis_labels();
             ScatterPlot { title, points, limits: PROCESS_LIMITS, x_label, y_label, ..Default::default() }.picture()?
         }

@@ -1,4 +1,4 @@
-//! Downloads that resume where they were interrupted, and count only when size and hash are right.
+//! Downloads that resume where they were interrupted, and are accepted only if size and hash are right.
 
 #[cfg(test)]
 mod tests;
@@ -15,23 +15,23 @@ use ureq::http::{Response, StatusCode};
 
 use super::hash::sha256;
 
-/// What is to be downloaded, and how to know that it is that.
+/// A file to download, with what identifies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source<'a> {
-    /// Where it is.
+    /// Its address.
     pub url: &'a str,
-    /// How long it is.
+    /// Its length.
     pub bytes: u64,
     /// The SHA-256 of its bytes, in hexadecimal.
     pub sha256: &'a str,
 }
 
-/// Why a download did not come to its end.
+/// Why a download failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// The server cannot be reached, or refuses.
+    /// The server cannot be reached, or refuses the request.
     #[error(
-        "cannot download {url}: {problem}. Run the same again to go on; or get the file elsewhere, and name it with --from"
+        "cannot download {url}: {problem}. Run the same command again to resume, or get the file elsewhere and give it with --from"
     )]
     Server {
         /// The address.
@@ -39,21 +39,21 @@ pub enum DownloadError {
         /// What happened.
         problem: String,
     },
-    /// The connection ended early, time and again.
+    /// The connection ended early several times in a row.
     #[error(
         "the download of {url} was interrupted after {got} of {expected} bytes. Run the same command again to resume it"
     )]
     BrokeOff {
         /// The address.
         url: String,
-        /// How many bytes are here.
+        /// How many bytes were received.
         got: u64,
-        /// How many there are to be.
+        /// How many bytes the file has.
         expected: u64,
     },
-    /// The server's file is of another size.
+    /// The file on the server has another size.
     #[error(
-        "{url}: expected {expected} bytes, the server has {got}: it holds another file now, or answers for another server"
+        "{url}: expected {expected} bytes, but the server has {got}: its file has changed, or something else answers in its place"
     )]
     Size {
         /// The address.
@@ -63,8 +63,8 @@ pub enum DownloadError {
         /// How long it is.
         got: u64,
     },
-    /// The bytes are not those that were expected.
-    #[error("{}: expected SHA-256 {expected}, got {got}: another file, or a damaged one. It was removed; run the same again", path.display())]
+    /// The bytes differ from the expected ones.
+    #[error("{}: expected SHA-256 {expected}, got {got}: the file is damaged, or a different one. It was removed; run the same command again", path.display())]
     Hash {
         /// The file.
         path: PathBuf,
@@ -73,7 +73,7 @@ pub enum DownloadError {
         /// The hash of the file.
         got: String,
     },
-    /// Another process downloads the same file.
+    /// Another process is downloading the same file.
     #[error("{}: another process is downloading this; wait for it", path.display())]
     Busy {
         /// The file.
@@ -89,14 +89,14 @@ pub enum DownloadError {
     },
 }
 
-/// How often in a row a connection may break off, no further than before, until that is an error.
+/// How many times in a row the connection may break off without progress before that is an error.
 const ATTEMPTS: u32 = 3;
-/// How long to wait before the next attempt; twice as long after each one in vain.
+/// How long to wait before the next attempt; the pause doubles with each attempt without progress.
 const PAUSE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_millis(500) };
 const MEGABYTE: u64 = 1_000_000;
 
-/// Downloads to `to`, which is there at the end, whole and checked, or not at all. What came before the connection broke
-/// off stays beside it, as `NAME.part`, and the next call resumes from there where the server allows it.
+/// Downloads to `to`, which exists afterwards only if it is complete and its hash is right. If the connection breaks
+/// off, what was received stays in `NAME.part`, and the next call resumes from there if the server allows it.
 ///
 /// # Errors
 /// [`DownloadError`].
@@ -114,7 +114,7 @@ pub fn download(source: &Source, to: &Path, progress: &mut Progress) -> Result<(
             break;
         }
         file.set_len(0).map_err(failed)?;
-        // The first half may have been another file's: once more, from the start.
+        // The part received earlier may have belonged to another file: try once more from the start.
         if !resumed || fresh {
             fs::remove_file(&part).map_err(failed)?;
             return Err(DownloadError::Hash { path: to.to_owned(), expected: source.sha256.to_owned(), got });
@@ -124,7 +124,7 @@ pub fn download(source: &Source, to: &Path, progress: &mut Progress) -> Result<(
     file.sync_all().and_then(|()| fs::rename(&part, to)).map_err(failed)
 }
 
-/// Where the bytes are until they are all there.
+/// The file that holds the bytes until all are received.
 pub fn part_of(to: &Path) -> PathBuf {
     let mut name = to.file_name().unwrap_or_default().to_owned();
     name.push(".part");
@@ -141,7 +141,7 @@ fn agent() -> Agent {
     config.build().into()
 }
 
-/// Appends to `file` what it lacks. Says whether it held something before.
+/// Appends to `file` what it lacks, and returns whether it held something before.
 fn receive(
     agent: &Agent,
     source: &Source,
@@ -151,8 +151,8 @@ fn receive(
 ) -> Result<bool, DownloadError> {
     let failed = |source| DownloadError::Io { path: part.to_owned(), source };
     let mut resumed = false;
-    // A server without ranges begins anew each time: only what goes beyond the furthest so far is progress.
-    let (mut furthest, mut in_vain) = (0, 0);
+    // A server without ranges starts over each time: only bytes beyond the furthest so far are progress.
+    let (mut furthest, mut failures) = (0, 0);
     loop {
         let mut have = file.metadata().map_err(failed)?.len();
         if have > source.bytes {
@@ -174,33 +174,34 @@ fn receive(
             file.set_len(0).map_err(failed)?;
             return Err(DownloadError::Size { url: source.url.to_owned(), expected: source.bytes, got: now });
         }
-        in_vain = if now > furthest.max(have) { 0 } else { in_vain + 1 };
+        failures = if now > furthest.max(have) { 0 } else { failures + 1 };
         furthest = furthest.max(now);
         if now < source.bytes {
-            if in_vain == ATTEMPTS {
+            if failures == ATTEMPTS {
                 return Err(DownloadError::BrokeOff { url: source.url.to_owned(), got: now, expected: source.bytes });
             }
-            sleep(PAUSE * 2_u32.pow(in_vain));
+            sleep(PAUSE * 2_u32.pow(failures));
         }
     }
 }
 
-/// The answer to a request for everything after the first `have` bytes, and whether it starts there or at the beginning.
+/// The answer to a request for everything after the first `have` bytes, and whether it starts there or at the
+/// beginning.
 fn ask(agent: &Agent, source: &Source, have: u64) -> Result<(Response<ureq::Body>, bool), DownloadError> {
-    let wrong = |problem: String| DownloadError::Server { url: source.url.to_owned(), problem };
-    // Compressed on the way it would have another length.
+    let failed = |problem: String| DownloadError::Server { url: source.url.to_owned(), problem };
+    // A compressed response would have another length.
     let mut request = agent.get(source.url).header("Accept-Encoding", "identity");
     if have > 0 {
         request = request.header("Range", format!("bytes={have}-"));
     }
-    let response = request.call().map_err(|error| wrong(error.to_string()))?;
+    let response = request.call().map_err(|error| failed(error.to_string()))?;
     let length = response.body().content_length();
     match response.status() {
         StatusCode::PARTIAL_CONTENT if have > 0 => {
             let range =
                 response.headers().get("Content-Range").and_then(|range| range.to_str().ok()).unwrap_or_default();
             if range != format!("bytes {have}-{}/{}", source.bytes - 1, source.bytes) {
-                // Not what was asked for: whatever it is, it is no continuation.
+                // Not the range that was requested, so it does not continue the file.
                 return ask(agent, source, 0);
             }
             Ok((response, true))
@@ -212,11 +213,11 @@ fn ask(agent: &Agent, source: &Source, have: u64) -> Result<(Response<ureq::Body
             }
             _ => Ok((response, false)),
         },
-        status => Err(wrong(format!("the server answers {status}"))),
+        status => Err(failed(format!("the server answers {status}"))),
     }
 }
 
-/// Copies until the end, the limit, or the moment at which the connection breaks off, and says how long the file is then.
+/// Copies until the end, the limit, or until the connection breaks off, and returns the length of the file.
 fn copy(
     response: Response<ureq::Body>,
     source: &Source,

@@ -1,4 +1,4 @@
-//! Archives, unpacked so that nothing lands outside the folder and nothing fills the disk.
+//! Unpacks archives safely: nothing is written outside the folder, and nothing fills the disk.
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use ddpm_utils::files::{describe, head, shown};
 use flate2::read::MultiGzDecoder;
 use tar::EntryType;
 
-/// How much may come out of an archive.
+/// How much an archive may contain.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes of all files together.
@@ -29,37 +29,37 @@ impl Default for Limits {
 /// Why an archive was not unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// The content is of no archive that is known here.
+    /// The file is not an archive of a supported type.
     #[error(
-        "{}: expected an archive (.tar.gz, .tgz, .tar, .zip, or a single file in .gz), this is {kind}",
+        "{}: expected an archive (.tar.gz, .tgz, .tar, .zip, or a single file in .gz); this is {kind}",
         shown(path)
     )]
     Kind {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// What it is instead.
         kind: &'static str,
     },
-    /// The archive is cut off, damaged, or no archive.
-    #[error("{} is cut off or damaged: {source}. Get it again", shown(path))]
+    /// The archive is truncated or damaged.
+    #[error("{} is cut off or damaged: {source}. Get the file again", shown(path))]
     Damaged {
         /// The archive.
         path: PathBuf,
         /// What the reader says.
         source: io::Error,
     },
-    /// An entry that is no file and no folder, or whose name leads elsewhere.
+    /// An entry that is neither a file nor a folder, or whose name leads out of the folder.
     #[error("{}: the entry {entry:?} is {problem}; nothing was unpacked", shown(path))]
     Unsafe {
         /// The archive.
         path: PathBuf,
         /// The name of the entry.
         entry: String,
-        /// What it is.
+        /// What is wrong with it.
         problem: &'static str,
     },
-    /// More comes out than any data set holds.
-    #[error("{} holds more than {what}; nothing was unpacked", shown(path))]
+    /// The archive contains more than any data set.
+    #[error("{} contains more than {what}; nothing was unpacked", shown(path))]
     TooMuch {
         /// The archive.
         path: PathBuf,
@@ -76,11 +76,11 @@ pub enum UnpackError {
     },
 }
 
-/// Unpacks an archive (`.tar.gz`, `.tgz`, `.zip`; or a single file, `.gz`) into a new folder. The folder appears when
-/// everything is in it: it is filled under another name.
+/// Unpacks an archive (`.tar.gz`, `.tgz`, `.zip`; or a single file, `.gz`) into a new folder. The folder is filled
+/// under another name and renamed when it is complete.
 ///
 /// # Errors
-/// [`UnpackError`]; nothing stays behind.
+/// [`UnpackError`]; nothing is left behind.
 pub fn unpack(archive: &Path, into: &Path, limits: Limits) -> Result<(), UnpackError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -89,7 +89,7 @@ pub fn unpack(archive: &Path, into: &Path, limits: Limits) -> Result<(), UnpackE
     let failed_to_read = |source| UnpackError::Damaged { path: archive.to_owned(), source };
     let parent = into.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(failed(parent))?;
-    // Dropped, it is removed with all that is in it.
+    // Removed with its contents when dropped.
     let temporary = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(parent).map_err(failed(parent))?;
     let folder = temporary.path().join("whole");
     fs::create_dir(&folder).map_err(failed(&folder))?;
@@ -108,7 +108,7 @@ pub fn unpack(archive: &Path, into: &Path, limits: Limits) -> Result<(), UnpackE
     fs::rename(&folder, into).map_err(failed(into))
 }
 
-/// What entries go into, one by one.
+/// The folder that receives the entries, one by one.
 struct Sink<'a> {
     archive: &'a Path,
     folder: &'a Path,
@@ -118,7 +118,7 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    /// Whether a tar archive is packed in the file: by its content, or by its name where that is cut off.
+    /// Whether the gzip file contains a tar archive: judged by its content or, if that is cut off, by its name.
     fn holds_tar(&self) -> bool {
         let mut head = Vec::new();
         let read = self.open().map(|file| MultiGzDecoder::new(file).take(512).read_to_end(&mut head));
@@ -150,7 +150,7 @@ impl Sink<'_> {
                 _ => return Err(self.refused(&path, "neither a file nor a folder")),
             }
         }
-        // A gzip stream that was cut off after the last entry is still cut off.
+        // Reads to the end: a gzip stream that is cut off after the last entry is still damaged.
         io::copy(&mut archive.into_inner().take(self.limits.bytes), &mut io::sink()).map_err(|e| self.damaged(e))?;
         Ok(())
     }
@@ -175,12 +175,12 @@ impl Sink<'_> {
         Ok(())
     }
 
-    /// A single file, named as the archive without its ending.
+    /// Unpacks a single file, named like the archive without its extension.
     fn gz(&mut self) -> Result<(), UnpackError> {
         let name = self.archive.file_name().unwrap_or_default().to_string_lossy();
-        let ending = name.len().saturating_sub(3);
-        let bare = name.get(ending..).is_some_and(|ending| ending.eq_ignore_ascii_case(".gz"));
-        let name = if bare { &name[..ending] } else { &name };
+        let stem = name.len().saturating_sub(3);
+        let bare = name.get(stem..).is_some_and(|extension| extension.eq_ignore_ascii_case(".gz"));
+        let name = if bare { &name[..stem] } else { &name };
         let mut content = MultiGzDecoder::new(self.open()?);
         self.file(Path::new(name), &mut content)
     }
@@ -192,17 +192,17 @@ impl Sink<'_> {
     }
 
     fn file(&mut self, path: &Path, content: &mut impl Read) -> Result<(), UnpackError> {
-        let to = self.place(path)?;
+        let to = self.target_path(path)?;
         let failed = |source| UnpackError::Io { path: to.clone(), source };
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent).map_err(failed)?;
         }
         let mut file = File::create_new(&to).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => self.refused(path, "there twice"),
+            io::ErrorKind::AlreadyExists => self.refused(path, "a duplicate"),
             _ => failed(error),
         })?;
         let left = self.limits.bytes - self.written;
-        // An error of the disk and one of the archive look alike in `copy`; which it is, the buffer tells.
+        // `io::copy` would not say whether the disk or the archive failed, so reading and writing are separate here.
         let mut content = content.take(left + 1);
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -222,12 +222,12 @@ impl Sink<'_> {
         if path.components().all(|part| part == Component::CurDir) {
             return Ok(());
         }
-        let to = self.place(path)?;
+        let to = self.target_path(path)?;
         fs::create_dir_all(&to).map_err(|source| UnpackError::Io { path: to, source })
     }
 
-    /// Where an entry goes: only downwards from the folder.
-    fn place(&mut self, path: &Path) -> Result<PathBuf, UnpackError> {
+    /// The path of an entry, which has to be inside the folder.
+    fn target_path(&mut self, path: &Path) -> Result<PathBuf, UnpackError> {
         self.entries += 1;
         if self.entries > self.limits.entries {
             return Err(self.too_much(format!("{} entries", self.limits.entries)));

@@ -1,4 +1,4 @@
-//! A model's folder is made, opened and deleted here. What is refused changes nothing.
+//! Creating, opening and deleting models. A rejected request changes nothing.
 
 use std::fs;
 
@@ -16,61 +16,63 @@ use crate::networks::NetworkConfig;
 use crate::precision::Precision;
 
 impl ModelManager {
-    /// Opens the model `name` in `base.models_dir`, or makes it with this configuration where there is none.
+    /// Opens the model `name` in `base.models_dir`, or creates it with this configuration.
     ///
-    /// A model that exists keeps what its weights depend on: data, seed, network, diffusion and batches have to agree.
-    /// Where it computes, epochs, checkpoints and sampling are taken over.
+    /// The settings that the weights of an existing model depend on cannot change: data, seed, network, diffusion and
+    /// batches have to match. Device, epochs, checkpoints and sampling are taken from the new configuration.
     ///
     /// # Errors
-    /// [`Error::ModelName`], [`Error::Config`], [`Error::ModelDiffers`] with every setting that differs; [`Error::Path`] where
-    /// another process trains the model and a setting would change; those of [`ModelManager::load_weights`] where the model
-    /// that a new one is to start from is not there or does not fit. Nothing has changed then.
+    /// [`Error::ModelName`], [`Error::Config`], [`Error::ModelDiffers`] with every setting that differs;
+    /// [`Error::Path`] if another process is training the model and a setting would change; those of
+    /// [`ModelManager::load_weights`] if the model to start from does not exist or does not fit. In all these cases,
+    /// nothing changes.
     pub fn new(
         base: &BaseConfig,
         name: &str,
         network: impl Into<NetworkConfig>,
         training: &TrainingConfig,
     ) -> Result<Self> {
-        let asked = ModelConfig { base: base.clone(), network: network.into(), training: training.clone() };
+        let requested = ModelConfig { base: base.clone(), network: network.into(), training: training.clone() };
         let folder = ModelFolder::new(&base.models_dir, name)?;
-        asked.validate()?;
-        match Self::stored(&folder, &asked)? {
-            Some(stored) if stored == asked => Ok(Self { folder, config: asked }),
-            _ => Self::locked(folder, asked).map(|(manager, _)| manager),
+        requested.validate()?;
+        match Self::stored(&folder, &requested)? {
+            Some(stored) if stored == requested => Ok(Self { folder, config: requested }),
+            _ => Self::locked(folder, requested).map(|(manager, _)| manager),
         }
     }
 
-    /// As [`ModelManager::new`], to train it: until the lock is dropped, no other process trains, changes or deletes the model.
+    /// As [`ModelManager::new`], for training: until the lock is dropped, no other process can train, change or delete
+    /// the model.
     ///
     /// # Errors
-    /// As [`ModelManager::new`], and [`Error::Path`] wherever another process trains the model.
-    pub fn to_train(name: &str, asked: ModelConfig) -> Result<(Self, TrainingLock)> {
-        let folder = ModelFolder::new(&asked.base.models_dir, name)?;
-        asked.validate()?;
-        Self::stored(&folder, &asked)?;
-        Self::locked(folder, asked)
+    /// As [`ModelManager::new`]; [`Error::Path`] whenever another process is training the model.
+    pub fn to_train(name: &str, requested: ModelConfig) -> Result<(Self, TrainingLock)> {
+        let folder = ModelFolder::new(&requested.base.models_dir, name)?;
+        requested.validate()?;
+        Self::stored(&folder, &requested)?;
+        Self::locked(folder, requested)
     }
 
-    /// Refuses a configuration that the model of this name, where there is one, cannot take over; changes nothing.
+    /// Checks whether the model of this name, if it exists, can take this configuration; changes nothing.
     ///
     /// # Errors
-    /// [`Error::ModelName`], [`Error::ModelDiffers`], [`Error::Config`] for fewer epochs than it has had.
-    pub fn check(name: &str, asked: &ModelConfig) -> Result<()> {
-        Self::stored(&ModelFolder::new(&asked.base.models_dir, name)?, asked).map(|_| ())
+    /// [`Error::ModelName`], [`Error::ModelDiffers`], [`Error::Config`] for fewer epochs than it has been trained for.
+    pub fn check(name: &str, requested: &ModelConfig) -> Result<()> {
+        Self::stored(&ModelFolder::new(&requested.base.models_dir, name)?, requested).map(|_| ())
     }
 
-    /// The configuration of the model that is there, which agrees with the one asked for.
-    fn stored(folder: &ModelFolder, asked: &ModelConfig) -> Result<Option<ModelConfig>> {
-        let ModelConfig { base, training, .. } = asked;
+    /// The configuration of the existing model, which matches the requested one.
+    fn stored(folder: &ModelFolder, requested: &ModelConfig) -> Result<Option<ModelConfig>> {
+        let ModelConfig { base, training, .. } = requested;
         if folder.exists() {
             let stored = Self::open(base, &folder.name)?.config;
-            let differences = differences(&stored, asked)?;
+            let differences = differences(&stored, requested)?;
             if !differences.is_empty() {
                 return Err(Error::ModelDiffers { name: folder.name.clone(), differences });
             }
             let had = folder.checkpoints().last().copied().unwrap_or(0);
             if training.epochs < had {
-                let expected = format!("at least {had}, the epochs that {} has had", folder.name);
+                let expected = format!("at least {had}, the epochs that {} has been trained for", folder.name);
                 return Err(Error::config("TrainingConfig.epochs", expected, training.epochs));
             }
             return Ok(Some(stored));
@@ -78,23 +80,23 @@ impl ModelManager {
         Ok(None)
     }
 
-    /// Writes the configuration where it is another one, with the lock held.
-    fn locked(folder: ModelFolder, asked: ModelConfig) -> Result<(Self, TrainingLock)> {
-        if let (false, Some(other)) = (folder.exists(), &asked.training.start_from) {
-            // A folder that stayed behind would refuse the corrected configuration.
-            Self::open(&asked.base, other)?.check_gives_weights_to(&asked)?;
+    /// Takes the lock, and writes the configuration if it has changed.
+    fn locked(folder: ModelFolder, requested: ModelConfig) -> Result<(Self, TrainingLock)> {
+        if let (false, Some(other)) = (folder.exists(), &requested.training.start_from) {
+            // If the folder stayed, it would reject the corrected configuration.
+            Self::open(&requested.base, other)?.check_gives_weights_to(&requested)?;
         }
         let is_new = !folder.path.exists();
         let written = folder.make().and_then(|()| {
             let lock = folder.lock_to_train()?;
-            // Another process may have made or changed it meanwhile.
-            if Self::stored(&folder, &asked)?.as_ref() != Some(&asked) {
-                write_atomic(folder.config_file(), asked.to_json()?.as_bytes())?;
+            // Another process may have created or changed it meanwhile.
+            if Self::stored(&folder, &requested)?.as_ref() != Some(&requested) {
+                write_atomic(folder.config_file(), requested.to_json()?.as_bytes())?;
             }
             Ok(lock)
         });
         match written {
-            Ok(lock) => Ok((Self { folder, config: asked }, lock)),
+            Ok(lock) => Ok((Self { folder, config: requested }, lock)),
             Err(error) => {
                 if is_new {
                     folder.remove_empty();
@@ -104,10 +106,10 @@ impl ModelManager {
         }
     }
 
-    /// Opens a model that exists, with the configuration that it was made with; of `base`, the device and the folder hold.
+    /// Opens an existing model with its stored configuration, but with the device and the models folder of `base`.
     ///
     /// # Errors
-    /// [`Error::NoModel`] with the models that there are; those of [`ModelConfig::read`].
+    /// [`Error::NoModel`] with the available models; those of [`ModelConfig::read`].
     pub fn open(base: &BaseConfig, name: &str) -> Result<Self> {
         let folder = Self::existing(base, name)?;
         let mut config = ModelConfig::read(&folder.config_file())?;
@@ -125,12 +127,12 @@ impl ModelManager {
         Err(Error::NoModel { name, existing: Self::list(&models_dir), models_dir })
     }
 
-    /// Whether the newest weights fit the network of another model. One of the reader's own only its author can build: of
-    /// that, whether there are weights at all.
+    /// Checks whether the newest weights fit the network of another model. Only its author can build a custom network,
+    /// so for that one it only checks that there are weights.
     fn check_gives_weights_to(&self, other: &ModelConfig) -> Result<()> {
         let (ours, theirs) = (&self.config.training.parameterization, &other.training.parameterization);
         if ours != theirs {
-            let expected = format!("{ours:?}, as the weights of {} have it", self.name());
+            let expected = format!("{ours:?}, like the weights of {}", self.name());
             return Err(Error::config("TrainingConfig.parameterization", expected, format!("{theirs:?}")));
         }
         if let NetworkConfig::Own(_) = other.network {
@@ -142,8 +144,7 @@ impl ModelManager {
         self.load_weights(&model, None, Weights::Ema).map(|_| ())
     }
 
-    /// Deletes the model: configuration, checkpoints and logs. `typed_name` is its name, typed once more, so that no slip
-    /// costs a trained model.
+    /// Deletes the model: configuration, checkpoints and logs. `typed_name` is its name, typed once more to confirm.
     ///
     /// # Errors
     /// As [`ModelManager::delete`].
@@ -151,10 +152,10 @@ impl ModelManager {
         delete(self.folder, typed_name)
     }
 
-    /// As [`ModelManager::delete_model`], of a model by its name, also where its configuration cannot be read.
+    /// As [`ModelManager::delete_model`], for a model by name, even if its configuration cannot be read.
     ///
     /// # Errors
-    /// [`Error::NoModel`]; [`Error::Path`] where the name typed is another, or another process trains the model.
+    /// [`Error::NoModel`]; [`Error::Path`] if the typed name differs, or another process is training the model.
     pub fn delete(base: &BaseConfig, name: &str, typed_name: &str) -> Result<()> {
         delete(Self::existing(base, name)?, typed_name)
     }
@@ -166,7 +167,7 @@ fn delete(folder: ModelFolder, typed_name: &str) -> Result<()> {
         let problem = format!("not deleted: {typed_name:?} is not the model's name; type {name:?} to delete it");
         return Err(Error::Path { path: folder.path, problem });
     }
-    // Nobody trains a model without a folder for checkpoints.
+    // A model without a checkpoint folder is not being trained.
     let _lock = folder.checkpoints_dir().exists().then(|| folder.lock()).transpose()?;
     fs::remove_dir_all(&folder.path).map_err(Error::io("delete", folder.path))
 }

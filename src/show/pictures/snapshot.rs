@@ -1,14 +1,14 @@
-//! What pictures of points and of images have in common.
+//! Shared by the pictures of points and of images.
 
-/// One moment of the process, ready to be drawn.
+/// One state of a chain, ready to be drawn.
 #[derive(Debug)]
-pub(crate) struct Moment<A> {
+pub(crate) struct Snapshot<A> {
     pub t: f64,
     pub x_t: A,
     pub predicted_x0: A,
 }
 
-/// `moons: 1500 samples`, or what is shown alone, with a capital letter.
+/// `moons: 1500 samples`, or without a title only what is shown, with a capital letter.
 pub(super) fn heading(title: &str, shown: String) -> String {
     if !title.is_empty() {
         return format!("{title}: {shown}");
