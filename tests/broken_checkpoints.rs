@@ -146,7 +146,7 @@ fn of_another_format_or_another_network() {
     f.refused(&silent, "no progress", &["has no progress entry"]);
     for text in ["", "{}", "{\"steps\": -1, \"seed\": 5, \"history\": []}", "[1]"] {
         let odd = f.changed(|_, entries| drop(entries.insert("progress".into(), text.into())));
-        f.refused(&odd, text, &["progress entry does not parse"]);
+        f.refused(&odd, text, &["progress entry cannot be parsed"]);
     }
 
     let wider = FnnConfig { hidden_widths: vec![13, 8], ..small_network() };

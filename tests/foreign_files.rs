@@ -101,7 +101,7 @@ fn weights_that_are_of_no_network_or_of_another() {
     write(&good, &[("ddpm_tutor model 1", huge)], &file);
     refused(&file, &ImportOptions::default(), &["does not fit", "4294967296"]);
     write(&good, &[("ddpm_tutor model 1", "{")], &file);
-    refused(&file, &ImportOptions::default(), &["the configuration in its header does not parse"]);
+    refused(&file, &ImportOptions::default(), &["the configuration in its header cannot be parsed"]);
     write(&good, &[("format", "ddpm_tutor checkpoint 1")], &file);
     refused(&file, &ImportOptions::default(), &["a checkpoint of ddpm itself"]);
 
@@ -133,7 +133,7 @@ fn configurations_that_describe_something_else() {
         fs::write(&config, text).unwrap();
         refused(file, &ImportOptions::default(), words);
     };
-    with(&good, &fnn, &["config.json", "the other kind of network"]);
+    with(&good, &fnn, &["config.json", "MODEL_TYPE names the other network"]);
     with(&good.replace("\"BASE_CH\": 8", "\"BASE_CH\": 16"), &unet, &["BASE_CH is 16, but the weights have 8"]);
     with(&good.replace("[1, 2]", "[1, 4]"), &unet, &["BASE_CH_MULT is [1, 4] there, the weights have [1, 2]"]);
     with(&good.replace("[3, 12, 16]", "[1, 12, 16]"), &unet, &["IMG_SHAPE"]);

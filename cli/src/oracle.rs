@@ -40,7 +40,7 @@ impl Oracle {
     pub fn name(&self) -> String {
         let (name, n) = (self.dataset.name(), count(self.samples, "sample"));
         match self.components {
-            Some(components) => format!("Gaussian oracle of {n} of {name}, {}", count(components, "component")),
+            Some(components) => format!("Gaussian oracle of {n} of {name} ({})", count(components, "component")),
             None => format!("oracle of {n} of {name}"),
         }
     }
