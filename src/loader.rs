@@ -1,4 +1,4 @@
-//! `get_dataloader`: the data on the device, in seeded order, in batches.
+//! `get_dataloader`: serves the data in batches, on the device, in an order that follows from the seed.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -12,10 +12,10 @@ use crate::pixels::to_unit_range;
 use crate::points::{require_memory, to_tensor};
 use crate::random::{self, Stream};
 
-/// Serves a data set in batches. Every epoch holds each sample once, in an order drawn from the seed and the epoch's
-/// number; the last batch is smaller where the batch size does not divide the data.
+/// Serves a data set in batches. Every epoch contains each sample once, in an order that follows from the seed and the
+/// number of the epoch; the last batch is smaller if the batch size does not divide the data.
 ///
-/// Images stay bytes in memory, and become f32 in `[-1, 1]` batch by batch, half of them mirrored where the data set
+/// Images stay bytes in memory, and become f32 in `[-1, 1]` batch by batch, half of them mirrored if the data set
 /// allows it.
 #[derive(Debug)]
 pub struct DataLoader {
@@ -34,7 +34,7 @@ pub struct DataLoader {
 /// The loader of the data set in `base`, in batches of `training.batch_size`.
 ///
 /// # Errors
-/// [`Error::Config`] for a configuration that cannot work, [`Error::Unsupported`] for data of the reader's own (see
+/// [`Error::Config`] for an invalid configuration, [`Error::Unsupported`] for the reader's own data (see
 /// [`DataLoader::new`]).
 pub fn get_dataloader(base: &BaseConfig, training: &TrainingConfig) -> Result<DataLoader> {
     base.validate()?;
@@ -48,10 +48,10 @@ pub fn get_dataloader(base: &BaseConfig, training: &TrainingConfig) -> Result<Da
 }
 
 impl DataLoader {
-    /// A loader of one's own data.
+    /// A loader of your own data.
     ///
     /// # Shapes
-    /// `data`: `[N, D]` points or `[N, C, H, W]` images, in about `[-1, 1]`; brought to f32 and to the device.
+    /// `data`: `[N, D]` points or `[N, C, H, W]` images, in about `[-1, 1]`; converted to f32 and moved to the device.
     ///
     /// # Errors
     /// [`Error::Shape`] for another shape or no samples, [`Error::DataNotFinite`] for NaN or infinity.
@@ -61,13 +61,14 @@ impl DataLoader {
         Self::split(data.to_kind(Kind::Float), None, Vec::new(), false, base, training)
     }
 
-    /// A loader of one's own data with classes. `labels`: the class of each sample, an index into `classes`.
+    /// A loader of your own data with classes. `labels`: the class of each sample, an index into `classes`.
     ///
     /// # Shapes
-    /// `data`: as [`DataLoader::new`] has it.
+    /// `data`: as in [`DataLoader::new`].
     ///
     /// # Errors
-    /// As [`DataLoader::new`]; [`Error::Shape`] where there is not one label a sample; [`Error::Config`] for a label without a class.
+    /// As [`DataLoader::new`]; [`Error::Shape`] if there is not one label per sample; [`Error::Config`] for an invalid
+    /// label.
     pub fn labelled(
         data: Tensor,
         labels: &[usize],
@@ -82,10 +83,10 @@ impl DataLoader {
         Self::split(data.to_kind(Kind::Float), Some(labels), classes, false, base, training)
     }
 
-    /// A loader of images in memory; with `flips`, every other image of an epoch comes mirrored.
+    /// A loader of images in memory; with `flips`, half of the images of an epoch are mirrored.
     ///
     /// # Errors
-    /// [`Error::Shape`] where there are none, or not one label an image; [`Error::Config`] for a label without a class.
+    /// [`Error::Shape`] if there are no images, or not one label per image; [`Error::Config`] for an invalid label.
     pub fn of_images(
         images: &LabelledImages,
         flips: bool,
@@ -106,7 +107,7 @@ impl DataLoader {
         Ok(loader)
     }
 
-    /// Holds out the samples for the validation loss; which, follows from the seed.
+    /// Holds out the samples for the validation loss, chosen by the seed.
     fn split(
         data: Tensor,
         labels: Option<Tensor>,
@@ -120,7 +121,7 @@ impl DataLoader {
         let device = base.compute.device.resolve()?;
         let (batch_size, seed) = (training.batch_size as i64, base.seed);
         let asked = training.validation_samples;
-        let fewer = || format!("{held_out} samples are held out of training, not {asked}: at most an eighth of all");
+        let fewer = || format!("{held_out} samples are held out from training, not {asked}: at most an eighth of all");
         let remarks = (held_out < asked).then(fewer).into_iter().collect();
         let mut loader =
             Self { data, held_out: None, labels, held_out_labels: None, classes, remarks, flips, batch_size, seed };
@@ -129,7 +130,7 @@ impl DataLoader {
             order.shuffle(&mut random::generator(random::derive(seed, Stream::HeldOut, 0)));
             let (out, rest) = order.split_at_mut(held_out);
             rest.sort_unstable();
-            // Data of the reader's own may be on a GPU already.
+            // The reader's own data may already be on a GPU.
             let select =
                 |of: &Tensor, which: &[i64]| of.index_select(0, &Tensor::from_slice(which).to_device(of.device()));
             loader.held_out = Some(select(&loader.data, out).to_device(device));
@@ -142,12 +143,12 @@ impl DataLoader {
         Ok(loader)
     }
 
-    /// How many samples an epoch holds: those that are not held out.
+    /// The number of samples per epoch: those that are not held out.
     pub fn samples(&self) -> i64 {
         self.data.size()[0]
     }
 
-    /// How many batches an epoch holds.
+    /// The number of batches per epoch.
     pub fn batches(&self) -> u64 {
         (self.samples() as u64).div_ceil(self.batch_size as u64)
     }
@@ -157,33 +158,33 @@ impl DataLoader {
         self.data.size()[1..].to_vec()
     }
 
-    /// All samples as they are in memory, `[N, …]`.
+    /// All samples as stored in memory, `[N, …]`.
     pub(crate) fn stored(&self) -> &Tensor {
         &self.data
     }
 
-    /// The first `n` samples, or all where there are fewer, in the order in which they came: `[n, …]` f32.
+    /// The first `n` samples, or all if there are fewer, in their original order: `[n, …]` f32.
     pub fn first(&self, n: i64) -> Tensor {
         to_unit_range(&self.data.narrow(0, 0, n.clamp(1, self.samples())))
     }
 
-    /// The samples that training does not see, `[V, …]` f32, where some are held out.
+    /// The samples that are held out from training, if any: `[V, …]` f32.
     pub fn held_out(&self) -> Option<Tensor> {
         self.held_out.as_ref().map(to_unit_range)
     }
 
-    /// The classes of [those](Self::held_out), `[V]` int64, where the data set has classes.
+    /// The classes of the [held-out samples](Self::held_out), `[V]` int64, if the data set has classes.
     pub fn held_out_labels(&self) -> Option<&Tensor> {
         self.held_out_labels.as_ref()
     }
 
-    /// The samples that training does not see with their classes, where some are held out.
+    /// The samples that are held out from training with their classes, if any.
     pub fn held_out_batch(&self) -> Option<Batch> {
         let label = self.held_out_labels().map(Tensor::shallow_clone);
         self.held_out().map(|x0| Batch { x0, label })
     }
 
-    /// The samples of these indices, `[n]` int64, f32.
+    /// The samples with these indices, `[n]` int64, as f32.
     pub(crate) fn select(&self, indices: &Tensor) -> Tensor {
         to_unit_range(&self.data.index_select(0, indices))
     }
@@ -193,32 +194,32 @@ impl DataLoader {
         self.flips
     }
 
-    /// The class of each sample, `[N]` int64, where the data set has classes.
+    /// The class of each sample, `[N]` int64, if the data set has classes.
     pub fn labels(&self) -> Option<&Tensor> {
         self.labels.as_ref()
     }
 
-    /// The names of the classes, in the order of their labels; empty where there are none.
+    /// The names of the classes, in the order of their labels; empty if there are none.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
 
-    /// What a user should know of the loading, a line each: how much memory, which files were skipped.
+    /// Remarks on the loading for the user: memory use, skipped files.
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
 
-    /// Where the data lives.
+    /// The device of the data.
     pub fn device(&self) -> Device {
         self.data.device()
     }
 
-    /// The batches of an epoch, with the classes of their samples where the data set has classes.
+    /// The batches of an epoch, with the classes of their samples if the data set has classes.
     pub fn epoch(&self, epoch: usize) -> impl Iterator<Item = Batch> + use<> {
         let mut order: Vec<i64> = (0..self.samples()).collect();
         order.shuffle(&mut random::generator(random::derive(self.seed, Stream::Order, epoch as u64)));
         let order = Tensor::from_slice(&order).to_device(self.device());
-        // One gather for the epoch: a batch is then a view that costs nothing.
+        // One gather for the whole epoch: a batch is then a view, which costs nothing.
         let shuffled = self.data.index_select(0, &order);
         let labels = self.labels.as_ref().map(|labels| labels.index_select(0, &order));
         let mirrored = self.flips.then(|| self.mirrored(epoch));
@@ -233,7 +234,7 @@ impl DataLoader {
         })
     }
 
-    /// Which samples of an epoch come mirrored, `[N, 1, 1, 1]`.
+    /// Which samples of an epoch are mirrored, `[N, 1, 1, 1]`.
     fn mirrored(&self, epoch: usize) -> Tensor {
         let mut rng = random::generator(random::derive(self.seed, Stream::Flips, epoch as u64));
         let coins: Vec<bool> = (0..self.samples()).map(|_| rng.random()).collect();
@@ -241,7 +242,7 @@ impl DataLoader {
     }
 }
 
-/// Refuses what is no data.
+/// Rejects tensors that are not data.
 fn check_data(data: &Tensor) -> Result<()> {
     let (shape, dims) = (data.size(), data.dim());
     if !matches!(dims, 2 | 4) || data.numel() == 0 {
@@ -262,12 +263,12 @@ fn label_tensor(labels: &[usize], n: i64, classes: usize) -> Result<Tensor> {
     if labels.len() as i64 != n {
         return Err(Error::Shape {
             what: "labels",
-            expected: format!("[{n}], one a sample"),
+            expected: format!("[{n}], one per sample"),
             got: vec![labels.len() as i64],
         });
     }
     if let Some((i, label)) = labels.iter().enumerate().find(|(_, label)| **label >= classes) {
-        let expected = format!("an index into the {classes} classes");
+        let expected = format!("an index of one of the {classes} classes");
         return Err(Error::config("labels", expected, format!("{label} for sample {i}")));
     }
     Ok(Tensor::from_slice(&labels.iter().map(|label| *label as i64).collect::<Vec<i64>>()))
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_holds_every_sample_once_in_an_order_of_its_own() {
+    fn an_epoch_contains_every_sample_once_in_its_own_order() {
         let loader = loader(1000, 64);
         let all = |epoch| Tensor::cat(&loader.epoch(epoch).map(|batch| batch.x0).collect::<Vec<_>>(), 0);
         let sorted = |x: &Tensor| x.select(1, 0).sort(0, false).0;
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_data_is_named() {
+    fn invalid_data_is_reported() {
         let (base, training) = (BaseConfig::default(), TrainingConfig::default());
         let data = Tensor::from_slice(&[0.0_f32, 1.0, f32::NAN, 0.0, f32::INFINITY, 1.0]).view([3, 2]);
         let message = DataLoader::new(data, &base, &training).unwrap_err().to_string();

@@ -11,7 +11,7 @@ use crate::process::Process;
 use crate::random::{self, Stream};
 use crate::samplers::{Chain, Observer, Sampler, walk};
 
-/// Draws `n` samples in the way that the model is [configured](Model::sampling) for, and shows every state on the way to `observer`.
+/// Draws `n` samples with the model's [sampling configuration](Model::sampling), and passes every state to `observer`.
 ///
 /// ```text
 /// x_T ~ N(0, I)
@@ -20,14 +20,14 @@ use crate::samplers::{Chain, Observer, Sampler, walk};
 ///     x_{t-1} = 1 / sqrt(alpha_t) ( x_t - beta_t / sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) + sigma_t z
 /// return x_0
 /// ```
-/// Ho et al. 2020, Algorithm 2, where the sampler is the [ancestral](crate::samplers::Ancestral) one. The same seed draws the same
-/// samples on the same device. Where the observer ends it early, the samples are the `x_t` of that step.
+/// Ho et al. 2020, Algorithm 2, if the sampler is [`Ancestral`](crate::samplers::Ancestral). The same seed draws the
+/// same samples on the same device. If the observer ends the chain early, the samples are the `x_t` of that step.
 ///
 /// # Shapes
 /// Returns `[n, D]` points or `[n, C, H, W]` images.
 ///
 /// # Errors
-/// [`Error::Config`] for `n < 1`; those of the sampler and the network; the observer's errors.
+/// [`Error::Config`] for `n < 1`; errors of the sampler, the network and the observer.
 pub fn generate_samples(
     model: &Model,
     process: &dyn Process,
@@ -42,7 +42,7 @@ pub fn generate_samples(
 /// As [`generate_samples`], with another sampler.
 ///
 /// # Errors
-/// As there.
+/// As [`generate_samples`].
 pub fn generate_samples_with(
     sampler: &mut dyn Sampler,
     model: &Model,
@@ -57,18 +57,19 @@ pub fn generate_samples_with(
     generate_samples_by(sampler, &model.denoiser(process), clips, process, noise, seed, observer)
 }
 
-/// As [`generate_samples`], each sample of the class that its label says, of a model that takes labels.
+/// As [`generate_samples`], with a label for each sample, for a model that takes labels.
 ///
-/// `guidance` is the scale `w` of [`Guided`]: 1 is the model as it has learned the classes; above 1 samples are more typical of their
-/// class and less varied, which asks the network twice a step; 0 leaves the labels out of account. Ho & Salimans 2022, Algorithm 2, with
-/// `w - 1` for its `w`.
+/// `guidance` is the scale `w` of [`Guided`]: 1 gives the classes as the model has learned them; above 1, samples are
+/// more typical of their class and less varied, at the cost of two network passes per step; 0 ignores the labels. Ho &
+/// Salimans 2022, Algorithm 2, with `w - 1` for its `w`.
 ///
 /// # Shapes
-/// `labels`: `[n]` int64, in `0..model.classes()`, or `model.classes()` itself for no class. Returns `[n, D]` points or `[n, C, H, W]` images.
+/// `labels`: `[n]` int64, in `0..model.classes()`, or `model.classes()` itself for no class. Returns `[n, D]` points or
+/// `[n, C, H, W]` images.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a model that takes no labels; [`Error::Config`] for a label without a class, for no labels and for a
-/// guidance that is not finite; those of [`generate_samples`].
+/// [`Error::Unsupported`] for a model that takes no labels; [`Error::Config`] for an invalid label, for no labels and
+/// for a guidance that is not finite; those of [`generate_samples`].
 pub fn generate_samples_of_classes(
     model: &Model,
     process: &dyn Process,
@@ -86,14 +87,14 @@ pub fn generate_samples_of_classes(
     generate_samples_by(&mut *sampler, &guided, clips, process, noise, seed, observer)
 }
 
-/// As [`generate_samples_with`], with any denoiser in the place of a model; `clips`: whether the data that it sees is
-/// [clipped](Clipped). `noise`: `x_T`, drawn from `seed`, which the observer is told.
+/// As [`generate_samples_with`], with any denoiser instead of a model. `clips`: whether the predicted data is
+/// [clipped](Clipped). `noise`: `x_T`. `seed`: the seed that it was drawn from, for the observer.
 ///
 /// # Shapes
 /// `noise` and the samples: `[n, …]`, in f32 or f64.
 ///
 /// # Errors
-/// Those of the sampler and the denoiser; the observer's errors.
+/// Errors of the sampler, the denoiser and the observer.
 pub fn generate_samples_by(
     sampler: &mut dyn Sampler,
     denoiser: &dyn Denoiser,
@@ -110,7 +111,7 @@ pub fn generate_samples_by(
     Ok(samples)
 }
 
-/// The noise `x_T` that `n` samples of a model begin with.
+/// The noise `x_T` from which `n` samples of a model start.
 ///
 /// # Shapes
 /// Returns `[n, D]` or `[n, C, H, W]`, f32.
@@ -121,15 +122,15 @@ pub fn draw_noise(model: &Model, process: &dyn Process, n: i64, seed: u64) -> Re
     draw_noise_of(&model.sample_shape(), model.device(), process, n, seed)
 }
 
-/// The noise `x_T` that `n` samples of this shape begin with: Gaussian numbers, standard ones unless the
-/// [process](Process::noise_at_end) ends with others, which follow from the seed. It leaves libtorch's generator ready for the noise of
-/// the steps.
+/// The noise `x_T` from which `n` samples of this shape start: Gaussian numbers that follow from the seed, with the
+/// standard deviation at which the [process](Process::noise_at_end) ends. It leaves libtorch's generator ready for the
+/// noise of the steps.
 ///
 /// # Shapes
 /// Returns `[n, …]`, f32.
 ///
 /// # Errors
-/// [`Error::Config`] for `n < 1` and for more than there is memory for.
+/// [`Error::Config`] for `n < 1`, and for more samples than fit into memory.
 pub fn draw_noise_of(sample_shape: &[i64], device: Device, process: &dyn Process, n: i64, seed: u64) -> Result<Tensor> {
     if n < 1 {
         return Err(Error::config("number of samples", "at least 1", n));

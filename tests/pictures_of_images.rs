@@ -71,7 +71,7 @@ fn samples_of_images_become_grids_and_films() {
     visualize_nearest(&samples, &loader).unwrap().save(folder.join("nearest.png")).unwrap();
     for other in [samples.narrow(2, 0, 16), samples.narrow(0, 0, 0), Tensor::from(1.0)] {
         let error = visualize_nearest(&other, &loader).unwrap_err().to_string();
-        assert!(error.contains("shaped like what was learned, [3, 32, 32]"), "{error}");
+        assert!(error.contains("shaped like the training images, [3, 32, 32]"), "{error}");
     }
     visualize_forward(&constants, &loader).unwrap().save(folder.join("forward.png")).unwrap();
     visualize_data(&base).unwrap().save(folder.join("data.png")).unwrap();

@@ -149,7 +149,7 @@ fn images_without_a_label_each_are_refused() {
     let load = |labels| DataLoader::of_images(&images(labels), false, &base, &training);
     let message = |labels| load(labels).unwrap_err().to_string();
     assert!(load(vec![0, 1, 1]).is_ok());
-    assert!(message(vec![0, 1]).contains("[3], one a sample"), "{}", message(vec![0, 1]));
+    assert!(message(vec![0, 1]).contains("[3], one per sample"), "{}", message(vec![0, 1]));
     assert!(message(vec![0, 1, 2]).contains("2 for sample 2"), "{}", message(vec![0, 1, 2]));
 }
 

@@ -58,7 +58,7 @@ fn a_network_is_told_of_classes_and_only_of_those_that_it_has() {
     let message = plain.denoiser_given(&constants, given).err().unwrap().to_string();
     assert!(message.contains("takes no labels") && message.contains("classes"), "{message}");
     let message = train_one_epoch(&labelled, &loader, &constants, &mut state, &mut |_| ()).unwrap_err().to_string();
-    assert!(message.contains("labels of 3 classes, and the data set has 0"), "{message}");
+    assert!(message.contains("labels of 3 classes, but the data set has 0"), "{message}");
     assert_eq!(state.steps(), 0);
 }
 

@@ -103,7 +103,11 @@ fn inputs_that_the_network_cannot_take() {
     refused(float(&[2, 2]), &Tensor::from_slice(&[39_i64, 40]), &["1..=39", "got 40"]);
     refused(float(&[2, 2]), &Tensor::from_slice(&[-1_i32, 1]), &["1..=39", "got -1"]);
     refused(float(&[2, 2]), &Tensor::from_slice(&[1.0_f32, 2.0]), &["t.npy", "int32 or int64"]);
-    refused(float(&[2, 2]).to_kind(Kind::Int64), &good, &["x.npy", "expected samples as float32 or float64, got integers"]);
+    refused(
+        float(&[2, 2]).to_kind(Kind::Int64),
+        &good,
+        &["x.npy", "expected samples as float32 or float64, got integers"],
+    );
     refused(float(&[2, 2]).to_kind(Kind::Half), &good, &["x.npy", "<f2", "float32"]);
     fs::write(at("t.npy"), b"1 2").unwrap();
     let ran = ddpm(folder.path(), &["predict", "--model", "m", "--x", "x.npy", "--t", "t.npy", "--out", "eps.npy"]);

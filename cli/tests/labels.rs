@@ -115,5 +115,5 @@ fn a_model_with_labels_is_not_trained_on_data_without_them() {
     let config = json!({ "network": { "fnn": { "classes": 3 } }, "base": { "dataset_size": 100 } });
     fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
     let arguments = ["train", "--model", "new", "--config", "config.json", "--device", "cpu"];
-    refused(folder.path(), &arguments, 1, &["takes labels of 3 classes, and the data set has 0"]);
+    refused(folder.path(), &arguments, 1, &["takes labels of 3 classes, but the data set has 0"]);
 }

@@ -126,7 +126,7 @@ fn what_is_shortened_or_left_out_is_said_also_beside_json() {
     let ran = succeeded(train(path, "m", &of));
     common::json(&ran);
     assert!(ran.stderr.contains("the warm-up takes 1 of the training's 5 steps, not the usual 500"), "{ran:?}");
-    assert!(ran.stderr.contains("5 samples are held out of training, not 128"), "{ran:?}");
+    assert!(ran.stderr.contains("5 samples are held out from training, not 128"), "{ran:?}");
     assert!(!ran.stderr.contains("left out") && ran.stderr.contains("40 images of 3 x 8 x 8"), "{ran:?}");
     // It stays what it was when the training goes on.
     let ran = succeeded(ddpm(path, &["train", "--model", "m", "--epochs", "9", "--json", "--device", "cpu"]));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::datasets::PointSet;
 
-/// Two half circles of radius 0.9, one inside the other's opening, each as likely as the other.
+/// Two equally likely, interleaved half circles of radius 0.9.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Moons {

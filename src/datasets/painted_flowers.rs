@@ -1,4 +1,4 @@
-//! Painted flowers: the images that come with the project, for all that runs without a download.
+//! Painted flowers: images made by the project itself, for everything that should run without a download.
 
 use ddpm_painted_flowers::{Flower, paint_flower};
 use ddpm_utils::images::{Fit, ImageFormat, check_memory};
@@ -11,15 +11,15 @@ use crate::error::require;
 use crate::error::{Error, Result};
 use crate::random::{self, Stream};
 
-/// Daisies, dandelions, roses, sunflowers and tulips, each as often as the others, painted by the project itself.
+/// Daisies, dandelions, roses, sunflowers and tulips in equal numbers, painted by the project itself.
 ///
-/// Image `k` follows from the seed, the size and `k` alone, on every machine.
+/// Image `k` depends only on the seed, the size and `k`, on every machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PaintedFlowers {
     /// Height and width of an image, in pixels: 8 to 1024.
     pub size: [i64; 2],
-    /// How many images there are; `BaseConfig.dataset_size` may ask for fewer.
+    /// The number of images; `BaseConfig.dataset_size` may request fewer.
     pub count: usize,
     /// Whether training mirrors every other image.
     pub flips: bool,
@@ -49,7 +49,7 @@ impl ImageSet for PaintedFlowers {
         let n = n.min(self.count);
         let [height, width] = self.size.map(|side| side as usize);
         let image_bytes = 3 * height * width;
-        check_memory(n, ImageFormat { height, width, channels: 3, fit: Fit::Squash })?;
+        let size = check_memory(n, ImageFormat { height, width, channels: 3, fit: Fit::Squash })?;
         let kind = |k: usize| k % Flower::ALL.len();
         let mut bytes = vec![0; n * image_bytes];
         bytes.par_chunks_exact_mut(image_bytes).enumerate().try_for_each(|(k, bytes)| -> Result<()> {
@@ -61,10 +61,7 @@ impl ImageSet for PaintedFlowers {
             pixels: Array4::from_shape_vec((n, 3, height, width), bytes).map_err(impossible)?,
             labels: (0..n).map(kind).collect(),
             classes: self.classes()?,
-            remarks: vec![format!(
-                "{n} painted flowers of {height} x {width} pixels: {} MB",
-                n * image_bytes / 1_000_000
-            )],
+            remarks: vec![format!("painted {size}")],
         })
     }
 
@@ -98,8 +95,7 @@ mod tests {
         assert_eq!(images.classes, ["daisy", "dandelion", "rose", "sunflower", "tulip"]);
     }
 
-    /// Another painter, or another version of a library that changes what is painted, would change what the course's
-    /// models were trained on.
+    /// A change in the painting code or in a library would change the images that the course's models were trained on.
     #[test]
     fn the_pictures_are_those_that_they_were() {
         let images = PaintedFlowers::default().load(50, 0).unwrap();
@@ -108,7 +104,7 @@ mod tests {
         assert_eq!(format!("{fingerprint:016x}"), "9bcb9f0ec869add1");
     }
 
-    /// The nearest of the kinds' mean images: far less than a network sees, and already far better than chance (0.2).
+    /// Classification by the nearest mean image: much simpler than a network, and already far better than chance (0.2).
     #[test]
     fn the_kinds_differ() {
         let set = PaintedFlowers { size: [16, 16], flips: true, ..Default::default() };

@@ -1,4 +1,4 @@
-//! The Swiss roll, seen from its side: the data set that the course begins with.
+//! The Swiss roll, seen from the side: the first data set of the course.
 
 use std::f64::consts::PI;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::datasets::PointSet;
 
 /// `(x, y) = 0.1 phi (cos phi, sin phi)`, `phi ~ Uniform(1.5 pi, 4.5 pi)`: one and a half turns, about 1.4 from the
-/// centre at the outer end. The plane of scikit-learn's `make_swiss_roll`, a tenth as large.
+/// centre at the outer end. It is the plane of scikit-learn's `make_swiss_roll`, scaled by a tenth.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SwissRoll {

@@ -1,4 +1,4 @@
-//! `Clipped`: a denoiser whose data stays within the range of images.
+//! `Clipped`: a denoiser whose predicted data stays within the range of images.
 
 use tch::Tensor;
 
@@ -6,14 +6,14 @@ use super::{Denoised, Denoiser};
 use crate::error::Result;
 use crate::process::{Level, Process};
 
-/// Another denoiser, with the data that it sees brought to `[-1, 1]`, and the noise that remains.
+/// Wraps another denoiser: clips the predicted data to `[-1, 1]`, and computes the noise that then remains.
 ///
 /// ```text
 /// x_0 = clip( x_0, -1, 1 )
 /// eps = ( x_t - a x_0 ) / s
 /// ```
-/// Where little signal is left, the data that a network sees is far off, and a chain that follows it leaves the range of images.
-/// The official code of Ho et al. 2020.
+/// If little signal is left, the data that a network predicts is far off, and a chain that follows it leaves the range
+/// of images. From the official code of Ho et al. 2020.
 pub struct Clipped<'a> {
     denoiser: &'a dyn Denoiser,
     process: &'a dyn Process,

@@ -12,24 +12,16 @@ pub fn check_unit_range(answer: impl Fn(&Tensor) -> Tensor) -> Verdict {
     let bytes = Tensor::arange(256, (Kind::Uint8, Device::Cpu)).view([4, 1, 8, 8]);
     let numbers = bytes.to_kind(Kind::Float);
     let right = &numbers / 127.5 - 1.0;
-    let slips = [
-        (numbers.shallow_clone(), "these are the bytes as they came, up to 255; the noise has standard deviation 1"),
-        (
-            &numbers / 255.0,
-            "this is [0, 1]: as far from the noise's mean of 0 as the data could be. Stretch and shift it",
-        ),
+    let mistakes = [
+        (numbers.shallow_clone(), "these are the unchanged bytes, up to 255; the noise has standard deviation 1"),
+        (&numbers / 255.0, "this is [0, 1], which is not centred on 0, the mean of the noise. Stretch and shift it"),
         (&numbers / 255.0 - 0.5, "this is [-1/2, 1/2]: centred, but half as wide"),
-        (&numbers / 128.0 - 1.0, "nearly: 255 has to become 1 exactly"),
+        (&numbers / 128.0 - 1.0, "almost: 255 has to become exactly 1"),
     ];
-    judge(
-        &answer(&bytes),
-        &right,
-        &slips,
-        "Centred on 0 and about as large as the noise: that is what the schedule assumes.",
-    )
+    judge(&answer(&bytes), &right, &mistakes, "Centred on 0 and about as large as the noise, as the schedule assumes.")
 }
 
-/// Notebook 02, exercise 2: the decay of the average of the weights at step `k`, where at most `decay` is wanted.
+/// Notebook 02, exercise 2: the decay of the average of the weights at step `k`, at most `decay`.
 pub fn check_ema_decay(answer: impl Fn(f64, u64) -> f64) -> Verdict {
     let right = |decay: f64, k: u64| decay.min((1.0 + k as f64) / (10.0 + k as f64));
     let questions = [(0.999, 1), (0.999, 100), (0.999, 5_000), (0.999, 1_000_000), (0.9, 50), (0.9, 500)];
@@ -40,22 +32,24 @@ pub fn check_ema_decay(answer: impl Fn(f64, u64) -> f64) -> Verdict {
     };
     let Some((decay, k)) = off(&right) else {
         return Verdict::Right(
-            "After ten steps half of the average is recent; after thousands it is as slow as asked for.",
+            "After ten steps, half of the average is recent; after thousands, it is as slow as requested.",
         );
     };
     if off(&|decay, _| decay).is_none() {
         return Verdict::NotYet(
-            "this holds on to the random weights of the start for 1 / (1 - decay) steps".to_owned(),
+            "this keeps the random initial weights in the average for about 1 / (1 - decay) steps".to_owned(),
         );
     }
     if off(&|_, k| (1.0 + k as f64) / (10.0 + k as f64)).is_none() {
-        return Verdict::NotYet("this goes on to 1, and then nothing new is taken in: `decay` is the most".to_owned());
+        return Verdict::NotYet(
+            "this tends to 1, where nothing new enters the average: `decay` has to be the maximum".to_owned(),
+        );
     }
     let (got, expected) = (answer(*decay, *k), right(*decay, *k));
-    Verdict::NotYet(format!("at step {k} with decay {decay} it is {got:.4}, expected {expected:.4}"))
+    Verdict::NotYet(format!("at step {k} with decay {decay}, expected {expected:.4}, got {got:.4}"))
 }
 
-/// Notebook 02, exercise 3: the mean of the reverse step from a predicted `x_0` that is to be clipped to `[-1, 1]` first.
+/// Notebook 02, exercise 3: the mean of the reverse step from a predicted `x_0` that is first clipped to `[-1, 1]`.
 ///
 /// # Errors
 /// Those of the constants.
@@ -70,17 +64,17 @@ pub fn check_clipped_mean(
     let (of_x0, of_x_t) = (constants.posterior_mean_x0_at(&t)?, constants.posterior_mean_x_t_at(&t)?);
     let clipped = x0.clamp(-1.0, 1.0);
     let right = &of_x0 * &clipped + &of_x_t * &x_t;
-    let slips = [
+    let mistakes = [
         (
             &of_x0 * &x0 + &of_x_t * &x_t,
-            "the mean is right, but of an x_0 that no image can have: clamp it to [-1, 1] first",
+            "the mean is right, but for an x_0 that no image can have: clamp it to [-1, 1] first",
         ),
-        (clipped.shallow_clone(), "this is the end of the way; one step goes only a part of it, from x_t"),
+        (clipped.shallow_clone(), "this is the final x_0; one step goes only part of the way from x_t"),
         (&right.clamp(-1.0, 1.0) + 0.0, "clamp the predicted x_0, not the result: x_{t-1} still has noise in it"),
-        (&of_x_t * &clipped + &of_x0 * &x_t, "the two weights have changed places"),
+        (&of_x_t * &clipped + &of_x0 * &x_t, "the two weights are exchanged"),
     ];
-    let why = "Where nothing is clipped this is the mean of Algorithm 2, written in another way.";
-    Ok(judge(&answer(constants, &x_t, &t, &x0), &right, &slips, why))
+    let why = "Without clipping, this is the mean of Algorithm 2, written differently.";
+    Ok(judge(&answer(constants, &x_t, &t, &x0), &right, &mistakes, why))
 }
 
 #[cfg(test)]
@@ -107,9 +101,9 @@ mod tests {
     #[test]
     fn wrong_answers_get_the_hint_that_fits() {
         let hint = |verdict: Verdict, part: &str| assert!(verdict.to_string().contains(part), "{verdict}");
-        hint(check_unit_range(|bytes| bytes.to_kind(Kind::Float)), "as they came");
+        hint(check_unit_range(|bytes| bytes.to_kind(Kind::Float)), "unchanged bytes");
         hint(check_unit_range(|bytes| bytes.to_kind(Kind::Float) / 255.0), "[0, 1]");
-        hint(check_ema_decay(|decay, _| decay), "random weights");
+        hint(check_ema_decay(|decay, _| decay), "random initial weights");
         hint(check_ema_decay(|_, _| f64::NAN), "expected");
         hint(check_clipped_mean(&constants(), mean).unwrap(), "no image can have");
         hint(check_clipped_mean(&constants(), |_, x_t, _, _| x_t.shallow_clone()).unwrap(), "Not yet");

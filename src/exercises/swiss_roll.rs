@@ -21,17 +21,17 @@ pub fn check_forward(
     let (signal, noise) = (constants.alpha_cumulative_at(&t)?, constants.alpha_cumulative_at(&t)?.neg() + 1.0);
     let right = &x0 * signal.sqrt() + &eps * noise.sqrt();
     let given = answer(constants, &x0, &t, &eps);
-    let slips = [
+    let mistakes = [
         (x0.shallow_clone(), "this is x_0 itself. It needs a factor, and the noise has to be added"),
         (&x0 * &signal + &eps * &noise, "variances add up to 1, and standard deviations are their square roots"),
-        (&x0 * noise.sqrt() + &eps * signal.sqrt(), "signal and noise have changed places: alpha_bar_t belongs to x_0"),
+        (&x0 * noise.sqrt() + &eps * signal.sqrt(), "signal and noise are exchanged: alpha_bar_t belongs to x_0"),
         (
             &x0 * signal.sqrt() + &eps * &noise,
-            "the noise's factor is a standard deviation: the root of 1 - alpha_bar_t",
+            "the factor of the noise is a standard deviation: the root of 1 - alpha_bar_t",
         ),
         (&x0 + &eps * noise.sqrt(), "x_0 has to shrink while the noise grows: multiply it by sqrt(alpha_bar_t)"),
     ];
-    Ok(judge(&given, &right, &slips, "Any x_t is one draw away: no need to walk through the steps before it."))
+    Ok(judge(&given, &right, &mistakes, "Any x_t takes a single draw, without the steps before it."))
 }
 
 /// Notebook 01, exercise 2: the `x_0` that `x_t` and a prediction of its noise imply.
@@ -46,20 +46,20 @@ pub fn check_predicted_x0(
     let (root, spread) = (constants.sqrt_alpha_cumulative_at(&t)?, constants.sqrt_one_minus_alpha_cumulative_at(&t)?);
     let x_t = &x0 * &root + &eps * &spread;
     let given = answer(constants, &x_t, &t, &eps);
-    let slips = [
+    let mistakes = [
         (
             x_t.shallow_clone(),
             "this is x_t itself. Solve x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps for x_0",
         ),
         (&x_t - &eps * &spread, "the noise is gone; what is left is sqrt(alpha_bar_t) x_0"),
         (&x_t - &eps, "only sqrt(1 - alpha_bar_t) eps was added, not all of eps"),
-        ((&x_t - &eps * &spread) * &root, "divide by sqrt(alpha_bar_t): x_0 was made smaller on the way"),
+        ((&x_t - &eps * &spread) * &root, "divide by sqrt(alpha_bar_t), the factor by which x_0 was reduced"),
     ];
     Ok(judge(
         &given,
         &x0,
-        &slips,
-        "With the right noise it is exact; the network's guess makes it the panel beside x_t.",
+        &mistakes,
+        "With the true noise it is exact; with the predicted noise it is the panel next to x_t.",
     ))
 }
 
@@ -74,16 +74,18 @@ pub fn check_posterior_variance(
     };
     let (beta, alpha_bar) = (|t| constants.beta(t), |t| constants.alpha_cumulative(t));
     let Some(t) = off(&|t| (1.0 - alpha_bar(t - 1)) / (1.0 - alpha_bar(t)) * beta(t)) else {
-        return Verdict::Right("It is below beta_t, most of all for small t: knowing x_0 leaves less to chance.");
+        return Verdict::Right("It is below beta_t, especially for small t: knowing x_0 leaves less uncertainty.");
     };
     if off(&beta).is_none() {
-        return Verdict::NotYet("this is beta_t, the larger of the two choices; the posterior knows x_0".to_owned());
+        return Verdict::NotYet(
+            "this is beta_t, the larger of the two choices; the posterior also knows x_0".to_owned(),
+        );
     }
     if off(&|t| (1.0 - alpha_bar(t)) / (1.0 - alpha_bar(t - 1)) * beta(t)).is_none() {
         return Verdict::NotYet("the fraction is upside down: it has to be below 1".to_owned());
     }
     Verdict::NotYet(format!(
-        "at t = {t} it is {:.6}, expected a fraction of beta_t = {:.6}: (1 - alpha_bar at t - 1) over (1 - alpha_bar at t)",
+        "at t = {t}, got {:.6}, expected a fraction of beta_t = {:.6}: (1 - alpha_bar at t - 1) over (1 - alpha_bar at t)",
         answer(constants, t),
         beta(t)
     ))
@@ -101,20 +103,23 @@ pub fn check_without_noise(
     let given = answer(constants, &x_t, t, &eps_theta);
     let again = answer(constants, &x_t, t, &eps_theta);
     if given.size() == again.size() && !given.allclose(&again, 0.0, 0.0, true) {
-        return Verdict::NotYet("two calls differ: there is still fresh noise in it, sigma_t z".to_owned());
+        return Verdict::NotYet("two calls differ, so there is still fresh noise in it, sigma_t z".to_owned());
     }
-    let slips = [
+    let mistakes = [
         (x_t.shallow_clone(), "this is x_t itself"),
-        (&right * (1.0 - beta).sqrt(), "the noise is out, but each step back has to grow by 1 / sqrt(alpha_t)"),
+        (
+            &right * (1.0 - beta).sqrt(),
+            "the fresh noise is gone, but each step back has to be scaled by 1 / sqrt(alpha_t)",
+        ),
         (&right + constants.beta(t).sqrt(), "z has to be 0, not 1"),
     ];
-    judge(&given, &right, &slips, "Now every point runs to a mean: see below how much of the spiral is left.")
+    judge(&given, &right, &mistakes, "Now every point moves to a mean: see below how much of the spiral is left.")
 }
 
 fn question(constants: &ConstantsManager) -> (Tensor, Tensor, Tensor) {
     let (mut draws, device) = (Draws::new(0, Stream::Exercise, 0), constants.device());
     let (x, eps) = (draws.normal(&[256, 2], device), draws.normal(&[256, 2], device));
-    // Up to T/2: dividing by sqrt(alpha_bar_T), which is nearly 0, leaves nothing of f32's digits.
+    // Up to T/2: dividing by sqrt(alpha_bar_T), which is nearly 0, would lose the precision of f32.
     (x, draws.timesteps(256, (constants.timesteps() / 2).max(1), device), eps)
 }
 

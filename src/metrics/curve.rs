@@ -1,4 +1,4 @@
-//! How far samples are from the curve that data lies on.
+//! How far samples are from the curve on which the data lies.
 
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -6,14 +6,15 @@ use tch::{Device, Kind, Tensor};
 use super::sets::require_vectors;
 use crate::error::{Error, Result};
 
-/// The distance of each sample to the nearest of the points that stand for a curve, such as those of
-/// [`PointSet::curve`](crate::datasets::PointSet::curve), in ascending order.
+/// The distance of each sample to the nearest point of a curve, in ascending order. The curve is given as points, such
+/// as those of [`PointSet::curve`](crate::datasets::PointSet::curve).
 ///
 /// # Shapes
 /// `samples`: `[N, 2]`.
 ///
 /// # Errors
-/// [`Error::Shape`] for samples that are no points of the plane, or none; [`Error::DataNotFinite`] for NaN or infinity.
+/// [`Error::Shape`] for samples that are not points in the plane, or none; [`Error::DataNotFinite`] for NaN or
+/// infinity.
 pub fn distances_to_curve(samples: &Tensor, curve: &[[f64; 2]]) -> Result<Vec<f64>> {
     require_vectors("samples", samples, 1)?;
     if samples.size()[1] != 2 {
@@ -35,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_point_of_the_curve_counts() {
+    fn the_distance_is_to_the_nearest_point_of_the_curve() {
         let curve = [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]];
         let samples = Tensor::from_slice(&[2.0_f32, 3.0, 0.1, 0.0, 5.0, 4.0]).view([3, 2]);
         let found = distances_to_curve(&samples, &curve).unwrap();

@@ -1,4 +1,4 @@
-//! `evaluate`: how close samples come to the distribution that they are to come from.
+//! `evaluate`: how close samples are to their target distribution.
 
 use std::fmt;
 
@@ -14,24 +14,24 @@ use crate::error::{Error, Result};
 use crate::points::to_tensor;
 use crate::random::{self, Stream};
 
-/// Points that stand for the noiseless curve.
+/// The number of points that represent the noiseless curve.
 const CURVE_POINTS: usize = 4_000;
 
-/// What [`evaluate`] finds.
+/// The result of [`evaluate`].
 #[derive(Debug, Clone, Serialize)]
 pub struct Evaluation {
-    /// How many samples were compared with as many fresh data.
+    /// The number of samples, and of the fresh data that they were compared with.
     pub samples: i64,
     /// Sliced 2-Wasserstein distance of the samples to fresh data.
     pub sliced_wasserstein: f64,
-    /// The same between two fresh data sets of that size: what a perfect model would get.
+    /// The same distance between two fresh data sets of that size: the result of a perfect model.
     pub noise_floor: f64,
-    /// 95th percentile of the distance of a sample to the noiseless curve; none where the data lies on no curve.
+    /// 95th percentile of the distances of samples to the noiseless curve; `None` if the data does not lie on a curve.
     pub distance_to_curve_p95: Option<f64>,
 }
 
 impl Evaluation {
-    /// The mean of several evaluations, which chance moves less than one.
+    /// The mean of several evaluations, which varies less than a single one.
     pub fn mean(runs: &[Evaluation]) -> Evaluation {
         let mean = |value: &dyn Fn(&Evaluation) -> f64| runs.iter().map(value).sum::<f64>() / runs.len() as f64;
         let on_a_curve = runs.iter().all(|run| run.distance_to_curve_p95.is_some());
@@ -49,20 +49,20 @@ impl fmt::Display for Evaluation {
         let (distance, floor) = (self.sliced_wasserstein, self.noise_floor);
         write!(f, "sliced Wasserstein distance {distance:.4} (noise floor {floor:.4})")?;
         match self.distance_to_curve_p95 {
-            Some(distance) => write!(f, ", 95 of 100 samples within {distance:.4} of the curve"),
+            Some(distance) => write!(f, ", 95 % of the samples are within {distance:.4} of the curve"),
             None => Ok(()),
         }
     }
 }
 
-/// Compares samples with the distribution that they are to come from.
+/// Compares samples with their target distribution.
 ///
 /// # Shapes
 /// `samples`: `[N, 2]`.
 ///
 /// # Errors
-/// [`Error::Shape`] for samples that are not points; [`Error::DataNotFinite`] for NaN or infinity; [`Error::Unsupported`] for data of
-/// the reader's own.
+/// [`Error::Shape`] for samples that are not points; [`Error::DataNotFinite`] for NaN or infinity;
+/// [`Error::Unsupported`] for data of the reader's own.
 pub fn evaluate(samples: &Tensor, dataset: &Dataset, seed: u64) -> Result<Evaluation> {
     let n = samples.size().first().copied().unwrap_or(0);
     if samples.size() != [n, 2] || n == 0 {
@@ -81,13 +81,15 @@ pub fn evaluate(samples: &Tensor, dataset: &Dataset, seed: u64) -> Result<Evalua
     })
 }
 
-/// Compares samples with as many fresh data by any metric; its randomness, where it has any, follows from `seed`, too.
+/// Compares samples with the same amount of fresh data by any metric. `seed`: for the data, and for the metric if it is
+/// random.
 ///
 /// # Shapes
 /// `samples`: `[N, 2]`.
 ///
 /// # Errors
-/// Those of [`Metric::compare`](super::Metric::compare); [`Error::Unsupported`] for images and for data of the reader's own.
+/// Those of [`Metric::compare`](super::Metric::compare); [`Error::Unsupported`] for images and for the reader's own
+/// data.
 pub fn compare_with_fresh_data(samples: &Tensor, dataset: &Dataset, metric: MetricConfig, seed: u64) -> Result<f64> {
     let n = samples.size().first().copied().unwrap_or(0);
     metric.with_seed(seed).build().compare(samples, &fresh_data(dataset, n, seed, 0)?)
@@ -98,7 +100,8 @@ fn fresh_data(dataset: &Dataset, n: i64, seed: u64, k: u64) -> Result<Tensor> {
     Ok(to_tensor(&dataset.sample(n as usize, random::derive(seed, Stream::FreshData, k))?))
 }
 
-/// The distance that 95 of 100 samples keep to the noiseless curve of the data; none where it lies on no curve.
+/// The distance to the noiseless curve that 95 % of the samples do not exceed; `None` if the data does not lie on a
+/// curve.
 fn distance_to_curve_p95(samples: &Tensor, dataset: &Dataset) -> Result<Option<f64>> {
     let Some(curve) = dataset.points()?.curve(CURVE_POINTS) else { return Ok(None) };
     let distances = distances_to_curve(samples, &curve)?;

@@ -1,19 +1,20 @@
-//! The training images that are nearest to samples, and how far they are: has the network drawn, or copied?
+//! The training images nearest to samples, with their distances: are the samples new, or copies?
 
 use tch::{Kind, Tensor, no_grad_guard};
 
 use crate::error::{Error, Result};
 use crate::loader::DataLoader;
 
-/// Training images that are compared at once, which bounds the memory.
+/// The number of training images compared at a time, which bounds the memory.
 const CHUNK: i64 = 1_000;
 
-/// What [`nearest_images`] finds.
+/// The result of [`nearest_images`].
 #[derive(Debug)]
 pub struct NearestImages {
-    /// The training image nearest to each sample, mirrored where that is nearer: `[N, C, H, W]`, f32 in `[-1, 1]`.
+    /// The training image nearest to each sample, mirrored if that is nearer: `[N, C, H, W]`, f32 in `[-1, 1]`.
     pub images: Tensor,
-    /// Root mean square of the difference to it, over pixels and channels: `[N]`, f32; 0 for a copy, at most 2 within `[-1, 1]`.
+    /// Root mean square of the difference to it, over pixels and channels: `[N]`, f32; 0 for a copy, at most 2 within
+    /// `[-1, 1]`.
     pub distances: Tensor,
 }
 
@@ -24,11 +25,12 @@ impl NearestImages {
     }
 }
 
-/// The training image nearest to each of `images`: the one with the least sum of squared differences between pixels, mirrored
-/// where that is nearer and the data set is mirrored in training.
+/// The training image nearest to each of `images`: the one with the smallest sum of squared pixel differences, mirrored
+/// if that is nearer and the data set is mirrored in training.
 ///
-/// A distance alone says little, since plain images are near to everything. Compare it with that of images which training never
-/// saw, [`DataLoader::held_out`]: a network that has learned images by heart draws some that are much nearer than those.
+/// A distance alone says little, since plain images are near to everything. Compare it with the distances of images
+/// that training never saw, [`DataLoader::held_out`]: if a network has memorized training images, some of its samples
+/// are much nearer than those.
 ///
 /// # Shapes
 /// `images`: `[N, C, H, W]`, f32 in `[-1, 1]`, shaped like the images of the loader.
@@ -38,7 +40,7 @@ impl NearestImages {
 pub fn nearest_images(images: &Tensor, dataloader: &DataLoader) -> Result<NearestImages> {
     let (shape, of_data) = (images.size(), dataloader.sample_shape());
     if shape.len() != 4 || shape[0] < 1 || shape[1..] != of_data {
-        let expected = format!("images [N, C, H, W], shaped like what was learned, {of_data:?}");
+        let expected = format!("images [N, C, H, W], shaped like the training images, {of_data:?}");
         return Err(Error::Shape { what: "images to compare", expected, got: shape });
     }
     let _no_grad = no_grad_guard();
@@ -54,7 +56,8 @@ pub fn nearest_images(images: &Tensor, dataloader: &DataLoader) -> Result<Neares
     Ok(NearestImages { images: found, distances })
 }
 
-/// The least `|x|² - 2 s·x` over the training images `x`, which is the squared distance less `|s|²`, and whose it is: `[N]`, `[N]`.
+/// The minimum of `|x|² - 2 s·x` over the training images `x`, which is the squared distance minus `|s|²`, and the
+/// index of that image: `[N]`, `[N]`.
 fn least(images: &Tensor, dataloader: &DataLoader) -> (Tensor, Tensor) {
     let s = images.flatten(1, -1);
     let of_chunk = |start: i64| {
@@ -79,9 +82,9 @@ mod tests {
     use crate::config::{BaseConfig, TrainingConfig};
     use crate::device::DeviceChoice;
 
-    /// All images are black but three, which lie in the first, the second and the last chunk.
+    /// All images are black except three, which are in the first, the second and the last chunk.
     #[test]
-    fn the_nearest_of_many_is_found_and_its_distance() {
+    fn the_nearest_of_many_is_found_with_its_distance() {
         let images = Tensor::full([2 * CHUNK + 1, 3, 2, 4], -1.0, (Kind::Float, Device::Cpu));
         let bright = [(3, 1.0), (CHUNK + 7, 0.5), (2 * CHUNK, 0.2)];
         for (index, value) in bright {

@@ -9,21 +9,21 @@ use super::sets::compared;
 use crate::error::{Result, require};
 use crate::random::{Draws, Stream};
 
-/// The sliced 2-Wasserstein distance: the distance that mass has to travel, seen from random directions. On a line the way is known: the
-/// least of the one set goes to the least of the other, and so on.
+/// The sliced 2-Wasserstein distance: the distance that mass has to travel, seen from random directions. On a line the
+/// optimal transport is known: the smallest number of one set goes to the smallest of the other, and so on.
 ///
 /// ```text
 /// SW_2(P, Q)^2 = mean over directions w of  W_2(w.P, w.Q)^2
 /// W_2 of two sets of N numbers: sqrt( mean_i (a_(i) - b_(i))^2 ), both sorted
 /// ```
-/// A shift by `delta` is a distance of `|delta| / sqrt(D)`, on average over directions. It takes time in proportion to `N log N`.
-/// Bonneel et al. 2015, section 3.
+/// A shift by `delta` has the distance `|delta| / sqrt(D)`, on average over directions. It takes time proportional to
+/// `N log N`. Bonneel et al. 2015, section 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SlicedWasserstein {
-    /// How many directions; at least 1.
+    /// The number of directions; at least 1.
     pub directions: i64,
-    /// What they follow from.
+    /// The seed of the directions.
     pub seed: u64,
 }
 
@@ -56,7 +56,7 @@ pub fn sliced_wasserstein(a: &Tensor, b: &Tensor, seed: u64) -> Result<f64> {
     SlicedWasserstein { seed, ..Default::default() }.compare(a, b)
 }
 
-/// The directions from which sets are looked at.
+/// The directions onto which sets are projected.
 pub(super) struct Slices {
     /// `[D, directions]`, f64, each of length 1.
     directions: Tensor,
@@ -71,7 +71,7 @@ impl Slices {
         Ok(Self { directions: &directions / directions.norm_scalaropt_dim(2.0, [0_i64], true) })
     }
 
-    /// A set, `[N, D]`, as seen from each direction, one direction after the other, each sorted.
+    /// The sorted projections of a set, `[N, D]`, for one direction after the other.
     pub fn of(&self, x: &Tensor) -> Result<Vec<f64>> {
         let _no_grad = no_grad_guard();
         let seen = x.to_device(Device::Cpu).to_kind(Kind::Double).matmul(&self.directions).tr();
@@ -81,7 +81,7 @@ impl Slices {
         Ok(seen)
     }
 
-    /// The distance of two sets as [`Slices::of`] has them.
+    /// The distance between two sets, given as by [`Slices::of`].
     pub fn distance(&self, a: &[f64], b: &[f64]) -> f64 {
         let directions = self.directions.size()[1] as usize;
         let (a, b) = (a.par_chunks_exact(a.len() / directions), b.par_chunks_exact(b.len() / directions));
@@ -90,7 +90,8 @@ impl Slices {
     }
 }
 
-/// `W_2^2` of two sorted sets of numbers. Of sets of different sizes, mass moves in parts: each of `N` numbers has `M` of `N M` parts.
+/// `W_2^2` of two sorted sets of numbers. If their sizes differ, mass moves in parts: each of `N` numbers has `M` of
+/// `N M` parts.
 fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     let (n, m) = (a.len(), b.len());
     if n == m {
@@ -113,18 +114,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shift_is_its_length_by_the_root_of_the_dimensions() {
+    fn the_distance_of_a_shift_is_its_length_over_the_root_of_the_dimensions() {
         let points = Draws::new(2, Stream::FreshData, 0).normal(&[40, 4], Device::Cpu).to_kind(Kind::Double);
         let shifted = points.flip([0]) + Tensor::from_slice(&[1.0, -2.0, 2.0, 4.0]);
         let metric = SlicedWasserstein { directions: 4_000, seed: 1 };
         let found = metric.compare(&points, &shifted).unwrap();
-        // The mean over directions of (w.delta)^2, whose standard deviation is |delta|^2 sqrt( 2 (D - 1) / (D + 2) ) / D.
+        // The mean over directions of (w.delta)^2, whose standard deviation is |delta|^2 sqrt( 2 (D - 1) / (D + 2) ) /
+        // D.
         let (mean, deviation) = (25.0 / 4.0, 25.0 / 4.0);
         assert!((found.powi(2) - mean).abs() < 5.0 * deviation / 4_000.0_f64.sqrt(), "{found}");
     }
 
     #[test]
-    fn a_set_is_at_no_distance_from_itself_repeated() {
+    fn the_distance_of_a_set_to_its_repetition_is_zero() {
         let (a, b) = ([0.0, 1.0, 5.0], [0.0, 0.0, 1.0, 1.0, 5.0, 5.0]);
         assert_eq!(squared_distance(&a, &b), 0.0);
         assert_eq!(squared_distance(&b, &a.map(|x| x + 2.0)), 4.0);

@@ -1,4 +1,4 @@
-//! `Fnn`: the small network that learns the noise in 2-D points, on a laptop's CPU, in under a minute.
+//! `Fnn`: the small network that learns the noise in 2-D points, in under a minute on a laptop's CPU.
 
 use std::iter;
 
@@ -14,7 +14,7 @@ use crate::precision::Precision;
 use crate::process::is_shared;
 use crate::threads::by_parts;
 
-/// The small network for points: linear layers with ReLU between them.
+/// The configuration of the small network for points: linear layers with ReLU between them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FnnConfig {
@@ -24,7 +24,7 @@ pub struct FnnConfig {
     pub time_embedding: i64,
     /// Widths of the hidden layers, in order.
     pub hidden_widths: Vec<i64>,
-    /// How many classes it can be conditioned on, each with a row of the class embedding; 0: it takes no labels.
+    /// The number of classes that it can be conditioned on; 0 for no labels.
     #[serde(skip_serializing_if = "is_default")]
     pub classes: i64,
 }
@@ -82,10 +82,10 @@ pub struct Fnn {
 }
 
 impl Fnn {
-    /// A network with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]).
+    /// A network with fresh weights from libtorch's generator (see [`tch::manual_seed`]).
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for sizes that cannot work.
+    /// [`Error::Config`](crate::Error::Config) for invalid sizes.
     pub fn new(config: &FnnConfig, device: Device) -> Result<Self> {
         Self::with_outputs(config, 1, device)
     }
@@ -101,7 +101,7 @@ impl Fnn {
         widths.extend(&config.hidden_widths);
         widths.push(config.input_width * outputs);
         let layer = |(i, pair): (usize, &[i64])| {
-            // Weights within 1 / sqrt(inputs), as PyTorch draws them; tch's own default is wider by sqrt(6).
+            // Weights within 1 / sqrt(inputs), as in PyTorch; the range of tch's default is wider by sqrt(6).
             let bound = 1.0 / (pair[0] as f64).sqrt();
             let config =
                 nn::LinearConfig { ws_init: nn::Init::Uniform { lo: -bound, up: bound }, ..Default::default() };
@@ -119,8 +119,8 @@ impl Fnn {
         self.class_embedding.as_ref().map_or(time.shallow_clone(), |classes| time + classes.forward(label))
     }
 
-    /// As `forward`, where all points are at one time, and without gradients: the embedding is one row for all points, so its
-    /// share of the first layer is computed once, as part of the bias.
+    /// As `forward`, if all points have the same time, and without gradients: all points share one embedding, so its
+    /// contribution to the first layer is computed once, as part of the bias.
     fn at_one_time(&self, x_t: &Tensor, t: &Tensor) -> Tensor {
         let _no_grad = no_grad_guard();
         let time = self.embedded(&t.narrow(0, 0, 1), None);
@@ -135,8 +135,8 @@ impl Fnn {
         by_parts(x_t, layers, |x_t, layers: Vec<nn::Linear>| through_layers(&layers, x_t))
     }
 
-    /// Whether the result is to have a gradient. What is computed from a weight has one, unless gradients are switched off. (A mere
-    /// view of a weight says that it has one even then.)
+    /// Whether the result needs a gradient. Anything computed from a weight has one, unless gradients are switched off.
+    /// (A mere view of a weight claims to have one even then.)
     fn has_gradient(&self, x_t: &Tensor) -> bool {
         let weights = self.layers.iter().rev().flat_map(|layer| layer.bs.iter().chain([&layer.ws]));
         let learned = weights.into_iter().find(|weight| weight.requires_grad());
@@ -179,9 +179,9 @@ mod tests {
 
     use super::*;
 
-    /// One part and several, the last of them shorter.
+    /// With a single part, and with several, of which the last is shorter.
     #[test]
-    fn one_time_for_all_gives_what_a_time_for_each_does() {
+    fn one_time_for_all_points_gives_the_same_result_as_a_time_for_each() {
         for classes in [0, 3] {
             let config = FnnConfig { input_width: 3, hidden_widths: vec![32, 16], classes, ..Default::default() };
             let model = Fnn::new(&config, Device::Cpu).unwrap();
@@ -199,14 +199,14 @@ mod tests {
                         "null token"
                     );
                     let second = of(&shared, &Given::label(Tensor::ones([n], (Kind::Int64, Device::Cpu))));
-                    assert!((&one - second).abs().max().double_value(&[]) > 1e-3, "a class of its own");
+                    assert!((&one - second).abs().max().double_value(&[]) > 1e-3, "a class has its own embedding");
                 }
             }
         }
     }
 
     #[test]
-    fn gradients_are_kept_where_they_are_wanted() {
+    fn gradients_are_kept_where_they_are_needed() {
         let model = Fnn::new(&FnnConfig::default(), Device::Cpu).unwrap();
         let x_t = Tensor::randn([300, 2], (Kind::Float, Device::Cpu));
         let shared = Tensor::from_slice(&[7_i64]).expand([300], false);

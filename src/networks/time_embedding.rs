@@ -1,4 +1,4 @@
-//! The time embedding: a timestep as a row of sines and cosines, so that a network can tell steps apart.
+//! The time embedding: a timestep as a vector of sines and cosines, so that a network can distinguish timesteps.
 
 use tch::{Device, Kind, Tensor};
 
@@ -18,13 +18,13 @@ impl TimeEmbedding {
     /// An embedding of `width` `E`, even and at least 4.
     pub fn new(width: i64, device: Device) -> Self {
         let half = width / 2;
-        // In f32, and in this order, as PyTorch code does it: at t = 1000 the last bit of a frequency is seen.
+        // In f32, and in the same order as in PyTorch code: at t = 1000, even the last bit of a frequency matters.
         let exponents = Tensor::arange(half, (Kind::Float, Device::Cpu)) * (-(10_000.0_f64).ln() / (half - 1) as f64);
         Self { frequencies: exponents.exp().to_device(device) }
     }
 
     /// # Shapes
-    /// `t`: `[N]`, any number kind. Returns `[N, E]` f32 in `[-1, 1]`.
+    /// `t`: `[N]`, any numeric type. Returns `[N, E]` f32 in `[-1, 1]`.
     pub fn forward(&self, t: &Tensor) -> Tensor {
         let angle = t.to_kind(Kind::Float).unsqueeze(1) * &self.frequencies;
         Tensor::cat(&[angle.sin(), angle.cos()], 1)

@@ -22,7 +22,7 @@ use crate::process::{Level, Process};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Simple {
-    /// How often each timestep is drawn.
+    /// The distribution of the timesteps.
     pub timesteps: TimestepSamplingConfig,
 }
 
@@ -40,8 +40,8 @@ impl Objective for Simple {
 /// ```text
 /// || eps - eps_theta( sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, t ) ||^2
 /// ```
-/// Ho et al. 2020, Algorithm 1, line 5; the mean over the numbers of a sample. Of a network with another parameterization it is the error
-/// of what that predicts in the place of `eps`.
+/// Ho et al. 2020, Algorithm 1, line 5; here the mean over the numbers of a sample. With another parameterization, it
+/// is the error of what that predicts instead of `eps`.
 ///
 /// # Shapes
 /// `t`: `[B]`; `eps`: shaped like `x_0`. Returns `[B]`.

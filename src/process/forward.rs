@@ -1,11 +1,11 @@
-//! The forward process: from data to noise in one step, and one step at a time.
+//! The forward process: from data to noise, at once or one step at a time.
 
 use tch::Tensor;
 
 use super::{ConstantsManager, Level, Process};
 use crate::error::{Error, Result};
 
-/// Adds the noise of `t` steps at once: draws `x_t ~ q(x_t | x_0)` and returns it with the noise it was made from.
+/// Adds the noise of `t` steps at once: draws `x_t ~ q(x_t | x_0)` and returns it with its noise.
 ///
 /// ```text
 /// q(x_t | x_0) = N( x_t; sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I )
@@ -18,9 +18,9 @@ use crate::error::{Error, Result};
 /// floating-point, above 0 and up to the end of the process. Returns `x_t` and `eps`, each shaped like `x0`.
 ///
 /// # Errors
-/// [`Error::Timestep`] for a `t` outside the process; [`Error::Shape`] where `t` does not have one entry a sample;
-/// [`Error::Unsupported`] for samples that are not floating-point; [`Error::Device`] for times that are neither on the CPU nor
-/// where the samples are.
+/// [`Error::Timestep`] for a `t` outside the process; [`Error::Shape`] if `t` does not have one entry per sample;
+/// [`Error::Unsupported`] for samples that are not floating-point; [`Error::Device`] for times that are neither on the
+/// CPU nor on the device of the samples.
 pub fn forward_diffusion(process: &dyn Process, x0: &Tensor, t: &Tensor) -> Result<(Tensor, Tensor)> {
     check_samples(x0)?;
     let eps = x0.randn_like();
@@ -28,7 +28,7 @@ pub fn forward_diffusion(process: &dyn Process, x0: &Tensor, t: &Tensor) -> Resu
     Ok((x_t, eps))
 }
 
-/// Adds the noise `eps`, as much as there is at time `t`.
+/// Adds the noise `eps` with the level of time `t`.
 ///
 /// ```text
 /// x_t = a(t) x_0 + s(t) eps
@@ -43,17 +43,21 @@ pub fn forward_diffusion(process: &dyn Process, x0: &Tensor, t: &Tensor) -> Resu
 pub fn add_noise(process: &dyn Process, x0: &Tensor, t: &Tensor, eps: &Tensor) -> Result<Tensor> {
     check_samples(x0)?;
     if eps.size() != x0.size() {
-        return Err(Error::Shape { what: "noise", expected: format!("{:?}, that of x0", x0.size()), got: eps.size() });
+        return Err(Error::Shape {
+            what: "noise",
+            expected: format!("{:?}, the shape of x0", x0.size()),
+            got: eps.size(),
+        });
     }
     if eps.kind() != x0.kind() {
-        return Err(Error::Unsupported(format!("noise: expected {:?}, as x0 is, got {:?}", x0.kind(), eps.kind())));
+        return Err(Error::Unsupported(format!("noise: expected {:?} like x0, got {:?}", x0.kind(), eps.kind())));
     }
     let Level { signal, noise, .. } = Level::of_each(process, t, x0)?;
     Ok(&signal * x0 + &noise * eps)
 }
 
-/// Adds the noise of one step: draws `x_t ~ q(x_t | x_{t-1})`. `t` such steps from `x_0` are what
-/// [`forward_diffusion`] does at once.
+/// Adds the noise of one step: draws `x_t ~ q(x_t | x_{t-1})`. `t` such steps from `x_0` are
+/// equivalent to [`forward_diffusion`].
 ///
 /// ```text
 /// x_t = sqrt(1 - beta_t) x_{t-1} + sqrt(beta_t) z,   z ~ N(0, I)
@@ -61,11 +65,11 @@ pub fn add_noise(process: &dyn Process, x0: &Tensor, t: &Tensor, eps: &Tensor) -
 /// Ho et al. 2020, equation 2.
 ///
 /// # Shapes
-/// `x_prev`: `[N, D]` or `[N, C, H, W]`, of the kind of data that the constants are for; `t`: `[N]` int64 in `1..=T`, the step
-/// that is taken. Returns `x_t`.
+/// `x_prev`: `[N, D]` or `[N, C, H, W]`, with the dimensions that the constants are for; `t`: `[N]` int64 in `1..=T`,
+/// the number of the step. Returns `x_t`.
 ///
 /// # Errors
-/// As [`forward_diffusion`]; [`Error::Shape`] for another kind of data.
+/// As [`forward_diffusion`]; [`Error::Shape`] for samples with other dimensions.
 pub fn forward_step(constants: &ConstantsManager, x_prev: &Tensor, t: &Tensor) -> Result<Tensor> {
     check_samples(x_prev)?;
     constants.check_samples(x_prev, t)?;

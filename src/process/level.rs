@@ -1,4 +1,4 @@
-//! `Level`: how much signal and noise there is in `x_t`, to compute with.
+//! `Level`: the factors of signal and noise in `x_t`.
 
 use std::ops::{Div, Mul};
 
@@ -37,9 +37,9 @@ struct Amount {
 /// A factor for samples: one number if all of them are at the same time, as in sampling, otherwise one for each.
 #[derive(Debug)]
 pub enum Factor {
-    /// One number for all samples, in f64.
+    /// A number for all samples, in f64.
     Shared(f64),
-    /// One for each, shaped to broadcast over a batch: `[N, 1]` for points, `[N, 1, 1, 1]` for images.
+    /// One number per sample, shaped to broadcast over a batch: `[N, 1]` for points, `[N, 1, 1, 1]` for images.
     Each(Tensor),
 }
 
@@ -56,13 +56,13 @@ impl Level {
         Ok(Self::of_times(process, &[t], x))
     }
 
-    /// The level of each sample of `x`, at its own time: computed in f64, in the kind of `x` and on its device.
+    /// The level of each sample of `x` at its own time: computed in f64, with the type and the device of `x`.
     ///
     /// # Shapes
     /// `t`: `[N]`, int64 or floating-point; `x`: `[N, …]`.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) where `t` does not have one entry a sample,
+    /// [`Error::Shape`](crate::Error::Shape) if `t` does not have one entry per sample;
     /// [`Error::Timestep`](crate::Error::Timestep) for a time outside the process.
     pub fn of_each(process: &dyn Process, t: &Tensor, x: &Tensor) -> Result<Self> {
         let times = check_times(process, t, x)?;

@@ -1,4 +1,4 @@
-//! `Ancestral`: Algorithm 2, the sampler of Ho et al. 2020. It takes every step back that the forward process took.
+//! `Ancestral`: Algorithm 2, the sampler of Ho et al. 2020, which reverses every step of the forward process.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -8,19 +8,20 @@ use crate::denoisers::{Denoised, Denoiser};
 use crate::error::{Error, Result};
 use crate::process::Process;
 
-/// Ancestral sampling: from each `x_t` draws `x_{t-1} ~ p_theta(x_{t-1} | x_t)`, for `t = T, …, 1`. See [`reverse_step`].
+/// Ancestral sampling: from each `x_t` draws `x_{t-1} ~ p_theta(x_{t-1} | x_t)`, for `t = T, …, 1`. See
+/// [`reverse_step`].
 ///
 /// Ho et al. 2020, Algorithm 2.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ancestral {
-    /// The variance of its steps.
+    /// The variance of the noise in its steps.
     pub variance: ReverseVariance,
 }
 
 /// The variance `sigma_t^2` of the noise that the reverse process adds at step `t`.
 ///
-/// Both are extremes for which the reverse step is exact: [`Beta`](Self::Beta) if `x_0` is Gaussian noise,
+/// Both are extreme cases in which the reverse step is exact: [`Beta`](Self::Beta) if `x_0` is Gaussian noise,
 /// [`Posterior`](Self::Posterior) if it is a single point. Ho et al. 2020, section 3.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -38,13 +39,14 @@ pub enum ReverseVariance {
 /// x_{t-1} = 1 / sqrt(alpha_t) ( x_t - beta_t / sqrt(1 - alpha_bar_t) eps_theta(x_t, t) ) + sigma_t z,   z ~ N(0, I)
 /// ```
 /// Ho et al. 2020, Algorithm 2, lines 3 and 4. The last step, to `t = 0`, adds no noise: `z = 0`. For any process,
-/// `sqrt(alpha_t)` is the share of the signal that the step took, and `beta_t` the variance of the noise that it added.
+/// `sqrt(alpha_t)` is the factor by which the forward step reduces the signal, and `beta_t` the variance of the noise
+/// that it adds.
 ///
 /// # Shapes
 /// `x_t`: `[N, D]` or `[N, C, H, W]`; so is `x` of the step.
 ///
 /// # Errors
-/// [`Error::Timestep`] unless `to` is from 0 to below `t`, and `t` within the process; those of the denoiser.
+/// [`Error::Timestep`] unless `0 <= to < t` and `t` is within the process; errors of the denoiser.
 pub fn reverse_step(
     denoiser: &dyn Denoiser,
     process: &dyn Process,
@@ -79,7 +81,7 @@ fn check_times(process: &dyn Process, t: f64, to: f64) -> Result<()> {
 impl Sampler for Ancestral {
     fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
         let Some(steps) = process.steps() else {
-            let problem = "the sampler ancestral takes back the steps of a process, and this one has none (its times are real numbers): use ddim";
+            let problem = "the sampler ancestral needs a process with steps, and this one has none (its times are real numbers): use ddim";
             return Err(Error::Unsupported(problem.to_owned()));
         };
         Ok((0..=steps).rev().map(|t| t as f64).collect())

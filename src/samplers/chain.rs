@@ -1,4 +1,4 @@
-//! The chain from noise to data: a sampler's steps, one after the other, and what watches them.
+//! The chain from noise to data: the steps of a sampler, and their observers.
 
 use std::ops::ControlFlow;
 
@@ -12,27 +12,27 @@ use crate::process::Process;
 /// One state of a chain.
 #[derive(Debug)]
 pub struct ChainState {
-    /// The steps that the chain has taken: 0 at the start, `steps` at the end.
+    /// The number of steps taken: 0 at the start, `steps` at the end.
     pub step: usize,
-    /// The steps that it takes in all.
+    /// The total number of steps.
     pub steps: usize,
     /// The time of `x_t`: `T` at the start of Algorithm 2, 0 at the end.
     pub t: f64,
     /// The samples at this time, `[N, …]`.
     pub x_t: Tensor,
-    /// What the denoiser takes the noiseless samples to be, seen from `x_t`; at `t = 0` the samples themselves. Shaped
-    /// like `x_t`. Ho et al. 2020, equation 15.
+    /// The noiseless samples that the denoiser predicts from `x_t`; at `t = 0`, the samples themselves. Shaped like
+    /// `x_t`. Ho et al. 2020, equation 15.
     pub predicted_x0: Tensor,
 }
 
 impl ChainState {
-    /// The time, as short as it can be read.
+    /// The time, formatted briefly.
     pub fn time(&self) -> String {
         shown_time(self.t)
     }
 }
 
-/// A step of a discrete process without a fraction, another time with three digits.
+/// Formats a time: steps of a discrete process as integers, other times with three digits.
 pub(crate) fn shown_time(t: f64) -> String {
     match t {
         _ if t.fract() == 0.0 => format!("{t}"),
@@ -41,18 +41,20 @@ pub(crate) fn shown_time(t: f64) -> String {
     }
 }
 
-/// Sees every state of a chain, and may end it. [`InferenceLogger`](crate::show::InferenceLogger) is one; so is a closure.
+/// Sees every state of a chain, and may end it. [`InferenceLogger`](crate::show::InferenceLogger) is one; so is a
+/// closure.
 pub trait Observer {
-    /// Takes note of a state; the first is `x_T`. The answer is whether the chain goes on: [`ControlFlow::Break`] makes this the last.
+    /// Observes a state; the first is `x_T`. Returns whether the chain continues: [`ControlFlow::Break`] makes this
+    /// state the last.
     ///
     /// # Errors
-    /// Any error of the implementation; it ends the chain.
+    /// Errors of the implementation, which end the chain.
     fn see(&mut self, state: &ChainState) -> Result<ControlFlow<()>>;
 
-    /// Is called after the last state, with the seed that the samples were drawn with, where it is known.
+    /// Called after the last state, with the seed of the samples if it is known.
     ///
     /// # Errors
-    /// Any error of the implementation.
+    /// Errors of the implementation.
     fn end(&mut self, _seed: Option<u64>) -> Result<()> {
         Ok(())
     }
@@ -64,8 +66,8 @@ impl<F: FnMut(&ChainState) -> ControlFlow<()>> Observer for F {
     }
 }
 
-/// A chain as an iterator: yields `x_T` and the state after each step, the last of which is at `t = 0`. It switches gradients off,
-/// unless it is asked to [keep](Chain::with_gradients) them.
+/// A chain as an iterator: yields `x_T` and the state after each step, the last of which is at `t = 0`. It switches
+/// gradients off, unless it is told to [keep](Chain::with_gradients) them.
 pub struct Chain<'a> {
     sampler: &'a mut dyn Sampler,
     denoiser: &'a dyn Denoiser,
@@ -77,10 +79,10 @@ pub struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    /// The chain that starts from `noise`, `x_T`: `[N, …]`, in f32 or f64, which all states keep.
+    /// The chain that starts from `noise`, `x_T`: `[N, …]`, in f32 or f64, like all states.
     ///
     /// # Errors
-    /// Those of [`Sampler::times`]; [`Error::Timestep`] where these do not lie within the process, or there are none.
+    /// Those of [`Sampler::times`]; [`Error::Timestep`] if these are not within the process, or there are none.
     pub fn new(
         sampler: &'a mut dyn Sampler,
         denoiser: &'a dyn Denoiser,
@@ -95,7 +97,7 @@ impl<'a> Chain<'a> {
         Ok(Self { sampler, denoiser, process, times, step: 0, x_t: noise, keeps_gradients: false })
     }
 
-    /// The same chain, whose states have gradients with respect to what requires one.
+    /// The same chain, with gradients with respect to everything that requires them.
     #[must_use]
     pub fn with_gradients(self) -> Self {
         Self { keeps_gradients: true, ..self }
@@ -127,8 +129,8 @@ impl Iterator for Chain<'_> {
     }
 }
 
-/// Walks from `noise`, `x_T`, to samples, and shows every state on the way to `observer`. Where that ends it early, the samples are
-/// the `x_t` of that step.
+/// Runs a chain from `noise`, `x_T`, to samples, and passes every state to `observer`. If the observer ends it early,
+/// the samples are the `x_t` of that step.
 ///
 /// # Shapes
 /// `noise` and the samples: `[N, …]`, in f32 or f64.
@@ -147,17 +149,17 @@ pub fn run_chain(
     Ok(samples)
 }
 
-/// Refuses samples that are not finite: on a CPU at each step, on a GPU, which would be waited for, at the last.
+/// Rejects samples that are not finite: on a CPU at each step; on a GPU only at the last, to avoid waiting for it.
 fn check_finite(state: &ChainState) -> Result<()> {
     let looks = state.x_t.device() == Device::Cpu || state.step == state.steps;
-    // What is not finite makes the sum so.
+    // If a value is not finite, the sum is not finite.
     if !looks || state.x_t.sum(state.x_t.kind()).double_value(&[]).is_finite() {
         return Ok(());
     }
     Err(Error::SamplesNotFinite { step: state.step, steps: state.steps, t: state.time() })
 }
 
-/// All states of a chain, up to where the observer ends it; returns the last.
+/// Runs through the states of a chain until the observer ends it; returns the last samples.
 pub(crate) fn walk(chain: Chain, observer: &mut dyn Observer) -> Result<Tensor> {
     let mut samples = chain.x_t.shallow_clone();
     for state in chain {

@@ -29,7 +29,7 @@ pub struct InferenceLogger {
     record: Option<ChainRecord>,
     running: Option<RunningChain>,
     stopped_at: Option<(usize, f64)>,
-    stop_request: Option<Asked>,
+    stop_request: Option<StopRequest>,
     samples: Option<Tensor>,
     picture: Option<Picture>,
     written: Vec<PathBuf>,
@@ -37,11 +37,11 @@ pub struct InferenceLogger {
 
 /// Whether a chain should stop, checked at each step.
 #[derive(Clone)]
-pub(crate) struct Asked(pub Arc<dyn Fn() -> bool + Send + Sync>);
+pub(crate) struct StopRequest(pub Arc<dyn Fn() -> bool + Send + Sync>);
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for StopRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Asked")
+        f.write_str("StopRequest")
     }
 }
 
@@ -107,7 +107,7 @@ impl InferenceLogger {
 
     /// The same logger, which also ends a chain when the request returns true, as if the reader interrupted it.
     #[must_use]
-    pub(crate) fn stopped_when(self, stop_request: Asked) -> Self {
+    pub(crate) fn stopped_when(self, stop_request: StopRequest) -> Self {
         Self { stop_request: Some(stop_request), ..self }
     }
 
@@ -141,7 +141,7 @@ impl Observer for InferenceLogger {
         self.steps = state.steps;
         let live = self.shows && self.live;
         let running = self.running.get_or_insert_with(|| RunningChain::begin(live.then_some(state.steps)));
-        let requested = self.stop_request.as_ref().is_some_and(|Asked(requested)| requested());
+        let requested = self.stop_request.as_ref().is_some_and(|StopRequest(requested)| requested());
         let is_last = state.step == state.steps;
         let stops = !is_last && (requested || running.reader.interrupts());
         let record = self.record.get_or_insert_with(|| ChainRecord::of(state));

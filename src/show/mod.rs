@@ -6,6 +6,6 @@ mod pictures;
 mod progress;
 
 pub(crate) use log::{SAMPLES_FILE, read_images};
-pub(crate) use logger::Asked;
 pub use logger::InferenceLogger;
+pub(crate) use logger::StopRequest;
 pub use progress::{show_progress, show_progress_and_curve};

@@ -10,8 +10,8 @@ use crate::error::Result;
 /// ```text
 /// theta_ema = d theta_ema + (1 - d) theta,   d = min( decay, (1 + k) / (10 + k) )
 /// ```
-/// at step `k`, so that the first steps, taken from random weights, are soon forgotten. Ho et al. 2020, appendix B (with
-/// `decay = 0.9999`); the warm-up is that of TensorFlow's `ExponentialMovingAverage`.
+/// at step `k`, so that the first steps, which start from random weights, are soon forgotten. Ho et al. 2020, appendix
+/// B (with `decay = 0.9999`); the warm-up is that of TensorFlow's `ExponentialMovingAverage`.
 #[derive(Debug)]
 pub struct Ema {
     /// `[P]`, in the optimizer's layout.
@@ -20,12 +20,12 @@ pub struct Ema {
 }
 
 impl Ema {
-    /// An average that starts at the parameters as they are; `decay` in `[0, 1)`.
+    /// An average that starts at the current parameters; `decay` in `[0, 1)`.
     pub fn new(optimizer: &AdamW, decay: f64) -> Self {
         Self { average: optimizer.parameters.values.copy(), decay }
     }
 
-    /// Takes in the parameters after the optimizer's latest step.
+    /// Adds the parameters after the optimizer's latest step to the average.
     pub fn update(&mut self, optimizer: &AdamW) {
         let _no_grad = no_grad_guard();
         let k = optimizer.steps() as f64;
@@ -33,22 +33,23 @@ impl Ema {
         let _ = self.average.lerp_(&optimizer.parameters.values, 1.0 - decay);
     }
 
-    /// The average itself: all parameters, in the order of their names, `[P]`.
+    /// The average of all parameters, in the order of their names, `[P]`.
     pub fn average(&self) -> &Tensor {
         &self.average
     }
 
-    /// Gives the network the averaged weights until the result is dropped: then it has its own back.
+    /// Puts the averaged weights into the network until the result is dropped, which restores the network's own
+    /// weights.
     ///
     /// # Errors
-    /// [`Error::Unsupported`](crate::Error::Unsupported) where the network has got another optimizer since.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) if the network has since got another optimizer.
     pub(super) fn swap_in(&self, optimizer: &AdamW) -> Result<Restore> {
         optimizer.parameters.check_still_ours()?;
         Ok(Restore::swap_in(&optimizer.parameters.values, &self.average))
     }
 }
 
-/// Gives a network its own weights back when dropped, also after a panic.
+/// Restores the network's own weights when dropped, even after a panic.
 pub(super) struct Restore {
     values: Tensor,
     own: Tensor,

@@ -1,4 +1,4 @@
-//! An epoch of training: batches, stopping, resuming, memory and reports, around the steps of a learner.
+//! An epoch of training: batches, stopping, resuming, memory and reports around the steps of a learner.
 
 use std::time::Instant;
 
@@ -16,16 +16,18 @@ use crate::networks::threads_for;
 use crate::objectives::Loss;
 use crate::process::Process;
 
-/// Trains the network on every sample once, by the [objective](crate::objectives) of its configuration, and returns the mean loss.
+/// Trains the network once on every sample, with the [objective](crate::objectives) of its configuration, and returns
+/// the mean loss.
 ///
-/// `observer` is called after each step, and may [`stop`](StepReport::stop) the training: the
-/// next call then does the rest of the epoch. A loop over epochs that the reader may interrupt therefore asks for that, too:
-/// `while state.epoch() < epochs && !interrupted() { … }`. Samples that are held out ([`DataLoader::held_out`]) give the validation loss.
+/// `observer` is called after each step, and can [`stop`](StepReport::stop) the training; the next call then trains on
+/// the rest of the epoch. A loop over epochs that the reader may interrupt should therefore check for that too:
+/// `while state.epoch() < epochs && !interrupted() { … }`. Held-out samples ([`DataLoader::held_out`]) give the
+/// validation loss.
 ///
 /// # Errors
-/// [`Error::Shape`] where the data does not fit the network; [`Error::OutOfMemory`] with a batch size that fits;
-/// [`Error::Diverged`] at the first loss or gradient that is not finite, with the weights as they were before that step;
-/// [`Error::Unsupported`] for a model that takes labels, on data without classes or with more of them.
+/// [`Error::Shape`] if the data does not fit the network; [`Error::OutOfMemory`] with a batch size that fits;
+/// [`Error::Diverged`] at the first loss or gradient that is not finite, with the weights from before that step;
+/// [`Error::Unsupported`] for a model that takes labels, on data without classes or with more classes.
 pub fn train_one_epoch(
     model: &Model,
     dataloader: &DataLoader,
@@ -38,10 +40,10 @@ pub fn train_one_epoch(
     train_one_epoch_of(&learner, dataloader, state, observer)
 }
 
-/// As [`train_one_epoch`], of any learner.
+/// As [`train_one_epoch`], for any learner.
 ///
 /// # Errors
-/// As there; those of the learner.
+/// As [`train_one_epoch`]; errors of the learner.
 pub fn train_one_epoch_of(
     learner: &dyn Learner,
     dataloader: &DataLoader,
@@ -76,17 +78,17 @@ pub fn train_one_epoch_of(
     Ok(loss)
 }
 
-/// Refuses losses of which there is not one a sample.
+/// Rejects losses that are not one per sample.
 fn check_losses(loss: &Loss, samples: i64) -> Result<()> {
     for (what, of) in [("losses of a batch", Some(&loss.by_sample)), ("times of its losses", loss.t.as_ref())] {
         if let Some(got) = of.map(Tensor::size).filter(|got| *got != [samples]) {
-            return Err(Error::Shape { what, expected: format!("[{samples}], one a sample"), got });
+            return Err(Error::Shape { what, expected: format!("[{samples}], one per sample"), got });
         }
     }
     Ok(())
 }
 
-/// The error that names the timesteps, of the last batch, at which the loss is not finite.
+/// The error with the timesteps of the last batch at which the loss is not finite.
 fn diverged(state: &mut TrainingState, loss: &Loss, descent: &Descent) -> Error {
     state.losses = LossByTimestep::default();
     let broken = loss.by_sample.isfinite().logical_not().to_device(Device::Cpu);

@@ -1,4 +1,4 @@
-//! `Learner`: what an epoch of training needs to know of what is trained; and the learner that a model is.
+//! `Learner`: the interface of an epoch of training to what is trained; and its implementation for models.
 
 use tch::{Kind, Tensor, nn};
 
@@ -12,35 +12,36 @@ use crate::networks::{Network, check_fits};
 use crate::objectives::{Batch, Loss, Objective};
 use crate::process::Process;
 
-/// Something that learns from batches, with one optimizer or several. [`train_one_epoch_of`](super::train_one_epoch_of) trains it, stops
-/// it and reports on it, and a checkpoint holds the state of all its groups.
+/// Something that learns from batches, with one or more optimizers. [`train_one_epoch_of`](super::train_one_epoch_of)
+/// trains it, stops it and reports on it, and a checkpoint contains the state of all its parameter groups.
 pub trait Learner {
-    /// Its parameters, by group: each has an optimizer and a moving average of its own. The only group has an empty name.
+    /// Its parameters by group, each with its own optimizer and moving average. If there is only one group, its name is
+    /// empty.
     fn groups(&self) -> Vec<(&'static str, &nn::VarStore)>;
 
-    /// The last time that a loss may be of: reports divide the losses by quarters of it.
+    /// The last possible time of a loss: reports divide the losses into quarters of this range.
     fn end(&self) -> f64;
 
-    /// Refuses data that it cannot learn from, before the first step of an epoch.
+    /// Rejects unsuitable data before the first step of an epoch.
     ///
     /// # Errors
     /// What is wrong with the data, and what to do about it.
     fn check(&self, dataloader: &DataLoader) -> Result<()>;
 
-    /// Learns from a batch: computes losses and [descends](TrainingState::descend) on them, with each group as it likes. A descent that
-    /// is not finite ends the training; an error after one of several descents leaves what the others have done.
+    /// Learns from a batch: computes losses and [descends](TrainingState::descend) on them, for any of its groups. A
+    /// descent that is not finite ends the training; an error after one of several descents does not undo the others.
     ///
     /// # Errors
     /// Those of the losses.
     fn step(&self, batch: &Batch, state: &mut TrainingState) -> Result<LearnerStep>;
 
-    /// Computes what a step on this batch would, and changes nothing: whether memory suffices is found out with that.
+    /// Computes a step on this batch without changing anything, to find out whether memory suffices.
     ///
     /// # Errors
     /// As [`Learner::step`].
     fn try_step(&self, batch: &Batch) -> Result<()>;
 
-    /// The loss on data that was held out, without gradients.
+    /// The loss on held-out data, without gradients.
     ///
     /// # Errors
     /// As [`Learner::step`].
@@ -57,16 +58,16 @@ impl TrainingState {
     }
 }
 
-/// What a step of a learner came to.
+/// The result of a step of a learner.
 #[derive(Debug)]
 pub struct LearnerStep {
-    /// The losses that are reported.
+    /// The losses to report.
     pub loss: Loss,
-    /// The descent that is reported.
+    /// The descent to report.
     pub descent: Descent,
 }
 
-/// A model that learns by an objective.
+/// A learner that trains a model with an objective.
 pub struct ModelLearner<'a> {
     model: &'a Model,
     process: &'a dyn Process,
@@ -74,7 +75,7 @@ pub struct ModelLearner<'a> {
 }
 
 impl<'a> ModelLearner<'a> {
-    /// A learner of `model`, whose data becomes noise by `process`.
+    /// A learner that trains `model` on `process`.
     pub fn new(model: &'a Model, process: &'a dyn Process, objective: Box<dyn Objective>) -> Self {
         Self { model, process, objective }
     }
@@ -94,7 +95,7 @@ impl Learner for ModelLearner<'_> {
         let (takes, there) = (self.model.classes(), dataloader.classes().len());
         if takes > 0 && !(1..=takes as usize).contains(&there) {
             return Err(Error::Unsupported(format!(
-                "the model takes labels of {takes} classes, and the data set has {there}: change `classes` of the network"
+                "the model takes labels of {takes} classes, but the data set has {there}: change `classes` of the network"
             )));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! AdamW, with a state that can be saved: gradient descent with a step size of its own for each parameter.
+//! AdamW with a state that can be saved: gradient descent with a separate step size for each parameter.
 
 use tch::{Device, Tensor, nn, no_grad_guard};
 
@@ -9,8 +9,8 @@ const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPS: f64 = 1e-8;
 const FLOOR: f64 = 1e-16;
-/// How many parameters a CPU updates at a time: what the update reads and writes stays in its cache meanwhile.
-const AT_A_TIME: i64 = 1 << 17;
+/// The number of parameters that a CPU updates at a time, so that the data of the update stays in its cache.
+const CHUNK: i64 = 1 << 17;
 
 /// Adam with decoupled weight decay, over all parameters at once.
 ///
@@ -18,7 +18,7 @@ const AT_A_TIME: i64 = 1 << 17;
 /// m = beta_1 m + (1 - beta_1) g              v = beta_2 v + (1 - beta_2) g^2
 /// theta = theta - lr ( m / (1 - beta_1^k) / ( sqrt(v / (1 - beta_2^k)) + eps ) + weight_decay theta )
 /// ```
-/// Loshchilov & Hutter 2019, algorithm 2, with the decay scaled by the learning rate as PyTorch does it; `beta_1 = 0.9`,
+/// Loshchilov & Hutter 2019, algorithm 2, with the decay scaled by the learning rate as in PyTorch; `beta_1 = 0.9`,
 /// `beta_2 = 0.999`, `eps = 1e-8`, `k` the step. `g` is the clipped gradient plus 1e-16, against denormal numbers.
 #[derive(Debug)]
 pub struct AdamW {
@@ -33,8 +33,8 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// An optimizer of the trainable parameters in `vs`. It moves them into one flat tensor of its own, so they
-    /// have one optimizer at a time, and stay on their device.
+    /// An optimizer of the trainable parameters in `vs`. It moves them into a flat tensor of its own, so they can have
+    /// only one optimizer at a time, and have to stay on their device.
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) for a network without parameters.
@@ -44,22 +44,22 @@ impl AdamW {
         Ok(Self { parameters, m, v, steps: 0, weight_decay, gradient_clipping })
     }
 
-    /// How many steps it has taken.
+    /// The number of steps taken.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Takes one step against the gradient of `loss` (one number). Returns the loss and the gradient's norm, from before it was clipped;
-    /// where one of them is not finite, nothing has changed. Nothing has changed either where memory ran out.
+    /// Takes one step against the gradient of `loss` (one number). Returns the loss and the norm of the gradient before
+    /// clipping. If one of them is not finite, or if memory runs out, nothing changes.
     ///
     /// # Errors
-    /// [`Error::Torch`](crate::Error::Torch) where `loss` does not depend on the parameters;
-    /// [`Error::Unsupported`](crate::Error::Unsupported) where the network has got another optimizer since.
+    /// [`Error::Torch`](crate::Error::Torch) if `loss` does not depend on the parameters;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) if the network has since got another optimizer.
     pub fn backward_step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<(f64, f64)> {
         self.parameters.check_still_ours()?;
         let gradient = self.parameters.gradient(loss)?;
         let _no_grad = no_grad_guard();
-        // Read together: each reading waits for a GPU.
+        // Read together, since each read waits for the GPU.
         let both = Tensor::f_stack(&[loss.to_kind(gradient.kind()), gradient.norm()], 0)?.to_device(Device::Cpu);
         let (loss, norm) = (both.double_value(&[0]), both.double_value(&[1]));
         if loss.is_finite() && norm.is_finite() {
@@ -67,7 +67,7 @@ impl AdamW {
             if self.updated_at_once(&gradient, norm, learning_rate) {
                 return Ok((loss, norm));
             }
-            let at_a_time = if gradient.device() == Device::Cpu { AT_A_TIME } else { gradient.numel() as i64 };
+            let at_a_time = if gradient.device() == Device::Cpu { CHUNK } else { gradient.numel() as i64 };
             let parts = |all: &Tensor| all.split(at_a_time, 0);
             let (theta, m, v) = (parts(&self.parameters.values), parts(&self.m), parts(&self.v));
             for (((gradient, theta), m), v) in parts(&gradient).into_iter().zip(theta).zip(m).zip(v) {
@@ -77,7 +77,7 @@ impl AdamW {
         Ok((loss, norm))
     }
 
-    /// Updates everything in one kernel, on a GPU, where this crate has the feature `fast-cuda`. Whether it did.
+    /// Updates everything in one kernel on a GPU, with the feature `fast-cuda`. Returns whether it did.
     #[cfg(feature = "fast-cuda")]
     fn updated_at_once(&self, gradient: &Tensor, norm: f64, learning_rate: f64) -> bool {
         let divisor = self.gradient_clipping.map_or(1.0, |longest| (norm / longest).max(1.0));
@@ -92,14 +92,14 @@ impl AdamW {
         false
     }
 
-    /// Updates some of the parameters and their moments in place. `norm`: that of the whole gradient. Every operation writes into
-    /// a tensor that is there, at last into the gradient: where memory runs out it does so before anything has changed.
+    /// Updates some of the parameters and their moments in place. `norm`: the norm of the whole gradient. Every
+    /// operation writes to an existing tensor, so memory can only run out before anything has changed.
     fn update(&self, [mut theta, mut m, mut v]: [Tensor; 3], mut gradient: Tensor, norm: f64, learning_rate: f64) {
         if let Some(longest) = self.gradient_clipping.filter(|longest| norm > *longest) {
             let _ = gradient.g_mul_scalar_(longest / norm);
         }
-        // Where a ReLU went silent the gradient is 0, and m and v would sink into denormal numbers, on which a CPU is many
-        // times slower. This keeps them above, and moves a weight by 1e-8 learning rates at the most.
+        // If a ReLU is inactive, the gradient is 0, and m and v would become denormal numbers, with which a CPU is many
+        // times slower. This prevents it, and moves a weight by at most 1e-8 learning rates.
         let _ = gradient.g_add_scalar_(FLOOR);
         let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(self.steps).unwrap_or(i32::MAX));
         let _ = m.lerp_(&gradient, 1.0 - BETA_1);
@@ -108,7 +108,8 @@ impl AdamW {
             return;
         }
         let step_size = learning_rate / correction(BETA_1);
-        // theta += m / denominator, with step size and sign inside the denominator: one operation that writes in place.
+        // theta += m / denominator, with step size and sign in the denominator, so that one in-place operation
+        // suffices.
         let root = v.sqrt_out(&gradient);
         let denominator =
             { root }.g_mul_scalar_(-1.0 / (step_size * correction(BETA_2).sqrt())).g_add_scalar_(-EPS / step_size);
@@ -126,14 +127,14 @@ mod tests {
     use super::*;
     use crate::networks::{Fnn, FnnConfig, Given, Network};
 
-    /// The first step from moments of 0 is `lr g / ( |g| + eps )`, for a parameter in any part.
+    /// The first step from moments of 0 is `lr g / ( |g| + eps )`, for a parameter in any chunk.
     #[test]
-    fn a_network_of_several_parts_is_updated_as_a_whole() {
+    fn a_network_larger_than_a_chunk_is_updated_completely() {
         let config = FnnConfig { hidden_widths: vec![512, 512], ..Default::default() };
         let model = Fnn::new(&config, Device::Cpu).unwrap();
         let mut optimizer = AdamW::new(model.var_store(), 0.0, Some(0.5)).unwrap();
         let before = optimizer.parameters.values.copy();
-        assert!(before.numel() as i64 > 2 * AT_A_TIME && before.numel() as i64 % AT_A_TIME != 0);
+        assert!(before.numel() as i64 > 2 * CHUNK && before.numel() as i64 % CHUNK != 0);
 
         let (x_t, t) = (Tensor::randn([32, 2], tch::kind::FLOAT_CPU), Tensor::ones([32], (Kind::Int64, Device::Cpu)));
         let loss = || 100.0 * model.forward(&x_t, &t, &Given::training()).square().mean(Kind::Float);

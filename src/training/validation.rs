@@ -1,5 +1,6 @@
-//! The validation loss: the loss on samples that training never sees, at fixed timesteps and with fixed noise, so that it can
-//! be compared from epoch to epoch and from model to model. The training loss cannot: its timesteps change with the batch.
+//! The validation loss: the loss on samples that training never sees, at fixed timesteps and with fixed noise, so that
+//! it can be compared between epochs and models. The training loss cannot be compared, since its timesteps change with
+//! the batch.
 
 use tch::{Kind, Tensor, no_grad_guard};
 
@@ -11,20 +12,20 @@ use crate::out_of_memory::in_parts;
 use crate::process::{Process, add_noise};
 use crate::random::{Draws, Stream};
 
-/// Samples that go through the network at a time, at the most.
+/// The most samples that pass through the network at a time.
 const BATCH: i64 = 64;
 
-/// `|| eps - eps_theta(x_t, t) ||^2` over all of the data, with times spread evenly over the process (by the
-/// logarithm of its signal-to-noise ratio where it has no steps) and noise that is always the
-/// same: 0 is perfect, 1 is what predicting no noise at all gives. It is the error of the noise whatever the network predicts, so models
-/// with different parameterizations can be compared by it.
+/// `|| eps - eps_theta(x_t, t) ||^2` over all of the data, with times spread evenly over the process (over the logarithm
+/// of its signal-to-noise ratio if it has no steps) and the same noise every time: 0 is perfect, 1 is the loss of
+/// predicting no noise. It is the error of the noise whatever the network predicts, so models with different
+/// parameterizations can be compared.
 ///
 /// # Shapes
 /// `x_0` of the data: `[N, D]` or `[N, C, H, W]`.
 ///
 /// # Errors
-/// [`Error::Shape`](crate::Error::Shape) where it does not fit the network; [`Error::OutOfMemory`](crate::Error::OutOfMemory)
-/// where not even one sample at a time fits.
+/// [`Error::Shape`](crate::Error::Shape) if the data does not fit the network;
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if not even a single sample fits.
 pub fn validation_loss(model: &Model, process: &dyn Process, held_out: &Batch) -> Result<f64> {
     let _no_grad = no_grad_guard();
     let mut noise = Draws::new(0, Stream::Validation, 0);
@@ -48,11 +49,10 @@ pub fn validation_loss(model: &Model, process: &dyn Process, held_out: &Batch) -
     Ok(total / samples as f64)
 }
 
-/// The least and the largest logarithm of the signal-to-noise ratio that says something of a model: beyond them nothing but noise is there,
-/// or none.
+/// The range of the logarithm of the signal-to-noise ratio that tests a model: outside it there is only noise, or none.
 const LOG_SNRS: [f64; 2] = [-10.0, 15.0];
 
-/// `n` times, spread evenly: over the steps where the process has some, else over the logarithm of the signal-to-noise ratio.
+/// `n` evenly spread times: steps if the process has them, otherwise by the logarithm of the signal-to-noise ratio.
 fn spread_times(process: &dyn Process, n: i64) -> Tensor {
     match process.steps() {
         Some(steps) => {

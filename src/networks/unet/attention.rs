@@ -1,4 +1,4 @@
-//! Self-attention over the pixels: where a pixel looks at all others, not only at its neighbours.
+//! Self-attention over the pixels: a pixel attends to all others, not only to its neighbours.
 
 use tch::nn::Path;
 use tch::{Device, Kind, Tensor};
@@ -12,8 +12,8 @@ use super::layers::{Linear, Norm, Start};
 /// q, k, v = split( W_in norm(x) + b_in )
 /// out     = x + W_out softmax( q k^T / sqrt(d) ) v + b_out,   d = C / heads
 /// ```
-/// Vaswani et al. 2017, equation 1; in a U-Net: Ho et al. 2020, appendix B. [`UnetConfig::scale_residuals`] leaves this sum as
-/// it is, and scales that of the block before it.
+/// Vaswani et al. 2017, equation 1; in a U-Net: Ho et al. 2020, appendix B. [`UnetConfig::scale_residuals`] does not
+/// scale this sum, only that of the block before it.
 ///
 /// [`UnetConfig::scale_residuals`]: super::UnetConfig::scale_residuals
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Attention {
         }
     }
 
-    /// `[N, C, H, W]` to the same.
+    /// `[N, C, H, W]` to `[N, C, H, W]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let [q, k, v] = self.queries_keys_values(x);
         let heads = Tensor::scaled_dot_product_attention(&q, &k, &v, None::<&Tensor>, 0.0, false, None::<f64>, false);
@@ -43,8 +43,8 @@ impl Attention {
         x + seen.transpose(1, 2).reshape(x.size())
     }
 
-    /// How much each pixel looks at each other: `softmax( q k^T / sqrt(d) )`, `[N, heads, H W, H W]` f32, every row
-    /// sums to 1.
+    /// How much each pixel attends to each other pixel: `softmax( q k^T / sqrt(d) )`, `[N, heads, H W, H W]` f32, rows
+    /// sum to 1.
     pub fn map(&self, x: &Tensor) -> Tensor {
         let [q, k, _] = self.queries_keys_values(x);
         let d = q.size()[3] as f64;
@@ -58,7 +58,7 @@ impl Attention {
         let (n, hw, width) = (projected.size()[0], projected.size()[1], projected.size()[2] / 3);
         [0, 1, 2].map(|part| {
             let heads = projected.narrow(2, part * width, width).view([n, hw, HEADS, width / HEADS]).transpose(1, 2);
-            // A CPU's attention is up to three times slower in bf16, on the way back.
+            // On a CPU, the backward pass of attention is up to three times slower in bf16.
             if x.device() == Device::Cpu { heads.to_kind(Kind::Float) } else { heads }
         })
     }

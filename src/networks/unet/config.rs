@@ -1,14 +1,16 @@
-//! `UnetConfig`: the sizes of the U-Net, and which images fit through it.
+//! `UnetConfig`: the sizes of the U-Net, and the images that fit it.
 
 use serde::{Deserialize, Serialize};
 use crate::catalogue::is_default;
 use crate::error::{Error, Result, require};
 
-/// Groups of a group norm, and heads of an attention: every width is a multiple of the former, so of the latter too.
+/// The number of groups in a group norm, and of heads in an attention: every width is a multiple of the former, and
+/// therefore of the latter.
 pub(super) const GROUPS: i64 = 8;
 pub(super) const HEADS: i64 = 4;
 
-/// The network for images. The default is the original tutorial's, after Ho et al. 2020, appendix B.
+/// The configuration of the network for images. The default is the original tutorial's, after Ho et al. 2020, appendix
+/// B.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UnetConfig {
@@ -16,20 +18,21 @@ pub struct UnetConfig {
     pub image_shape: [i64; 3],
     /// `B`, the channels after the first convolution; a multiple of 8.
     pub base_channels: i64,
-    /// `m_i`: level `i` has `B m_i` channels. As many levels as entries.
+    /// `m_i`: level `i` has `B m_i` channels. There is one level per entry.
     pub channel_multipliers: Vec<i64>,
-    /// Whether level `i` has self-attention. It costs with the square of the pixels: 16 x 16 and fewer are good places.
+    /// Whether level `i` has self-attention. Its cost grows with the square of the number of pixels: use it at 16 x 16
+    /// or below.
     pub attention: Vec<bool>,
-    /// Residual blocks a level on the way down; one more on the way up.
+    /// Residual blocks per level on the way down; one more on the way up.
     pub residual_blocks: usize,
-    /// The share of channels that training drops inside a residual block, in `[0, 1)`.
+    /// The dropout rate for channels inside residual blocks, in `[0, 1)`.
     pub dropout: f64,
     /// Width of the time features, in multiples of `B`.
     pub time_multiplier: i64,
-    /// Whether the sums of residual blocks, not those of attention, are scaled by 1/√2, so that their variance does not grow with
-    /// depth. Song et al. 2021, appendix H.
+    /// Whether the sums of residual blocks, not those of attention, are scaled by 1/√2, so that their variance does not
+    /// grow with depth. Song et al. 2021, appendix H.
     pub scale_residuals: bool,
-    /// How many classes it can be conditioned on, each with a row of the class embedding; 0: it takes no labels.
+    /// The number of classes that it can be conditioned on; 0 for no labels.
     #[serde(skip_serializing_if = "is_default")]
     pub classes: i64,
 }
@@ -51,7 +54,7 @@ impl Default for UnetConfig {
 }
 
 impl UnetConfig {
-    /// A small one, which a CPU trains in minutes: half the channels, three levels, one residual block a level.
+    /// A small U-Net that trains in minutes on a CPU: half the channels, three levels, one residual block per level.
     pub fn small() -> Self {
         Self {
             base_channels: 32,
@@ -63,7 +66,7 @@ impl UnetConfig {
         }
     }
 
-    /// This network for images of another shape, with fewer levels where they cannot be halved often enough.
+    /// The same network for images of another shape, with fewer levels if those images cannot be halved often enough.
     #[must_use]
     pub fn for_images(self, image_shape: [i64; 3]) -> Self {
         let halves = |levels: &usize| image_shape[1..].iter().all(|side| side % (1 << (levels - 1)) == 0);
@@ -104,7 +107,7 @@ impl UnetConfig {
         let above = [height, width].map(|side| (side + step - 1) / step * step);
         let nearest = if below == above { size(above) } else { format!("{} or {}", size(below), size(above)) };
         let expected = format!(
-            "sides that can be halved {halvings} times (multiples of {step}) for {} levels; the nearest: {nearest}",
+            "sides that can be halved {halvings} times (multiples of {step}) for {} levels; nearest: {nearest}",
             self.levels()
         );
         Err(Error::config(field, expected, size([height, width])))

@@ -1,4 +1,4 @@
-//! What a reader sees of a U-Net: its blocks with their shapes and parameters, its features, and its attention.
+//! The inside of a U-Net for the reader: its blocks with their shapes and parameters, its features, and its attention.
 
 use std::fmt;
 
@@ -8,40 +8,40 @@ use super::Unet;
 use crate::error::Result;
 use crate::networks::Network;
 
-/// What a U-Net computed on the way to its prediction, block by block, by the names of the blocks.
+/// The intermediate results of a U-Net, by the names of its blocks.
 #[derive(Debug, Default)]
 pub struct Inside {
     /// The output of each block, `[N, C, H, W]` f32.
     pub features: Vec<(String, Tensor)>,
-    /// How much each pixel looks at each other, `[N, heads, H W, H W]` f32: every row sums to 1.
+    /// How much each pixel attends to each other pixel, `[N, heads, H W, H W]` f32: rows sum to 1.
     pub attention: Vec<(String, Tensor)>,
 }
 
-/// The blocks of a U-Net, in the order in which data flows through them. Prints as a table.
+/// The blocks of a U-Net, in the order of the data flow. Prints as a table.
 #[derive(Debug, Clone)]
 pub struct UnetSummary {
-    /// One row a block.
+    /// One row per block.
     pub blocks: Vec<BlockSummary>,
 }
 
 /// One block of a U-Net.
 #[derive(Debug, Clone)]
 pub struct BlockSummary {
-    /// Its name, which its parameters' names begin with.
+    /// Its name, with which the names of its parameters begin.
     pub name: String,
-    /// What it is, in words.
+    /// Its description.
     pub what: String,
     /// The shape of its output for one image, `[C, H, W]`.
     pub output: Vec<i64>,
-    /// How many numbers it learns.
+    /// Its number of parameters.
     pub parameters: usize,
 }
 
 impl Unet {
-    /// Its blocks, with the shape of their output for one image and their parameter counts.
+    /// Its blocks, with the shapes of their outputs for one image and their parameter counts.
     ///
     /// # Errors
-    /// [`Error::Torch`](crate::Error::Torch) where there is no memory for one image.
+    /// [`Error::Torch`](crate::Error::Torch) if there is not enough memory for one image.
     pub fn summary(&self) -> Result<UnetSummary> {
         let device = self.var_store().device();
         let mut shape = vec![1];

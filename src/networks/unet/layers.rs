@@ -5,12 +5,13 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::GROUPS;
 
-/// How a layer's weights start.
+/// The initial weights of a layer.
 #[derive(Clone, Copy)]
 pub(super) enum Start {
-    /// Uniform within `1 / sqrt(inputs)`, as PyTorch draws them.
+    /// Uniform within `1 / sqrt(inputs)`, as in PyTorch.
     Random,
-    /// 0: the last layer of a residual branch, so that every block starts as the identity. The official code of Ho et al.
+    /// 0, for the last layer of a residual branch, so that every block starts as the identity. The official code of Ho
+    /// et al.
     Zero,
 }
 
@@ -62,7 +63,7 @@ impl Linear {
         Self { weight: vs.var("weight", &[outputs, inputs], init), bias: vs.var("bias", &[outputs], init) }
     }
 
-    /// The layer that MultiheadAttention keeps as `in_proj_weight` and `in_proj_bias`.
+    /// The layer with the names `in_proj_weight` and `in_proj_bias`, as in MultiheadAttention.
     pub fn in_projection(vs: &Path, inputs: i64, outputs: i64) -> Self {
         let weight = vs.var("in_proj_weight", &[outputs, inputs], Start::Random.init(inputs));
         Self { weight, bias: vs.var("in_proj_bias", &[outputs], Init::Const(0.0)) }
@@ -87,10 +88,10 @@ impl Norm {
         Self { weight, bias: vs.var("bias", &[channels], Init::Const(0.0)) }
     }
 
-    /// Shaped like `x`, `[N, C, H, W]`; mean and variance are taken in f32.
+    /// Shaped like `x`, `[N, C, H, W]`; mean and variance are computed in f32.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         const EPS: f64 = 1e-5;
-        // libtorch sums in f32 by itself. On a CPU it takes bf16 with weights in f32, on a GPU with weights in bf16.
+        // libtorch itself sums in f32. For bf16 inputs, it requires weights in f32 on a CPU and in bf16 on a GPU.
         let kind = if x.device() == Device::Cpu { Kind::Float } else { x.kind() };
         let (weight, bias) = (self.weight.to_kind(kind), self.bias.to_kind(kind));
         x.group_norm(GROUPS, Some(&weight), Some(&bias), EPS, true)

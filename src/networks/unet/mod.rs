@@ -1,5 +1,5 @@
-//! `Unet`: the network that predicts the noise in images. It looks at them at several sizes, halving on the way down and
-//! doubling on the way up, and carries what each level saw across.
+//! `Unet`: the network that predicts the noise in images. It processes them at several sizes, halved on the way down
+//! and doubled on the way up, with skip connections at each level.
 
 mod attention;
 mod config;
@@ -21,8 +21,8 @@ use super::{Given, Network, NetworkSettings, TimeEmbedding, check_fits};
 use crate::error::Result;
 use crate::precision::Precision;
 
-/// The U-Net `eps_theta(x_t, t)` of the original tutorial, parameter for parameter. Ronneberger et al. 2015; Ho et al. 2020,
-/// appendix B.
+/// The U-Net `eps_theta(x_t, t)` of the original tutorial, parameter for parameter. Ronneberger et al. 2015; Ho et al.
+/// 2020, appendix B.
 ///
 /// ```text
 /// x_t ─ first ─ level 0 ──────────── skips ──────────── level 0 ─ final ─ eps_theta
@@ -55,10 +55,10 @@ enum Block {
 }
 
 impl Unet {
-    /// A network with fresh weights, drawn from libtorch's generator (see [`tch::manual_seed`]).
+    /// A network with fresh weights from libtorch's generator (see [`tch::manual_seed`]).
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for sizes that cannot work.
+    /// [`Error::Config`](crate::Error::Config) for invalid sizes.
     pub fn new(config: &UnetConfig, precision: Precision, device: Device) -> Result<Self> {
         Self::with_outputs(config, 1, precision, device)
     }
@@ -102,13 +102,13 @@ impl Unet {
         &self.config
     }
 
-    /// Runs the network once and returns what is otherwise gone: the output of every block, and who looks at whom.
+    /// Runs the network once and returns its intermediate results: the output of every block, and the attention.
     ///
     /// # Shapes
     /// `x_t`: `[N, C, H, W]` f32; `t`: `[N]` int64.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) where `x_t` does not fit the network.
+    /// [`Error::Shape`](crate::Error::Shape) if `x_t` does not fit the network.
     pub fn look_inside(&self, x_t: &Tensor, t: &Tensor) -> Result<Inside> {
         check_fits(self, "images for this network", x_t)?;
         let _no_grad = no_grad_guard();
@@ -125,13 +125,13 @@ impl Unet {
         }
         let mut pass = Pass { time: time.silu(), training: given.training, inside };
 
-        let mut h = pass.seen("first", self.first.forward(&x_t.to_kind(self.kind)));
+        let mut h = pass.record("first", self.first.forward(&x_t.to_kind(self.kind)));
         let mut skips = vec![h.shallow_clone()];
         for (i, block) in self.encoder.iter().enumerate() {
             let name = format!("encoder_blocks.{i}");
             h = match block {
                 Block::Residual(block) => pass.residual(&name, block, &h),
-                Block::Resample(conv) => pass.seen(&name, conv.forward(&h)),
+                Block::Resample(conv) => pass.record(&name, conv.forward(&h)),
             };
             skips.push(h.shallow_clone());
         }
@@ -145,15 +145,15 @@ impl Unet {
                     let x = skips.pop().map_or(h.shallow_clone(), |skip| Tensor::cat(&[&h, &skip], 1));
                     pass.residual(&name, block, &x)
                 }
-                Block::Resample(conv) => pass.seen(&name, conv.forward(&doubled(&h))),
+                Block::Resample(conv) => pass.record(&name, conv.forward(&doubled(&h))),
             };
         }
         let eps_theta = self.final_conv.forward(&self.final_norm.forward(&h).silu());
-        pass.seen("final", eps_theta.to_kind(Kind::Float))
+        pass.record("final", eps_theta.to_kind(Kind::Float))
     }
 }
 
-/// One pass through the network: what all blocks are told, and what is kept of them for a reader.
+/// One pass through the network: the common inputs of all blocks, and the results recorded for the reader.
 struct Pass<'a> {
     time: Tensor,
     training: bool,
@@ -169,10 +169,10 @@ impl Pass<'_> {
             }
             h = attention.forward(&h);
         }
-        self.seen(name, h)
+        self.record(name, h)
     }
 
-    fn seen(&mut self, name: &str, h: Tensor) -> Tensor {
+    fn record(&mut self, name: &str, h: Tensor) -> Tensor {
         if let Some(inside) = &mut self.inside {
             inside.features.push((name.to_owned(), h.to_kind(Kind::Float)));
         }
@@ -180,7 +180,7 @@ impl Pass<'_> {
     }
 }
 
-/// The way down, and the channels of each skip that it leaves.
+/// The blocks on the way down, and the channels of each skip connection.
 fn encoder(vs: Path, config: &UnetConfig) -> (Vec<Block>, Vec<i64>) {
     let mut blocks = Vec::new();
     let mut skips = vec![config.base_channels];
@@ -202,7 +202,7 @@ fn encoder(vs: Path, config: &UnetConfig) -> (Vec<Block>, Vec<i64>) {
     (blocks, skips)
 }
 
-/// The way up: every residual block takes a skip, last first.
+/// The blocks on the way up: every residual block takes one skip connection, the last one first.
 fn decoder(vs: Path, config: &UnetConfig, skips: &mut Vec<i64>) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut width = config.width(config.levels() - 1);

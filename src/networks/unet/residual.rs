@@ -1,4 +1,4 @@
-//! The residual block: two convolutions that are told the time, and a way around them.
+//! The residual block: two convolutions with a time input, and a skip connection.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -9,15 +9,16 @@ use super::attention::Attention;
 use super::config::UnetConfig;
 use super::layers::{Conv, Linear, Norm, Start};
 
-/// A residual block, with attention behind it at some levels.
+/// A residual block, followed by attention at some levels.
 ///
 /// ```text
 /// h   = conv_1( silu( norm_1(x) ) ) + dense_1( silu(time) )
 /// h   = conv_2( dropout( silu( norm_2(h) ) ) )
 /// out = attention( h + match_input(x) )
 /// ```
-/// `match_input` is a 1 x 1 convolution where the channels change. He et al. 2016; Ho et al. 2020, appendix B. With
-/// [`UnetConfig::scale_residuals`] the sum `h + match_input(x)` is divided by `sqrt(2)`; that of the attention is not.
+/// `match_input` is a 1 x 1 convolution if the number of channels changes, otherwise the identity. He et al. 2016; Ho
+/// et al. 2020, appendix B. With [`UnetConfig::scale_residuals`] the sum `h + match_input(x)` is divided by `sqrt(2)`;
+/// that of the attention is not.
 #[derive(Debug)]
 pub(super) struct ResidualBlock {
     norm_1: Norm,
@@ -34,7 +35,7 @@ pub(super) struct ResidualBlock {
 impl ResidualBlock {
     pub fn new(vs: Path, inputs: i64, outputs: i64, attention: bool, config: &UnetConfig) -> Self {
         let conv = |name: &str, inputs, kernel, start| Conv::new(&vs / name, inputs, outputs, kernel, 1, start);
-        // The names are the original's, spelling included: its checkpoints are to be read.
+        // The names are those of the original, including spelling, so that its checkpoints can be read.
         Self {
             norm_1: Norm::new(&vs / "normlize_1", inputs),
             conv_1: conv("conv_1", inputs, 3, Start::Random),
@@ -48,7 +49,7 @@ impl ResidualBlock {
         }
     }
 
-    /// What the block makes of `x` before its attention looks at it. `x`: `[N, inputs, H, W]`; `time`: `[N, W]`, after
+    /// The output of the block before its attention. `x`: `[N, inputs, H, W]`; `time`: `[N, W]`, after
     /// its SiLU.
     pub fn before_attention(&self, x: &Tensor, time: &Tensor, training: bool) -> Tensor {
         let h = self.conv_1.forward(&self.norm_1.forward(x).silu());

@@ -1,4 +1,4 @@
-//! What the U-Net is built from, as the catalogue of networks asks for it.
+//! `NetworkSettings` for the U-Net.
 
 use tch::Device;
 
@@ -59,17 +59,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_that_cannot_be_halved_names_the_nearest_that_can() {
+    fn the_error_for_an_image_that_cannot_be_halved_names_the_nearest_size() {
         let config = UnetConfig { image_shape: [3, 30, 45], ..Default::default() };
         let message = config.validate().unwrap_err().to_string();
         assert!(message.contains("24 x 40 or 32 x 48") && message.contains("got 30 x 45"), "{message}");
         let tiny = UnetConfig { image_shape: [1, 3, 8], ..Default::default() };
-        assert!(tiny.validate().unwrap_err().to_string().contains("the nearest: 8 x 8,"), "{tiny:?}");
+        assert!(tiny.validate().unwrap_err().to_string().contains("nearest: 8 x 8,"), "{tiny:?}");
         UnetConfig { image_shape: [3, 24, 40], ..Default::default() }.validate().unwrap();
     }
 
     #[test]
-    fn sizes_that_cannot_work_are_refused() {
+    fn invalid_sizes_are_rejected() {
         let refused = |config: UnetConfig, field: &str| {
             let message = config.validate().unwrap_err().to_string();
             assert!(message.starts_with(&format!("UnetConfig.{field}: expected")), "{message}");

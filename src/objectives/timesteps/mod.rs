@@ -1,4 +1,4 @@
-//! How often a training sees each time.
+//! `TimestepSampling`: how often training draws each timestep.
 
 use std::fmt::Debug;
 
@@ -8,21 +8,21 @@ use crate::catalogue::catalogue;
 use crate::error::Result;
 use crate::process::Process;
 
-/// How often each time is drawn in training: the distribution `p(t)` of Algorithm 1, line 3.
+/// How often training draws each timestep: the distribution `p(t)` of Algorithm 1, line 3.
 ///
-/// Drawing `t ~ p(t)` has the expected gradient of drawing uniformly and weighting the loss at `t` by `T p(t)`, without
-/// spending work on samples that then hardly count.
+/// Drawing `t ~ p(t)` has the same expected gradient as drawing uniformly and weighting the loss at `t` by `T p(t)`,
+/// but spends no work on samples with little weight.
 pub trait TimestepSampling: Debug {
-    /// `t ~ p(t)`, shape `[n]`, on the CPU, from libtorch's generator: int64 in `1..=T` for a process of steps, else f64, above 0 and up to
-    /// its end.
+    /// `t ~ p(t)`, shape `[n]`, on the CPU, from libtorch's generator: int64 in `1..=T` for a process with steps,
+    /// otherwise f64, above 0 and up to its end.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for settings that cannot work.
+    /// [`Error::Config`](crate::Error::Config) for invalid settings.
     fn draw(&self, process: &dyn Process, n: i64) -> Result<Tensor>;
 }
 
-/// What a distribution of times declares of itself: the mean of the times of the discrete process of 100 steps with the cosine schedule. That
-/// all are within the process, and follow from the seed, holds for all of them.
+/// The declared property of a distribution: the mean timestep of the discrete process with 100 steps and the cosine
+/// schedule. All distributions draw times within the process.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimestepSamplingProperties {
     /// The mean time.

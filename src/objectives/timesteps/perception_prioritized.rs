@@ -7,8 +7,8 @@ use super::{TimestepSampling, draw_by_weight};
 use crate::error::Result;
 use crate::process::Process;
 
-/// `p(t)` proportional to `1 / (1 + SNR(t)) = 1 - alpha_bar_t`: fewer steps at which hardly any noise is left to see, more of those at
-/// which shapes come about. The weights of Choi et al. 2022, "Perception Prioritized Training of Diffusion Models", with
+/// `p(t)` proportional to `1 / (1 + SNR(t)) = 1 - alpha_bar_t`: fewer timesteps with hardly any noise, more of those
+/// at which shapes form. The weights of Choi et al. 2022, "Perception Prioritized Training of Diffusion Models", with
 /// `k = 1` and `gamma = 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

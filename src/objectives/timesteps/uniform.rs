@@ -7,7 +7,7 @@ use super::TimestepSampling;
 use crate::error::Result;
 use crate::process::Process;
 
-/// `p(t) = 1 / T`; of a process without steps, uniform between 0 and its end. Ho et al. 2020, Algorithm 1.
+/// `p(t) = 1 / T`; for a process without steps, uniform between 0 and its end. Ho et al. 2020, Algorithm 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Uniform;

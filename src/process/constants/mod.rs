@@ -1,4 +1,4 @@
-//! `ConstantsManager`: every constant of the diffusion, derived once from `beta_1 … beta_T`.
+//! `ConstantsManager`: all constants of the diffusion, derived once from `beta_1 … beta_T`.
 
 mod numbers;
 mod process;
@@ -10,15 +10,15 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 
-/// The constants of one diffusion process, at every timestep `1..=T`.
+/// The constants of a diffusion process, for every timestep `1..=T`.
 ///
 /// Each `…_at(t)` takes timesteps `t: [N]` (int64, in `1..=T`) and returns their constants, shaped to broadcast over a
-/// batch: `[N, 1]` for points, `[N, 1, 1, 1]` for images. Computed in f64, stored as f32. They are looked up on the CPU: timesteps
-/// that are there cost no wait for a GPU.
+/// batch: `[N, 1]` for points, `[N, 1, 1, 1]` for images. They are computed in f64 and stored as f32. They are looked
+/// up on the CPU, so timesteps on the CPU cause no wait for a GPU.
 ///
-/// In training every sample of a batch has a timestep of its own; in sampling all share one, and a plain number will do:
-/// [`beta`](Self::beta), [`alpha_cumulative`](Self::alpha_cumulative), in f64. As a [`Process`](super::Process) it is there for times
-/// between the steps, too.
+/// In training, every sample of a batch has its own timestep; in sampling all samples share one, for which there are
+/// plain numbers in f64: [`beta`](Self::beta), [`alpha_cumulative`](Self::alpha_cumulative). As a
+/// [`Process`](super::Process), it is also defined between the steps.
 #[derive(Debug)]
 pub struct ConstantsManager {
     device: Device,
@@ -40,8 +40,8 @@ pub struct ConstantsManager {
     posterior_variance: Tensor,
 }
 
-/// The place of timestep `t` in an array that holds `t = 1 … T`: a number for a number, a tensor for a tensor. Nothing
-/// else turns timesteps into indices.
+/// The index of timestep `t` in an array for `t = 1 … T`; `t` is a number or a tensor. Only this function turns
+/// timesteps into indices.
 fn index<T: Sub<i64>>(t: T) -> T::Output {
     t - 1
 }
@@ -59,7 +59,7 @@ macro_rules! constants {
 }
 
 impl ConstantsManager {
-    /// The constants of a schedule of one's own: `betas` holds `beta_1 … beta_T`. `sample_dims` is the number of
+    /// The constants of a custom schedule: `betas` holds `beta_1 … beta_T`. `sample_dims` is the number of
     /// dimensions of one sample: 1 for points, 3 for images.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl ConstantsManager {
         self.sample_dims
     }
 
-    /// Where the data is, and the constants of its timesteps.
+    /// The device of the data, and of the constants returned for its timesteps.
     pub fn device(&self) -> Device {
         self.device
     }
@@ -147,7 +147,7 @@ impl ConstantsManager {
 
     fn at(&self, constants: &Tensor, t: &Tensor) -> Result<Tensor> {
         self.check_tensor(t)?;
-        // On a GPU an index outside the array would end the process; on the CPU it is an error that costs nothing to have.
+        // On a GPU, an index outside the array would kill the process; on the CPU, checking it costs nothing.
         let rows = index(t.to_device(Device::Cpu));
         let Ok(values) = constants.f_index_select(0, &rows) else {
             self.check(t)?;

@@ -1,4 +1,4 @@
-//! The constants at one timestep, as plain numbers in f64: what sampling needs, where all samples share a step.
+//! The constants at one timestep as plain numbers in f64, for sampling, where all samples share a timestep.
 
 use super::{ConstantsManager, index};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ impl ConstantsManager {
     /// `beta_t` in f64, for `t` in `1..=T`.
     ///
     /// # Panics
-    /// For another `t`, as all functions here that take `t` as a plain number.
+    /// For another `t`, like all functions here that take `t` as a plain number.
     pub fn beta(&self, t: usize) -> f64 {
         self.betas[self.row(t)]
     }
@@ -22,7 +22,7 @@ impl ConstantsManager {
         if t == 0 { 1.0 } else { self.alpha_bars[self.row(t)] }
     }
 
-    /// Refuses a `t` outside `1..=T`, for what returns errors.
+    /// Rejects a `t` outside `1..=T`.
     pub(crate) fn check_timestep(&self, t: usize) -> Result<()> {
         if (1..=self.timesteps()).contains(&t) {
             return Ok(());
@@ -37,17 +37,18 @@ impl ConstantsManager {
         index(t as i64) as usize
     }
 
-    /// The signal-to-noise ratio `alpha_bar_t / (1 - alpha_bar_t)`, for `t` in `1..=T`. Kingma et al. 2021, section 3.1.
+    /// The signal-to-noise ratio `alpha_bar_t / (1 - alpha_bar_t)`, for `t` in `1..=T`. Kingma et al. 2021, section
+    /// 3.1.
     pub fn signal_to_noise(&self, t: usize) -> f64 {
         self.alpha_cumulative(t) / (1.0 - self.alpha_cumulative(t))
     }
 
-    /// A sentence where `x_T` is not noise yet: the sampler starts from pure noise, which the network then never saw.
+    /// A warning if `x_T` is not yet noise: sampling starts from pure noise, which the network would never have seen.
     pub fn warning(&self) -> Option<String> {
         let snr = self.signal_to_noise(self.timesteps());
         (snr > 0.01).then(|| {
             format!(
-                "the schedule ends with a signal-to-noise ratio of {snr:.2}: x_T still holds {:.0} % of x_0, but sampling \
+                "the schedule ends with a signal-to-noise ratio of {snr:.2}: x_T still contains {:.0} % of x_0, but sampling \
                  starts from pure noise. Use more timesteps or larger betas",
                 100.0 * self.alpha_cumulative(self.timesteps()).sqrt()
             )
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "timestep t: expected 1..=2, got 3")]
-    fn nor_has_a_step_after_the_last() {
+    fn a_step_after_the_last_has_no_beta() {
         constants().alpha_cumulative(3);
     }
 }

@@ -1,10 +1,10 @@
-//! The discrete process as a `Process`: at its steps as `beta_t` has it, and at the times between them.
+//! The discrete process as a `Process`: at its steps, from `beta_t`, and at the times between them.
 
 use super::ConstantsManager;
 use crate::process::Process;
 
-/// `a(t)^2 = alpha_bar_t` and `s(t)^2 = 1 - alpha_bar_t`. Between two steps the logarithm of the signal-to-noise ratio is interpolated
-/// linearly; before the first, as `t` approaches 0, the ratio grows as `1 / t`.
+/// `a(t)^2 = alpha_bar_t` and `s(t)^2 = 1 - alpha_bar_t`. Between two steps the logarithm of the signal-to-noise ratio
+/// is interpolated linearly; before the first, as `t` approaches 0, the ratio grows as `1 / t`.
 impl Process for ConstantsManager {
     fn signal(&self, t: f64) -> f64 {
         self.share(t).0.sqrt()
@@ -24,7 +24,7 @@ impl Process for ConstantsManager {
 }
 
 impl ConstantsManager {
-    /// The shares of signal and noise in the variance of `x_t`.
+    /// The shares of the signal and the noise in the variance of `x_t`.
     fn share(&self, t: f64) -> (f64, f64) {
         let (before, between) = (t.floor(), t.fract());
         if between == 0.0 {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn between_steps_the_noise_grows_and_at_steps_it_is_that_of_the_step() {
+    fn the_noise_is_that_of_beta_t_at_steps_and_grows_between_them() {
         let constants = ConstantsManager::from_betas(&[0.02, 0.3, 0.6], 1, Device::Cpu).unwrap();
         assert_eq!((constants.signal(0.0), constants.noise(0.0)), (1.0, 0.0));
         for t in 1..=3 {

@@ -1,4 +1,4 @@
-//! Timesteps as tensors, and that they are within the process.
+//! Timesteps as tensors, and checks that they are within the process.
 
 use tch::{Device, Kind, Tensor};
 
@@ -6,12 +6,13 @@ use super::ConstantsManager;
 use crate::error::{Error, Result};
 
 impl ConstantsManager {
-    /// The timestep `t` for each of `n` samples, shape `[n]` int64: what a network is fed when all samples are at one step.
+    /// The timestep `t` for each of `n` samples, shape `[n]` int64: the input of a network if all samples are at the
+    /// same step.
     pub fn same_timestep(&self, t: usize, n: i64) -> Tensor {
         Tensor::full([n], t as i64, (Kind::Int64, self.device))
     }
 
-    /// Refuses samples of another kind than these constants are for, and timesteps of which there is not one a sample.
+    /// Rejects samples with other dimensions than these constants are for, and timesteps that are not one per sample.
     pub(crate) fn check_samples(&self, x: &Tensor, t: &Tensor) -> Result<()> {
         if x.dim() != self.sample_dims + 1 {
             let expected = if self.sample_dims == 1 { "[N, D], points" } else { "[N, C, H, W], images" };
@@ -26,12 +27,16 @@ impl ConstantsManager {
         }
         let n = x.size()[0];
         if t.size() != [n] {
-            return Err(Error::Shape { what: "timesteps t", expected: format!("[{n}], one a sample"), got: t.size() });
+            return Err(Error::Shape {
+                what: "timesteps t",
+                expected: format!("[{n}], one per sample"),
+                got: t.size(),
+            });
         }
         Ok(())
     }
 
-    /// Refuses anything but int64 timesteps `[N]`, on the CPU or the device of the constants.
+    /// Rejects anything but int64 timesteps `[N]`, on the CPU or the device of the constants.
     pub(super) fn check_tensor(&self, t: &Tensor) -> Result<()> {
         if t.dim() != 1 || t.kind() != Kind::Int64 {
             let got = format!("a {:?} tensor of shape {:?}", t.kind(), t.size());
@@ -43,7 +48,7 @@ impl ConstantsManager {
         Ok(())
     }
 
-    /// Refuses timesteps outside `1..=T`.
+    /// Rejects timesteps outside `1..=T`.
     pub(super) fn check(&self, t: &Tensor) -> Result<()> {
         let t = t.to_device(Device::Cpu);
         let outside = t.lt(1).logical_or(&t.gt(self.timesteps() as i64)).nonzero();

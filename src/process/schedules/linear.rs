@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Schedule;
 use crate::error::{Error, Result};
 
-/// `beta_t` rises linearly, faster the fewer steps there are, so that as much is destroyed.
+/// `beta_t` rises linearly, and faster with fewer steps, so that the same amount of signal is destroyed.
 ///
 /// ```text
 /// beta_t from 1e-4 s to 0.02 s,   s = 1000 / T
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_papers_at_a_thousand_steps_and_scaled_below() {
+    fn it_is_that_of_the_paper_for_a_thousand_steps_and_scaled_for_fewer() {
         let beta = LinearSchedule.betas(1000).unwrap();
         assert!((beta[0] - 1e-4).abs() < 1e-15 && (beta[999] - 0.02).abs() < 1e-15);
         let beta = LinearSchedule.betas(40).unwrap();

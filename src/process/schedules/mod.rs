@@ -18,24 +18,25 @@ pub trait Schedule: Debug {
     /// `[beta_1, …, beta_T]`, each in `(0, 1)`.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for fewer steps than it can be laid out over.
+    /// [`Error::Config`](crate::Error::Config) for too few steps.
     fn betas(&self, timesteps: usize) -> Result<Vec<f64>>;
 }
 
-/// What a schedule declares of itself. That `beta_t` never falls, and that a thousand steps leave next to no signal, holds for all of them.
+/// The declared properties of a schedule. For all schedules, `beta_t` never falls, and a thousand steps leave almost no
+/// signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScheduleProperties {
-    /// The fewest timesteps that it can be laid out over.
+    /// The smallest number of timesteps that it supports.
     pub fewest_timesteps: usize,
 }
 
 catalogue! {
-    /// Which variance schedule a process of steps has.
+    /// The variance schedule of a process with steps.
     NoiseSchedule of "TrainingConfig.schedule", is Schedule, declares ScheduleProperties;
-    linear::LinearSchedule, "linear": "beta_t rises in equal parts", "Ho et al. 2020, section 4", { fewest_timesteps: 21 };
+    linear::LinearSchedule, "linear": "beta_t rises linearly", "Ho et al. 2020, section 4", { fewest_timesteps: 21 };
     cosine::CosineSchedule, "cosine": "alpha_bar_t falls along a squared cosine", "Nichol & Dhariwal 2021, equation 17",
         { fewest_timesteps: 1 };
-    original_linear::OriginalLinearSchedule, "original-linear": "linear, as the original Python tutorial counted", "",
+    original_linear::OriginalLinearSchedule, "original-linear": "linear, counted as in the original Python tutorial", "",
         { fewest_timesteps: 20 };
 }
 
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_entry_is_a_schedule_and_what_it_declares() {
+    fn every_entry_is_a_schedule_and_has_its_declared_properties() {
         for entry in NoiseSchedule::ENTRIES {
             let config = NoiseSchedule::from_name(entry.name).unwrap();
             let (schedule, fewest) = (config.build(), config.properties().fewest_timesteps);

@@ -6,10 +6,11 @@ use super::Schedule;
 use super::linear::linspace;
 use crate::error::{Error, Result};
 
-/// The linear schedule as the original Python tutorial ran it. It had `beta = linspace(1e-4 s, 0.02 s, n)` for a number
-/// `n` of its own, `s = 1000 / n`, counted from 0, and never used step 0. Here that is `T = n - 1` steps: the first does
-/// what its steps 0 and 1 did together, `beta_1 = 1 - alpha_0 alpha_1`, and `beta_t` is its number `t` from there on.
-/// So `alpha_bar_t` is the original's at every `t`, and a network from there is fed the timesteps it was trained with.
+/// The linear schedule as the original Python tutorial used it: `beta = linspace(1e-4 s, 0.02 s, n)` with
+/// `s = 1000 / n`, counted from 0, but without ever using step 0. Here this becomes `T = n - 1` steps: the first
+/// combines its steps 0 and 1, `beta_1 = 1 - alpha_0 alpha_1`, and from there on `beta_t` is its `beta` number `t`.
+/// Thus `alpha_bar_t` equals the original's at every `t`, and an imported network gets the timesteps that it was
+/// trained with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OriginalLinearSchedule;
