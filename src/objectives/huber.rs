@@ -1,4 +1,4 @@
-//! `Huber`: squared where the error is small, absolute where it is large.
+//! `Huber`: squared for small errors, absolute for large ones.
 
 use serde::{Deserialize, Serialize};
 use tch::Reduction;
@@ -10,7 +10,7 @@ use crate::error::{Result, require};
 use crate::model::Model;
 use crate::process::Process;
 
-/// Half of the squared error up to `delta`, linear beyond: few large errors do not decide the gradient.
+/// Half of the squared error up to `delta`, linear beyond, so that a few large errors do not dominate the gradient.
 ///
 /// ```text
 /// d^2 / 2 where |d| <= delta, else delta ( |d| - delta / 2 ),   d = eps - eps_theta(x_t, t)
@@ -19,7 +19,7 @@ use crate::process::Process;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Huber {
-    /// Where the one becomes the other, above 0.
+    /// The error at which it becomes linear, above 0.
     pub delta: f64,
     /// How often each timestep is drawn.
     pub timesteps: TimestepSamplingConfig,

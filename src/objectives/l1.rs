@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::model::Model;
 use crate::process::Process;
 
-/// The mean absolute error of the network's output: least where it predicts the median, not the mean. What is rare in the data is drawn more
-/// rarely still.
+/// The mean absolute error of the network's output: minimal for the median instead of the mean. What is rare in the data becomes rarer still in
+/// the samples.
 ///
 /// ```text
 /// | eps - eps_theta(x_t, t) |

@@ -71,10 +71,10 @@ catalogue! {
     /// What the training minimizes, with its settings.
     ObjectiveConfig of "TrainingConfig.objective", is Objective, declares ObjectiveProperties;
     simple::Simple, "simple": "the mean squared error of the network's output", "Ho et al. 2020, Algorithm 1", { best_factor: 1.0233 };
-    weighted::Weighted, "weighted": "the squared error of the noise, weighted by how much of it there is", "Salimans & Ho 2022, section 4",
+    weighted::Weighted, "weighted": "the squared error of the noise, weighted by the noise level", "Salimans & Ho 2022, section 4",
         { best_factor: 1.0573 };
     l1::L1, "l1": "the mean absolute error of the network's output", "Saharia et al. 2022 (Palette), section 3", { best_factor: 1.0145 };
-    huber::Huber, "huber": "squared where the error is small, absolute where it is large", "Huber 1964", { best_factor: 1.0330 };
+    huber::Huber, "huber": "squared for small errors, absolute for large ones", "Huber 1964", { best_factor: 1.0330 };
 }
 
 impl Default for ObjectiveConfig {

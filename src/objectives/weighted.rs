@@ -1,4 +1,4 @@
-//! `Weighted`: the error of the noise, weighted by how much of it there is.
+//! `Weighted`: the error of the noise, weighted by the noise level.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -11,8 +11,8 @@ use crate::error::Result;
 use crate::model::Model;
 use crate::process::Process;
 
-/// The squared error of the noise that is read from the network's output, times a weight: whatever the network predicts, the weighting is of one and
-/// the same error, so that models with different parameterizations can be trained for the same goal.
+/// The squared error of the noise, read from the network's output, times a weight. The error is the same for all
+/// parameterizations, so that different models can be trained for the same goal.
 ///
 /// ```text
 /// w(t) || eps - eps_theta(x_t, t) ||^2

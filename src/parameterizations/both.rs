@@ -1,4 +1,4 @@
-//! `Both`: the network predicts the noise and the data, and how far to trust which.
+//! `Both`: the network predicts the noise, the data, and how to combine them.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -6,8 +6,8 @@ use tch::Tensor;
 use super::{Denoised, Parameterization};
 use crate::process::Level;
 
-/// Three numbers for each one of `x_t`: the noise `eps_theta`, the data `x_theta`, and the share `r = sigmoid(F_r)` of the data's prediction
-/// in what is read. At low noise, the predicted noise determines the data well; at high noise, its error is divided by hardly any signal.
+/// Three numbers for each number of `x_t`: the noise `eps_theta`, the data `x_theta`, and the weight `r = sigmoid(F_r)` of the
+/// predicted data. At low noise, the predicted noise determines the data well; at high noise, its error is divided by hardly any signal.
 ///
 /// ```text
 /// x_0 = r x_theta + ( 1 - r ) ( x_t - s eps_theta ) / a
@@ -19,7 +19,7 @@ use crate::process::Level;
 pub struct Both;
 
 impl Both {
-    /// `a x_0`, which is finite however little signal there is.
+    /// `a x_0`, which is finite even without signal.
     fn scaled_data(x_theta: &Tensor, eps_theta: &Tensor, r: &Tensor, x_t: &Tensor, level: &Level) -> Tensor {
         r * (&level.signal * x_theta) + (1.0 - r) * (x_t - &level.noise * eps_theta)
     }

@@ -1,4 +1,4 @@
-//! `Edm`: the preconditioning of Karras et al., which keeps what a network is shown and asked for of one size at all noise levels.
+//! `Edm`: the preconditioning of Karras et al., which gives the network inputs and targets of unit variance at every noise level.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -6,8 +6,8 @@ use tch::Tensor;
 use super::{Denoised, Parameterization};
 use crate::process::Level;
 
-/// The network `F_theta` between a scaled input and a scaled output, such that both have variance 1 at every noise level `sigma = s / a`, for data of
-/// standard deviation `sigma_data`; and its errors are enlarged as little as can be.
+/// Scales the input and the target of the network `F_theta` to unit variance at every noise level `sigma = s / a`, for data
+/// with standard deviation `sigma_data`, and amplifies the errors of the network as little as possible.
 ///
 /// ```text
 /// D(x; sigma) = c_skip x + c_out F_theta( c_in x; c_noise ),   x = x_t / a
@@ -29,15 +29,15 @@ impl Default for Edm {
     }
 }
 
-/// The embedding of a network has frequencies for times up to 1000, and `c_noise` is of the size of 1.
+/// The time embedding has frequencies for times up to 1000, whereas `c_noise` is about 1.
 const TIME_SCALE: f64 = 1000.0;
 
-/// `ln(sigma)` is kept within this, for processes that end without signal.
+/// Bounds `ln(sigma)`, which is infinite where a process has no signal.
 const MOST: f64 = 10.0;
 
 impl Parameterization for Edm {
     fn target(&self, x0: &Tensor, eps: &Tensor, level: &Level) -> Tensor {
-        // ( x_0 - c_skip x ) / c_out, its fraction reduced by a.
+        // ( x_0 - c_skip x ) / c_out, with a cancelled.
         let [data, length] = [self.sigma_data, self.sigma_data.powi(2)];
         let of_data = level.factor(|a, s| s / data / (s * s + a * a * length).sqrt());
         let of_noise = level.factor(|a, s| a * data / (s * s + a * a * length).sqrt());
@@ -48,7 +48,7 @@ impl Parameterization for Edm {
         let [data, length] = [self.sigma_data, self.sigma_data.powi(2)];
         let skip = level.factor(|a, s| a * length / (s * s + a * a * length));
         let out = level.factor(|a, s| s * data / (s * s + a * a * length).sqrt());
-        // eps = ( x_t - a D ) / s, its fraction reduced by s.
+        // eps = ( x_t - a D ) / s, with s cancelled.
         let noise_skip = level.factor(|a, s| s / (s * s + a * a * length));
         let noise_out = level.factor(|a, s| a * data / (s * s + a * a * length).sqrt());
         Denoised { x0: skip * x_t + out * output, eps: noise_skip * x_t - noise_out * output, variance: None }

@@ -25,11 +25,11 @@ catalogue! {
     v::V, "v": "the velocity a eps - s x_0", "Salimans & Ho 2022, appendix D", { reads_pure_noise: true, reads_clean_data: true };
     score::Score, "score": "the gradient of the log density, - eps / s", "Song & Ermon 2019, equation 5",
         { reads_pure_noise: false, reads_clean_data: false };
-    velocity::Velocity, "velocity": "the way from the data to the noise, eps - x_0", "Liu et al. 2023, equation 1",
+    velocity::Velocity, "velocity": "the difference between noise and data, eps - x_0", "Liu et al. 2023, equation 1",
         { reads_pure_noise: true, reads_clean_data: true };
-    edm::Edm, "edm": "a mixture of both, of variance 1 at all noise levels", "Karras et al. 2022, table 1",
+    edm::Edm, "edm": "a mixture of noise and data with unit variance", "Karras et al. 2022, table 1",
         { reads_pure_noise: true, reads_clean_data: true };
-    both::Both, "both": "the noise, the data, and how far to trust which", "Benny & Wolf 2022, section 4",
+    both::Both, "both": "the noise, the data, and how to combine them", "Benny & Wolf 2022, section 4",
         { reads_pure_noise: false, reads_clean_data: false };
 }
 

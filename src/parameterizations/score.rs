@@ -6,9 +6,9 @@ use tch::Tensor;
 use super::{Denoised, Parameterization};
 use crate::process::Level;
 
-/// `F_theta = grad log q(x_t)`, of which `- eps / s` is an estimate for each sample: the direction in which samples become more likely.
-/// Where there is little noise it is large, and its squared error is all that a plain mean sees; hence the weight `s^2` in Song & Ermon
-/// 2019, equation 6, with which it becomes the error of `eps`.
+/// `F_theta = grad log q(x_t)`, the direction in which samples become more likely; `- eps / s` is an estimate of it for each
+/// sample. It is large at low noise, where its squared error dominates an unweighted mean. Song & Ermon 2019, equation 6,
+/// therefore weight it by `s^2`, which makes it the error of `eps`.
 ///
 /// ```text
 /// eps = - s F_theta,   x_0 = ( x_t + s^2 F_theta ) / a

@@ -1,4 +1,4 @@
-//! `Velocity`: the network predicts the way from the data to the noise.
+//! `Velocity`: the network predicts the difference between noise and data.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -6,8 +6,8 @@ use tch::Tensor;
 use super::{Denoised, Parameterization};
 use crate::process::Level;
 
-/// `F_theta = eps - x_0`: on a [flow](crate::process::Flow), `x_t = (1 - t) x_0 + t eps`, the velocity `dx_t / dt` of a sample on its straight
-/// line. (It is not [`V`](super::V), whose length is that of a point on a circle.)
+/// `F_theta = eps - x_0`: on a [flow](crate::process::Flow), `x_t = (1 - t) x_0 + t eps`, the velocity `dx_t / dt` of a sample on a straight
+/// line. (It is not [`V`](super::V), the velocity on a circle.)
 ///
 /// ```text
 /// x_0 = ( x_t - s F_theta ) / ( a + s ),   eps = ( x_t + a F_theta ) / ( a + s )

@@ -1,11 +1,11 @@
-//! `EdmNoise`: the process of Karras et al., whose time is the noise level.
+//! `EdmNoise`: the process of Karras et al., with the noise level as its time.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Process, ProcessSettings};
 use crate::error::{Result, require};
 
-/// Noise is added to the data, and the time is its standard deviation: `t` from 0 to `sigma_max`.
+/// Adds noise to the data; the time is the standard deviation of the noise: `t` from 0 to `sigma_max`.
 ///
 /// ```text
 /// x_t = x_0 + t eps
@@ -52,7 +52,7 @@ impl Process for EdmNoise {
         self.sigma_min
     }
 
-    /// Levels are told apart by their logarithm: `c_noise` of table 1, on a scale of 1000.
+    /// Networks distinguish noise levels by their logarithm: `c_noise` of table 1, times 1000.
     fn network_time(&self, t: f64) -> f64 {
         1000.0 * t.ln() / 4.0
     }

@@ -1,4 +1,4 @@
-//! `Heun`: the second-order solver of Karras et al., which looks at the end of each step before it takes it.
+//! `Heun`: the second-order solver of Karras et al., which evaluates the slope at both ends of each step.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -8,21 +8,22 @@ use crate::denoisers::{Denoised, Denoiser};
 use crate::error::Result;
 use crate::process::Process;
 
-/// Heun's method on the ODE whose time is the noise level `sigma = s / a`: the slope of a step is the mean of those at its beginning and at
-/// its end. Two calls of the network a step, but for the last.
+/// Heun's method for the ODE in the noise level `sigma = s / a`: it takes the mean of the slopes at the beginning and at the
+/// end of a step. Two network calls per step, one in the last.
 ///
 /// ```text
 /// y  = x / a,   dy / dsigma = ( y - x_0 ) / sigma = eps
 /// y' = y + ( sigma(to) - sigma ) eps(y, sigma)
 /// y_to = y + ( sigma(to) - sigma ) ( eps(y, sigma) + eps(y', sigma(to)) ) / 2
 /// ```
-/// Karras et al. 2022, algorithm 1. The last step, to `t = 0`, has a beginning only; so has one that begins where no signal is left.
+/// Karras et al. 2022, algorithm 1. The last step, to `t = 0`, is an Euler step, as is a step that begins without any
+/// signal.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Heun {
-    /// How many steps; none for all that the process has.
+    /// The number of steps; `None` for all steps of the process.
     pub steps: Option<usize>,
-    /// Where they lie.
+    /// Their layout.
     pub layout: StepLayoutConfig,
 }
 

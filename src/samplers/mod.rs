@@ -107,7 +107,7 @@ catalogue! {
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: true };
     ddim::Ddim, "ddim": "fewer steps, with any share of fresh noise", "Song, Meng & Ermon 2021, equation 12",
         { order: Some(1), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false };
-    heun::Heun, "heun": "second order, by a look at the end of each step", "Karras et al. 2022, algorithm 1",
+    heun::Heun, "heun": "second order, with the slopes at both ends of each step", "Karras et al. 2022, algorithm 1",
         { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false };
     sde_dpm_solver_pp_2m::SdeDpmSolverPp2m, "sde-dpm-solver++2m": "multistep, with fresh noise", "Lu et al. 2022 (DPM-Solver++), section 5",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false };

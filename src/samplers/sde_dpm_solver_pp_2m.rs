@@ -8,26 +8,26 @@ use crate::denoisers::{Denoised, Denoiser};
 use crate::error::Result;
 use crate::process::Process;
 
-/// A multistep solver of the reverse SDE: the predicted data is taken to change, from one step to the next, linearly in `lambda`, half of the logarithm of
-/// the signal-to-noise ratio. One call of the network a step.
+/// A multistep solver of the reverse SDE. It extrapolates the predicted data linearly in `lambda`, half of the logarithm of the
+/// signal-to-noise ratio. One network call per step.
 ///
 /// ```text
 /// x_to = s(to) / s e^{-h} x + a(to) ( 1 - e^{-2h} ) D + s(to) sqrt( 1 - e^{-2h} ) z,   z ~ N(0, I)
 /// D    = x_0 + h / (2 h_before) ( x_0 - x_0 before ),   h = lambda(to) - lambda(t),   lambda = ln( a / s )
 /// ```
-/// Lu et al. 2022 (DPM-Solver++), section 5 and algorithm 2. The first step and the last, to `t = 0`, where `lambda` is infinite, are of first order:
-/// `D = x_0`; the last one adds no noise.
+/// Lu et al. 2022 (DPM-Solver++), section 5 and algorithm 2. The first step, and the last step to `t = 0`, where `lambda` is infinite, are of first
+/// order: `D = x_0`. The last step adds no noise.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SdeDpmSolverPp2m {
-    /// How many steps; none for all that the process has.
+    /// The number of steps; `None` for all steps of the process.
     pub steps: Option<usize>,
-    /// Where they lie.
+    /// Their layout.
     pub layout: StepLayoutConfig,
 }
 
 impl SdeDpmSolverPp2m {
-    /// With so many steps, laid out like that.
+    /// This many steps with this layout.
     pub fn new(steps: usize, layout: impl Into<StepLayoutConfig>) -> Self {
         Self { steps: Some(steps), layout: layout.into() }
     }
@@ -39,7 +39,7 @@ impl SamplerSettings for SdeDpmSolverPp2m {
     }
 }
 
-/// The solver on its way.
+/// The solver with its memory.
 #[derive(Debug)]
 struct Solver {
     settings: SdeDpmSolverPp2m,

@@ -1,4 +1,4 @@
-//! `ByWeight`: times drawn as often as a weighting says.
+//! `ByWeight`: times in proportion to a weighting.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::objectives::weightings::WeightingConfig;
 use crate::process::Process;
 
-/// `p(t)` proportional to a [weighting](WeightingConfig): with the objective `simple` of the noise, what it would learn from each time by weighting,
-/// without spending work on samples that then hardly count.
+/// `p(t)` proportional to a [weighting](WeightingConfig): the same expected gradient as weighting the error of the noise, without
+/// work on samples with little weight.
 ///
 /// Kingma & Gao 2023, section 2: the weighting alone decides what is learned, the distribution of times how noisily.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

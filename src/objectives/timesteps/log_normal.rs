@@ -1,4 +1,4 @@
-//! `LogNormal`: the noise levels that Karras et al. train on.
+//! `LogNormal`: the distribution of noise levels of Karras et al.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -7,9 +7,8 @@ use super::TimestepSampling;
 use crate::error::{Result, require};
 use crate::process::Process;
 
-/// `ln(sigma) ~ N( P_mean, P_std^2 )`, of the noise level `sigma = s / a`: most often where there is something to learn, which is neither where
-/// hardly any noise is left to see nor where nothing but noise is. The time is that at which the process has this level; of a process of steps the
-/// nearest step.
+/// `ln(sigma) ~ N( P_mean, P_std^2 )`, for the noise level `sigma = s / a`: most often where there is something to learn, rarely at very low
+/// or very high noise. The time is the one with this noise level; for a process with steps, the nearest step.
 ///
 /// Karras et al. 2022, table 1 and section 5.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -30,13 +30,13 @@ pub struct TimestepSamplingProperties {
 }
 
 catalogue! {
-    /// Which distribution of times, with its settings.
+    /// A distribution of timesteps with its settings.
     TimestepSamplingConfig of "timesteps of the objective", is TimestepSampling, declares TimestepSamplingProperties;
-    uniform::Uniform, "uniform": "each time as often", "Ho et al. 2020, Algorithm 1", { mean: 50.5 };
-    perception_prioritized::PerceptionPrioritized, "perception-prioritized": "less often where hardly any noise is left to see",
+    uniform::Uniform, "uniform": "all times equally often", "Ho et al. 2020, Algorithm 1", { mean: 50.5 };
+    perception_prioritized::PerceptionPrioritized, "perception-prioritized": "low noise less often",
         "Choi et al. 2022, equation 8", { mean: 70.3287 };
-    log_normal::LogNormal, "log-normal": "the noise level log-normal", "Karras et al. 2022, table 1", { mean: 25.3004 };
-    by_weight::ByWeight, "by-weight": "as often as a weighting says", "Kingma & Gao 2023, section 2", { mean: 58.8368 };
+    log_normal::LogNormal, "log-normal": "a log-normal noise level", "Karras et al. 2022, table 1", { mean: 25.3004 };
+    by_weight::ByWeight, "by-weight": "in proportion to a weighting", "Kingma & Gao 2023, section 2", { mean: 58.8368 };
 }
 
 impl Default for TimestepSamplingConfig {
@@ -45,10 +45,10 @@ impl Default for TimestepSamplingConfig {
     }
 }
 
-/// Cells of a process without steps, within which times are drawn uniformly.
+/// The number of intervals for a process without steps, each with a uniform distribution.
 const CELLS: usize = 1000;
 
-/// Times drawn as often as `weight` says: of the steps of a process, or anywhere.
+/// Draws times in proportion to `weight`: steps if the process has them.
 fn draw_by_weight(process: &dyn Process, n: i64, weight: impl Fn(f64) -> f64) -> Tensor {
     if let Some(steps) = process.steps() {
         let weights: Vec<f64> = (1..=steps).map(|t| weight(t as f64)).collect();

@@ -1,4 +1,4 @@
-//! `PerceptionPrioritized`: less often where hardly any noise is left to see.
+//! `PerceptionPrioritized`: low noise less often.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;

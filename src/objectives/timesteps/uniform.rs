@@ -1,4 +1,4 @@
-//! `Uniform`: each time as often as any other.
+//! `Uniform`: all times equally often.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};

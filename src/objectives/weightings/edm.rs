@@ -1,12 +1,13 @@
-//! `EdmWeight`: every error of a preconditioned network's output counts as much.
+//! `EdmWeight`: all errors of a preconditioned output count equally.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Weighting, snr};
 use crate::process::Process;
 
-/// `w = ( SNR + 1 / sigma_data^2 ) / SNR`, which is `lambda = ( sigma^2 + sigma_data^2 ) / ( sigma sigma_data )^2` of the error of the data, and 1
-/// of the error of the output of the parameterization [`Edm`](crate::parameterizations::Edm): `lambda c_out^2 = 1`.
+/// `w = ( SNR + 1 / sigma_data^2 ) / SNR`, equivalent to weighting the error of the data by
+/// `lambda = ( sigma^2 + sigma_data^2 ) / ( sigma sigma_data )^2`, and to the unweighted error of the output of
+/// [`Edm`](crate::parameterizations::Edm): `lambda c_out^2 = 1`.
 ///
 /// Karras et al. 2022, table 1 and section 5.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

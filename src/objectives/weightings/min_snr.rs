@@ -1,12 +1,12 @@
-//! `MinSnr`: steps with hardly any noise do not outweigh the others.
+//! `MinSnr`: low noise does not outweigh the rest.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Weighting, snr};
 use crate::process::Process;
 
-/// `w = min( SNR, gamma ) / SNR`, which is `min( SNR, gamma )` of the error of the data: as `L_simple` where the signal-to-noise ratio is below
-/// `gamma`, less above. A very large `gamma` is `L_simple`.
+/// `w = min( SNR, gamma ) / SNR`, equivalent to weighting the error of the data by `min( SNR, gamma )`: `L_simple` up to a
+/// signal-to-noise ratio of `gamma`, less above. With a very large `gamma` it is `L_simple`.
 ///
 /// Hang et al. 2023, section 3.4.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

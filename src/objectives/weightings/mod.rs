@@ -1,39 +1,40 @@
-//! Weightings: how much the error of a sample counts in training, by how much noise there is in it.
+//! Weightings: how much an error counts in training, depending on the noise level.
 
 use std::fmt::Debug;
 
 use crate::catalogue::catalogue;
 use crate::process::Process;
 
-/// A weight for the squared error of the noise, `|| eps - eps_theta ||^2`. The same weight of `|| x_0 - x_theta ||^2` is `SNR` times as large, that
-/// of `|| v - v_theta ||^2` is `SNR / (SNR + 1)` times as large, since the errors are so many times smaller. Salimans & Ho 2022, section 4.
+/// A weight of the squared error of the noise, `|| eps - eps_theta ||^2`. Since `|| eps - eps_theta ||^2` is `SNR` times
+/// `|| x_0 - x_theta ||^2` and `SNR / (SNR + 1)` times `|| v - v_theta ||^2`, a weight of those errors is this one times the same factor. Salimans & Ho
+/// 2022, section 4.
 pub trait Weighting: Debug {
     /// The weight at the time `t`, above 0.
     fn weight(&self, process: &dyn Process, t: f64) -> f64;
 }
 
-/// What a weighting declares of itself: its weights on [`Vp`](crate::process::Vp) with its default rates, where the signal-to-noise ratio is
-/// 20 and where it is 1/4. That no weight is negative holds for all of them.
+/// The declared weights at signal-to-noise ratios of 20 and 1/4, on [`Vp`](crate::process::Vp) with its default rates. No
+/// weighting is negative anywhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WeightingProperties {
-    /// Where there is little noise.
+    /// At low noise.
     pub at_snr_20: f64,
-    /// Where there is much.
+    /// At high noise.
     pub at_snr_quarter: f64,
 }
 
 catalogue! {
-    /// Which weighting, with its settings.
+    /// A weighting with its settings.
     WeightingConfig of "weighting of the objective", is Weighting, declares WeightingProperties;
-    simple::SimpleWeight, "simple": "1 of the error of the noise", "Ho et al. 2020, equation 14", { at_snr_20: 1.0, at_snr_quarter: 1.0 };
-    uniform::UniformWeight, "uniform": "1 of the error of the data", "Salimans & Ho 2022, section 4", { at_snr_20: 0.05, at_snr_quarter: 4.0 };
-    truncated_snr::TruncatedSnr, "truncated-snr": "the larger of both", "Salimans & Ho 2022, section 4", { at_snr_20: 1.0, at_snr_quarter: 4.0 };
-    snr_plus_one::SnrPlusOne, "snr-plus-one": "1 of the error of v", "Salimans & Ho 2022, section 4", { at_snr_20: 1.05, at_snr_quarter: 5.0 };
-    p2::P2, "p2": "less where hardly any noise is left to see", "Choi et al. 2022, equation 8",
+    simple::SimpleWeight, "simple": "the error of the noise, unweighted", "Ho et al. 2020, equation 14", { at_snr_20: 1.0, at_snr_quarter: 1.0 };
+    uniform::UniformWeight, "uniform": "the error of the data, unweighted", "Salimans & Ho 2022, section 4", { at_snr_20: 0.05, at_snr_quarter: 4.0 };
+    truncated_snr::TruncatedSnr, "truncated-snr": "the larger of these two errors", "Salimans & Ho 2022, section 4", { at_snr_20: 1.0, at_snr_quarter: 4.0 };
+    snr_plus_one::SnrPlusOne, "snr-plus-one": "the error of v, unweighted", "Salimans & Ho 2022, section 4", { at_snr_20: 1.05, at_snr_quarter: 5.0 };
+    p2::P2, "p2": "less weight at low noise", "Choi et al. 2022, equation 8",
         { at_snr_20: 0.047_619_047_619, at_snr_quarter: 0.8 };
-    min_snr::MinSnr, "min-snr": "that of the data's error, and no more than that of SNR = gamma", "Hang et al. 2023, section 3.4",
+    min_snr::MinSnr, "min-snr": "the error of the data, weighted by SNR up to gamma", "Hang et al. 2023, section 3.4",
         { at_snr_20: 0.25, at_snr_quarter: 1.0 };
-    edm::EdmWeight, "edm": "1 of the error of a network's output of variance 1", "Karras et al. 2022, table 1",
+    edm::EdmWeight, "edm": "the error of a preconditioned output, unweighted", "Karras et al. 2022, table 1",
         { at_snr_20: 1.2, at_snr_quarter: 17.0 };
     max_likelihood::MaxLikelihood, "max-likelihood": "a bound on the likelihood", "Song et al. 2021 (Maximum Likelihood Training), equation 7",
         { at_snr_20: 29.338_800, at_snr_quarter: 10.005_125 };

@@ -1,19 +1,20 @@
-//! `P2`: less weight where hardly any noise is left to see.
+//! `P2`: less weight at low noise.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Weighting, snr};
 use crate::process::Process;
 
-/// `w = 1 / ( k + SNR )^gamma`: little where only details are at stake that nobody sees, more where shapes come about. `gamma = 0` is `L_simple`.
+/// `w = 1 / ( k + SNR )^gamma`: less weight for details that nobody sees, more for the noise levels at which shapes form. `gamma = 0` is
+/// `L_simple`.
 ///
 /// Choi et al. 2022, equation 8, whose `lambda_t` of `L_simple` is 1 here.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct P2 {
-    /// `k`, above 0, which bounds the weights where there is hardly any signal.
+    /// `k`, above 0, bounds the weights at high noise.
     pub k: f64,
-    /// `gamma`, how steeply the weights fall.
+    /// `gamma`, the power with which the weights fall.
     pub gamma: f64,
 }
 

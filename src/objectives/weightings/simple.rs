@@ -1,11 +1,11 @@
-//! `SimpleWeight`: every error of the noise counts as much.
+//! `SimpleWeight`: all errors of the noise count equally.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Weighting};
 use crate::process::Process;
 
-/// `w = 1`: that of `L_simple`. Of the error of the data it is `SNR`.
+/// `w = 1`, as in `L_simple`; equivalent to weighting the error of the data by `SNR`.
 ///
 /// Ho et al. 2020, equation 14.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,11 +1,11 @@
-//! `SnrPlusOne`: every error of `v` counts as much.
+//! `SnrPlusOne`: all errors of `v` count equally.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Weighting, snr};
 use crate::process::Process;
 
-/// `w = ( SNR + 1 ) / SNR`, which is 1 of the error of `v` where `a^2 + s^2 = 1`.
+/// `w = ( SNR + 1 ) / SNR`, equivalent to the unweighted error of `v` if `a^2 + s^2 = 1`.
 ///
 /// Salimans & Ho 2022, section 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Weighting, snr};
 use crate::process::Process;
 
-/// `w = max( SNR, 1 ) / SNR`: that of `L_simple` where there is more signal than noise, elsewhere 1 of the error of the data.
+/// `w = max( SNR, 1 ) / SNR`: `L_simple` if there is more signal than noise, otherwise the unweighted error of the data.
 ///
 /// Salimans & Ho 2022, section 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,11 +1,11 @@
-//! `UniformWeight`: every error of the data counts as much.
+//! `UniformWeight`: all errors of the data count equally.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Weighting, snr};
 use crate::process::Process;
 
-/// `w = 1 / SNR`, which is 1 of the error of the data: what is seen where there is little noise hardly counts.
+/// `w = 1 / SNR`, equivalent to the unweighted error of the data: errors at low noise hardly count.
 ///
 /// Salimans & Ho 2022, section 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
