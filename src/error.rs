@@ -209,7 +209,7 @@ pub enum Error {
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
 
-    /// The files of a data set are not there.
+    /// The files of a data set are missing.
     #[error(
         "no data set {name} in {}: {problem}. `cargo xtask data {name}` (or `ddpm data {name}`) downloads it, or takes \
          it from another folder with `--from DIR`{instead}", path.display()

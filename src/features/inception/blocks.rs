@@ -75,7 +75,7 @@ pub(super) fn d(source: &mut Source, name: &str) -> Result<Block> {
     Ok(block.build())
 }
 
-/// 3 x 3 as 1 x 3 beside 3 x 1: 2048 channels.
+/// 3 x 3 as 1 x 3 in parallel with 3 x 1: 2048 channels.
 pub(super) fn e(source: &mut Source, name: &str, inputs: i64, pool: Pool) -> Result<Block> {
     let block = BlockBuilder::new(source, name, inputs)
         .branch(&[same("branch1x1", 320, POINT)])?

@@ -1,4 +1,4 @@
-//! Downloads from a server of our own, which breaks off, lies and ignores ranges.
+//! Downloads from a test server that drops connections, lies about sizes and ignores ranges.
 
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -14,9 +14,9 @@ enum Answer {
     Ranges,
     /// The whole file, whatever was asked for.
     Whole,
-    /// As `Ranges`, but the connection ends after so many bytes.
+    /// As `Ranges`, but the connection ends after this many bytes.
     BreakAfter(usize),
-    /// As `Whole`, and the connection ends after so many bytes.
+    /// As `Whole`, but the connection ends after this many bytes.
     WholeBreakAfter(usize),
     /// A status without a body.
     Status(&'static str),
