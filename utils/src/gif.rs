@@ -1,7 +1,9 @@
 //! GIF files of equal images: one palette for all frames, and of each frame only what changed.
 
-use std::borrow::Cow;
+use gif::Frame;
+use rayon::prelude::*;
 
+use crate::gif_file::{Film, Part};
 use crate::palette::{MOST_COLORS, Palette};
 use crate::plots::{PlotError, Raster};
 
@@ -19,84 +21,24 @@ pub fn encode_gif(frames: &[Raster], delays_ms: &[u32]) -> Result<Vec<u8>, PlotE
 
 /// As [`encode_gif`], in `colors` colours at most.
 pub(crate) fn encode_gif_in(colors: usize, frames: &[Raster], delays_ms: &[u32]) -> Result<Vec<u8>, PlotError> {
-    let first =
-        frames.first().ok_or_else(|| PlotError::Empty { what: "frames".to_owned(), item: "frame".to_owned() })?;
-    let size = |raster: &Raster| format!("{} x {} pixels", raster.width(), raster.height());
-    for (frame, raster) in frames.iter().enumerate() {
-        if (raster.width(), raster.height()) != (first.width(), first.height()) {
-            return Err(PlotError::UnlikeFrames { frame, got: size(raster), expected: size(first) });
-        }
-    }
-    let mut palette = Palette::of(&frames.iter().map(Raster::pixels).collect::<Vec<_>>(), colors);
-    let refused = |e: ::gif::EncodingError| PlotError::Drawing(e.to_string());
-    let (width, height) = (first.width(), first.height());
-    let mut bytes = Vec::new();
-    let mut encoder =
-        ::gif::Encoder::new(&mut bytes, width as u16, height as u16, &palette.colors()).map_err(refused)?;
-    encoder.set_repeat(::gif::Repeat::Infinite).map_err(refused)?;
-    let mut shown: Option<Vec<u8>> = None;
-    for (index, raster) in frames.iter().enumerate() {
-        let pixels = palette.map(raster.pixels());
-        let delay_ms = delays_ms.get(index).or(delays_ms.last()).copied().unwrap_or(100);
-        let delay = (delay_ms.saturating_add(5) / 10).clamp(2, u16::MAX.into()) as u16;
-        let frame = match &shown {
-            None => whole(&pixels, width, height),
-            Some(before) => change(before, &pixels, width, palette.transparent()),
-        };
-        encoder.write_lzw_pre_encoded_frame(&::gif::Frame { delay, ..frame }).map_err(refused)?;
-        shown = Some(pixels);
-    }
-    drop(encoder);
-    Ok(bytes)
+    let film = Film::of(frames)?;
+    let mut palette = Palette::of(&film.frames, colors);
+    let images: Vec<Vec<u8>> = film.frames.iter().map(|pixels| palette.map(pixels)).collect();
+    let before = |i: usize| i.checked_sub(1).map(|b| &images[b][..]);
+    let frames = (0..images.len()).into_par_iter();
+    let frames = frames.map(|i| smallest(before(i), &images[i], film.width, palette.transparent())).collect();
+    film.file(&palette.colors(), frames, delays_ms)
 }
 
-fn whole(pixels: &[u8], width: usize, height: usize) -> ::gif::Frame<'static> {
-    let mut frame = ::gif::Frame {
-        width: width as u16,
-        height: height as u16,
-        dispose: ::gif::DisposalMethod::Keep,
-        buffer: Cow::Owned(pixels.to_vec()),
-        ..Default::default()
-    };
-    frame.make_lzw_pre_encoded();
-    frame
-}
-
-/// The smallest rectangle with all pixels that changed; those in it that did not are transparent where that makes the
-/// frame smaller.
-fn change(before: &[u8], after: &[u8], width: usize, transparent: u8) -> ::gif::Frame<'static> {
-    let differs = |row: usize| {
-        let row = row * width..(row + 1) * width;
-        before[row.clone()] != after[row]
-    };
-    let rows = after.len() / width;
-    // A frame must have a pixel, even where nothing changed.
-    let top = (0..rows).find(|r| differs(*r)).unwrap_or(0);
-    let bottom = (top..rows).rev().find(|r| differs(*r)).unwrap_or(top);
-    let column_differs = |x: &usize| (top..=bottom).any(|y| before[y * width + x] != after[y * width + x]);
-    let left = (0..width).find(column_differs).unwrap_or(0);
-    let right = (left..width).rev().find(column_differs).unwrap_or(left);
-
-    let cut = |pixels: &[u8]| -> Vec<u8> {
-        (top..=bottom).flat_map(|y| pixels[y * width + left..=y * width + right].iter().copied()).collect()
-    };
-    let opaque = cut(after);
-    let sparse: Vec<u8> =
-        cut(before).into_iter().zip(&opaque).map(|(b, a)| if b == *a { transparent } else { *a }).collect();
-    let frame = |buffer: Vec<u8>, transparent: Option<u8>| ::gif::Frame {
-        left: left as u16,
-        top: top as u16,
-        width: (right - left + 1) as u16,
-        height: (bottom - top + 1) as u16,
-        dispose: ::gif::DisposalMethod::Keep,
-        transparent,
-        buffer: Cow::Owned(buffer),
-        ..Default::default()
-    };
-    let (mut opaque, mut sparse) = (frame(opaque, None), frame(sparse, Some(transparent)));
-    opaque.make_lzw_pre_encoded();
-    sparse.make_lzw_pre_encoded();
-    if sparse.buffer.len() < opaque.buffer.len() { sparse } else { opaque }
+/// What changed; pixels among it that did not are transparent where that makes the frame smaller.
+fn smallest(before: Option<&[u8]>, after: &[u8], width: usize, transparent: u8) -> Frame<'static> {
+    let part = Part::changed(before, after, width);
+    let after = part.cut(after, width);
+    let opaque = part.frame(after.clone());
+    let Some(before) = before else { return opaque };
+    let pixels = part.cut(before, width).into_iter().zip(after);
+    let sparse = part.frame(pixels.map(|(b, a)| if b == a { transparent } else { a }).collect());
+    if sparse.buffer.len() < opaque.buffer.len() { Frame { transparent: Some(transparent), ..sparse } } else { opaque }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! GIF files of images with many colours: each frame has a palette of its own, as large as the file's size allows.
 
-use std::borrow::Cow;
-
+use gif::Frame;
 use rayon::prelude::*;
 
+use crate::gif_file::{Film, Part};
 use crate::palette::{MOST_COLORS, Palette};
 use crate::plots::{PlotError, Raster};
 
@@ -14,17 +14,13 @@ const STEPS: [usize; 5] = [MOST_COLORS, 127, 63, 31, 15];
 /// the file takes more than `budget` bytes, the frames that take more than their share get fewer colours: those are the
 /// frames of noise, in which they are missed the least. The last frame, the result, keeps all that a palette holds.
 pub(crate) fn encode_within(budget: usize, frames: &[Raster], delays_ms: &[u32]) -> Result<Vec<u8>, PlotError> {
-    let Some(first) = frames.first() else {
-        return Err(PlotError::Empty { what: "frames".to_owned(), item: "frame".to_owned() });
-    };
-    let delay = |i: usize| (delays_ms.get(i).copied().unwrap_or(100) / 10).clamp(2, u16::MAX.into()) as u16;
-    let encode = |i: usize, step: usize| {
-        (step, encoded(&frames[i], i.checked_sub(1).map(|b| &frames[b]), STEPS[step], delay(i)))
-    };
-    let mut parts: Vec<(usize, ::gif::Frame)> = (0..frames.len()).into_par_iter().map(|i| encode(i, 0)).collect();
-    let mut richer: Vec<Option<(usize, ::gif::Frame)>> = vec![None; frames.len()];
+    let film = Film::of(frames)?;
+    let before = |i: usize| i.checked_sub(1).map(|b| film.frames[b]);
+    let encode = |i: usize, step: usize| (step, encoded(before(i), film.frames[i], film.width, STEPS[step]));
+    let mut parts: Vec<(usize, Frame)> = (0..frames.len()).into_par_iter().map(|i| encode(i, 0)).collect();
+    let mut richer: Vec<Option<(usize, Frame)>> = vec![None; frames.len()];
     let (share, last) = (budget / frames.len(), frames.len() - 1);
-    let total = |parts: &[(usize, ::gif::Frame)]| parts.iter().map(|(_, frame)| size(frame)).sum::<usize>();
+    let total = |parts: &[(usize, Frame)]| parts.iter().map(|(_, frame)| size(frame)).sum::<usize>();
     while total(&parts) > budget {
         let large = |i: &usize| *i != last && size(&parts[*i].1) > share && parts[*i].0 + 1 < STEPS.len();
         let again: Vec<usize> = (0..parts.len()).filter(large).collect();
@@ -46,60 +42,21 @@ pub(crate) fn encode_within(budget: usize, frames: &[Raster], delays_ms: &[u32])
         }
         (*part, left) = (richer, left - more);
     }
-    let refused = |e: ::gif::EncodingError| PlotError::Drawing(e.to_string());
-    let (width, height) = (first.width() as u16, first.height() as u16);
-    let mut bytes = Vec::new();
-    let mut encoder = ::gif::Encoder::new(&mut bytes, width, height, &[]).map_err(refused)?;
-    encoder.set_repeat(::gif::Repeat::Infinite).map_err(refused)?;
-    for (_, frame) in &parts {
-        encoder.write_lzw_pre_encoded_frame(frame).map_err(refused)?;
-    }
-    drop(encoder);
-    Ok(bytes)
+    film.file(&[], parts.into_iter().map(|(_, frame)| frame).collect(), delays_ms)
 }
 
 /// What a frame takes in the file: its pixels in blocks of 255 bytes, its palette, and two headers.
-fn size(frame: &::gif::Frame) -> usize {
+fn size(frame: &Frame) -> usize {
     let (pixels, colors) = (frame.buffer.len(), frame.palette.as_ref().map_or(0, |palette| palette.len() / 3));
     pixels + pixels.div_ceil(255) + 3 * colors.next_power_of_two() + 20
 }
 
-/// The smallest rectangle that holds all that differs from the frame `before`, in `colors` colours of its own.
-fn encoded(after: &Raster, before: Option<&Raster>, colors: usize, delay: u16) -> ::gif::Frame<'static> {
-    let (left, top, right, bottom) = changed(after, before);
-    let width = right - left;
-    let row = |y: usize| &after.pixels()[3 * (y * after.width() + left)..3 * (y * after.width() + right)];
-    let pixels: Vec<u8> = (top..bottom).flat_map(row).copied().collect();
-    // A part of a raster is a raster: its sides are smaller, and not zero.
-    let part = Raster::from_rgb(width, bottom - top, pixels).unwrap_or_else(|_| after.clone());
-    let mut palette = Palette::of(&[part.pixels()], colors);
-    let mut frame = ::gif::Frame {
-        delay,
-        left: left as u16,
-        top: top as u16,
-        width: part.width() as u16,
-        height: part.height() as u16,
-        dispose: ::gif::DisposalMethod::Keep,
-        buffer: Cow::Owned(palette.map(part.pixels())),
-        palette: Some(palette.colors()),
-        ..Default::default()
-    };
-    frame.make_lzw_pre_encoded();
-    frame
-}
-
-/// Left, top, right and bottom of what differs; of an image like the one before, one pixel.
-fn changed(after: &Raster, before: Option<&Raster>) -> (usize, usize, usize, usize) {
-    let (width, height) = (after.width(), after.height());
-    let Some(before) = before.filter(|b| (b.width(), b.height()) == (width, height)) else {
-        return (0, 0, width, height);
-    };
-    let differs = |x: usize, y: usize| after.get(x, y) != before.get(x, y);
-    let row = |y: &usize| (0..width).any(|x| differs(x, *y));
-    let (top, bottom) = ((0..height).find(row).unwrap_or(0), (0..height).rfind(row).map_or(1, |y| y + 1));
-    let column = |x: &usize| (top..bottom).any(|y| differs(*x, y));
-    let (left, right) = ((0..width).find(column).unwrap_or(0), (0..width).rfind(column).map_or(1, |x| x + 1));
-    (left, top, right, bottom)
+/// What changed, in `colors` colours of its own.
+fn encoded(before: Option<&[[u8; 3]]>, after: &[[u8; 3]], width: usize, colors: usize) -> Frame<'static> {
+    let part = Part::changed(before, after, width);
+    let pixels = part.cut(after, width);
+    let mut palette = Palette::of(&[&pixels], colors);
+    Frame { palette: Some(palette.colors()), ..part.frame(palette.map(&pixels)) }
 }
 
 #[cfg(test)]
@@ -130,15 +87,5 @@ mod tests {
         // The plain frame has few colours, and keeps them.
         let shown: Vec<u8> = last.as_chunks::<4>().0.iter().flat_map(|p| [p[0], p[1], p[2]]).collect();
         assert!(shown == frames[6].pixels());
-    }
-
-    #[test]
-    fn of_a_frame_only_what_changed_is_written() {
-        let mut after = noise(0);
-        after.set(10, 20, [0, 0, 0]);
-        after.set(13, 21, [1, 1, 1]);
-        assert_eq!(changed(&after, Some(&noise(0))), (10, 20, 14, 22));
-        assert_eq!(changed(&after, Some(&after.clone())), (0, 0, 1, 1));
-        assert_eq!(changed(&after, None), (0, 0, 64, 48));
     }
 }

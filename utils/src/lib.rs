@@ -29,6 +29,7 @@ mod classify;
 pub mod display;
 pub mod files;
 pub mod gif;
+mod gif_file;
 mod gif_of_photographs;
 pub mod highlight;
 pub mod image_grids;

@@ -76,8 +76,9 @@ impl Raster {
     /// # Errors
     /// [`PlotError::Drawing`] where the encoder refuses.
     pub fn to_indexed_png(&self) -> Result<Vec<u8>, PlotError> {
-        let mut palette = Palette::of(&[&self.pixels], MOST_COLORS);
-        let indices = palette.map(&self.pixels);
+        let pixels = self.pixels.as_chunks().0;
+        let mut palette = Palette::of(&[pixels], MOST_COLORS);
+        let indices = palette.map(pixels);
         packed_png::indexed(self.size(), palette.colors(), &indices).map_err(failed)
     }
 

@@ -41,12 +41,12 @@ pub enum TorchFileError {
     OtherZip(String),
     /// The pickle has an instruction that `torch.save` does not write.
     #[error(
-        "byte {at} of its pickle is the instruction {name}, which torch.save does not write with its default settings. Load \
+        "byte {at} of its pickle is the instruction {code:#04x}, which torch.save does not write with its default settings. Load \
          it in Python, and save model.state_dict() with torch.save"
     )]
     Opcode {
-        /// Its name in Python's `pickletools`, or its number.
-        name: String,
+        /// Its number; Python's `pickletools` has its name.
+        code: u8,
         /// Where it stands.
         at: usize,
     },

@@ -1,7 +1,7 @@
 //! The names that a pickle of tensors needs. There are no others: to name anything else is to be refused.
 
-use super::dtype::Dtype;
 use super::error::TorchFileError;
+use super::tensor::Dtype;
 
 /// What a name in a pickle stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Global {
         match (module, name) {
             ("collections", "OrderedDict") => Ok(Global::OrderedDict),
             ("torch._utils", "_rebuild_tensor_v2") => Ok(Global::RebuildTensor),
-            ("torch._utils", "_rebuild_parameter") => Ok(Global::RebuildParameter),
+            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => Ok(Global::RebuildParameter),
             ("torch", "DoubleStorage") => storage(Dtype::F64),
             ("torch", "FloatStorage") => storage(Dtype::F32),
             ("torch", "HalfStorage") => storage(Dtype::F16),
@@ -39,7 +39,6 @@ impl Global {
             ("torch", "float16" | "bfloat16" | "float32" | "float64" | "int64" | "device" | "Size") => {
                 Ok(Global::Passed("a setting of PyTorch's"))
             }
-            ("torch._utils", "_rebuild_parameter_with_state") => Ok(Global::RebuildParameter),
             _ => passed(module, name).map(Global::Passed).ok_or_else(|| refused(module, name)),
         }
     }
@@ -47,18 +46,8 @@ impl Global {
 
 /// Names of plain values: Python's own, NumPy's, and the usual holders of settings.
 fn passed(module: &str, name: &str) -> Option<&'static str> {
-    const SETTINGS: [&str; 10] = [
-        "omegaconf",
-        "pytorch_lightning",
-        "lightning",
-        "lightning_fabric",
-        "yacs",
-        "easydict",
-        "ml_collections",
-        "addict",
-        "munch",
-        "typing",
-    ];
+    const SETTINGS: &str =
+        "omegaconf pytorch_lightning lightning lightning_fabric yacs easydict ml_collections addict munch typing";
     let root = module.split('.').next().unwrap_or(module);
     match (module, name) {
         ("numpy", "dtype" | "ndarray") | ("numpy.dtypes", _) => Some("a value of NumPy's"),
@@ -76,7 +65,7 @@ fn passed(module: &str, name: &str) -> Option<&'static str> {
         ("pathlib" | "pathlib._local", _) => Some("a path"),
         ("decimal", "Decimal") | ("fractions", "Fraction") => Some("a number"),
         ("uuid", "UUID") => Some("an identifier"),
-        _ => SETTINGS.contains(&root).then_some("settings"),
+        _ => SETTINGS.split(' ').any(|known| known == root).then_some("settings"),
     }
 }
 

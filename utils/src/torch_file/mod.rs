@@ -6,11 +6,10 @@
 //! what it holds and against limits, before memory is taken.
 
 mod archive;
-mod dtype;
 mod error;
 mod globals;
-mod opcodes;
 mod pickle;
+mod reader;
 mod state_dict;
 mod strides;
 mod tensor;
@@ -20,10 +19,9 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-pub use dtype::Dtype;
 pub use error::TorchFileError;
 pub use state_dict::StateDict;
-pub use tensor::NamedTensor;
+pub use tensor::{Dtype, NamedTensor};
 
 use crate::files::open_file;
 use archive::Archive;

@@ -1,10 +1,11 @@
-//! The machine that runs a pickle: a stack, a memo, and nothing that could touch the world outside.
+//! The machine that runs a pickle: a stack, a memo, and nothing that could touch the world outside. It knows the
+//! instructions that `torch.save` writes (protocol 2).
 
 use std::collections::HashMap;
 
 use super::error::{TorchFileError, within};
 use super::globals::Global;
-use super::opcodes::{Opcode, Reader};
+use super::reader::Reader;
 use super::values::{Id, Storage, TensorView, Value, Values};
 
 /// Instructions; a thousand tensors with their optimizer's state take 60,000. It bounds stack, memo and values, too.
@@ -26,9 +27,9 @@ pub(super) fn run(pickle: &[u8]) -> Result<(Values, Id), TorchFileError> {
     };
     for count in 1.. {
         within("instructions of its pickle", MAX_OPCODES, count)?;
-        match machine.reader.next()? {
-            Opcode::Stop => break,
-            opcode => machine.step(opcode)?,
+        match machine.reader.byte()? {
+            b'.' => break,
+            code => machine.step(code)?,
         }
         within("depth of its pickle's stack", MAX_DEPTH, machine.stack.len() as u64)?;
         within("nested marks of its pickle", MAX_MARKS, machine.marks.len() as u64)?;
@@ -51,72 +52,96 @@ struct Machine<'a> {
 }
 
 impl Machine<'_> {
-    fn step(&mut self, opcode: Opcode) -> Result<(), TorchFileError> {
-        match opcode {
-            Opcode::Stop => {}
-            Opcode::Proto(2) => {}
-            Opcode::Proto(version) => {
-                let advice = "save it again in Python, without pickle_protocol";
-                return Err(self.damaged(format!("protocol {version}; torch.save writes 2 by default: {advice}")));
+    /// Carries out an instruction, which stands under its name in Python's `pickletools`.
+    fn step(&mut self, code: u8) -> Result<(), TorchFileError> {
+        match code {
+            // PROTO
+            0x80 => {
+                let version = self.reader.byte()?;
+                if version != 2 {
+                    let advice = "save it again in Python, without pickle_protocol";
+                    return Err(self.damaged(format!("protocol {version}; torch.save writes 2 by default: {advice}")));
+                }
             }
-            Opcode::Mark => self.marks.push(self.stack.len()),
-            Opcode::None => self.push(Value::None),
-            Opcode::Bool => self.push(Value::Bool),
-            Opcode::Int(value) => self.push(Value::Int(value)),
-            Opcode::Float => self.push(Value::Float),
-            Opcode::Text(text) => self.push(Value::Text(text.to_owned())),
-            Opcode::EmptyTuple => self.push(Value::Tuple(Vec::new())),
-            Opcode::Tuple(length) => {
-                let items = self.pop_many(length)?;
+            // MARK, NONE, NEWTRUE and NEWFALSE
+            b'(' => self.marks.push(self.stack.len()),
+            b'N' => self.push(Value::None),
+            0x88 | 0x89 => self.push(Value::Bool),
+            // BININT, BININT1, BININT2, LONG1; BINFLOAT
+            b'J' | b'K' | b'M' | 0x8a => {
+                let value = match code {
+                    b'J' => Some(self.reader.four()?.cast_signed().into()),
+                    b'K' => Some(self.reader.byte()?.into()),
+                    b'M' => Some(u16::from_le_bytes(self.reader.array()?).into()),
+                    _ => self.reader.long()?,
+                };
+                self.push(value.map_or(Value::Float, Value::Int));
+            }
+            b'G' => {
+                self.reader.array::<8>()?;
+                self.push(Value::Float);
+            }
+            // BINUNICODE
+            b'X' => {
+                let length = self.reader.four()? as usize;
+                let text = self.reader.text(length)?.to_owned();
+                self.push(Value::Text(text));
+            }
+            // EMPTY_TUPLE, TUPLE1 to TUPLE3, TUPLE
+            b')' | 0x85..=0x87 | b't' => {
+                let items = match code {
+                    b')' => Vec::new(),
+                    b't' => self.pop_to_mark()?,
+                    _ => self.pop_many(usize::from(code - 0x84))?,
+                };
                 self.push(Value::Tuple(items));
             }
-            Opcode::TupleFromMark => {
-                let items = self.pop_to_mark()?;
-                self.push(Value::Tuple(items));
-            }
-            Opcode::EmptyList => self.push(Value::List),
-            // What lists hold is the optimizer's business.
-            Opcode::Append => {
-                self.pop()?;
+            // EMPTY_LIST, APPEND, APPENDS: what lists hold is the optimizer's business.
+            b']' => self.push(Value::List),
+            b'a' | b'e' => {
+                let _items = if code == b'a' { self.pop_many(1)? } else { self.pop_to_mark()? };
                 self.expect_list()?;
             }
-            Opcode::Appends => {
-                self.pop_to_mark()?;
-                self.expect_list()?;
-            }
-            Opcode::EmptyDict => self.push(Value::Dict(Vec::new())),
-            Opcode::SetItem => {
-                let items = self.pop_many(2)?;
+            // EMPTY_DICT, SETITEM, SETITEMS
+            b'}' => self.push(Value::Dict(Vec::new())),
+            b's' | b'u' => {
+                let items = if code == b's' { self.pop_many(2)? } else { self.pop_to_mark()? };
                 self.set_items(&items)?;
             }
-            Opcode::SetItems => {
-                let items = self.pop_to_mark()?;
-                self.set_items(&items)?;
-            }
-            Opcode::Put(key) => {
+            // BINPUT, LONG_BINPUT, BINGET, LONG_BINGET
+            b'q' | b'r' => {
+                let key = if code == b'q' { self.reader.byte()?.into() } else { self.reader.four()? };
                 let top = self.top()?;
                 self.memo.insert(key, top);
             }
-            Opcode::Get(key) => {
+            b'h' | b'j' => {
+                let key = if code == b'h' { self.reader.byte()?.into() } else { self.reader.four()? };
                 let id = self.memo.get(&key).ok_or_else(|| self.damaged(format!("nothing is noted under {key}")))?;
                 self.stack.push(*id);
             }
-            Opcode::Global { module, name } => self.push(Value::Global(Global::find(module, name)?)),
-            Opcode::Reduce | Opcode::New => self.reduce()?,
-            Opcode::Build => {
-                // The attributes of an OrderedDict: versions of modules, which no tensor depends on.
+            // GLOBAL
+            b'c' => {
+                let (module, name) = (self.reader.line()?, self.reader.line()?);
+                self.push(Value::Global(Global::find(module, name)?));
+            }
+            // REDUCE, NEWOBJ
+            b'R' | 0x81 => self.reduce()?,
+            // BUILD: the attributes of an OrderedDict are versions of modules, which no tensor depends on.
+            b'b' => {
                 let (state, object) = (self.pop()?, self.top()?);
                 match (self.values.get(object), self.values.get(state)) {
                     (Value::Dict(_), Value::Dict(_)) | (Value::Object(_), _) => (),
                     _ => return Err(self.damaged("it sets attributes of something else than a dict")),
                 }
             }
-            Opcode::PersistentId => {
+            // BINPERSID
+            b'Q' => {
                 let id = self.pop()?;
                 let storage =
                     self.storage(id).ok_or_else(|| self.damaged("a reference to something else than a storage"))?;
                 self.push(Value::Storage(storage));
             }
+            code => return Err(TorchFileError::Opcode { code, at: self.reader.at - 1 }),
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! What a pickle makes. All values lie in one list and refer to one another by their place in it: a value may be shared,
 //! or contain itself, without being copied, and dropping a deep nest takes no deep recursion.
 
-use super::dtype::Dtype;
 use super::globals::Global;
+use super::tensor::Dtype;
 
 /// The place of a value.
 pub(super) type Id = usize;
