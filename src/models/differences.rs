@@ -28,7 +28,8 @@ pub(super) fn differences(stored: &ModelConfig, requested: &ModelConfig) -> Resu
     let (stored, requested) = (flat(&with_free_settings_of(stored, requested))?, flat(requested)?);
     let value_in =
         |leaves: &[(String, String)], key: &str| leaves.iter().find(|leaf| leaf.0 == key).map(|leaf| leaf.1.clone());
-    let describe = |setting: &str, there: &str, here: &str| format!("{setting} is {there}, not {here}");
+    let shown = |value: &str| if value.is_empty() { "unset".to_owned() } else { value.to_owned() };
+    let describe = |setting: &str, there: &str, here: &str| format!("{setting} is {}, not {}", shown(there), shown(here));
     let mut differences = Vec::new();
     let mut keys: Vec<&String> = stored.iter().chain(&requested).map(|leaf| &leaf.0).collect();
     keys.sort();
@@ -85,6 +86,7 @@ mod tests {
     use crate::datasets::{Dataset, PaintedFlowers, SwissRoll};
     use crate::device::DeviceChoice;
     use crate::networks::NetworkConfig;
+    use crate::process::EdmNoise;
 
     #[test]
     fn another_data_set_is_one_difference_and_other_settings_are_listed_one_by_one() {
@@ -100,6 +102,10 @@ mod tests {
         );
         assert!(found[2..].contains(&"timesteps is 40, not 200".to_owned()), "{found:?}");
         assert!(differences(&points, &points).unwrap().is_empty());
+
+        let mut other = points.clone();
+        other.training.process = Some(EdmNoise::default().into());
+        assert_eq!(differences(&points, &other).unwrap(), [r#"process is unset, not "edm""#]);
 
         let mut larger = images.clone();
         if let (Dataset::PaintedFlowers(set), NetworkConfig::Unet(unet)) =
