@@ -142,7 +142,7 @@ mod tests {
     fn every_name_in_a_notebook_s_reach_is_found() {
         for (name, words) in [
             ("add_noise", "Ok(&signal * x0 + &noise * eps)"),
-            ("loss", "self.timesteps.draw"),
+            ("loss", "self.timesteps.build().draw"),
             ("simple_loss", "squared_error(&output, &target)"),
             ("train_one_epoch_of", "state.begin_step(steps)"),
             ("generate_samples_by", "Chain::new"),

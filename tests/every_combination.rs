@@ -1,4 +1,5 @@
-//! Every parameterization on every process: a small network learns two clouds about as well as the perfect denoiser knows them.
+//! Every parameterization on every process: a small network learns two clouds, up to twice the error of the perfect
+//! denoiser after a few seconds.
 
 mod common;
 
@@ -25,9 +26,8 @@ fn training(process: &str, parameterization: &str) -> TrainingConfig {
         parameterization: ParameterizationConfig::from_name(parameterization).unwrap(),
         objective: Weighted { timesteps: timesteps::LogNormal { mean: -1.2, std: 1.6 }.into(), ..Default::default() }
             .into(),
-        epochs: 25,
-        batch_size: 256,
-        validation_samples: 512,
+        epochs: 24,
+        batch_size: 128,
         learning_rate: 4e-3,
         ema_decay: 0.98,
         ..Default::default()
@@ -56,17 +56,19 @@ fn error(denoiser: &dyn Denoiser, process: &dyn Process, x0: &Tensor) -> f64 {
 fn every_parameterization_learns_on_every_process() {
     let _guard = libtorch();
     let base = BaseConfig { compute: DeviceChoice::Cpu.into(), seed: 3, ..Default::default() };
-    let network = FnnConfig { hidden_widths: vec![96, 96], ..Default::default() };
+    let means = Tensor::from_slice(&[-0.6, 0.0, 0.6, 0.0]).view([2, 2]);
+    let network = FnnConfig { hidden_widths: vec![64, 64], ..Default::default() };
     for entry in ProcessConfig::ENTRIES {
         for parameterization in ParameterizationConfig::ENTRIES {
             let name = format!("{} on {}", parameterization.name, entry.name);
             let training = training(entry.name, parameterization.name);
             tch::manual_seed(1);
-            let (points, unseen) = (clouds(4_096 + 512), clouds(2_000));
+            let (points, unseen) = (clouds(2_048), clouds(2_000));
             let loader = DataLoader::new(points.shallow_clone(), &base, &training).unwrap();
             let model = get_model(&base, network.clone(), &training).unwrap();
             let process = get_process(&base, &training).unwrap();
-            let best = error(&MixtureOracle::of_points(&*process, &points).unwrap(), &*process, &unseen);
+            let oracle = MixtureOracle::of_gaussians(&*process, &means, &[0.01, 0.01], &[1.0, 1.0]).unwrap();
+            let best = error(&oracle, &*process, &unseen);
             let before = error(&model.denoiser(&*process), &*process, &unseen);
             let mut state = TrainingState::new(&model, &base, &training).unwrap();
             while state.epoch() < training.epochs {
@@ -75,7 +77,7 @@ fn every_parameterization_learns_on_every_process() {
             let learned = || Ok(error(&model.denoiser(&*process), &*process, &unseen));
             let after = state.with_averaged_weights(learned).unwrap();
             println!("{name}: {before:.3} before, {after:.4} after, {best:.4} at best");
-            assert!(after < 1.3 * best, "{name}: {before:.3} before, {after:.4} after, {best:.4} at best");
+            assert!(after < 2.0 * best, "{name}: {before:.3} before, {after:.4} after, {best:.4} at best");
         }
     }
 }

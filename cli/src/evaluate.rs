@@ -15,6 +15,7 @@ use crate::image_features::{FeatureSet, IMAGE_METRICS, ImageFeatures};
 use crate::label_options::{LabelOptions, Labels};
 use crate::model::{DataFolder, Trained};
 use crate::say::{note, say};
+use crate::start_message::process_name;
 
 /// What the JSON result contains besides the sliced distance.
 const FURTHER_METRICS: [&str; 4] = ["mmd", "energy_distance", "precision", "recall"];
@@ -99,7 +100,7 @@ impl Evaluate {
         let reference = self.trained.other_model(name)?;
         let learned = |manager: &ModelManager| {
             let config = manager.config();
-            format!("{} with T = {}", config.base.dataset.name(), config.training.timesteps)
+            format!("{} with {}", config.base.dataset.name(), process_name(&config.training))
         };
         let (of_this, of_that) = (learned(manager), learned(&reference));
         if of_this != of_that {

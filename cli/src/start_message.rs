@@ -7,6 +7,14 @@ use crate::say::{count, device_name};
 /// How many classes of a conditional model are named at the start.
 const MAX_CLASS_NAMES: usize = 20;
 
+/// The process of a model in a few words: the number of its steps, or its name if it has none.
+pub fn process_name(training: &TrainingConfig) -> String {
+    training
+        .process
+        .as_ref()
+        .map_or(format!("T = {}", training.timesteps), |process| format!("process {}", process.name()))
+}
+
 /// What is about to be trained, and on what; for a conditional model, its classes in a second line.
 pub fn start_message(manager: &ModelManager, parameters: i64, dataloader: &DataLoader, from: usize) -> String {
     let ModelConfig { base, training, network, .. } = manager.config();
@@ -16,11 +24,11 @@ pub fn start_message(manager: &ModelManager, parameters: i64, dataloader: &DataL
         None => "starting from random weights".to_owned(),
     };
     let mut message = format!(
-        "{}: {parameters} parameters, {} of {}, T = {}, {}, {start}, on {}",
+        "{}: {parameters} parameters, {} of {}, {}, {}, {start}, on {}",
         manager.name(),
         count(dataloader.samples(), if base.dataset.is_images() { "image" } else { "point" }),
         base.dataset.name(),
-        training.timesteps,
+        process_name(training),
         count(training.epochs, "epoch"),
         device_name(dataloader.device()),
     );

@@ -67,7 +67,12 @@ fn what_is_listed_can_be_chosen() {
         ("--timestep-sampling", TimestepSamplingConfig::ENTRIES),
     ] {
         for entry in entries {
-            let options: &[&str] = if option == "--process" { &[] } else { &["--timesteps", "30"] };
+            let options: &[&str] = match (option, entry.name) {
+                // Pure noise has to be readable.
+                ("--process", "flow") => &["--parameterization", "velocity"],
+                ("--process", _) => &[],
+                _ => &["--timesteps", "30"],
+            };
             let model = format!("{option}-{}", entry.name).replace("--", "of-");
             let train =
                 ["train", "--model", &model, "--epochs", "1", "--dataset-size", "300", "--inference-type", "plot"];
@@ -80,6 +85,8 @@ fn what_is_listed_can_be_chosen() {
     succeeded(train(&[&["--model", "of-p2"], &weighted[..]].concat()));
     let refused = train(&["--model", "no", "--weighting", "p2"]);
     assert!(refused.code == Some(1) && refused.stderr.contains("with it: weighted"), "{refused:?}");
+    let refused = ddpm(path, &["train", "--model", "no", "--process", "flow"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("these do: x0, v, velocity, edm"), "{refused:?}");
     let refused = train(&["--model", "no", "--process", "vp"]);
     assert!(
         refused.code == Some(1) && refused.stderr.contains("--timesteps is for the discrete process"),
@@ -152,7 +159,7 @@ fn an_oracle_draws_from_its_data_on_every_process() {
             "this one has none (its times are real numbers): use ddim",
         ),
         (&["--process", "flow", "--steps", "9", "--layout", "karras"], "use \"trailing\" or \"quadratic\""),
-        (&["--process", "vp"], "a number of steps"),
+        (&["--process", "vp", "--sampler", "ddim"], "a number of steps"),
         (&["--nearest", "n.png"], "an oracle is its data"),
     ] {
         fs::remove_file(path.join("o.json")).ok();

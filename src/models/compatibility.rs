@@ -2,7 +2,8 @@
 
 use super::ModelConfig;
 use crate::config::InferType;
-use crate::error::{Result, require};
+use crate::error::{Error, Result, require};
+use crate::parameterizations::ParameterizationConfig;
 
 impl ModelConfig {
     /// Rejects parts that are valid but do not fit together: network and data, pictures and data, sampler and process.
@@ -10,8 +11,27 @@ impl ModelConfig {
     pub(super) fn check_combination(&self) -> Result<()> {
         self.network.check_fits(&self.base.dataset)?;
         self.check_pictures()?;
+        self.check_parameterization()?;
         let process = self.training.process().build().process()?;
         self.training.sampling.sampler.sampler().times(&*process).map(|_| ())
+    }
+
+    /// Sampling begins with pure noise, from which not every parameterization can read the data.
+    fn check_parameterization(&self) -> Result<()> {
+        let (process, parameterization) = (self.training.process(), &self.training.parameterization);
+        let fits = |of: &ParameterizationConfig| process.properties().leaves_signal || of.properties().reads_pure_noise;
+        if fits(parameterization) {
+            return Ok(());
+        }
+        let entries = ParameterizationConfig::ENTRIES.iter().map(|entry| entry.name);
+        let fitting = entries.filter(|name| ParameterizationConfig::from_name(name).is_ok_and(|of| fits(&of)));
+        Err(Error::Unsupported(format!(
+            "the parameterization {} does not determine the data at the end of the process {}, where no signal is left; \
+             these do: {}",
+            parameterization.name(),
+            process.name(),
+            fitting.collect::<Vec<_>>().join(", ")
+        )))
     }
 
     fn check_pictures(&self) -> Result<()> {
@@ -34,6 +54,7 @@ mod tests {
     use crate::datasets::{Dataset, PaintedFlowers};
     use crate::device::DeviceChoice;
     use crate::networks::{NetworkConfig, UnetConfig};
+    use crate::process::{Flow, ProcessSettings};
     use crate::samplers::{Ddim, SamplerConfig, SamplingConfig};
 
     fn refusal(config: &ModelConfig) -> String {
@@ -51,6 +72,22 @@ mod tests {
         }
         let message = refusal(&with(Ddim { steps: Some(50), ..Default::default() }.into()));
         assert!(message.contains("1 to 40, those of the process") && message.ends_with("got 50"), "{message}");
+    }
+
+    #[test]
+    fn a_parameterization_that_cannot_read_pure_noise_does_not_fit_a_process_without_signal_at_its_end() {
+        let with = |parameterization: &str| ModelConfig {
+            training: TrainingConfig {
+                process: Some(Flow.into()),
+                parameterization: ParameterizationConfig::from_name(parameterization).unwrap(),
+                sampling: SamplingConfig::for_process(&*Flow.process().unwrap()),
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        with("velocity").validate().unwrap();
+        let message = refusal(&with("eps"));
+        assert!(message.ends_with("these do: x0, v, velocity, edm"), "{message}");
     }
 
     #[test]

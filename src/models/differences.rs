@@ -29,7 +29,8 @@ pub(super) fn differences(stored: &ModelConfig, requested: &ModelConfig) -> Resu
     let value_in =
         |leaves: &[(String, String)], key: &str| leaves.iter().find(|leaf| leaf.0 == key).map(|leaf| leaf.1.clone());
     let shown = |value: &str| if value.is_empty() { "unset".to_owned() } else { value.to_owned() };
-    let describe = |setting: &str, there: &str, here: &str| format!("{setting} is {}, not {}", shown(there), shown(here));
+    let describe =
+        |setting: &str, there: &str, here: &str| format!("{setting} is {}, not {}", shown(there), shown(here));
     let mut differences = Vec::new();
     let mut keys: Vec<&String> = stored.iter().chain(&requested).map(|leaf| &leaf.0).collect();
     keys.sort();

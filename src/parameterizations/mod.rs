@@ -200,7 +200,7 @@ mod tests {
         for entry in ParameterizationConfig::ENTRIES {
             let config = ParameterizationConfig::from_name(entry.name).unwrap();
             let json = serde_json::to_string(&config).unwrap();
-            assert_eq!(json, format!(r#"{{"name":"{}"}}"#, entry.name));
+            assert!(json.starts_with(&format!(r#"{{"name":"{}""#, entry.name)), "{json}");
             assert_eq!(serde_json::from_str::<ParameterizationConfig>(&json).unwrap(), config);
             assert_eq!(config.name(), entry.name);
         }
