@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::failure::Failure;
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup::Parts;
 use crate::side_environment::{self, Side};
-use crate::trouble::Trouble;
 
 const PLAYWRIGHT: Side = Side {
     folder: ".venv-browser",
@@ -18,7 +18,7 @@ const PLAYWRIGHT: Side = Side {
     what: "Playwright",
     package: "playwright",
     usually: "1 minute: 60 MB to fetch",
-    room: "200 MB",
+    disk_space: "200 MB",
 };
 /// What a browser that the script can drive is called, on Debian, on Ubuntu and by its makers.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -29,7 +29,7 @@ pub const ADVICE: &str = "Debian: apt install chromium; or CHROMIUM=/path/of/a/c
 /// Whether all that a reader should see was seen. The pictures are left under target/browser; with `record` those of the
 /// documentation are made anew.
 pub fn run(project: &Project, parts: &Parts, record: bool) -> Result<bool> {
-    let browser = find().ok_or_else(|| Trouble::new("there is no Chromium to open JupyterLab in", ADVICE))?;
+    let browser = find().ok_or_else(|| Failure::new("there is no Chromium to open JupyterLab in", ADVICE))?;
     let environment = side_environment::make(project, &PLAYWRIGHT)?;
     let mut command = environment.command();
     command.arg(project.root.join("kernel/tests/browser.py"));

@@ -8,10 +8,10 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::cargo_failure;
+use crate::failure::Failure;
 use crate::process::run_by_line;
 use crate::project::Project;
-use crate::setup::wish::ROOM;
-use crate::trouble::Trouble;
+use crate::setup::libtorch_choice::DISK_SPACE;
 use crate::ui::Step;
 
 /// Cargo in the checkout. What it set for this very program would confuse the crates that it builds now.
@@ -71,9 +71,9 @@ pub fn build_fast(project: &Project, package: &str, [kind, name]: [&str; 2]) -> 
     build(project, package, [kind, name], &["fast-cuda"], &[], |line| step.say(line))
 }
 
-fn explain(output: &[String], package: &str, [kind, name]: [&str; 2]) -> Trouble {
-    cargo_failure::known(&output.join("\n"), name, ROOM).unwrap_or_else(|| {
-        Trouble::new(
+fn explain(output: &[String], package: &str, [kind, name]: [&str; 2]) -> Failure {
+    cargo_failure::known(&output.join("\n"), name, DISK_SPACE).unwrap_or_else(|| {
+        Failure::new(
             format!("{name} does not build: {}", cargo_failure::first_error(output)),
             format!("cargo build --release --package {package} {kind} {name} shows the whole of it"),
         )

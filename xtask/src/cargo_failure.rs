@@ -1,6 +1,6 @@
 //! Failures of cargo that have nothing to do with what it builds, in one sentence, and what to do about them.
 
-use crate::trouble::Trouble;
+use crate::failure::Failure;
 
 const FULL: [&str; 4] = [
     "No space left on device",
@@ -18,13 +18,13 @@ const UNREACHABLE: [&str; 5] = [
 ];
 const NO_LINKER: [&str; 2] = ["linker `cc` not found", "linker `clang` not found"];
 
-/// What a failed cargo was trying to say, if it is known. `what` was to be built, `room` says how much it takes on the disk.
-pub fn known(output: &str, what: &str, room: &str) -> Option<Trouble> {
+/// What a failed cargo was trying to say, if it is known. `what` was to be built, `disk_space` says how much it takes on the disk.
+pub fn known(output: &str, what: &str, disk_space: &str) -> Option<Failure> {
     // A break of the connection that cargo tried again, and that need not have been the last word.
     let lines = || output.lines().filter(|line| !line.trim_start().starts_with("warning: spurious network error"));
     let has = |signs: &[&str]| lines().any(|line| signs.iter().any(|sign| line.contains(sign)));
     let (what, todo) = if has(&FULL) {
-        let todo = format!("{room}; make room, then run this again: what was compiled is kept");
+        let todo = format!("{disk_space}; make room, then run this again: what was compiled is kept");
         (format!("{what} could not be built: the disk is full"), todo)
     } else if has(&NO_LINKER) {
         let todo = "Debian, Ubuntu: apt install build-essential; macOS: xcode-select --install; then run this again";
@@ -37,7 +37,7 @@ pub fn known(output: &str, what: &str, room: &str) -> Option<Trouble> {
     } else {
         return None;
     };
-    Some(Trouble { what, todo })
+    Some(Failure { what, todo })
 }
 
 /// The first error among the lines of a failure that is not known.
@@ -61,9 +61,9 @@ mod tests {
             ("collect2: fatal error: ld terminated with signal 7 [Bus error]", "disk is full", "make room"),
             ("error: linker `cc` not found\n  |\n  = note: No such file", "no linker", "build-essential"),
         ] {
-            let trouble = known(output, "ddpm_kernel", "it needs 1 GB").unwrap();
-            assert!(trouble.what.contains(what) && trouble.what.contains("ddpm_kernel"), "{trouble:?}");
-            assert!(trouble.todo.contains(todo), "{trouble:?}");
+            let failure = known(output, "ddpm_kernel", "it needs 1 GB").unwrap();
+            assert!(failure.what.contains(what) && failure.what.contains("ddpm_kernel"), "{failure:?}");
+            assert!(failure.todo.contains(todo), "{failure:?}");
         }
         let retried = "warning: spurious network error: [6] Could not resolve host: x\nerror[E0425]: y";
         assert_eq!(known(retried, "a", "b"), None);

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::failure::fail;
 use crate::project::Project;
-use crate::trouble::fail;
 use crate::ui;
 
 pub fn run(project: &Project, yes: bool) -> Result<()> {
@@ -19,7 +19,7 @@ pub fn run(project: &Project, yes: bool) -> Result<()> {
     }
     let mut sum = 0;
     for path in &there {
-        let bytes = room(path);
+        let bytes = disk_usage(path);
         sum += bytes;
         println!("  {:<12} {:>8}", project.shown(path), ui::size(bytes));
     }
@@ -50,7 +50,7 @@ fn agreed(question: &str) -> Result<bool> {
 }
 
 /// The bytes of all files below `path`. Links are not followed.
-pub fn room(path: &Path) -> u64 {
+pub fn disk_usage(path: &Path) -> u64 {
     let Ok(metadata) = path.symlink_metadata() else {
         return 0;
     };
@@ -58,7 +58,7 @@ pub fn room(path: &Path) -> u64 {
         return metadata.len();
     }
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    entries.map(|entry| room(&entry.path())).sum()
+    entries.map(|entry| disk_usage(&entry.path())).sum()
 }
 
 #[cfg(test)]
@@ -70,8 +70,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
         fs::write(folder.path().join("a/file"), [0; 1000]).unwrap();
-        let alone = room(&folder.path().join("a"));
+        let alone = disk_usage(&folder.path().join("a"));
         std::os::unix::fs::symlink("/usr", folder.path().join("a/link")).unwrap();
-        assert!(alone == 1000 && room(&folder.path().join("a")) < 1100);
+        assert!(alone == 1000 && disk_usage(&folder.path().join("a")) < 1100);
     }
 }

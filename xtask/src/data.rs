@@ -6,10 +6,10 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Args;
 
+use crate::failure::passed;
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup;
-use crate::trouble::passed;
 
 #[derive(Args)]
 pub struct Options {

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::failure::fail;
 use crate::notebooks;
 use crate::process::run_by_line;
 use crate::project::Project;
-use crate::setup::{self, Wish};
-use crate::trouble::fail;
+use crate::setup::{self, LibtorchChoice};
 use crate::ui::{self, Step};
 
 const NOTEBOOK: &str = "01_swiss_roll";
 
 pub fn run(project: &Project) -> Result<()> {
     let notebook = notebooks::named(notebooks::all(project)?, NOTEBOOK)?.remove(0);
-    let parts = setup::run(project, Wish::None)?;
+    let parts = setup::run(project, LibtorchChoice::Auto)?;
     let folder = project.target().join("demo");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;

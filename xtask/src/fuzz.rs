@@ -7,10 +7,10 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Args;
 
+use crate::failure::{fail, passed};
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup;
-use crate::trouble::{fail, passed};
 
 /// The name of the kernel's messages among the readers.
 const WIRE: &str = "wire";

@@ -4,13 +4,13 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::failure::{Interrupted, fail};
 use crate::process::{output_of, serve_in_view};
 use crate::project::Project;
-use crate::setup::{self, Wish};
-use crate::trouble::{Interrupted, fail};
+use crate::setup::{self, LibtorchChoice};
 
 pub fn run(project: &Project, no_browser: bool) -> Result<()> {
-    let parts = setup::run(project, Wish::None)?;
+    let parts = setup::run(project, LibtorchChoice::Auto)?;
     let mut command = parts.environment.command();
     command.args(["-m", "jupyterlab", "--notebook-dir"]).arg(project.notebooks());
     command.args(["--MultiKernelManager.default_kernel_name=ddpm-rust", "--ServerApp.answer_yes=True"]);

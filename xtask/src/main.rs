@@ -11,6 +11,7 @@ mod clean;
 mod data;
 mod demo;
 mod doctor;
+mod failure;
 mod fuzz;
 mod gpu_kit;
 mod hash;
@@ -25,7 +26,6 @@ mod soak;
 mod stamp;
 mod test;
 mod tidy;
-mod trouble;
 mod ui;
 
 use std::io::ErrorKind;
@@ -34,9 +34,9 @@ use std::process::ExitCode;
 use anyhow::{Error, Result};
 use clap::{Args, Parser, Subcommand};
 
+use failure::{Interrupted, Reported, passed, show};
 use project::Project;
-use setup::Wish;
-use trouble::{Interrupted, Reported, passed, show};
+use setup::LibtorchChoice;
 
 #[derive(Parser)]
 #[command(
@@ -98,11 +98,11 @@ struct SetupOptions {
 }
 
 impl SetupOptions {
-    fn wish(&self) -> Wish {
+    fn libtorch_choice(&self) -> LibtorchChoice {
         match (self.cpu, self.cuda) {
-            (true, _) => Wish::Cpu,
-            (_, true) => Wish::Cuda,
-            _ => Wish::None,
+            (true, _) => LibtorchChoice::Cpu,
+            (_, true) => LibtorchChoice::Cuda,
+            _ => LibtorchChoice::Auto,
         }
     }
 }
@@ -141,7 +141,7 @@ fn run(project: &Project, task: Task) -> Result<()> {
         Task::Bench(options) => bench::run(project, &options),
         Task::GpuKit(options) => gpu_kit::run(project, &options),
         Task::Setup(options) => {
-            setup::run(project, options.wish())?;
+            setup::run(project, options.libtorch_choice())?;
             println!("{} ready: cargo xtask demo, or cargo xtask lab", ui::green("✓"));
             Ok(())
         }

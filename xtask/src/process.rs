@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::trouble::Interrupted;
+use crate::failure::Interrupted;
 use crate::ui::Step;
 
 /// A little more than a child has to end in (`end`).

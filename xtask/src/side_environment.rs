@@ -25,9 +25,9 @@ pub struct Side {
     /// The package that it is made for, by the name that a reader knows it by, and pip.
     pub what: &'static str,
     pub package: &'static str,
-    /// How long it takes the first time, and the room that it needs.
+    /// How long it takes the first time, and the disk_space that it needs.
     pub usually: &'static str,
-    pub room: &'static str,
+    pub disk_space: &'static str,
 }
 
 pub fn make(project: &Project, side: &Side) -> Result<Environment> {
@@ -44,7 +44,7 @@ pub fn make(project: &Project, side: &Side) -> Result<Environment> {
     }
     let label = format!("{} in {}", side.what, side.folder);
     let step = Step::start(&label, if existing.is_some() { "" } else { side.usually });
-    let uv = Uv::get(project, &step, side.room)?;
+    let uv = Uv::get(project, &step, side.disk_space)?;
     let environment = uv.environment(&step, &venv, &stamp_path)?;
     uv.install(&step, &environment, side.what, &["-r", side.requirements])?;
     stamp::save(&stamp_path, &wanted)?;

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use clap::Args;
 
+use crate::failure::passed;
 use crate::live_kernel;
 use crate::process::run_in_view;
 use crate::project::Project;
-use crate::setup::{Parts, Wish};
-use crate::trouble::passed;
+use crate::setup::{LibtorchChoice, Parts};
 
 #[derive(Args)]
 pub struct Options {
@@ -21,7 +21,7 @@ pub struct Options {
 
 /// Exit status 1 where a cell hangs, something is left at the end, or memory or open files grow.
 pub fn run(project: &Project, options: &Options) -> Result<()> {
-    let parts = crate::setup::run(project, Wish::None)?;
+    let parts = crate::setup::run(project, LibtorchChoice::Auto)?;
     passed(soak(project, &parts, options)?)
 }
 

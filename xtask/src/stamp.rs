@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 /// Writes a file so that a reader sees the old content or the new, never a half of it.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let folder = path.parent().context("a file needs a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let name = path.file_name().context("a file needs a name")?;
     let beside = folder.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
     let written = (|| {

@@ -8,13 +8,13 @@ use clap::Args;
 
 use crate::browser;
 use crate::cargo;
+use crate::failure::{Interrupted, Reported, passed, show};
 use crate::live_kernel;
 use crate::notebooks::{self, document::Document};
 use crate::process::run_in_view;
 use crate::project::Project;
-use crate::setup::{self, Parts, Wish};
+use crate::setup::{self, LibtorchChoice, Parts};
 use crate::tidy;
-use crate::trouble::{Interrupted, Reported, passed, show};
 use crate::ui;
 
 /// A check that is a call of cargo: how one types it, and what it needs in its environment.
@@ -75,11 +75,11 @@ pub struct Options {
 
 pub fn run(project: &Project, options: &Options) -> Result<()> {
     if options.kernel {
-        let parts = setup::run(project, Wish::None)?;
+        let parts = setup::run(project, LibtorchChoice::Auto)?;
         return passed(live_kernel::run(project, &parts)?);
     }
     if options.browser {
-        let parts = setup::run(project, Wish::None)?;
+        let parts = setup::run(project, LibtorchChoice::Auto)?;
         return passed(browser::run(project, &parts, options.record)?);
     }
     everything(project)
@@ -96,7 +96,9 @@ fn everything(project: &Project) -> Result<()> {
         tally.step(check.name, &check.as_typed(), || check.run(project, &parts))?;
     }
     // Only now: the work folder needs a crate that compiles.
-    tally.step("notebook work folder", "cargo xtask setup", || setup::run(project, Wish::None).map(|_| true))?;
+    tally.step("notebook work folder", "cargo xtask setup", || {
+        setup::run(project, LibtorchChoice::Auto).map(|_| true)
+    })?;
     let again = "cargo xtask test --kernel";
     tally.step("live kernel", again, || second_chance(again, || live_kernel::run(project, &parts)))?;
     for notebook in notebooks::all(project)? {

@@ -13,8 +13,8 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
+use crate::failure::{fail, passed};
 use crate::project::Project;
-use crate::trouble::{fail, passed};
 use crate::{say, setup, ui};
 use report::Conditions;
 use row::{Entry, Row};

@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use super::pairs::{Side, take};
 use super::row::{Entry, Row};
 use super::worker::Worker;
+use crate::failure::fail;
 use crate::project::Project;
-use crate::trouble::fail;
 
 /// Where they are looked for, seen from the project.
 const USUAL: [&str; 3] = ["data/flowers/flower_photos", "data/flowers", "../shared/data/flowers"];

@@ -8,11 +8,11 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result};
 
 use super::row::Row;
+use crate::failure::Failure;
 use crate::process::output_of;
 use crate::project::Project;
 use crate::setup::requirements::Requirements;
 use crate::stamp;
-use crate::trouble::Trouble;
 
 const BEGIN: &str = "<!-- begin: written by cargo xtask bench -->";
 const END: &str = "<!-- end: written by cargo xtask bench -->";
@@ -87,7 +87,7 @@ pub fn write(project: &Project, rows: &[Row], conditions: &Conditions, keep: boo
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let (before, old, after) = parts(&text).ok_or_else(|| {
         let what = format!("{} lacks one of the lines {BEGIN} and {END}", project.shown(&path));
-        Trouble::new(what, "put both into it, where the table is to stand")
+        Failure::new(what, "put both into it, where the table is to stand")
     })?;
     let section = match keep {
         true => {

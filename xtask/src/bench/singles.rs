@@ -9,7 +9,7 @@ use super::row::{Entry, Row, all_absent, median};
 use crate::notebooks::{self, execute::CellTime};
 use crate::process::{json_of, stop_if_interrupted};
 use crate::project::Project;
-use crate::setup::{self, StepTime, Wish, kernelspec};
+use crate::setup::{self, LibtorchChoice, StepTime, kernelspec};
 use crate::ui::Step;
 use crate::{cargo, live_kernel, stamp};
 
@@ -57,7 +57,7 @@ fn quality_rows(rows: &[Entry], Answer { evaluation: found }: &Answer) -> Vec<Ro
 
 pub fn notebook(project: &Project, rows: &[Entry]) -> Result<Vec<Row>> {
     let notebook = notebooks::named(notebooks::all(project)?, "01_swiss_roll")?.remove(0);
-    let parts = setup::run(project, Wish::None)?;
+    let parts = setup::run(project, LibtorchChoice::Auto)?;
     let times = match notebooks::execute_one(project, &parts, &notebook, false) {
         Ok(times) => times,
         Err(error) => {
@@ -105,7 +105,7 @@ struct KernelRow {
 
 /// The notebook kernel's front: how soon it answers, how soon a reader sees something, and what it adds.
 pub fn kernel(project: &Project, entries: &[Entry]) -> Result<Vec<Row>> {
-    let parts = setup::run(project, Wish::None)?;
+    let parts = setup::run(project, LibtorchChoice::Auto)?;
     let step = Step::start("kernel's front", "2 to 3 minutes");
     let mut command = live_kernel::client(&parts, project.root.join("xtask/src/bench/kernel.py"));
     command.arg("--notebook").arg(project.notebooks().join("01_swiss_roll.ipynb"));

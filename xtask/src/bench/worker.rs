@@ -8,10 +8,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result};
 
 use crate::cargo;
+use crate::failure::fail;
 use crate::process::stop_if_interrupted;
 use crate::project::Project;
 use crate::side_environment::{self, Side};
-use crate::trouble::fail;
 
 pub const PYTORCH: Side = Side {
     folder: ".venv-bench",
@@ -19,7 +19,7 @@ pub const PYTORCH: Side = Side {
     what: "PyTorch",
     package: "torch",
     usually: "5 to 15 minutes: 3 GB to fetch, 6 GB on disk",
-    room: "6 GB",
+    disk_space: "6 GB",
 };
 
 pub struct Worker {

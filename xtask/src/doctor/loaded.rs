@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::part::{Part, SETUP, found};
+use crate::failure::fail;
 use crate::process::{answer_of, error_of, output_of};
 use crate::project::Project;
 use crate::setup::libtorch::Libtorch;
 use crate::setup::packages::gpu_answers;
 use crate::setup::python::Environment;
-use crate::trouble::fail;
 
 /// Asks the crate's own program, where it is built; Python's loader otherwise. libtorch itself says no version of CUDA.
 pub fn check(project: &Project, environment: &Environment, libtorch: &Libtorch) -> Vec<Part> {
@@ -45,12 +45,12 @@ fn asked_of_the_crate(project: &Project) -> Option<Vec<Part>> {
 
 /// Adds the versions and what mends it. Not to have CUDA is a fault on a machine with a GPU alone.
 fn complete(part: &mut Part, gpu: bool, cuda: &str, driver: Option<&str>) {
-    part.mend = format!("{SETUP}, then cargo build");
+    part.fix = format!("{SETUP}, then cargo build");
     match part.part.as_str() {
         "CUDA library" if part.detail.starts_with("loaded") => part.version = cuda.to_owned(),
         "CUDA library" if part.detail.starts_with("not loaded") && gpu => {
             part.ok = false;
-            part.mend = format!("{SETUP} --cuda");
+            part.fix = format!("{SETUP} --cuda");
         }
         "CUDA library" if part.detail.starts_with("not loaded") => {
             part.detail = "no GPU here: the CPU is used".to_owned();
@@ -105,7 +105,7 @@ mod tests {
         let detail = "not loaded: libcusparse.so.12: cannot open shared object file";
         let with = completed("CUDA library", detail, true);
         let without = completed("CUDA library", detail, false);
-        assert!(!with.ok && with.mend.contains("--cuda") && with.detail == detail);
+        assert!(!with.ok && with.fix.contains("--cuda") && with.detail == detail);
         assert!(without.ok && without.detail.contains("no GPU here"));
     }
 

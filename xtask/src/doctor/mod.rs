@@ -10,6 +10,7 @@ use std::fs;
 use anyhow::Result;
 use part::{Found, Part, SETUP, found};
 
+use crate::failure::{fail, passed};
 use crate::project::Project;
 use crate::setup::conda::{self, Conda};
 use crate::setup::kernel::{self, Kernel};
@@ -17,7 +18,6 @@ use crate::setup::libtorch::{self, Libtorch};
 use crate::setup::python::{self, Environment};
 use crate::setup::requirements::Requirements;
 use crate::setup::{Parts, front, kernelspec, lock_file, work_folder};
-use crate::trouble::{fail, passed};
 use crate::ui;
 
 pub fn run(project: &Project) -> Result<()> {
@@ -47,7 +47,7 @@ pub fn run(project: &Project) -> Result<()> {
         report(Part::of("work folder", work_folder(project, &parts)));
     }
     report(Part::of("fonts", tools::fonts(project)));
-    let verdict = if failed == 0 { ui::green("all ok") } else { ui::red(&format!("{failed} to mend")) };
+    let verdict = if failed == 0 { ui::green("all ok") } else { ui::red(&format!("{failed} to fix")) };
     println!("\n{verdict}");
     passed(failed == 0)
 }
@@ -59,7 +59,7 @@ fn setup_or_any_task() -> String {
 fn python(project: &Project, kept: &mut Option<Environment>) -> Found {
     let requirements = Requirements::read(project)?;
     let (conda, aside) = match conda::active(project, &requirements) {
-        Conda::Used { environment, others } => (Some(environment), conda::told(&others)),
+        Conda::Used { environment, others } => (Some(environment), conda::description(&others)),
         Conda::Unfit(why) => (None, Some(why)),
         Conda::Absent => (None, None),
     };
@@ -95,7 +95,7 @@ fn notebook_kernel(project: &Project, kept: &mut Option<Kernel>) -> Found {
     *kept = kernel;
     match (kept, others.first()) {
         (Some(kernel), _) => found(&kernel.version, kernel.program.display().to_string()),
-        (None, Some(other)) => fail(other.told(), SETUP),
+        (None, Some(other)) => fail(other.description(), SETUP),
         (None, None) => fail(format!("there is no evcxr_jupyter {}", kernel::WANTED), SETUP),
     }
 }
@@ -114,7 +114,7 @@ fn kernel_front(project: &Project) -> Found {
 /// The room that they take.
 fn sessions(project: &Project) -> Found {
     if let Some(sessions) = front::sessions(project) {
-        return found(ui::size(sessions.bytes), sessions.told());
+        return found(ui::size(sessions.bytes), sessions.description());
     }
     let place = project.shown(&front::program(project));
     fail(format!("{place} does not say how many there are"), format!("rm {place}, then {SETUP}"))

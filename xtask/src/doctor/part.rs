@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Deserialize;
 
-use crate::trouble::Trouble;
+use crate::failure::Failure;
 use crate::ui;
 
 /// What mends most things.
@@ -21,7 +21,7 @@ pub struct Part {
     pub detail: String,
     /// What mends it.
     #[serde(default)]
-    pub mend: String,
+    pub fix: String,
     /// Nice to have: its absence fails nothing.
     #[serde(default)]
     pub optional: bool,
@@ -37,14 +37,14 @@ pub fn found(version: impl Into<String>, detail: impl Into<String>) -> Found {
 impl Part {
     pub fn of(part: &str, found: Found) -> Self {
         let ok = found.is_ok();
-        let (version, detail, mend) = match found {
+        let (version, detail, fix) = match found {
             Ok((version, detail)) => (version, detail, String::new()),
-            Err(error) => match error.downcast::<Trouble>() {
-                Ok(Trouble { what, todo }) => (String::new(), what, todo),
+            Err(error) => match error.downcast::<Failure>() {
+                Ok(Failure { what, todo }) => (String::new(), what, todo),
                 Err(error) => (String::new(), format!("{error:#}"), SETUP.to_owned()),
             },
         };
-        Self { part: part.to_owned(), ok, version, detail, mend, optional: false }
+        Self { part: part.to_owned(), ok, version, detail, fix, optional: false }
     }
 
     pub fn print(&self) {
@@ -56,7 +56,7 @@ impl Part {
         let version = if self.version.is_empty() { "none" } else { &self.version };
         println!("  {mark}  {:<18} {version:<14} {}", self.part, ui::dim(&ui::cut(&self.detail, LONGEST)));
         if !self.ok {
-            println!("{:40}{}", "", ui::bold(&format!("→ {}", self.mend)));
+            println!("{:40}{}", "", ui::bold(&format!("→ {}", self.fix)));
         }
     }
 }
@@ -64,20 +64,20 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trouble::fail;
+    use crate::failure::fail;
 
     #[test]
     fn the_programs_own_report_is_read() {
         let json = r#"[{"part": "libtorch loaded", "ok": true, "version": "2.11.0", "detail": "8 threads"}]"#;
         let parts: Vec<Part> = serde_json::from_str(json).unwrap();
-        assert!(parts[0].ok && !parts[0].optional && parts[0].mend.is_empty());
+        assert!(parts[0].ok && !parts[0].optional && parts[0].fix.is_empty());
     }
 
     #[test]
     fn an_error_says_what_mends_it() {
         let part = Part::of("Python", fail("none", "install it"));
-        assert_eq!((part.ok, part.detail.as_str(), part.mend.as_str()), (false, "none", "install it"));
-        assert_eq!(Part::of("Python", Err(anyhow::anyhow!("odd"))).mend, SETUP);
+        assert_eq!((part.ok, part.detail.as_str(), part.fix.as_str()), (false, "none", "install it"));
+        assert_eq!(Part::of("Python", Err(anyhow::anyhow!("odd"))).fix, SETUP);
         assert!(Part::of("Python", found("3.11", ".venv")).ok);
     }
 }

@@ -7,10 +7,10 @@ use std::process::Command;
 use anyhow::Context;
 
 use super::part::{Found, Part, found};
+use crate::failure::fail;
 use crate::process::output_of;
 use crate::project::Project;
 use crate::setup::{lock_file, std_sources};
-use crate::trouble::fail;
 use crate::{cargo, ui};
 
 pub fn check() -> [Part; 3] {

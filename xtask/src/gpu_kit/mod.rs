@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::clean::room;
+use crate::clean::disk_usage;
+use crate::failure::fail;
 use crate::project::Project;
 use crate::setup;
-use crate::trouble::fail;
 use crate::ui;
 
 /// Where the kit is, in the checkout.
@@ -39,7 +39,7 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
         }
     }
     let bin = part.join("bin");
-    fs::create_dir_all(&bin).with_context(|| format!("cannot make {}", bin.display()))?;
+    fs::create_dir_all(&bin).with_context(|| format!("cannot create {}", bin.display()))?;
     programs::pack(project, &bin)?;
     photographs::pack(project, &source, &part.join("photographs.tar"))?;
     let (bytes, parts) = sizes(&part)?;
@@ -60,7 +60,7 @@ fn sizes(kit: &Path) -> Result<(u64, Vec<(String, u64)>)> {
             let path = entry?.path();
             if path.is_file() {
                 let name = path.strip_prefix(kit).unwrap_or(&path).display().to_string();
-                parts.push((name, room(&path)));
+                parts.push((name, disk_usage(&path)));
             }
         }
     }
@@ -80,7 +80,7 @@ fn fits(bytes: u64, parts: &[(String, u64)]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trouble::Trouble;
+    use crate::failure::Failure;
 
     #[test]
     fn a_kit_that_is_too_large_is_refused_with_its_largest_part() {
@@ -93,8 +93,8 @@ mod tests {
         assert_eq!(parts, [("photographs.tar".to_owned(), 70), ("bin/ddpm.gz".to_owned(), 30)]);
         assert!(fits(MOST, &parts).is_ok());
         let error = fits(MOST + 2_000_000, &parts).unwrap_err();
-        let trouble = error.downcast_ref::<Trouble>().unwrap();
-        assert_eq!(trouble.what, "the kit may have 35 MB, and has 37 MB");
-        assert!(trouble.todo.starts_with("photographs.tar has 0 MB"), "{trouble:?}");
+        let failure = error.downcast_ref::<Failure>().unwrap();
+        assert_eq!(failure.what, "the kit may have 35 MB, and has 37 MB");
+        assert!(failure.todo.starts_with("photographs.tar has 0 MB"), "{failure:?}");
     }
 }

@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use crate::bench::photographs;
 use crate::bench::worker::PYTORCH;
+use crate::failure::fail;
 use crate::process::run_by_line;
 use crate::project::Project;
 use crate::side_environment;
-use crate::trouble::fail;
 use crate::ui::Step;
 
 /// The folder that they are taken from: `given`, or one of the usual.
@@ -40,13 +40,13 @@ pub fn pack(project: &Project, source: &Path, file: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trouble::Trouble;
+    use crate::failure::Failure;
 
     #[test]
     fn no_photographs_are_an_error_that_says_where_to_get_some() {
         let root = tempfile::tempdir().unwrap();
         let project = Project { root: root.path().join("checkout") };
         let error = find(&project, None).unwrap_err();
-        assert!(error.downcast_ref::<Trouble>().unwrap().todo.contains("cargo xtask data flowers"));
+        assert!(error.downcast_ref::<Failure>().unwrap().todo.contains("cargo xtask data flowers"));
     }
 }

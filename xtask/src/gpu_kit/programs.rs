@@ -7,9 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::cargo;
+use crate::failure::fail;
 use crate::process::error_of;
 use crate::project::Project;
-use crate::trouble::fail;
 use crate::ui;
 
 /// Package, kind of target, and name.
@@ -62,7 +62,7 @@ fn succeed(command: &mut Command, tool: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trouble::Trouble;
+    use crate::failure::Failure;
 
     #[test]
     fn a_tool_that_fails_is_named_with_its_last_words() {
@@ -70,7 +70,7 @@ mod tests {
             succeed(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 1"]), "sh").unwrap_err();
         assert_eq!(error.to_string(), "sh fails: last");
         let error = succeed(&mut Command::new("no-such-tool"), "no-such-tool").unwrap_err();
-        assert!(error.downcast_ref::<Trouble>().unwrap().todo.contains("a working no-such-tool"));
+        assert!(error.downcast_ref::<Failure>().unwrap().todo.contains("a working no-such-tool"));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::failure::{Failure, fail};
 use crate::setup::kernelspec;
 use crate::stamp;
-use crate::trouble::{Trouble, fail};
 
 /// In bytes: a page that loads at once, and a repository that stays small.
 const LARGEST: usize = 1_500_000;
@@ -48,7 +48,7 @@ impl Document {
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let json: Value = serde_json::from_str(text).map_err(|error| {
-            Trouble::new(
+            Failure::new(
                 format!("{} is not a notebook: {error}", path.display()),
                 "a merge may have left its marks in it; git checkout brings the committed one back",
             )

@@ -8,12 +8,12 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::failure::{Reported, fail};
 use crate::live_kernel;
 use crate::process::{run_by_line, signal};
 use crate::project::Project;
 use crate::setup::{Parts, kernelspec};
 use crate::stamp;
-use crate::trouble::{Reported, fail};
 use crate::ui::{self, Step};
 
 /// How long the kernel may take to end after SIGTERM.

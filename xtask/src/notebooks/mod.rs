@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::failure::{fail, passed};
 use crate::project::Project;
-use crate::setup::{self, Parts, Wish};
+use crate::setup::{self, LibtorchChoice, Parts};
 use crate::stamp;
-use crate::trouble::{fail, passed};
 use crate::ui;
 use document::Document;
 use execute::{Job, Times};
@@ -41,7 +41,7 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     let notebooks = all(project)?;
     if let Some(name) = &options.run {
         let chosen = named(notebooks, name)?;
-        let parts = setup::run(project, Wish::None)?;
+        let parts = setup::run(project, LibtorchChoice::Auto)?;
         return chosen
             .iter()
             .try_for_each(|notebook| execute_one(project, &parts, notebook, options.quick).map(|_| ()));
@@ -118,7 +118,7 @@ pub fn execute_into(
     source_hash: Option<&str>,
 ) -> Result<Times> {
     let folder = output.parent().unwrap_or(&project.root);
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let job = Job { input: &notebook.path, output: Some(output), source_hash, kernel_env: &[] };
     let _own_models = OwnModels::of(project, notebook);
     execute::run_in_view(project, parts, &job, &notebook.name())
@@ -137,7 +137,7 @@ fn refresh(project: &Project, notebooks: Vec<Document>, name: &str) -> Result<()
         println!("all {number} notebooks are current");
         return Ok(());
     }
-    let parts = setup::run(project, Wish::None)?;
+    let parts = setup::run(project, LibtorchChoice::Auto)?;
     for notebook in chosen {
         let hash = source_hash::of(project, &notebook)?;
         let output = project.target().join("notebooks").join(format!("{}.refreshed.ipynb", notebook.name()));

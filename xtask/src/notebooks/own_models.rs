@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::document::Document;
+use crate::failure::fail;
 use crate::project::Project;
-use crate::trouble::fail;
 
 /// The models that a run is about to make. Dropped, however the run ended, it removes them: a reader who then runs the
 /// notebook would otherwise see them loaded in place of the training.

@@ -65,7 +65,7 @@ fn judge(environment: Environment, version: Option<(u32, u32)>, wanted: &Require
 }
 
 /// One line for a reader; None where all versions are those of requirements.txt.
-pub fn told(others: &[String]) -> Option<String> {
+pub fn description(others: &[String]) -> Option<String> {
     let list = others.join(", ");
     (!others.is_empty())
         .then(|| format!("used as it is, with {list} (pip install -r requirements.txt brings the pinned versions)"))
@@ -111,10 +111,10 @@ mod tests {
     #[test]
     fn other_versions_are_used_and_named() {
         let pinned = ["torch-2.11.0+cu130", "jupyterlab-4.6.6", "nbclient-0.11.0"];
-        assert_eq!(told(&others(with(&pinned, (3, 12), false))), None);
+        assert_eq!(description(&others(with(&pinned, (3, 12), false))), None);
         let old = others(with(&["torch-2.11.0", "jupyterlab-4.2.1", "nbclient-0.10.0"], (3, 10), false));
         assert_eq!(old, ["jupyterlab 4.2.1 instead of 4.6.6", "nbclient 0.10.0 instead of 0.11.0"]);
-        let line = told(&old).unwrap();
+        let line = description(&old).unwrap();
         assert!(line.contains("nbclient 0.10.0 instead of 0.11.0") && !line.contains('\n'), "{line}");
     }
 

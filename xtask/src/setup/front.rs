@@ -77,7 +77,7 @@ pub fn sessions(project: &Project) -> Option<Sessions> {
 }
 
 impl Sessions {
-    pub fn told(&self) -> String {
+    pub fn description(&self) -> String {
         let crashed = match self.crashed {
             0 => String::new(),
             n => format!(", {n} of crashed sessions, to be removed at the next start of a kernel"),
@@ -110,7 +110,7 @@ fn current(project: &Project) -> Result<Stamp> {
 /// A kernel that runs keeps the old program: the file is replaced, not written to.
 fn put_in_place(built: &Path, program: &Path) -> Result<()> {
     let folder = program.parent().context("a program needs a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let name = program.file_name().context("a program needs a name")?.to_string_lossy();
     let beside = folder.join(format!(".{name}.{}.part", std::process::id()));
     let placed = fs::copy(built, &beside)
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn what_sessions_take_is_told() {
         let sessions: Sessions = serde_json::from_str(r#"{"running": 1, "crashed": 0, "bytes": 300000000}"#).unwrap();
-        assert_eq!(sessions.told(), "1 running; each has a copy of the work folder until it ends");
-        assert!(Sessions { crashed: 2, ..sessions }.told().contains("2 of crashed sessions"));
+        assert_eq!(sessions.description(), "1 running; each has a copy of the work folder until it ends");
+        assert!(Sessions { crashed: 2, ..sessions }.description().contains("2 of crashed sessions"));
     }
 }

@@ -10,13 +10,13 @@ use anyhow::Result;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
+use super::libtorch_choice::DISK_SPACE;
 use super::log::Log;
-use super::wish::ROOM;
 use crate::cargo_failure;
+use crate::failure::Failure;
 use crate::process::run_by_line;
 use crate::project::Project;
 use crate::stamp;
-use crate::trouble::Trouble;
 use crate::ui::Step;
 
 pub const WANTED: &str = "0.22.0";
@@ -30,7 +30,7 @@ pub struct Kernel {
 
 impl Kernel {
     /// Of one in another version than the wanted one.
-    pub fn told(&self) -> String {
+    pub fn description(&self) -> String {
         format!("{} is {NAME} {}, and {WANTED} is wanted", self.program.display(), self.version)
     }
 }
@@ -43,13 +43,13 @@ pub fn make(project: &Project, log: &mut Log) -> Result<Kernel> {
     // Another version that the user has stays as it is; this one then goes into the checkout.
     let root = others.first().map(|_| project.evcxr());
     if let Some(other) = others.first() {
-        println!("{}: that one goes into .evcxr, yours stays as it is", other.told());
+        println!("{}: that one goes into .evcxr, yours stays as it is", other.description());
     }
     let label = format!("{NAME} {WANTED}");
     log.step(&label, "3 to 12 minutes: it is compiled", |step| install(project, root.as_deref(), step))?;
     find(project).0.ok_or_else(|| {
         let what = format!("{NAME} {WANTED} was installed, but is neither on the PATH nor in cargo's bin folder");
-        Trouble::new(what, "put cargo's bin folder (usually ~/.cargo/bin) on the PATH, then run this again").into()
+        Failure::new(what, "put cargo's bin folder (usually ~/.cargo/bin) on the PATH, then run this again").into()
     })
 }
 
@@ -154,10 +154,10 @@ fn install(project: &Project, root: Option<&Path>, step: &Step) -> Result<((), S
     Ok(((), "the notebook kernel".to_owned()))
 }
 
-fn explain(output: &[String]) -> Trouble {
+fn explain(output: &[String]) -> Failure {
     let program = format!("{NAME} {WANTED}");
-    cargo_failure::known(&output.join("\n"), &program, ROOM).unwrap_or_else(|| {
-        Trouble::new(
+    cargo_failure::known(&output.join("\n"), &program, DISK_SPACE).unwrap_or_else(|| {
+        Failure::new(
             format!("{program} could not be installed: {}", cargo_failure::first_error(output)),
             format!("cargo install {NAME} --version {WANTED} --locked shows the whole of it"),
         )
@@ -188,9 +188,9 @@ mod tests {
         let (found, others) = find_among(&project, vec![old.clone(), folder.path().join("absent")]);
         assert_eq!((found, others.len()), (None, 1));
         assert!(
-            others[0].told().ends_with("old is evcxr_jupyter 0.21.1, and 0.22.0 is wanted"),
+            others[0].description().ends_with("old is evcxr_jupyter 0.21.1, and 0.22.0 is wanted"),
             "{}",
-            others[0].told()
+            others[0].description()
         );
         let wanted = program("wanted", WANTED);
         let (found, others) = find_among(&project, vec![old, wanted.clone()]);

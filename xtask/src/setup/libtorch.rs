@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use super::log::Log;
 use super::python::{Environment, same_release};
 use super::requirements::Requirements;
+use crate::failure::Failure;
 use crate::project::Project;
-use crate::trouble::Trouble;
 
 /// The libtorch that is built against and run with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub fn make(project: &Project, environment: &Environment, log: &mut Log) -> Resu
         let version = version_of_package(&torch).filter(|version| same_release(version, &wanted));
         let version = version.with_context(|| {
             let what = format!("{} holds no torch {wanted}", torch.display());
-            Trouble::new(what, "cargo xtask clean-setup, then cargo xtask setup")
+            Failure::new(what, "cargo xtask clean-setup, then cargo xtask setup")
         })?;
         log.step("libtorch folder .libtorch", "", |_| {
             build(project, &project.libtorch(), &torch, &version)?;
@@ -66,7 +66,7 @@ pub fn find(project: &Project, environment: Option<&Environment>) -> Result<Libt
         Some(version) => Ok(Libtorch { run: folder.join("run"), folder, version, own: false }),
         None => {
             let what = format!("there is no complete {} for torch {wanted}", project.shown(&folder));
-            Err(Trouble::new(what, "cargo xtask setup").into())
+            Err(Failure::new(what, "cargo xtask setup").into())
         }
     }
 }
@@ -116,11 +116,11 @@ fn build(project: &Project, folder: &Path, torch: &Path, version: &str) -> Resul
         fs::rename(&part, folder)?;
         remove(&old)
     })();
-    made.with_context(|| format!("cannot make {}", folder.display()))?;
+    made.with_context(|| format!("cannot create {}", folder.display()))?;
     if is_in_place(folder, torch, version) {
         return Ok(());
     }
-    Err(Trouble::new(
+    Err(Failure::new(
         format!("the torch package in {} lacks some of its libraries", torch.display()),
         "cargo xtask clean-setup, then cargo xtask setup",
     )
@@ -131,16 +131,16 @@ fn build(project: &Project, folder: &Path, torch: &Path, version: &str) -> Resul
 fn users(folder: &Path, wanted: &str) -> Result<Libtorch> {
     let todo = format!("point LIBTORCH at libtorch {wanted}, or unset it: the set-up then brings its own");
     let folder = folder.canonicalize().map_err(|_| {
-        Trouble::new(format!("LIBTORCH is set to {}, and there is no such folder", folder.display()), todo.clone())
+        Failure::new(format!("LIBTORCH is set to {}, and there is no such folder", folder.display()), todo.clone())
     })?;
     let shown = folder.display();
     let version = version_of_folder(&folder).ok_or_else(|| {
         let what = format!("LIBTORCH is set to {shown}, which does not say its version (no build-version in it)");
-        Trouble::new(what, todo.clone())
+        Failure::new(what, todo.clone())
     })?;
     if !same_release(&version, wanted) {
         let what = format!("LIBTORCH is set to {shown}, which is libtorch {version}; version {wanted} is wanted");
-        return Err(Trouble::new(what, todo).into());
+        return Err(Failure::new(what, todo).into());
     }
     Ok(Libtorch { run: folder.join("lib"), folder, version, own: true })
 }

@@ -5,6 +5,7 @@ pub mod front;
 pub mod kernel;
 pub mod kernelspec;
 pub mod libtorch;
+pub mod libtorch_choice;
 pub mod lock_file;
 mod log;
 pub mod packages;
@@ -14,7 +15,6 @@ pub mod python;
 pub mod requirements;
 pub mod std_sources;
 pub mod uv;
-pub mod wish;
 pub mod work_folder;
 
 use std::fs::{self, File, TryLockError};
@@ -24,17 +24,17 @@ use anyhow::{Context, Result};
 
 use crate::process;
 use crate::project::Project;
+pub use libtorch_choice::LibtorchChoice;
 pub use log::{StepTime, TIMES};
 pub use parts::Parts;
-pub use wish::Wish;
 
 use log::Log;
 
 /// Everything, the kernel's front and the warm work folder of the notebooks included.
-pub fn run(project: &Project, wish: Wish) -> Result<Parts> {
+pub fn run(project: &Project, choice: LibtorchChoice) -> Result<Parts> {
     let mut log = Log::default();
     let lock = lock(project)?;
-    let parts = make_parts(project, wish, &mut log)?;
+    let parts = make_parts(project, choice, &mut log)?;
     front::make(project, &mut log)?;
     process::stop_if_interrupted()?;
     work_folder::make(project, &parts, &mut log)?;
@@ -50,18 +50,18 @@ pub fn run(project: &Project, wish: Wish) -> Result<Parts> {
 pub fn run_without_own_crates(project: &Project) -> Result<Parts> {
     let mut log = Log::default();
     let lock = lock(project)?;
-    let parts = make_parts(project, Wish::None, &mut log)?;
+    let parts = make_parts(project, LibtorchChoice::Auto, &mut log)?;
     drop(lock);
     log.close(project)?;
     Ok(parts)
 }
 
-fn make_parts(project: &Project, wish: Wish, log: &mut Log) -> Result<Parts> {
+fn make_parts(project: &Project, choice: LibtorchChoice, log: &mut Log) -> Result<Parts> {
     if project.users_libtorch().is_some() {
         // A wrong one is told before anything is fetched.
         libtorch::find(project, None)?;
     }
-    let environment = packages::make(project, wish, log)?;
+    let environment = packages::make(project, choice, log)?;
     process::stop_if_interrupted()?;
     let libtorch = libtorch::make(project, &environment, log)?;
     let kernel = kernel::make(project, log)?;
@@ -74,7 +74,7 @@ fn make_parts(project: &Project, wish: Wish, log: &mut Log) -> Result<Parts> {
 /// Two set-ups at once would write into each other's files. The lock goes with the process, however that ends.
 fn lock(project: &Project) -> Result<File> {
     let path = project.target().join("setup.lock");
-    fs::create_dir_all(project.target()).with_context(|| format!("cannot make {}", project.target().display()))?;
+    fs::create_dir_all(project.target()).with_context(|| format!("cannot create {}", project.target().display()))?;
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     let mut told = false;
     loop {

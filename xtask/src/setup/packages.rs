@@ -7,11 +7,11 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::conda::{self, Conda};
+use super::libtorch_choice::{DISK_SPACE, LibtorchChoice};
 use super::log::Log;
 use super::python::{self, Environment};
 use super::requirements::{self, Requirements};
 use super::uv::Uv;
-use super::wish::{ROOM, Wish};
 use crate::hash::Fingerprint;
 use crate::process::output_of;
 use crate::project::Project;
@@ -41,11 +41,11 @@ fn stamp_path(project: &Project) -> PathBuf {
     project.venv().join("ddpm-setup.json")
 }
 
-pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment> {
+pub fn make(project: &Project, choice: LibtorchChoice, log: &mut Log) -> Result<Environment> {
     let requirements = Requirements::read(project)?;
     let why_not = match conda::active(project, &requirements) {
         Conda::Used { environment, others } => {
-            if let Some(told) = conda::told(&others) {
+            if let Some(told) = conda::description(&others) {
                 println!("the active conda environment {} is {told}", environment.prefix.display());
             }
             return Ok(environment);
@@ -57,7 +57,7 @@ pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment>
     let existing = Environment::at(&venv, false);
     let old = existing.as_ref().and_then(|_| stamp::load::<Stamp>(&stamp_path(project)));
     let own_libtorch = project.users_libtorch().is_some();
-    let (flavour, asked_for) = flavour(own_libtorch, wish, old.as_ref());
+    let (flavour, asked_for) = flavour(own_libtorch, choice, old.as_ref());
     let mut lists = Fingerprint::new();
     for list in ["requirements.txt", requirements::LOCK] {
         lists.add_file(&project.root, Path::new(list))?;
@@ -70,7 +70,7 @@ pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment>
         println!("{why}: .venv is used instead");
     }
     let (uv, environment) = log.step("Python environment .venv", "20 s", |step| {
-        let uv = Uv::get(project, step, ROOM)?;
+        let uv = Uv::get(project, step, DISK_SPACE)?;
         let environment = uv.environment(step, &venv, &stamp_path(project))?;
         let version = python::version_of(&environment.python).map(|(major, minor)| format!("Python {major}.{minor}"));
         Ok(((uv, environment), version.unwrap_or_default()))
@@ -81,20 +81,20 @@ pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment>
 }
 
 /// Which set of packages, and whether the user said so.
-fn flavour(own_libtorch: bool, wish: Wish, old: Option<&Stamp>) -> (Flavour, bool) {
+fn flavour(own_libtorch: bool, choice: LibtorchChoice, old: Option<&Stamp>) -> (Flavour, bool) {
     if own_libtorch {
         // A torch that is there already does no harm: it stays for the day that LIBTORCH is unset.
         return old.map_or((Flavour::Own, false), |old| (old.flavour, old.asked_for));
     }
     let old = old.filter(|old| old.flavour != Flavour::Own);
-    match (wish, old) {
-        (Wish::Cpu, _) => (Flavour::Cpu, true),
-        (Wish::Cuda, _) => (Flavour::Cuda, true),
-        (Wish::None, Some(old)) if old.asked_for => (old.flavour, true),
+    match (choice, old) {
+        (LibtorchChoice::Cpu, _) => (Flavour::Cpu, true),
+        (LibtorchChoice::Cuda, _) => (Flavour::Cuda, true),
+        (LibtorchChoice::Auto, Some(old)) if old.asked_for => (old.flavour, true),
         // All of CUDA serves a machine without a GPU as well; nothing is taken away again.
-        (Wish::None, Some(old)) if old.flavour == Flavour::Cuda => (Flavour::Cuda, false),
-        (Wish::None, _) if gpu_answers() => (Flavour::Cuda, false),
-        (Wish::None, _) => (Flavour::Cpu, false),
+        (LibtorchChoice::Auto, Some(old)) if old.flavour == Flavour::Cuda => (Flavour::Cuda, false),
+        (LibtorchChoice::Auto, _) if gpu_answers() => (Flavour::Cuda, false),
+        (LibtorchChoice::Auto, _) => (Flavour::Cpu, false),
     }
 }
 
@@ -141,10 +141,10 @@ mod tests {
     }
 
     #[test]
-    fn an_explicit_wish_holds_and_cuda_is_never_taken_away() {
-        assert_eq!(flavour(false, Wish::Cpu, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cpu, true));
-        assert_eq!(flavour(false, Wish::None, Some(&stamp(Flavour::Cpu, true))), (Flavour::Cpu, true));
-        assert_eq!(flavour(false, Wish::None, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cuda, false));
-        assert_eq!(flavour(false, Wish::Cuda, None), (Flavour::Cuda, true));
+    fn an_explicit_choice_holds_and_cuda_is_never_taken_away() {
+        assert_eq!(flavour(false, LibtorchChoice::Cpu, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cpu, true));
+        assert_eq!(flavour(false, LibtorchChoice::Auto, Some(&stamp(Flavour::Cpu, true))), (Flavour::Cpu, true));
+        assert_eq!(flavour(false, LibtorchChoice::Auto, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cuda, false));
+        assert_eq!(flavour(false, LibtorchChoice::Cuda, None), (Flavour::Cuda, true));
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::failure::Failure;
 use crate::process::output_of;
-use crate::trouble::Trouble;
 
 pub const OLDEST: (u32, u32) = (3, 10);
 
@@ -69,11 +69,11 @@ pub fn same_release(found: &str, wanted: &str) -> bool {
 }
 
 /// A Python on the PATH that is recent enough.
-pub fn find() -> Result<PathBuf, Trouble> {
+pub fn find() -> Result<PathBuf, Failure> {
     let names = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
     let recent = |python: &PathBuf| version_of(python).is_some_and(|version| version >= OLDEST);
     names.map(PathBuf::from).into_iter().find(recent).ok_or_else(|| {
-        Trouble::new(
+        Failure::new(
             "there is no Python 3.10 or later on the PATH (tried python3, python, python3.10 to python3.14)",
             "install one (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python; or \
              python.org), then run this again",

@@ -49,7 +49,7 @@ pub fn make(project: &Project, log: &mut Log) -> Result<()> {
     log.step("standard library's sources", "a second: they are copied without the processor intrinsics", |_| {
         let part = project.evcxr().join(format!("{NAME}.part"));
         let copied = copy(&library, &library, &part)
-            .and_then(|()| fs::rename(&part, &place).with_context(|| format!("cannot make {}", place.display())));
+            .and_then(|()| fs::rename(&part, &place).with_context(|| format!("cannot create {}", place.display())));
         let told = match copied {
             Ok(()) => project.shown(&place),
             Err(error) => {
@@ -79,7 +79,7 @@ fn remove_all_but(project: &Project, place: &Path) {
 }
 
 fn copy(library: &Path, from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;
         let (path, to) = (entry.path(), to.join(entry.file_name()));

@@ -11,13 +11,13 @@ use super::log::Log;
 use super::parts::Parts;
 use super::{kernelspec, lock_file};
 use crate::cargo_failure;
-use crate::clean::room;
+use crate::clean::disk_usage;
+use crate::failure::Failure;
 use crate::hash::Fingerprint;
 use crate::notebooks::execute::{self, Event};
 use crate::process::output_of;
 use crate::project::Project;
 use crate::stamp;
-use crate::trouble::Trouble;
 use crate::ui::{self, Step};
 
 /// What the folder was built from. A new start is needed when the first group changes, a quick rebuild otherwise.
@@ -59,8 +59,8 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
     if old.as_ref() == Some(&wanted) {
         return Ok(());
     }
-    let grown =
-        old.as_ref().is_some_and(|old| old.manifests != wanted.manifests) && room(&project.work_folder()) > LARGEST;
+    let grown = old.as_ref().is_some_and(|old| old.manifests != wanted.manifests)
+        && disk_usage(&project.work_folder()) > LARGEST;
     if grown {
         // Cargo removes no library that it has no use for any more.
         let _ = fs::remove_dir_all(project.work_folder());
@@ -174,12 +174,12 @@ fn work_here(project: &Project) -> Vec<(String, String)> {
     vec![("DDPM_TUTOR_WORK".to_owned(), project.work_folder().display().to_string())]
 }
 
-fn explain(message: &str, log: &str) -> Trouble {
+fn explain(message: &str, log: &str) -> Failure {
     if let Some(known) = cargo_failure::known(message, "notebooks", "the notebook work folder needs 1 GB") {
         return known;
     }
     let first = message.lines().find(|line| line.contains("error")).or(message.lines().next()).unwrap_or("no message");
-    Trouble::new(
+    Failure::new(
         format!("the crate could not be compiled for notebooks: {}", ui::cut(first.trim(), 200)),
         format!("cargo build shows whether the crate itself compiles; the whole message is in {log}"),
     )

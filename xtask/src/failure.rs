@@ -7,12 +7,12 @@ use crate::ui;
 /// What went wrong, and the way out of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
-pub struct Trouble {
+pub struct Failure {
     pub what: String,
     pub todo: String,
 }
 
-impl Trouble {
+impl Failure {
     pub fn new(what: impl Into<String>, todo: impl Into<String>) -> Self {
         Self { what: what.into(), todo: todo.into() }
     }
@@ -29,7 +29,7 @@ pub struct Interrupted;
 pub struct Reported;
 
 pub fn fail<T>(what: impl Into<String>, todo: impl Into<String>) -> Result<T> {
-    Err(Trouble::new(what, todo).into())
+    Err(Failure::new(what, todo).into())
 }
 
 /// The end of a task whose failures have been shown.
@@ -38,10 +38,10 @@ pub fn passed(all_well: bool) -> Result<()> {
 }
 
 pub fn show(error: &anyhow::Error) {
-    match error.downcast_ref::<Trouble>() {
-        Some(trouble) => {
-            eprintln!("\n{} {}", ui::red("error:"), trouble.what);
-            eprintln!("  {} {}", ui::bold("what to do:"), trouble.todo);
+    match error.downcast_ref::<Failure>() {
+        Some(failure) => {
+            eprintln!("\n{} {}", ui::red("error:"), failure.what);
+            eprintln!("  {} {}", ui::bold("what to do:"), failure.todo);
         }
         None => eprintln!("\n{} {error:#}", ui::red("error:")),
     }
