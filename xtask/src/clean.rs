@@ -1,4 +1,4 @@
-//! `cargo xtask clean-setup`: removes what the set-up made in the checkout, and nothing else.
+//! `cargo xtask clean-setup`: removes what the set-up installed in the checkout, and nothing else.
 
 use std::fs;
 use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
@@ -12,35 +12,35 @@ use crate::ui;
 
 pub fn run(project: &Project, yes: bool) -> Result<()> {
     let all = [project.venv(), project.libtorch(), project.evcxr()];
-    let there: Vec<&PathBuf> = all.iter().filter(|path| path.symlink_metadata().is_ok()).collect();
-    if there.is_empty() {
+    let existing: Vec<&PathBuf> = all.iter().filter(|path| path.symlink_metadata().is_ok()).collect();
+    if existing.is_empty() {
         println!("nothing to remove: there is no .venv, .libtorch or .evcxr here");
         return Ok(());
     }
     let mut sum = 0;
-    for path in &there {
+    for path in &existing {
         let bytes = disk_usage(path);
         sum += bytes;
         println!("  {:<12} {:>8}", project.shown(path), ui::size(bytes));
     }
-    if !yes && !agreed(&format!("remove these, {} in all? [y/N] ", ui::size(sum)))? {
+    if !yes && !confirmed(&format!("remove these, {} in total? [y/N] ", ui::size(sum)))? {
         println!("nothing was removed");
         return Ok(());
     }
-    for path in there {
+    for path in existing {
         let removed = if path.is_symlink() { fs::remove_file(path) } else { fs::remove_dir_all(path) };
         removed.with_context(|| format!("cannot remove {}", path.display()))?;
     }
-    println!("{} {} removed; cargo xtask setup makes it all again", ui::green("✓"), ui::size(sum));
+    println!("{} {} removed; cargo xtask setup installs everything again", ui::green("✓"), ui::size(sum));
     println!(
         "  uv's cache (usually ~/.cache/uv) keeps its copy of the Python packages; uv cache clean removes that too"
     );
     Ok(())
 }
 
-fn agreed(question: &str) -> Result<bool> {
+fn confirmed(question: &str) -> Result<bool> {
     if !stdin().is_terminal() {
-        return fail("this removes files, and there is no terminal to ask on", "add --yes");
+        return fail("this command removes files, and there is no terminal to ask on", "add --yes");
     }
     print!("{question}");
     stdout().flush()?;
@@ -49,7 +49,7 @@ fn agreed(question: &str) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// The bytes of all files below `path`. Links are not followed.
+/// The size in bytes of all files under `path`. Links are not followed.
 pub fn disk_usage(path: &Path) -> u64 {
     let Ok(metadata) = path.symlink_metadata() else {
         return 0;

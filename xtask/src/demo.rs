@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: from nothing to a GIF of noise turning into a spiral.
+//! `cargo xtask demo`: from a fresh checkout to a GIF of noise turning into a spiral.
 
 use std::fs;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ pub fn run(project: &Project) -> Result<()> {
     println!("\n{}", ui::bold("The demo is in target/demo"));
     println!("  {}", project.shown(&executed));
     println!("  {}", project.shown(&executed.with_extension("html")));
-    // The GIF is what all this was for: it comes last.
+    // The GIF is the point of the demo, so it comes last.
     let is_gif = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "gif");
     let (gifs, others): (Vec<&PathBuf>, Vec<&PathBuf>) = pictures.iter().partition(is_gif);
     others.iter().chain(&gifs).for_each(|path| println!("  {}", project.shown(path)));

@@ -1,10 +1,11 @@
-//! How a task fails: with one sentence that says what is wrong and one that says what to do, by Ctrl-C, or silently.
+//! How a task fails: with a message that says what is wrong and what to do, by Ctrl-C, or silently because the failure
+//! has been shown.
 
 use anyhow::Result;
 
 use crate::ui;
 
-/// What went wrong, and the way out of it.
+/// What went wrong, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct Failure {
@@ -18,12 +19,12 @@ impl Failure {
     }
 }
 
-/// Ctrl-C, or a request to end from outside: nothing is wrong then.
+/// Ctrl-C or SIGTERM: not an error.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted; what was finished is kept, and running it again resumes from there")]
+#[error("interrupted; finished steps are kept, and running the command again resumes from there")]
 pub struct Interrupted;
 
-/// A failure that has been shown already: it ends the program with status 1 and says nothing more.
+/// A failure that has already been shown: the program ends with status 1 and prints nothing more.
 #[derive(Debug, thiserror::Error)]
 #[error("failed")]
 pub struct Reported;
@@ -32,9 +33,9 @@ pub fn fail<T>(what: impl Into<String>, todo: impl Into<String>) -> Result<T> {
     Err(Failure::new(what, todo).into())
 }
 
-/// The end of a task whose failures have been shown.
-pub fn passed(all_well: bool) -> Result<()> {
-    if all_well { Ok(()) } else { Err(Reported.into()) }
+/// The result of a task that has already shown its failures.
+pub fn passed(passed: bool) -> Result<()> {
+    if passed { Ok(()) } else { Err(Reported.into()) }
 }
 
 pub fn show(error: &anyhow::Error) {

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: a notebook in the kernel for hours, interrupted, restarted and killed at random moments.
+//! `cargo xtask soak`: runs a notebook for hours while kernels are interrupted, restarted and killed at random.
 
 use anyhow::Result;
 use clap::Args;
@@ -14,12 +14,12 @@ pub struct Options {
     /// How long, in hours
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = hours)]
     hours: f64,
-    /// What the random moments follow from; printed where it is not given
+    /// The seed of the random moments; printed if it is not given
     #[arg(long, value_name = "N")]
     seed: Option<u32>,
 }
 
-/// Exit status 1 where a cell hangs, something is left at the end, or memory or open files grow.
+/// Fails if a cell hangs, something is left behind at the end, or memory use or the number of open files grows.
 pub fn run(project: &Project, options: &Options) -> Result<()> {
     let parts = crate::setup::run(project, LibtorchChoice::Auto)?;
     passed(soak(project, &parts, options)?)

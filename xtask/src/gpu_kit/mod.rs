@@ -1,4 +1,5 @@
-//! `cargo xtask gpu-kit`: what a machine with a GPU, and without Rust, needs beside the tracked files. `gpu/run.sh` runs it there.
+//! `cargo xtask gpu-kit`: packs what a machine with a GPU but without Rust needs in addition to the tracked files.
+//! `gpu/run.sh` runs it there.
 
 mod photographs;
 mod programs;
@@ -15,23 +16,23 @@ use crate::project::Project;
 use crate::setup;
 use crate::ui;
 
-/// Where the kit is, in the checkout.
+/// The kit's folder in the checkout.
 const FOLDER: &str = ".gpu-kit";
-/// The kit and the tracked files travel together, as 64 MB at most.
+/// The kit and the tracked files are copied together, at most 64 MB.
 const MOST: u64 = 35_000_000;
 
 #[derive(Args)]
 pub struct Options {
-    /// A folder of JPEG photographs, with a folder a class, to train on
+    /// A folder of JPEG photographs for training, one subfolder per class
     #[arg(long, value_name = "DIR")]
     photographs: Option<PathBuf>,
 }
 
 pub fn run(project: &Project, options: &Options) -> Result<()> {
-    // Before all that takes minutes.
+    // First, because everything else takes minutes.
     let source = photographs::find(project, options.photographs.as_deref())?;
     setup::run_without_own_crates(project)?;
-    // Under its own name it is whole, or not there.
+    // Packed under another name, so that the kit is either complete or missing.
     let (kit, part) = (project.root.join(FOLDER), project.root.join(format!("{FOLDER}.part")));
     for old in [&kit, &part] {
         if old.exists() {
@@ -52,7 +53,7 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The bytes of all files, and each file with its own, the largest first.
+/// The total size in bytes, and the size of each file, largest first.
 fn sizes(kit: &Path) -> Result<(u64, Vec<(String, u64)>)> {
     let mut parts = Vec::new();
     for folder in [kit.to_path_buf(), kit.join("bin")] {
@@ -72,9 +73,9 @@ fn fits(bytes: u64, parts: &[(String, u64)]) -> Result<()> {
     if bytes <= MOST {
         return Ok(());
     }
-    let largest = parts.first().map(|(name, bytes)| format!("{name} has {}", ui::size(*bytes))).unwrap_or_default();
-    let what = format!("the kit may have {}, and has {}", ui::size(MOST), ui::size(bytes));
-    fail(what, format!("{largest}: --photographs with a folder of fewer images makes it smaller"))
+    let largest = parts.first().map(|(name, bytes)| format!("{name} is {}", ui::size(*bytes))).unwrap_or_default();
+    let what = format!("the kit is {}; the limit is {}", ui::size(bytes), ui::size(MOST));
+    fail(what, format!("{largest}: make the kit smaller with --photographs and a folder of fewer images"))
 }
 
 #[cfg(test)]
@@ -83,7 +84,7 @@ mod tests {
     use crate::failure::Failure;
 
     #[test]
-    fn a_kit_that_is_too_large_is_refused_with_its_largest_part() {
+    fn a_kit_that_is_too_large_is_rejected_with_its_largest_part() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/ddpm.gz"), [0; 30]).unwrap();
@@ -94,7 +95,7 @@ mod tests {
         assert!(fits(MOST, &parts).is_ok());
         let error = fits(MOST + 2_000_000, &parts).unwrap_err();
         let failure = error.downcast_ref::<Failure>().unwrap();
-        assert_eq!(failure.what, "the kit may have 35 MB, and has 37 MB");
-        assert!(failure.todo.starts_with("photographs.tar has 0 MB"), "{failure:?}");
+        assert_eq!(failure.what, "the kit is 37 MB; the limit is 35 MB");
+        assert!(failure.todo.starts_with("photographs.tar is 0 MB"), "{failure:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The photographs of the kit: small ones, in one file.
+//! The kit's photographs: small ones, in one archive.
 
 use std::path::{Path, PathBuf};
 
@@ -12,14 +12,13 @@ use crate::project::Project;
 use crate::side_environment;
 use crate::ui::Step;
 
-/// The folder that they are taken from: `given`, or one of the usual.
+/// The source folder: `given`, or one of the default folders.
 pub fn find(project: &Project, given: Option<&Path>) -> Result<PathBuf> {
-    let todo =
-        "cargo xtask data flowers brings some, or --photographs names a folder with a folder of JPEG files a class";
-    photographs::folder(project, given)?.map_or_else(|| fail("there are no photographs to put into the kit", todo), Ok)
+    let todo = "run cargo xtask data flowers, or use --photographs DIR (one subfolder of JPEG files per class)";
+    photographs::folder(project, given)?.map_or_else(|| fail("no photographs found for the kit", todo), Ok)
 }
 
-/// Writes them to `file`, a tar archive, at the size that the script says.
+/// Writes them to `file`, a tar archive, at the size that the script chooses.
 pub fn pack(project: &Project, source: &Path, file: &Path) -> Result<()> {
     let mut script = side_environment::make(project, &PYTORCH)?.command();
     script.arg(project.root.join("gpu/photographs.py")).arg(source).arg(file);
@@ -30,8 +29,8 @@ pub fn pack(project: &Project, source: &Path, file: &Path) -> Result<()> {
         line.clone_into(&mut last);
     })?;
     if !status.success() {
-        let what = format!("gpu/photographs.py fails: {last}");
-        return fail(what, format!("is every image in {} whole?", source.display()));
+        let what = format!("gpu/photographs.py failed: {last}");
+        return fail(what, format!("check that no image in {} is damaged", source.display()));
     }
     step.done(&last);
     Ok(())

@@ -1,4 +1,5 @@
-//! uv makes Python environments and fills them: the one on the PATH if it is recent enough, else one that pip fetches.
+//! uv creates the Python environments and installs packages: uses the uv on the PATH if it is recent enough, otherwise
+//! one that pip installs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,25 +14,25 @@ use crate::process::{output_of, run_by_line};
 use crate::project::Project;
 use crate::ui::Step;
 
-/// The version that is fetched where there is none as recent. This one resumes a broken download.
+/// The oldest version that is used, and the one that is downloaded otherwise. It resumes interrupted downloads.
 pub const WANTED: &str = "0.13.9";
 
-/// The Pythons that there is a torch for. uv finds one, on the PATH or among its own.
+/// The Python versions that torch supports. uv finds one on the PATH or among its own.
 const PYTHONS: &str = ">=3.10,<3.15";
 
-/// A uv that answers.
+/// A working uv.
 pub struct Uv {
     program: PathBuf,
     root: PathBuf,
-    /// The variables that stand for pip's settings.
+    /// Variables with pip's settings.
     settings: Vec<(&'static str, String)>,
-    /// The disk_space on the disk that the environment needs: for the message where there is less.
+    /// The disk space that the environment needs, for error messages.
     disk_space: &'static str,
 }
 
 impl Uv {
     pub fn get(project: &Project, step: &Step, disk_space: &'static str) -> Result<Self> {
-        // Only an installation needs it, so it may be removed with the logs.
+        // Only installations need it, so it may be removed with the logs.
         let own = project.setup_logs().join("uv");
         let own_program = own.join("bin/uv");
         let found = ["uv".into(), own_program.clone()]
@@ -46,17 +47,17 @@ impl Uv {
         Ok(Self { program, root, settings: pip_settings::for_uv(&python.unwrap_or("python3".into())), disk_space })
     }
 
-    /// The environment in `folder`, to install into. Its stamp, which says that it is complete, is removed until the
-    /// caller writes a new one. Without a stamp it was left unfinished, and is made anew from what uv has in its cache.
+    /// The environment in `folder`, to install into. Its stamp, which marks it as complete, is removed until the caller
+    /// writes a new one. An environment without a stamp is unfinished, and is made again from uv's cache.
     pub fn environment(&self, step: &Step, folder: &Path, stamp: &Path) -> Result<Environment> {
-        let was_whole = fs::remove_file(stamp).is_ok();
-        if let Some(environment) = Environment::at(folder, false).filter(|_| was_whole) {
+        let was_complete = fs::remove_file(stamp).is_ok();
+        if let Some(environment) = Environment::at(folder, false).filter(|_| was_complete) {
             return Ok(environment);
         }
-        // Relocatable: the scripts in it still run when the checkout was moved.
+        // Relocatable: its scripts still run after the checkout is moved.
         let mut command = self.command(&["venv", "--clear", "--relocatable", "--no-python-downloads"]);
         run(command.args(["--python", PYTHONS]).arg(folder), step, "the Python environment", self.disk_space)?;
-        Environment::at(folder, false).with_context(|| format!("uv put no Python into {}", folder.display()))
+        Environment::at(folder, false).with_context(|| format!("uv installed no Python in {}", folder.display()))
     }
 
     /// `uv pip install`.
@@ -83,9 +84,9 @@ fn numbers(version: &str) -> Vec<u32> {
     version.split('.').map_while(|number| number.parse().ok()).collect()
 }
 
-/// With the pip that is there; a Python without one brings its own into a virtual environment.
+/// Installs uv with Python's pip, or, if Python has none, with the pip of a new virtual environment.
 fn fetch(folder: &Path, step: &Step, disk_space: &str) -> Result<()> {
-    let what = &format!("uv {WANTED} (a later one on the PATH will do as well)");
+    let what = &format!("uv {WANTED} (a later version on the PATH would also do)");
     let _ = fs::remove_dir_all(folder);
     let mut python = python::find()?;
     let has_pip = output_of(Command::new(&python).args(["-m", "pip", "--version"])).is_some();
@@ -111,7 +112,7 @@ fn run(command: &mut Command, step: &Step, what: &str, disk_space: &str) -> Resu
     if status.success() { Ok(()) } else { Err(explain(&output, what, disk_space).into()) }
 }
 
-/// The program's own message, and what usually is behind it.
+/// The program's own message, and the usual causes.
 fn explain(output: &[String], what: &str, disk_space: &str) -> Failure {
     // uv's message begins with "error:"; pip's and venv's are their last lines.
     let start = output.iter().position(|line| line.starts_with("error:"));
@@ -121,8 +122,8 @@ fn explain(output: &[String], what: &str, disk_space: &str) -> Failure {
     Failure::new(
         format!("{what} could not be installed:\n{message}"),
         format!(
-            "if there is no network, connect (behind a proxy, set HTTPS_PROXY, and SSL_CERT_FILE to its certificate); if \
-             the disk is full, make room ({disk_space}); then run this again: what was fetched is kept"
+            "if there is no network, connect (behind a proxy, set HTTPS_PROXY, and SSL_CERT_FILE to its certificate); \
+             if the disk is full, free some space ({disk_space}); then run this again: what was downloaded is kept"
         ),
     )
 }
@@ -138,17 +139,17 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_shows_the_message_of_the_program() {
+    fn a_failure_shows_the_programs_message() {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
         let uv = "Resolved 4 packages in 1s\nDownloading torch\nerror: Failed to download `torch==2.11.0`\n  cause: \
                   No space left on device (os error 28)";
         let failure = explain(&lines(uv), "torch", "4 GB");
         assert_eq!(
             failure.what,
-            "torch could not be installed:\n    error: Failed to download `torch==2.11.0`\n      cause: No space left on \
-             device (os error 28)"
+            "torch could not be installed:\n    error: Failed to download `torch==2.11.0`\n      cause: No space left \
+             on device (os error 28)"
         );
-        assert!(failure.todo.contains("make room (4 GB)"));
+        assert!(failure.todo.contains("free some space (4 GB)"));
         let pip = explain(&lines("a\nERROR: No matching distribution found for uv"), "uv", "");
         assert!(pip.what.ends_with("    a\n    ERROR: No matching distribution found for uv"), "{pip:?}");
         assert!(explain(&[], "uv", "").what.ends_with("no message"));
