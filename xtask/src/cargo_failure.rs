@@ -32,7 +32,7 @@ pub fn known(output: &str, what: &str, disk_space: &str) -> Option<Failure> {
     } else if has(&UNREACHABLE) {
         let todo = "connect to a network (behind a proxy: set HTTPS_PROXY), then run this again: what was compiled is \
                     kept; after the set-up, no network is needed";
-        let what = format!("the crates for {what} could not be fetched: the crate registry cannot be reached");
+        let what = format!("the crates for {what} could not be downloaded: the crate registry cannot be reached");
         (what, todo.to_owned())
     } else {
         return None;

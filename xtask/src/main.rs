@@ -115,18 +115,18 @@ fn main() -> ExitCode {
     let project = Project::locate();
     let done = process::watch_for_ctrl_c().and_then(|()| run(&project, cli.task));
     let status = done.map_or_else(|error| report_failure(&error), |()| ExitCode::SUCCESS);
-    say::unwritten().map_or(status, unwritten)
+    say::stdout_error().map_or(status, report_stdout_error)
 }
 
 /// Help, the version, or what is wrong with the command itself.
 fn print_usage(usage: &clap::Error) -> ExitCode {
     match usage.print() {
-        Err(error) if !usage.use_stderr() && error.kind() != ErrorKind::BrokenPipe => unwritten(error),
+        Err(error) if !usage.use_stderr() && error.kind() != ErrorKind::BrokenPipe => report_stdout_error(error),
         _ => u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
 }
 
-fn unwritten(error: std::io::Error) -> ExitCode {
+fn report_stdout_error(error: std::io::Error) -> ExitCode {
     show(&Error::from(error).context("cannot write to stdout"));
     ExitCode::FAILURE
 }

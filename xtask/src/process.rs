@@ -17,7 +17,7 @@ use crate::failure::Interrupted;
 use crate::ui::Step;
 
 /// A little longer than a child has to end (`end`).
-const PATIENCE: Duration = Duration::from_secs(12);
+const GRACE_PERIOD: Duration = Duration::from_secs(12);
 const POLL: Duration = Duration::from_millis(20);
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -34,7 +34,7 @@ pub fn watch_for_ctrl_c() -> Result<()> {
         while !interrupted() {
             sleep(Duration::from_millis(200));
         }
-        sleep(PATIENCE);
+        sleep(GRACE_PERIOD);
         std::process::exit(130);
     });
     Ok(())

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Like the standard library's, but an error on stdout is reported when the program ends ([`unwritten`]).
+/// Like the standard library's, but an error on stdout is reported when the program ends ([`stdout_error`]).
 macro_rules! println {
     () => { $crate::say::print(format_args!("\n")) };
     ($($text:tt)*) => { $crate::say::print(format_args!("{}\n", format_args!($($text)*))) };
@@ -56,6 +56,6 @@ pub fn print_error(text: Arguments) {
 }
 
 /// The first error of stdout, such as a full disk.
-pub fn unwritten() -> Option<io::Error> {
+pub fn stdout_error() -> Option<io::Error> {
     FIRST_FAILURE.lock().ok()?.take()
 }

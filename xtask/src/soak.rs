@@ -41,12 +41,12 @@ impl Options {
 
 fn hours(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(hours) if hours > 0.0 && hours <= MOST_HOURS => Ok(hours),
-        _ => Err(format!("expected a number of hours, above 0 and at most {MOST_HOURS}")),
+        Ok(hours) if hours > 0.0 && hours <= MAX_HOURS => Ok(hours),
+        _ => Err(format!("expected a number of hours, above 0 and at most {MAX_HOURS}")),
     }
 }
 
-const MOST_HOURS: f64 = 1000.0;
+const MAX_HOURS: f64 = 1000.0;
 
 #[cfg(test)]
 mod tests {

@@ -14,15 +14,15 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let folder = path.parent().context("a file needs a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let name = path.file_name().context("a file needs a name")?;
-    let beside = folder.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+    let temporary = folder.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
     let written = (|| {
-        let mut file = File::create(&beside)?;
+        let mut file = File::create(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
-        fs::rename(&beside, path)
+        fs::rename(&temporary, path)
     })();
     if written.is_err() {
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&temporary);
     }
     written.with_context(|| format!("cannot write {}", path.display()))
 }

@@ -82,16 +82,16 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
         let parts = setup::run(project, LibtorchChoice::Auto)?;
         return passed(browser::run(project, &parts, options.record)?);
     }
-    everything(project)
+    run_all(project)
 }
 
-fn everything(project: &Project) -> Result<()> {
+fn run_all(project: &Project) -> Result<()> {
     let parts = setup::run_without_own_crates(project)?;
     let mut tally = Tally::default();
     tally.step(FORMAT.name, &FORMAT.as_typed(), || FORMAT.run(project, &parts))?;
     tally.step("file dependencies", "cargo xtask tidy", || tidy::run(project))?;
-    let check = "cargo xtask notebooks --check";
-    tally.step("committed notebooks", check, || notebooks::check(project))?;
+    let command = "cargo xtask notebooks --check";
+    tally.step("committed notebooks", command, || notebooks::check(project))?;
     for check in &REST {
         tally.step(check.name, &check.as_typed(), || check.run(project, &parts))?;
     }
@@ -99,24 +99,24 @@ fn everything(project: &Project) -> Result<()> {
     tally.step("notebook work folder", "cargo xtask setup", || {
         setup::run(project, LibtorchChoice::Auto).map(|_| true)
     })?;
-    let again = "cargo xtask test --kernel";
-    tally.step("live kernel", again, || retry_once(again, || live_kernel::run(project, &parts)))?;
+    let kernel = "cargo xtask test --kernel";
+    tally.step("live kernel", kernel, || retry_once(kernel, || live_kernel::run(project, &parts)))?;
     for notebook in notebooks::all(project)? {
         let name = Document::name(&notebook);
-        let again = format!("cargo xtask notebooks --run {name} --quick");
-        tally.step(&format!("notebook {name}"), &again, || {
+        let command = format!("cargo xtask notebooks --run {name} --quick");
+        tally.step(&format!("notebook {name}"), &command, || {
             notebooks::execute_one(project, &parts, &notebook, true).map(|_| true)
         })?;
     }
-    let again = "cargo xtask test --browser";
+    let command = "cargo xtask test --browser";
     let browser = browser::find();
     if browser.is_some() {
-        let look = || browser::run(project, &parts, false);
-        tally.step("notebook in a browser", again, || retry_once(again, look))?;
+        let check = || browser::run(project, &parts, false);
+        tally.step("notebook in a browser", command, || retry_once(command, check))?;
     }
     tally.close();
     if browser.is_none() {
-        println!("not run: {again}: no Chromium found ({})", browser::ADVICE);
+        println!("not run: {command}: no Chromium found ({})", browser::ADVICE);
     }
     println!("{} passed, 0 failed", tally.rows.len());
     Ok(())
@@ -124,11 +124,11 @@ fn everything(project: &Project) -> Result<()> {
 
 /// Retries a check that depends on timing, because it may fail once on a busy machine, and reports the first failure. A
 /// check that could not run at all is not retried.
-fn retry_once(again: &str, mut check: impl FnMut() -> Result<bool>) -> Result<bool> {
+fn retry_once(command: &str, mut check: impl FnMut() -> Result<bool>) -> Result<bool> {
     if check()? {
         return Ok(true);
     }
-    println!("\n{} {again}", ui::red("failed, retrying once:"));
+    println!("\n{} {command}", ui::red("failed, retrying once:"));
     check()
 }
 
@@ -139,8 +139,8 @@ struct Tally {
 
 impl Tally {
     /// Stops at the first step that fails, and prints the command that repeats this step alone.
-    fn step(&mut self, name: &str, again: &str, work: impl FnOnce() -> Result<bool>) -> Result<()> {
-        println!("\n{} {}", ui::bold(name), ui::dim(&format!("({again})")));
+    fn step(&mut self, name: &str, command: &str, work: impl FnOnce() -> Result<bool>) -> Result<()> {
+        println!("\n{} {}", ui::bold(name), ui::dim(&format!("({command})")));
         let started = Instant::now();
         let result = work();
         if let Ok(true) = result {
@@ -154,7 +154,7 @@ impl Tally {
         }
         self.close();
         println!("\n{} {name}, after {}", ui::red("failed:"), ui::time(started.elapsed()));
-        println!("  {} {again}", ui::bold("to repeat this step:"));
+        println!("  {} {command}", ui::bold("to repeat this step:"));
         println!("{} passed, 1 failed", self.rows.len());
         Err(Reported.into())
     }

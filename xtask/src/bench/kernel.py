@@ -21,7 +21,7 @@ from jupyter_client.manager import KernelManager
 RUNS = 3
 READING = 15
 MESSAGES = 60
-PATIENCE = 180
+TIMEOUT = 180
 # Typical short cells. Each run of a cell has another number.
 CELLS = [
     'println!("{}", 1 + NUMBER);', "struct Mine { field_NUMBER: i32 }", "let number: i32 = NUMBER;",
@@ -51,7 +51,7 @@ class Kernel:
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.kernel_info()
-        self.client.get_shell_msg(timeout=PATIENCE)
+        self.client.get_shell_msg(timeout=TIMEOUT)
         self.answered = time.perf_counter() - self.started
 
     def __enter__(self):
@@ -64,7 +64,7 @@ class Kernel:
     def seconds_to_a_picture(self, cells, since):
         """Sends all cells at once, as Run All does."""
         requests = [self.client.execute(cell) for cell in cells]
-        while time.perf_counter() - since < PATIENCE:
+        while time.perf_counter() - since < TIMEOUT:
             try:
                 message = self.client.get_iopub_msg(timeout=1)
             except queue.Empty:
@@ -74,11 +74,11 @@ class Kernel:
                     raise SystemExit(f"a cell failed: {message['content']['evalue']}")
                 if is_picture(message["content"]):
                     return time.perf_counter() - since
-        raise SystemExit(f"no picture within {PATIENCE} s")
+        raise SystemExit(f"no picture within {TIMEOUT} s")
 
     def seconds_of(self, cell):
         started = time.perf_counter()
-        reply = self.client.execute(cell, reply=True, timeout=PATIENCE)
+        reply = self.client.execute(cell, reply=True, timeout=TIMEOUT)
         if reply["content"]["status"] != "ok":
             raise SystemExit(f"a cell failed: {cell}")
         return time.perf_counter() - started
@@ -86,7 +86,7 @@ class Kernel:
     def message(self):
         started = time.perf_counter()
         request = self.client.is_complete("1")
-        while self.client.get_shell_msg(timeout=PATIENCE)["parent_header"].get("msg_id") != request:
+        while self.client.get_shell_msg(timeout=TIMEOUT)["parent_header"].get("msg_id") != request:
             pass
         return (time.perf_counter() - started) * 1e3
 

@@ -12,8 +12,8 @@ use crate::ui::{Step, bold};
 
 const PAIRS: usize = 25;
 /// If the machine is so busy that the pairs take longer than this, fewer have to suffice.
-const PATIENCE: Duration = Duration::from_secs(90);
-const FEWEST: usize = 7;
+const TIME_LIMIT: Duration = Duration::from_secs(90);
+const MIN_PAIRS: usize = 7;
 
 /// A program, and its command for each turn.
 pub struct Side {
@@ -38,7 +38,7 @@ pub fn take(entry: &Entry, times: f64, sides: &mut [Side]) -> Result<Row> {
         if let (Some(ours), Some(theirs)) = (seconds[0].last(), seconds[1].last()) {
             step.say(&format!("pair {} of {PAIRS}: ratio {:.2}", number - 1, ours / theirs));
         }
-        if seconds[0].len() >= FEWEST && step.elapsed() > PATIENCE {
+        if seconds[0].len() >= MIN_PAIRS && step.elapsed() > TIME_LIMIT {
             break;
         }
     }
@@ -86,8 +86,8 @@ pub fn measure(project: &Project, rows: &[Entry], case: &str, command: &str, tim
         .parse()
         .with_context(|| format!("expected a number of threads from the Rust worker, got {:?}", ours.about))?;
     let theirs = side(Worker::theirs(project, Some(threads))?)?;
-    let beside = Some(side(Worker::theirs(project, None)?)?).filter(|beside| beside.about != theirs.about);
-    let mut sides: Vec<Side> = [ours, theirs].into_iter().chain(beside).collect();
+    let unlimited = Some(side(Worker::theirs(project, None)?)?).filter(|unlimited| unlimited.about != theirs.about);
+    let mut sides: Vec<Side> = [ours, theirs].into_iter().chain(unlimited).collect();
     let mut measured = vec![take(&rows[0], times, &mut sides)?];
     measured.extend(rows.get(1).map(|memory| peak_memory(memory, &sides)));
     Ok(measured)
@@ -123,8 +123,8 @@ mod tests {
 
     #[test]
     fn a_row_has_the_medians_of_the_sides_and_of_the_ratios_of_neighbours() {
-        let (ours, theirs, beside) = (vec![1.0, 4.0, 2.0], vec![2.0, 4.0, 8.0], vec![4.0; 3]);
-        let row = row(&Entry::ratio("a", "ms", 1.0), 10.0, vec![("", &ours), ("B", &theirs), ("C", &beside)]);
+        let (ours, theirs, unlimited) = (vec![1.0, 4.0, 2.0], vec![2.0, 4.0, 8.0], vec![4.0; 3]);
+        let row = row(&Entry::ratio("a", "ms", 1.0), 10.0, vec![("", &ours), ("B", &theirs), ("C", &unlimited)]);
         assert_eq!((row.ours, row.theirs, row.ratio), (Some(200.0), Some(400.0), Some(0.5)));
         assert_eq!(row.note, "B; 3 pairs, half of the ratios in 0.25 to 1.00; ratio to C: 0.50 (400 ms)");
     }

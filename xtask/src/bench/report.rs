@@ -17,8 +17,8 @@ use crate::stamp;
 const BEGIN: &str = "<!-- begin: written by cargo xtask bench -->";
 const END: &str = "<!-- end: written by cargo xtask bench -->";
 const HEADS: [&str; 6] = ["what", "ours", "theirs", "ratio", "target", "met"];
-/// A higher load means that other programs are running.
-const QUIET: f64 = 0.5;
+/// A load above this means that other programs are running.
+const BUSY_LOAD: f64 = 0.5;
 
 /// The machine, and its load before the first measurement.
 pub struct Conditions {
@@ -47,7 +47,7 @@ impl Conditions {
 
     pub fn warning(&self) -> Option<String> {
         let text = "other programs are running (load LOAD): times will be too long and ratios uncertain";
-        (self.load > QUIET).then(|| text.replace("LOAD", &format!("{:.1}", self.load)))
+        (self.load > BUSY_LOAD).then(|| text.replace("LOAD", &format!("{:.1}", self.load)))
     }
 
     /// The text above the table.

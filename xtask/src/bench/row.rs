@@ -32,12 +32,12 @@ pub struct Row {
 }
 
 impl Entry {
-    pub const fn ratio(name: &'static str, unit: &'static str, most: f64) -> Self {
-        Self { name, unit, target: Some(Target::Ratio(most)) }
+    pub const fn ratio(name: &'static str, unit: &'static str, limit: f64) -> Self {
+        Self { name, unit, target: Some(Target::Ratio(limit)) }
     }
 
-    pub const fn at_most(name: &'static str, unit: &'static str, most: f64) -> Self {
-        Self { name, unit, target: Some(Target::Ours(most)) }
+    pub const fn at_most(name: &'static str, unit: &'static str, limit: f64) -> Self {
+        Self { name, unit, target: Some(Target::Ours(limit)) }
     }
 
     pub fn measured(&self, ours: f64, note: impl Into<String>) -> Row {
@@ -59,15 +59,15 @@ impl Entry {
 impl Row {
     /// Whether the target is met; None if there is no target or the row was skipped.
     pub fn ok(&self) -> Option<bool> {
-        let (value, most) = match self.entry.target.filter(|_| !self.skipped)? {
-            Target::Ratio(most) => (self.ratio, most),
-            Target::Ours(most) => (self.ours, most),
+        let (value, limit) = match self.entry.target.filter(|_| !self.skipped)? {
+            Target::Ratio(limit) => (self.ratio, limit),
+            Target::Ours(limit) => (self.ours, limit),
         };
-        Some(value.is_some_and(|value| value <= most))
+        Some(value.is_some_and(|value| value <= limit))
     }
 
     pub fn as_json(&self) -> Value {
-        let target = self.entry.target.map(|(Target::Ratio(most) | Target::Ours(most))| most);
+        let target = self.entry.target.map(|(Target::Ratio(limit) | Target::Ours(limit))| limit);
         let rounded = |value: Option<f64>| value.map(|value| significant(value).parse::<f64>().unwrap_or(value));
         json!({
             "name": self.name, "ours": rounded(self.ours), "theirs": rounded(self.theirs),
@@ -81,8 +81,8 @@ impl Row {
         let with_unit = |value: f64| format!("{} {}", significant(value), self.entry.unit).trim_end().to_owned();
         let target = match self.entry.target {
             None => String::new(),
-            Some(Target::Ratio(most)) => format!("ratio ≤ {most}"),
-            Some(Target::Ours(most)) => format!("≤ {most} {}", self.entry.unit).trim_end().to_owned(),
+            Some(Target::Ratio(limit)) => format!("ratio ≤ {limit}"),
+            Some(Target::Ours(limit)) => format!("≤ {limit} {}", self.entry.unit).trim_end().to_owned(),
         };
         let ok = match (self.ok(), self.ours) {
             (None, _) if self.skipped => "skipped",

@@ -10,7 +10,7 @@ use crate::ui;
 pub const SETUP: &str = "cargo xtask setup";
 
 /// The longest detail, in characters: enough for a list of packages, but not for a loader's full output.
-const LONGEST: usize = 300;
+const MAX_DETAIL: usize = 300;
 
 /// A part, in the format of `ddpm doctor --json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -54,7 +54,7 @@ impl Part {
             (false, false) => ui::red("✗ "),
         };
         let version = if self.version.is_empty() { "none" } else { &self.version };
-        println!("  {mark}  {:<18} {version:<14} {}", self.part, ui::dim(&ui::cut(&self.detail, LONGEST)));
+        println!("  {mark}  {:<18} {version:<14} {}", self.part, ui::dim(&ui::cut(&self.detail, MAX_DETAIL)));
         if !self.ok {
             println!("{:40}{}", "", ui::bold(&format!("→ {}", self.fix)));
         }

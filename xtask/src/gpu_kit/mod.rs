@@ -19,7 +19,7 @@ use crate::ui;
 /// The kit's folder in the checkout.
 const FOLDER: &str = ".gpu-kit";
 /// The kit and the tracked files are copied together, at most 64 MB.
-const MOST: u64 = 35_000_000;
+const SIZE_LIMIT: u64 = 35_000_000;
 
 #[derive(Args)]
 pub struct Options {
@@ -49,7 +49,7 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     }
     fits(bytes, &parts)?;
     fs::rename(&part, &kit).with_context(|| format!("cannot rename {} to {FOLDER}", part.display()))?;
-    println!("{} {FOLDER}: {} of {}; gpu/run.sh runs it", ui::green("✓"), ui::size(bytes), ui::size(MOST));
+    println!("{} {FOLDER}: {} of {}; gpu/run.sh runs it", ui::green("✓"), ui::size(bytes), ui::size(SIZE_LIMIT));
     Ok(())
 }
 
@@ -70,11 +70,11 @@ fn sizes(kit: &Path) -> Result<(u64, Vec<(String, u64)>)> {
 }
 
 fn fits(bytes: u64, parts: &[(String, u64)]) -> Result<()> {
-    if bytes <= MOST {
+    if bytes <= SIZE_LIMIT {
         return Ok(());
     }
     let largest = parts.first().map(|(name, bytes)| format!("{name} is {}", ui::size(*bytes))).unwrap_or_default();
-    let what = format!("the kit is {}; the limit is {}", ui::size(bytes), ui::size(MOST));
+    let what = format!("the kit is {}; the limit is {}", ui::size(bytes), ui::size(SIZE_LIMIT));
     fail(what, format!("{largest}: make the kit smaller with --photographs and a folder of fewer images"))
 }
 
@@ -92,8 +92,8 @@ mod tests {
         let (bytes, parts) = sizes(folder.path()).unwrap();
         assert_eq!(bytes, 100);
         assert_eq!(parts, [("photographs.tar".to_owned(), 70), ("bin/ddpm.gz".to_owned(), 30)]);
-        assert!(fits(MOST, &parts).is_ok());
-        let error = fits(MOST + 2_000_000, &parts).unwrap_err();
+        assert!(fits(SIZE_LIMIT, &parts).is_ok());
+        let error = fits(SIZE_LIMIT + 2_000_000, &parts).unwrap_err();
         let failure = error.downcast_ref::<Failure>().unwrap();
         assert_eq!(failure.what, "the kit is 37 MB; the limit is 35 MB");
         assert!(failure.todo.starts_with("photographs.tar is 0 MB"), "{failure:?}");

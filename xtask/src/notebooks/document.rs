@@ -12,7 +12,7 @@ use crate::setup::kernelspec;
 use crate::stamp;
 
 /// In bytes: the page loads at once, and the repository stays small.
-const LARGEST: usize = 1_500_000;
+const SIZE_LIMIT: usize = 1_500_000;
 
 pub struct Cell {
     pub kind: String,
@@ -136,7 +136,7 @@ impl Document {
         }
         let errors = self.cells.iter().enumerate().filter(|(_, cell)| cell.shows_error());
         faults.extend(errors.map(|(number, _)| format!("cell {} shows an error", number + 1)));
-        if self.bytes > LARGEST {
+        if self.bytes > SIZE_LIMIT {
             faults.push(format!("it is {:.2} MB; the limit is 1.5 MB", self.bytes as f64 / 1e6));
         }
         if self.json["metadata"]["kernelspec"]["name"] != kernelspec::NAME {

@@ -17,7 +17,7 @@ use crate::stamp;
 use crate::ui::{self, Step};
 
 /// How long the kernel may take to end after SIGTERM.
-const PATIENCE: Duration = Duration::from_secs(2);
+const GRACE_PERIOD: Duration = Duration::from_secs(2);
 
 /// What to run, and where to write the executed notebook.
 pub struct Job<'a> {
@@ -146,7 +146,7 @@ fn end_kernel(pid: i64) {
     signal("TERM", pid);
     let asked = Instant::now();
     while signal("0", pid) {
-        if asked.elapsed() > PATIENCE {
+        if asked.elapsed() > GRACE_PERIOD {
             signal("KILL", -pid);
             signal("KILL", pid);
             return;

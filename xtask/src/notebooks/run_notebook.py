@@ -58,8 +58,8 @@ class Runner(NotebookClient):
 
 def stderr_text(cell):
     """The cell's text on stderr, which means a failure, since nothing else in this course writes there. Without our
-    process for cells, evcxr reports success for a cell that panicked or returned an error by `?`, and prints the message
-    there."""
+    process for cells, evcxr reports success for a cell that panicked or returned an error by `?`, and prints the
+    message there."""
     texts = [output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stderr"]
     return "".join(texts).strip() or None
 

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use super::python::{self, Environment, OLDEST};
+use super::python::{self, Environment, MIN_VERSION};
 use super::requirements::Requirements;
 use crate::project::Project;
 
@@ -32,9 +32,9 @@ pub fn active(project: &Project, wanted: &Requirements) -> Conda {
 fn judge(environment: Environment, version: Option<(u32, u32)>, wanted: &Requirements, own_libtorch: bool) -> Conda {
     let name = environment.prefix.display();
     match version {
-        Some(version) if version >= OLDEST => {}
+        Some(version) if version >= MIN_VERSION => {}
         Some((major, minor)) => {
-            let (oldest, least) = OLDEST;
+            let (oldest, least) = MIN_VERSION;
             return Conda::Unfit(format!(
                 "the active conda environment {name} has Python {major}.{minor}; {oldest}.{least} or later is required"
             ));
@@ -43,7 +43,7 @@ fn judge(environment: Environment, version: Option<(u32, u32)>, wanted: &Require
     }
     let mut others = Vec::new();
     for requirement in &wanted.all {
-        // conda's torch brings its own dependencies.
+        // conda's torch has its own dependencies.
         if requirement.is_libtorch() && (own_libtorch || requirement.name != "torch") {
             continue;
         }

@@ -112,12 +112,12 @@ fn put_in_place(built: &Path, program: &Path) -> Result<()> {
     let folder = program.parent().context("a program needs a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let name = program.file_name().context("a program needs a name")?.to_string_lossy();
-    let beside = folder.join(format!(".{name}.{}.part", std::process::id()));
-    let placed = fs::copy(built, &beside)
-        .and_then(|_| File::open(&beside)?.sync_all())
-        .and_then(|()| fs::rename(&beside, program));
+    let temporary = folder.join(format!(".{name}.{}.part", std::process::id()));
+    let placed = fs::copy(built, &temporary)
+        .and_then(|_| File::open(&temporary)?.sync_all())
+        .and_then(|()| fs::rename(&temporary, program));
     if placed.is_err() {
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&temporary);
     }
     placed.with_context(|| format!("cannot write {}", program.display()))
 }

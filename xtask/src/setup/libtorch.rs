@@ -73,14 +73,14 @@ pub fn find(project: &Project, environment: Option<&Environment>) -> Result<Libt
 }
 
 fn is_in_place(folder: &Path, torch: &Path, version: &str) -> bool {
-    let leads_to = |link: &str, target: PathBuf| {
+    let links_to = |link: &str, target: PathBuf| {
         let seen = folder.join(link).canonicalize();
         seen.is_ok_and(|seen| target.canonicalize().is_ok_and(|target| seen == target))
     };
     fs::read_to_string(folder.join("build-version")).is_ok_and(|text| text.trim() == version)
-        && leads_to("include", torch.join("include"))
-        && leads_to("run", torch.join("lib"))
-        && LIBRARIES.iter().all(|name| leads_to(&format!("lib/{name}"), torch.join("lib").join(name)))
+        && links_to("include", torch.join("include"))
+        && links_to("run", torch.join("lib"))
+        && LIBRARIES.iter().all(|name| links_to(&format!("lib/{name}"), torch.join("lib").join(name)))
         && (cfg!(target_os = "macos")
             || fs::read_to_string(folder.join("lib/libtorch.so")).is_ok_and(|text| text == LINKER_SCRIPT))
 }

@@ -1,4 +1,4 @@
-//! `.venv` and the packages of requirements.txt, with the CUDA libraries only if there is a GPU.
+//! `.venv` and the packages of requirements.txt, by default with the CUDA libraries only if there is a GPU.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::process::output_of;
 
-pub const OLDEST: (u32, u32) = (3, 10);
+pub const MIN_VERSION: (u32, u32) = (3, 10);
 
 /// A Python environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub fn same_release(found: &str, wanted: &str) -> bool {
 /// A Python on the PATH that is recent enough.
 pub fn find() -> Result<PathBuf, Failure> {
     let names = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
-    let recent = |python: &PathBuf| version_of(python).is_some_and(|version| version >= OLDEST);
+    let recent = |python: &PathBuf| version_of(python).is_some_and(|version| version >= MIN_VERSION);
     names.map(PathBuf::from).into_iter().find(recent).ok_or_else(|| {
         Failure::new(
             "no Python 3.10 or later on the PATH (tried python3, python, python3.10 to python3.14)",
@@ -98,8 +98,8 @@ mod tests {
     #[test]
     fn versions_compare_as_numbers() {
         assert_eq!(parse_version("3.9\n"), Some((3, 9)));
-        assert!(parse_version("3.9").unwrap() < OLDEST);
-        assert!(parse_version("3.14").unwrap() > OLDEST);
+        assert!(parse_version("3.9").unwrap() < MIN_VERSION);
+        assert!(parse_version("3.14").unwrap() > MIN_VERSION);
         assert_eq!(parse_version("Python"), None);
         assert!(same_release("2.11.0+cu130\n", "2.11.0"));
         assert!(!same_release("2.11.1", "2.11.0"));

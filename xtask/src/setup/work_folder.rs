@@ -43,7 +43,7 @@ impl Stamp {
 }
 
 /// A larger folder is rebuilt from scratch when dependencies change; a fresh one takes about 0.9 GB.
-const LARGEST: u64 = 2_000_000_000;
+const SIZE_LIMIT: u64 = 2_000_000_000;
 
 fn stamp_path(project: &Project) -> PathBuf {
     project.work_folder().join("ddpm-setup.json")
@@ -60,7 +60,7 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
         return Ok(());
     }
     let grown = old.as_ref().is_some_and(|old| old.manifests != wanted.manifests)
-        && disk_usage(&project.work_folder()) > LARGEST;
+        && disk_usage(&project.work_folder()) > SIZE_LIMIT;
     if grown {
         // Cargo never removes libraries that are no longer used.
         let _ = fs::remove_dir_all(project.work_folder());

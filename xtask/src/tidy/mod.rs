@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn a_planted_use_of_a_room_below_is_found() {
         let lib = "//! # The rooms\n//! | room | what |\n//! |---|---|\n//! | [`low`], `mid` | x |\n\
-                   //! | [`high`](mod@high) | y |\n//! # Notation\n//! | `t` | z |\npub mod low; mod mid; pub mod high;";
+                   //! | [`high`](mod@high) | y |\n//! # Notation\n//! | `t` | z |\n\
+                   pub mod low; mod mid; pub mod high;";
         let climbs = |low: &str, more: &[(&str, &str)]| {
             let files = [
                 ("lib.rs", lib),
