@@ -1,4 +1,4 @@
-//! `cargo xtask test --browser`: notebook 01 in JupyterLab, as a reader sees it, in a browser without a screen.
+//! `cargo xtask test --browser`: checks notebook 01 in JupyterLab, as a reader sees it, in a headless browser.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -6,30 +6,30 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::failure::Failure;
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup::Parts;
 use crate::side_environment::{self, Side};
-use crate::trouble::Trouble;
 
 const PLAYWRIGHT: Side = Side {
     folder: ".venv-browser",
     requirements: "kernel/tests/browser-requirements.txt",
     what: "Playwright",
     package: "playwright",
-    usually: "1 minute: 60 MB to fetch",
-    room: "200 MB",
+    usually: "1 minute: 60 MB to download",
+    disk_space: "200 MB",
 };
-/// What a browser that the script can drive is called, on Debian, on Ubuntu and by its makers.
+/// The names of the browsers that the script can drive: Debian's, Ubuntu's and Google's.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// What to do where there is none.
-pub const ADVICE: &str = "Debian: apt install chromium; or CHROMIUM=/path/of/a/chromium before the command";
+/// What to do if there is none.
+pub const ADVICE: &str = "Debian: apt install chromium; or set CHROMIUM=/path/to/chromium";
 
-/// Whether all that a reader should see was seen. The pictures are left under target/browser; with `record` those of the
-/// documentation are made anew.
+/// Returns whether everything that a reader should see appeared. The pictures are left in target/browser; with
+/// `record`, those in the documentation are made again.
 pub fn run(project: &Project, parts: &Parts, record: bool) -> Result<bool> {
-    let browser = find().ok_or_else(|| Trouble::new("there is no Chromium to open JupyterLab in", ADVICE))?;
+    let browser = find().ok_or_else(|| Failure::new("no Chromium found to open JupyterLab in", ADVICE))?;
     let environment = side_environment::make(project, &PLAYWRIGHT)?;
     let mut command = environment.command();
     command.arg(project.root.join("kernel/tests/browser.py"));
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chosen_browser_goes_before_those_on_the_path() {
+    fn a_chosen_browser_takes_precedence_over_the_path() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().as_os_str();
         assert_eq!(find_in(None, path), None);

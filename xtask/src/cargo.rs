@@ -1,4 +1,4 @@
-//! Calls of cargo from within a program that cargo itself has started.
+//! Runs cargo from within a program that cargo itself started.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::cargo_failure;
+use crate::failure::Failure;
 use crate::process::run_by_line;
 use crate::project::Project;
-use crate::setup::wish::ROOM;
-use crate::trouble::Trouble;
+use crate::setup::libtorch_choice::DISK_SPACE;
 use crate::ui::Step;
 
-/// Cargo in the checkout. What it set for this very program would confuse the crates that it builds now.
+/// Cargo in the checkout, without the variables that it set for this program: they would confuse the crates it builds.
 pub fn command(project: &Project) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(&project.root);
@@ -27,11 +27,12 @@ pub fn command(project: &Project) -> Command {
     command
 }
 
-/// Builds one program or library of a package with optimisation, and returns where it is. `kind` is `--bin`, `--bench` or `--lib`;
-/// cargo gets `features` of the package, rustc the options for the program itself.
+/// Builds one program or library of a package with optimisation, and returns its path. `kind` is `--bin`, `--bench` or
+/// `--lib`; `features` are passed to cargo, `options` to rustc for this target alone.
 ///
 /// # Errors
-/// No network, a full disk or no linker in one sentence; of others the compiler's first error, and how to see the whole of it.
+/// One sentence if there is no network, disk space or linker; otherwise the compiler's first error and the command that
+/// shows all of them.
 pub fn build(
     project: &Project,
     package: &str,
@@ -65,17 +66,17 @@ pub fn build(
     program.filter(|_| status.success()).ok_or_else(|| explain(&tail, package, [kind, name]).into())
 }
 
-/// Builds one program of the crate or the command line with all that makes a GPU fast, in view of the reader.
+/// Builds one program of the crate or the command line with everything that makes a GPU fast, and shows the progress.
 pub fn build_fast(project: &Project, package: &str, [kind, name]: [&str; 2]) -> Result<PathBuf> {
     let step = Step::start(&format!("build of {name}"), "4 to 10 minutes the first time");
     build(project, package, [kind, name], &["fast-cuda"], &[], |line| step.say(line))
 }
 
-fn explain(output: &[String], package: &str, [kind, name]: [&str; 2]) -> Trouble {
-    cargo_failure::known(&output.join("\n"), name, ROOM).unwrap_or_else(|| {
-        Trouble::new(
+fn explain(output: &[String], package: &str, [kind, name]: [&str; 2]) -> Failure {
+    cargo_failure::known(&output.join("\n"), name, DISK_SPACE).unwrap_or_else(|| {
+        Failure::new(
             format!("{name} does not build: {}", cargo_failure::first_error(output)),
-            format!("cargo build --release --package {package} {kind} {name} shows the whole of it"),
+            format!("cargo build --release --package {package} {kind} {name} shows the full output"),
         )
     })
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask data`: sets up what `ddpm` needs, and has it get a data set.
+//! `cargo xtask data`: sets up what `ddpm` needs, then runs `ddpm data`.
 
 use std::env;
 use std::process::Command;
@@ -6,14 +6,14 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Args;
 
+use crate::failure::passed;
 use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup;
-use crate::trouble::passed;
 
 #[derive(Args)]
 pub struct Options {
-    /// The data set, and the options of `ddpm data`: `flowers`, `flowers --from ~/Downloads/flower_photos.tgz`
+    /// The data set and options of `ddpm data`: `flowers`, `flowers --from ~/Downloads/flower_photos.tgz`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "NAME")]
     arguments: Vec<String>,
 }
@@ -24,7 +24,7 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     let mut command = Command::new(cargo);
     command.args(["run", "--quiet", "--release", "--package", "ddpm", "--manifest-path"]);
     command.arg(project.root.join("Cargo.toml")).args(["--", "data"]).args(&options.arguments);
-    // `--from` may be relative to where the reader is: only the default folder is the checkout's.
+    // `--from` may be relative to the current folder, so only the default of `--dir` is set to the checkout's.
     if !options.arguments.iter().any(|argument| argument == "--dir" || argument.starts_with("--dir=")) {
         command.arg("--dir").arg(project.root.join("data"));
     }

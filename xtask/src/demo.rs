@@ -1,22 +1,22 @@
-//! `cargo xtask demo`: from nothing to a GIF of noise turning into a spiral.
+//! `cargo xtask demo`: from a fresh checkout to a GIF of noise turning into a spiral.
 
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::failure::fail;
 use crate::notebooks;
 use crate::process::run_by_line;
 use crate::project::Project;
-use crate::setup::{self, Wish};
-use crate::trouble::fail;
+use crate::setup::{self, LibtorchChoice};
 use crate::ui::{self, Step};
 
 const NOTEBOOK: &str = "01_swiss_roll";
 
 pub fn run(project: &Project) -> Result<()> {
     let notebook = notebooks::named(notebooks::all(project)?, NOTEBOOK)?.remove(0);
-    let parts = setup::run(project, Wish::None)?;
+    let parts = setup::run(project, LibtorchChoice::Auto)?;
     let folder = project.target().join("demo");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
@@ -46,7 +46,7 @@ pub fn run(project: &Project) -> Result<()> {
     println!("\n{}", ui::bold("The demo is in target/demo"));
     println!("  {}", project.shown(&executed));
     println!("  {}", project.shown(&executed.with_extension("html")));
-    // The GIF is what all this was for: it comes last.
+    // The GIF is the point of the demo, so it comes last.
     let is_gif = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "gif");
     let (gifs, others): (Vec<&PathBuf>, Vec<&PathBuf>) = pictures.iter().partition(is_gif);
     others.iter().chain(&gifs).for_each(|path| println!("  {}", project.shown(path)));

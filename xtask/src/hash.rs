@@ -1,4 +1,4 @@
-//! SHA-256 over named pieces: files in a fixed order, and texts.
+//! SHA-256 of named pieces: texts, and files in a fixed order.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-/// A hash that is being computed. Every piece carries its name and length, so no two sequences of pieces run together.
+/// A hash in progress. It includes each piece's name and length, so different sequences of pieces have different input.
 #[derive(Default)]
 pub struct Fingerprint(Sha256);
 
@@ -22,7 +22,7 @@ impl Fingerprint {
         }
     }
 
-    /// A file by its path inside `root`. One that is not there counts as absent, which differs from empty.
+    /// Adds a file by its path inside `root`. A missing file counts as absent, which differs from empty.
     pub fn add_file(&mut self, root: &Path, relative: &Path) -> Result<()> {
         let path = root.join(relative);
         let name = relative.to_string_lossy().replace('\\', "/");
@@ -35,7 +35,7 @@ impl Fingerprint {
         Ok(())
     }
 
-    /// All files under `root/relative`, if it is there.
+    /// Adds all files under `root/relative`, if it exists.
     pub fn add_folder(&mut self, root: &Path, relative: &Path) -> Result<()> {
         let folder = root.join(relative);
         let files = if folder.is_dir() { files_below(&folder)? } else { Vec::new() };
@@ -52,7 +52,7 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let entry = entry?;
-        // Editors' swap files and the like are not the source.
+        // Editors' swap files and the like are not sources.
         if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Python programs that talk to the notebook kernel as a reader's Jupyter does; among them its tests, `kernel/tests`.
+//! Python programs that talk to the notebook kernel as Jupyter does, among them its tests in `kernel/tests`.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::process::run_in_view;
 use crate::project::Project;
 use crate::setup::{Parts, front};
 
-/// `script`, with the kernelspec of this environment and no other, and without configuration of the user's Jupyter.
+/// Runs `script` with only this environment's kernelspec, and without the user's Jupyter configuration.
 pub fn client(parts: &Parts, script: impl AsRef<OsStr>) -> Command {
     let mut command = parts.environment.command();
     command.arg(script).env("PYTHONDONTWRITEBYTECODE", "1");
@@ -18,7 +18,7 @@ pub fn client(parts: &Parts, script: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Runs all tests, in view. Whether they passed.
+/// Runs all tests with their output on the terminal, and returns whether they passed.
 pub fn run(project: &Project, parts: &Parts) -> Result<bool> {
     let mut command = client(parts, "-m");
     command.args(["unittest", "discover", "--start-directory"]).arg(project.root.join("kernel/tests"));

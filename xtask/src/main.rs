@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask TASK`. Each first makes what it needs, so that cargo is all one has to have.
+//! The project's tasks: `cargo xtask TASK`. Each first sets up what it needs, so cargo is the only prerequisite.
 
 #[macro_use]
 mod say;
@@ -11,6 +11,7 @@ mod clean;
 mod data;
 mod demo;
 mod doctor;
+mod failure;
 mod fuzz;
 mod gpu_kit;
 mod hash;
@@ -25,7 +26,6 @@ mod soak;
 mod stamp;
 mod test;
 mod tidy;
-mod trouble;
 mod ui;
 
 use std::io::ErrorKind;
@@ -34,15 +34,15 @@ use std::process::ExitCode;
 use anyhow::{Error, Result};
 use clap::{Args, Parser, Subcommand};
 
+use failure::{Interrupted, Reported, passed, show};
 use project::Project;
-use setup::Wish;
-use trouble::{Interrupted, Reported, passed, show};
+use setup::LibtorchChoice;
 
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    about = "The tasks of this project. Each makes what it needs first."
+    about = "The tasks of this project. Each sets up what it needs first."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -51,37 +51,37 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Set up, then run the first notebook and leave its pictures and GIF under target/demo
+    /// Set up, then run the first notebook and put its pictures and GIF into target/demo
     Demo,
-    /// Set up, then open JupyterLab on the notebooks
+    /// Set up, then open the notebooks in JupyterLab
     Lab {
-        /// Only print the address
+        /// Print the address, but open no browser
         #[arg(long)]
         no_browser: bool,
     },
-    /// Run everything that must hold, the cheapest check first
+    /// Run all checks, the cheapest first
     Test(test::Options),
-    /// Run a notebook for hours in the kernel while it is interrupted, restarted and killed
+    /// Stress the kernel for hours: run a notebook while interrupting, restarting and killing kernels
     Soak(soak::Options),
-    /// Check that no two files know each other, directly or through others
+    /// Check that no two files depend on each other, directly or through others
     Tidy,
-    /// List the notebooks; run, check or refresh them
+    /// List, run, check or refresh the notebooks
     Notebooks(notebooks::Options),
-    /// Measure speed and quality beside PyTorch, and write them to benches/README.md
+    /// Compare speed and quality with PyTorch, and write the results to benches/README.md
     Bench(bench::Options),
-    /// Pack what a machine with a GPU and without Rust needs to check, measure and train: gpu/README.md
+    /// Pack what a machine with a GPU but without Rust needs for checks, benchmarks and training: gpu/README.md
     GpuKit(gpu_kit::Options),
-    /// Make what is missing: Python packages, libtorch, the notebook kernel, its warm work folder
+    /// Install what is missing: Python packages, libtorch, the notebook kernel, its warm work folder
     Setup(SetupOptions),
-    /// Get a data set, as `ddpm data` does: flowers, mnist, fashion-mnist, cifar10 or cifar100
+    /// Download a data set, as `ddpm data` does: flowers, mnist, fashion-mnist, cifar10 or cifar100
     Data(data::Options),
-    /// Read files changed at random, for as long as you like: none may make a reader panic, hang or fill the memory
+    /// Give the file readers damaged files for as long as you like: no reader may panic, hang or exhaust the memory
     Fuzz(fuzz::Options),
-    /// Show every part of the set-up: its version, whether it works, and what mends it
+    /// Check every part of the set-up: its version, whether it works, and the command that repairs it
     Doctor,
-    /// Remove what the set-up made in this checkout
+    /// Remove what the set-up installed in this checkout
     CleanSetup {
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -89,20 +89,20 @@ enum Task {
 
 #[derive(Args)]
 struct SetupOptions {
-    /// The small set of libraries, even with a GPU in this machine
+    /// Install only the CPU libraries, even if this machine has a GPU
     #[arg(long, conflicts_with = "cuda")]
     cpu: bool,
-    /// All of CUDA, even if no GPU answers now
+    /// Install all CUDA libraries, even if no GPU is found
     #[arg(long)]
     cuda: bool,
 }
 
 impl SetupOptions {
-    fn wish(&self) -> Wish {
+    fn libtorch_choice(&self) -> LibtorchChoice {
         match (self.cpu, self.cuda) {
-            (true, _) => Wish::Cpu,
-            (_, true) => Wish::Cuda,
-            _ => Wish::None,
+            (true, _) => LibtorchChoice::Cpu,
+            (_, true) => LibtorchChoice::Cuda,
+            _ => LibtorchChoice::Auto,
         }
     }
 }
@@ -110,23 +110,23 @@ impl SetupOptions {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(refusal) => return print_usage(&refusal),
+        Err(usage) => return print_usage(&usage),
     };
     let project = Project::locate();
     let done = process::watch_for_ctrl_c().and_then(|()| run(&project, cli.task));
     let status = done.map_or_else(|error| report_failure(&error), |()| ExitCode::SUCCESS);
-    say::unwritten().map_or(status, unwritten)
+    say::stdout_error().map_or(status, report_stdout_error)
 }
 
 /// Help, the version, or what is wrong with the command itself.
 fn print_usage(usage: &clap::Error) -> ExitCode {
     match usage.print() {
-        Err(error) if !usage.use_stderr() && error.kind() != ErrorKind::BrokenPipe => unwritten(error),
+        Err(error) if !usage.use_stderr() && error.kind() != ErrorKind::BrokenPipe => report_stdout_error(error),
         _ => u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
 }
 
-fn unwritten(error: std::io::Error) -> ExitCode {
+fn report_stdout_error(error: std::io::Error) -> ExitCode {
     show(&Error::from(error).context("cannot write to stdout"));
     ExitCode::FAILURE
 }
@@ -141,8 +141,8 @@ fn run(project: &Project, task: Task) -> Result<()> {
         Task::Bench(options) => bench::run(project, &options),
         Task::GpuKit(options) => gpu_kit::run(project, &options),
         Task::Setup(options) => {
-            setup::run(project, options.wish())?;
-            println!("{} ready: cargo xtask demo, or cargo xtask lab", ui::green("✓"));
+            setup::run(project, options.libtorch_choice())?;
+            println!("{} ready; next: cargo xtask demo or cargo xtask lab", ui::green("✓"));
             Ok(())
         }
         Task::Data(options) => data::run(project, &options),

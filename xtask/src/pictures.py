@@ -1,6 +1,6 @@
-"""Writes every picture in a notebook's outputs to a file of its own: pictures.py NOTEBOOK FOLDER
+"""Writes every picture in a notebook's outputs to a separate file: pictures.py NOTEBOOK FOLDER
 
-Files are numbered in order and named by their cell and by what the picture says that it shows.
+Files are numbered in order and named after their cell and the picture's alternative text or title.
 """
 
 import base64
@@ -40,7 +40,7 @@ def pictures_in_html(text):
         title = re.search(r"<title[^>]*>(.*?)</title>", match.group(), re.DOTALL)
         svg = match.group()
         if "xmlns=" not in svg.split(">", 1)[0]:
-            # In a page the name space is implied, in a file of its own it is not.
+            # A page implies the namespace; a separate file has to declare it.
             svg = svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
         yield "svg", svg.encode(), title.group(1) if title else attribute(match.group().split(">", 1)[0], "aria-label")
 
@@ -48,7 +48,7 @@ def pictures_in_html(text):
 def pictures_of(output):
     data = output.get("data", {})
     found = list(pictures_in_html(data.get("text/html", "")))
-    # A picture that is shown by HTML as well is the same picture.
+    # If the output also has HTML with pictures, the others are copies of them.
     for mime, body in data.items() if not found else []:
         if mime in ENDINGS:
             content = body.encode() if mime == "image/svg+xml" else base64.b64decode(body)

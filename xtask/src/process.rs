@@ -1,4 +1,4 @@
-//! Runs other programs: Ctrl-C ends them too, and their output is read line by line.
+//! Runs other programs, ends them on Ctrl-C, and reads their output line by line.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -13,17 +13,17 @@ use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::trouble::Interrupted;
+use crate::failure::Interrupted;
 use crate::ui::Step;
 
-/// A little more than a child has to end in (`end`).
-const PATIENCE: Duration = Duration::from_secs(12);
+/// A little longer than a child has to end (`end`).
+const GRACE_PERIOD: Duration = Duration::from_secs(12);
 const POLL: Duration = Duration::from_millis(20);
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// From here on Ctrl-C sets a flag that every wait below looks at. What does not look ends with the program, when the
-/// children have had their time. (One Ctrl-C may arrive twice, so a second one is no reason to hurry.)
+/// From here on, Ctrl-C sets a flag that every wait below checks. Code that does not check it ends with the program,
+/// once the children have had time to end. (One Ctrl-C may arrive twice, so a second one changes nothing.)
 pub fn watch_for_ctrl_c() -> Result<()> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -34,7 +34,7 @@ pub fn watch_for_ctrl_c() -> Result<()> {
         while !interrupted() {
             sleep(Duration::from_millis(200));
         }
-        sleep(PATIENCE);
+        sleep(GRACE_PERIOD);
         std::process::exit(130);
     });
     Ok(())
@@ -48,17 +48,18 @@ pub fn stop_if_interrupted() -> Result<()> {
     if interrupted() { Err(Interrupted.into()) } else { Ok(()) }
 }
 
-/// Runs with its output going straight to the terminal: for programs whose output is for the reader.
+/// Runs a program whose output goes straight to the terminal.
 pub fn run_in_view(command: &mut Command) -> Result<ExitStatus> {
     wait(&mut spawn(command)?, "INT")
 }
 
-/// The same for a server, which ends in good order on this signal, and in none on Ctrl-C.
+/// The same for a server, which shuts down cleanly on SIGTERM but not on Ctrl-C.
 pub fn serve_in_view(command: &mut Command) -> Result<ExitStatus> {
     wait(&mut spawn(command)?, "TERM")
 }
 
-/// Runs and hands every line of both streams to `on_line` as it comes. `\r` ends a line too: progress is drawn with it.
+/// Runs a program and passes each line of both streams to `on_line` as it arrives. `\r` ends a line too, as progress
+/// bars use it.
 pub fn run_by_line(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<ExitStatus> {
     let mut child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (sender, lines) = mpsc::channel();
@@ -94,8 +95,8 @@ fn read_lines(stream: Option<impl Read + Send + 'static>, lines: Sender<String>)
     });
 }
 
-/// Runs a program that answers with a line of JSON, and shows its other lines in the step. Of one that fails or gives no
-/// answer, the last line.
+/// Runs a program that answers with a line of JSON, and shows its other lines in the step. If it fails or gives no
+/// answer, returns its last line as the error.
 pub fn json_of<T: DeserializeOwned>(command: &mut Command, step: &Step) -> Result<Result<T, String>> {
     let (mut answer, mut last) = (None, "no message".to_owned());
     let status = run_by_line(command, |line| match serde_json::from_str(line) {
@@ -108,19 +109,19 @@ pub fn json_of<T: DeserializeOwned>(command: &mut Command, step: &Step) -> Resul
     Ok(answer.filter(|_| status.success()).ok_or(last))
 }
 
-/// Runs a short command and returns its standard output, trimmed, if it ended well.
+/// Runs a short command and returns its standard output, trimmed, if it succeeded.
 pub fn output_of(command: &mut Command) -> Option<String> {
-    let (ended_well, text) = answer_of(command)?;
-    ended_well.then_some(text)
+    let (succeeded, text) = answer_of(command)?;
+    succeeded.then_some(text)
 }
 
-/// Whether a short command ended well, and its standard output in either case.
+/// Runs a short command and returns whether it succeeded, and its standard output in either case.
 pub fn answer_of(command: &mut Command) -> Option<(bool, String)> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     Some((output.status.success(), String::from_utf8_lossy(&output.stdout).trim().to_owned()))
 }
 
-/// Runs a short command; if it fails, the last line that it had to say.
+/// Runs a short command; if it fails, returns the last line of its error output.
 pub fn error_of(command: &mut Command) -> Option<String> {
     let output = match command.stdin(Stdio::null()).output() {
         Ok(output) if output.status.success() => return None,
@@ -131,7 +132,7 @@ pub fn error_of(command: &mut Command) -> Option<String> {
     Some(last.unwrap_or("it failed without a message").trim().to_owned())
 }
 
-/// Sends a signal to a process, or to a group of them, whose number is negative. Whether there was one.
+/// Sends a signal to a process, or to a process group if `target` is negative. Returns whether it was delivered.
 pub fn signal(name: &str, target: i64) -> bool {
     let mut kill = Command::new("kill");
     kill.args(["-s", name, "--", &target.to_string()]).stderr(Stdio::null());
@@ -140,34 +141,34 @@ pub fn signal(name: &str, target: i64) -> bool {
 
 fn spawn(command: &mut Command) -> Result<Child> {
     stop_if_interrupted()?;
-    // A group of its own: Ctrl-C reaches this program alone, which then ends the whole group, grandchildren included.
+    // In its own process group: Ctrl-C reaches only this program, which then ends the whole group with all descendants.
     command.stdin(Stdio::null()).process_group(0);
     let name = command.get_program().to_string_lossy().into_owned();
     command.spawn().with_context(|| format!("cannot start {name}"))
 }
 
-fn wait(child: &mut Child, farewell: &str) -> Result<ExitStatus> {
+fn wait(child: &mut Child, signal: &str) -> Result<ExitStatus> {
     loop {
-        if let Some(status) = status_of(child, farewell)? {
+        if let Some(status) = status_of(child, signal)? {
             return Ok(status);
         }
         sleep(POLL);
     }
 }
 
-/// None while it runs. After Ctrl-C it is ended; a program that ended because of the same Ctrl-C has not failed.
-fn status_of(child: &mut Child, farewell: &str) -> Result<Option<ExitStatus>> {
+/// None while it runs. Ends it after Ctrl-C; a program that the same Ctrl-C ended has not failed.
+fn status_of(child: &mut Child, signal: &str) -> Result<Option<ExitStatus>> {
     let status = child.try_wait()?;
     if status.is_none() && interrupted() {
-        end(child, farewell);
+        end(child, signal);
     }
     stop_if_interrupted()?;
     Ok(status)
 }
 
-/// Asks the group to end, and kills what does not.
-fn end(child: &mut Child, farewell: &str) {
-    for (name, seconds) in [(farewell, 8), ("TERM", 2), ("KILL", 0)] {
+/// Asks the group to end, and kills what is left.
+fn end(child: &mut Child, first: &str) {
+    for (name, seconds) in [(first, 8), ("TERM", 2), ("KILL", 0)] {
         signal(name, -i64::from(child.id()));
         let asked = Instant::now();
         while asked.elapsed().as_secs() < seconds && matches!(child.try_wait(), Ok(None)) {

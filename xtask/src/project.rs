@@ -1,4 +1,4 @@
-//! Where things lie in the checkout, and which of them the user has replaced by things of their own.
+//! The paths in the checkout, and the libtorch that a user may put in place of the project's.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ pub struct Project {
 }
 
 impl Project {
-    /// The checkout that cargo was called in. Cargo names it at run time too, so a checkout that was moved with its
-    /// build folder is found at its new place.
+    /// The checkout that cargo was called in. Cargo also passes its path at run time, so a checkout that was moved
+    /// together with its build folder is found in its new place.
     pub fn locate() -> Self {
         let manifest_dir = env::var_os("CARGO_MANIFEST_DIR")
             .map(PathBuf::from)
@@ -33,12 +33,12 @@ impl Project {
         self.root.join(".libtorch")
     }
 
-    /// Everything that belongs to the notebook kernel: its configuration, its work folders, a kernel of our own.
+    /// Everything that belongs to the notebook kernel: its configuration, its work folders, our own copy of the kernel.
     pub fn evcxr(&self) -> PathBuf {
         self.root.join(".evcxr")
     }
 
-    /// The work folder that the set-up compiles: each session gets a copy.
+    /// The work folder that the set-up compiles; each session gets a copy.
     pub fn work_folder(&self) -> PathBuf {
         self.evcxr().join("work")
     }
@@ -51,17 +51,17 @@ impl Project {
         self.root.join("target")
     }
 
-    /// Logs and other traces of the set-up. They may go at any time.
+    /// Logs and caches of the set-up. They may be deleted at any time.
     pub fn setup_logs(&self) -> PathBuf {
         self.target().join("setup")
     }
 
-    /// `path` as a reader in the checkout would type it.
+    /// `path` relative to the checkout, if it is inside.
     pub fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 
-    /// The libtorch that the user chose. Cargo itself sets `LIBTORCH` to the project's own (`.cargo/config.toml`).
+    /// The libtorch that the user chose. By default, cargo sets `LIBTORCH` to the project's own (`.cargo/config.toml`).
     pub fn users_libtorch(&self) -> Option<PathBuf> {
         foreign_libtorch(&self.root, env::var_os("LIBTORCH").map(PathBuf::from))
     }
@@ -69,7 +69,7 @@ impl Project {
 
 fn foreign_libtorch(root: &Path, value: Option<PathBuf>) -> Option<PathBuf> {
     let value = value.filter(|path| !path.as_os_str().is_empty())?;
-    // Compared by their parents: `.libtorch` itself may not exist yet.
+    // Compares the parents, because `.libtorch` itself may not exist yet.
     let name = value.file_name();
     let parent = value.parent().and_then(|dir| dir.canonicalize().ok());
     let ours = name.is_some_and(|name| name == ".libtorch") && parent.as_deref() == Some(root);

@@ -1,12 +1,12 @@
-//! `println!` and `eprintln!` of this program. Those of the standard library panic where a stream takes nothing more, as in
-//! `cargo xtask doctor | head -1`, and a panic in the middle of a set-up would leave its children behind.
+//! This program's `println!` and `eprintln!`. The standard library's panic if they cannot write, as in
+//! `cargo xtask doctor | head -1`, and a panic in the middle of a set-up would leave its child processes running.
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Like the standard library's, but an error of stdout is reported at the end ([`unwritten`]).
+/// Like the standard library's, but an error on stdout is reported when the program ends ([`stdout_error`]).
 macro_rules! println {
     () => { $crate::say::print(format_args!("\n")) };
     ($($text:tt)*) => { $crate::say::print(format_args!("{}\n", format_args!($($text)*))) };
@@ -16,7 +16,7 @@ macro_rules! print {
     ($($text:tt)*) => { $crate::say::print(format_args!($($text)*)) };
 }
 
-/// Like the standard library's, but errors of stderr are ignored.
+/// Like the standard library's, but errors on stderr are ignored.
 macro_rules! eprintln {
     ($($text:tt)*) => { $crate::say::print_error(format_args!("{}\n", format_args!($($text)*))) };
 }
@@ -24,7 +24,7 @@ macro_rules! eprintln {
 static FIRST_FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
 static STDOUT_IS_FOR_DATA: AtomicBool = AtomicBool::new(false);
 
-/// From now on `println!` writes to stderr, until `print_data` has the last word.
+/// Makes `println!` write to stderr until `print_data` is called.
 pub fn keep_stdout_for_data() {
     STDOUT_IS_FOR_DATA.store(true, Ordering::Relaxed);
 }
@@ -36,14 +36,14 @@ pub fn print_data(text: &str) {
 
 pub fn print(text: Arguments) {
     if cfg!(test) {
-        // The test runner captures nothing else.
+        // The test runner captures only the output of the standard macros.
         return std::print!("{text}");
     }
     if STDOUT_IS_FOR_DATA.load(Ordering::Relaxed) {
         return print_error(text);
     }
     let Err(error) = stdout().write_fmt(text).and_then(|()| stdout().flush()) else { return };
-    // A reader that has gone away, as `head` does, is no failure.
+    // A reader that closes the pipe, as `head` does, is not an error.
     if error.kind() != ErrorKind::BrokenPipe
         && let Ok(mut first) = FIRST_FAILURE.lock()
     {
@@ -55,7 +55,7 @@ pub fn print_error(text: Arguments) {
     let _ = stderr().write_fmt(text);
 }
 
-/// The first thing that stdout did not take, such as a full disk.
-pub fn unwritten() -> Option<io::Error> {
+/// The first error of stdout, such as a full disk.
+pub fn stdout_error() -> Option<io::Error> {
     FIRST_FAILURE.lock().ok()?.take()
 }

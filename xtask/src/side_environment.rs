@@ -1,4 +1,4 @@
-//! Python environments beside that of the notebooks, for what few need: PyTorch to compare with, a driver of browsers.
+//! Extra Python environments for what few users need: PyTorch for the benchmarks, Playwright for the browser test.
 
 use std::fs;
 
@@ -11,23 +11,23 @@ use crate::setup::uv::Uv;
 use crate::stamp;
 use crate::ui::Step;
 
-/// What the environment was made with. Written when everything is in it.
+/// What the environment was made from. Written when it is complete.
 #[derive(PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stamp {
     requirements: String,
 }
 
-/// One such environment: where it is, what is in it, and what a reader needs to know about it.
+/// An extra environment: its path, its contents, and what to show about it.
 pub struct Side {
     pub folder: &'static str,
     pub requirements: &'static str,
-    /// The package that it is made for, by the name that a reader knows it by, and pip.
+    /// The package that it is made for: its usual name, and pip's.
     pub what: &'static str,
     pub package: &'static str,
-    /// How long it takes the first time, and the room that it needs.
+    /// How long the first installation takes, and the disk space it needs.
     pub usually: &'static str,
-    pub room: &'static str,
+    pub disk_space: &'static str,
 }
 
 pub fn make(project: &Project, side: &Side) -> Result<Environment> {
@@ -44,7 +44,7 @@ pub fn make(project: &Project, side: &Side) -> Result<Environment> {
     }
     let label = format!("{} in {}", side.what, side.folder);
     let step = Step::start(&label, if existing.is_some() { "" } else { side.usually });
-    let uv = Uv::get(project, &step, side.room)?;
+    let uv = Uv::get(project, &step, side.disk_space)?;
     let environment = uv.environment(&step, &venv, &stamp_path)?;
     uv.install(&step, &environment, side.what, &["-r", side.requirements])?;
     stamp::save(&stamp_path, &wanted)?;

@@ -1,27 +1,27 @@
-//! `cargo xtask soak`: a notebook in the kernel for hours, interrupted, restarted and killed at random moments.
+//! `cargo xtask soak`: runs a notebook for hours while kernels are interrupted, restarted and killed at random.
 
 use anyhow::Result;
 use clap::Args;
 
+use crate::failure::passed;
 use crate::live_kernel;
 use crate::process::run_in_view;
 use crate::project::Project;
-use crate::setup::{Parts, Wish};
-use crate::trouble::passed;
+use crate::setup::{LibtorchChoice, Parts};
 
 #[derive(Args)]
 pub struct Options {
     /// How long, in hours
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = hours)]
     hours: f64,
-    /// What the random moments follow from; printed where it is not given
+    /// The seed of the random moments; printed if it is not given
     #[arg(long, value_name = "N")]
     seed: Option<u32>,
 }
 
-/// Exit status 1 where a cell hangs, something is left at the end, or memory or open files grow.
+/// Fails if a cell hangs, something is left behind at the end, or memory use or the number of open files grows.
 pub fn run(project: &Project, options: &Options) -> Result<()> {
-    let parts = crate::setup::run(project, Wish::None)?;
+    let parts = crate::setup::run(project, LibtorchChoice::Auto)?;
     passed(soak(project, &parts, options)?)
 }
 
@@ -41,12 +41,12 @@ impl Options {
 
 fn hours(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(hours) if hours > 0.0 && hours <= MOST_HOURS => Ok(hours),
-        _ => Err(format!("expected a number of hours, above 0 and at most {MOST_HOURS}")),
+        Ok(hours) if hours > 0.0 && hours <= MAX_HOURS => Ok(hours),
+        _ => Err(format!("expected a number of hours, above 0 and at most {MAX_HOURS}")),
     }
 }
 
-const MOST_HOURS: f64 = 1000.0;
+const MAX_HOURS: f64 = 1000.0;
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,5 @@
-//! Files that say "this part is done, and with what": written last and at once, so that an interrupted run leaves none.
+//! Stamps: files that record that a part is complete and what it was made from. They are written last and atomically,
+//! so an interrupted run leaves none.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -8,25 +9,25 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Writes a file so that a reader sees the old content or the new, never a half of it.
+/// Writes a file so that a reader sees either the old content or the new, never part of it.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let folder = path.parent().context("a file needs a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let name = path.file_name().context("a file needs a name")?;
-    let beside = folder.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+    let temporary = folder.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
     let written = (|| {
-        let mut file = File::create(&beside)?;
+        let mut file = File::create(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
-        fs::rename(&beside, path)
+        fs::rename(&temporary, path)
     })();
     if written.is_err() {
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&temporary);
     }
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Writes only what differs, so that nothing that watches the file wakes up for nothing.
+/// Writes the file only if its content changes, so that programs that watch it are not triggered needlessly.
 pub fn write_if_changed(path: &Path, content: &[u8]) -> Result<bool> {
     if fs::read(path).is_ok_and(|existing| existing == content) {
         return Ok(false);
@@ -40,7 +41,7 @@ pub fn save<T: Serialize>(path: &Path, stamp: &T) -> Result<()> {
     write_atomically(path, text.as_bytes())
 }
 
-/// A stamp that is missing, torn or from another version of this program is no stamp: the part is done again.
+/// None if the stamp is missing, incomplete or from another version of this program: the part is then made again.
 pub fn load<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_stamp_comes_back_and_a_torn_one_does_not() {
+    fn a_saved_stamp_loads_and_an_incomplete_one_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deeper/stamp.json");
         assert_eq!(load::<Example>(&path), None);
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unchanged_file_is_left_alone_and_nothing_stays_beside_it() {
+    fn an_unchanged_file_is_not_written_and_no_temporary_file_remains() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kernel.json");
         assert!(write_if_changed(&path, b"a").unwrap());

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold, the cheapest check first, until one fails.
+//! `cargo xtask test`: runs all checks, the cheapest first, until one fails.
 
 use std::env;
 use std::time::{Duration, Instant};
@@ -8,16 +8,16 @@ use clap::Args;
 
 use crate::browser;
 use crate::cargo;
+use crate::failure::{Interrupted, Reported, passed, show};
 use crate::live_kernel;
 use crate::notebooks::{self, document::Document};
 use crate::process::run_in_view;
 use crate::project::Project;
-use crate::setup::{self, Parts, Wish};
+use crate::setup::{self, LibtorchChoice, Parts};
 use crate::tidy;
-use crate::trouble::{Interrupted, Reported, passed, show};
 use crate::ui;
 
-/// A check that is a call of cargo: how one types it, and what it needs in its environment.
+/// A check that runs cargo: its arguments, and a variable in its environment.
 struct Check {
     name: &'static str,
     arguments: &'static [&'static str],
@@ -49,7 +49,7 @@ impl Check {
     fn run(&self, project: &Project, parts: &Parts) -> Result<bool> {
         let mut command = cargo::command(project);
         command.args(self.arguments).envs(self.environment);
-        // Doc tests are linked by rustdoc, which knows nothing of the search path in the other binaries.
+        // rustdoc links the doc tests, without the search path that the other binaries contain.
         let loader = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
         let known = env::var_os(loader).unwrap_or_default();
         let run = &parts.libtorch.run;
@@ -62,71 +62,73 @@ impl Check {
 
 #[derive(Args)]
 pub struct Options {
-    /// Only the live kernel's tests, with real clients
+    /// Run only the kernel's tests, with real clients
     #[arg(long, conflicts_with = "browser")]
     kernel: bool,
-    /// Only the look at a notebook in JupyterLab, with a browser
+    /// Run only the check of a notebook in JupyterLab, with a browser
     #[arg(long)]
     browser: bool,
-    /// With --browser: put the pictures and the recording that the documentation shows into docs/
+    /// With --browser: also make the pictures and the recording in docs/ again
     #[arg(long, requires = "browser")]
     record: bool,
 }
 
 pub fn run(project: &Project, options: &Options) -> Result<()> {
     if options.kernel {
-        let parts = setup::run(project, Wish::None)?;
+        let parts = setup::run(project, LibtorchChoice::Auto)?;
         return passed(live_kernel::run(project, &parts)?);
     }
     if options.browser {
-        let parts = setup::run(project, Wish::None)?;
+        let parts = setup::run(project, LibtorchChoice::Auto)?;
         return passed(browser::run(project, &parts, options.record)?);
     }
-    everything(project)
+    run_all(project)
 }
 
-fn everything(project: &Project) -> Result<()> {
+fn run_all(project: &Project) -> Result<()> {
     let parts = setup::run_without_own_crates(project)?;
     let mut tally = Tally::default();
     tally.step(FORMAT.name, &FORMAT.as_typed(), || FORMAT.run(project, &parts))?;
-    tally.step("files know each other one way", "cargo xtask tidy", || tidy::run(project))?;
-    let check = "cargo xtask notebooks --check";
-    tally.step("notebooks are current", check, || notebooks::check(project))?;
+    tally.step("file dependencies", "cargo xtask tidy", || tidy::run(project))?;
+    let command = "cargo xtask notebooks --check";
+    tally.step("committed notebooks", command, || notebooks::check(project))?;
     for check in &REST {
         tally.step(check.name, &check.as_typed(), || check.run(project, &parts))?;
     }
-    // Only now: the work folder needs a crate that compiles.
-    tally.step("notebook work folder", "cargo xtask setup", || setup::run(project, Wish::None).map(|_| true))?;
-    let again = "cargo xtask test --kernel";
-    tally.step("live kernel", again, || second_chance(again, || live_kernel::run(project, &parts)))?;
+    // Only now, because the work folder needs a crate that compiles.
+    tally.step("notebook work folder", "cargo xtask setup", || {
+        setup::run(project, LibtorchChoice::Auto).map(|_| true)
+    })?;
+    let kernel = "cargo xtask test --kernel";
+    tally.step("live kernel", kernel, || retry_once(kernel, || live_kernel::run(project, &parts)))?;
     for notebook in notebooks::all(project)? {
         let name = Document::name(&notebook);
-        let again = format!("cargo xtask notebooks --run {name} --quick");
-        tally.step(&format!("notebook {name}"), &again, || {
+        let command = format!("cargo xtask notebooks --run {name} --quick");
+        tally.step(&format!("notebook {name}"), &command, || {
             notebooks::execute_one(project, &parts, &notebook, true).map(|_| true)
         })?;
     }
-    let again = "cargo xtask test --browser";
+    let command = "cargo xtask test --browser";
     let browser = browser::find();
     if browser.is_some() {
-        let look = || browser::run(project, &parts, false);
-        tally.step("notebook in a browser", again, || second_chance(again, look))?;
+        let check = || browser::run(project, &parts, false);
+        tally.step("notebook in a browser", command, || retry_once(command, check))?;
     }
     tally.close();
     if browser.is_none() {
-        println!("not run: {again}, since there is no Chromium here ({})", browser::ADVICE);
+        println!("not run: {command}: no Chromium found ({})", browser::ADVICE);
     }
     println!("{} passed, 0 failed", tally.rows.len());
     Ok(())
 }
 
-/// For checks that look at times: on a machine that is busy for a moment they may fail once, in view. One that could not be
-/// made at all is not made again.
-fn second_chance(again: &str, mut check: impl FnMut() -> Result<bool>) -> Result<bool> {
+/// Retries a check that depends on timing, because it may fail once on a busy machine, and reports the first failure. A
+/// check that could not run at all is not retried.
+fn retry_once(command: &str, mut check: impl FnMut() -> Result<bool>) -> Result<bool> {
     if check()? {
         return Ok(true);
     }
-    println!("\n{} {again}", ui::red("failed, and tried once more:"));
+    println!("\n{} {command}", ui::red("failed, retrying once:"));
     check()
 }
 
@@ -136,9 +138,9 @@ struct Tally {
 }
 
 impl Tally {
-    /// Stops everything at the first step that fails, and says how to repeat that step alone.
-    fn step(&mut self, name: &str, again: &str, work: impl FnOnce() -> Result<bool>) -> Result<()> {
-        println!("\n{} {}", ui::bold(name), ui::dim(&format!("({again})")));
+    /// Stops at the first step that fails, and prints the command that repeats this step alone.
+    fn step(&mut self, name: &str, command: &str, work: impl FnOnce() -> Result<bool>) -> Result<()> {
+        println!("\n{} {}", ui::bold(name), ui::dim(&format!("({command})")));
         let started = Instant::now();
         let result = work();
         if let Ok(true) = result {
@@ -152,7 +154,7 @@ impl Tally {
         }
         self.close();
         println!("\n{} {name}, after {}", ui::red("failed:"), ui::time(started.elapsed()));
-        println!("  {} {again}", ui::bold("this step alone:"));
+        println!("  {} {command}", ui::bold("to repeat this step:"));
         println!("{} passed, 1 failed", self.rows.len());
         Err(Reported.into())
     }
@@ -161,7 +163,7 @@ impl Tally {
         if self.rows.is_empty() {
             return;
         }
-        ui::times_table("What was checked", &self.rows);
+        ui::times_table("Checks", &self.rows);
     }
 }
 
@@ -170,14 +172,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_shown_as_one_types_them() {
+    fn steps_are_shown_as_commands() {
         let clippy = "cargo clippy --workspace --all-targets --features ddpm/fast-cuda -- -D warnings";
         assert_eq!(REST[0].as_typed(), clippy);
         assert_eq!(REST[2].as_typed(), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --workspace --no-deps");
     }
 
     #[test]
-    fn the_first_failure_ends_it() {
+    fn the_first_failure_stops_the_run() {
         let mut tally = Tally::default();
         tally.step("a", "a", || Ok(true)).unwrap();
         assert!(tally.step("b", "b", || Ok(false)).unwrap_err().is::<Reported>());
@@ -185,17 +187,17 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_looks_at_times_may_fail_once() {
+    fn a_check_that_depends_on_timing_may_fail_once() {
         let tried = |answers: &[bool]| {
             let mut left = answers.iter();
-            let passed = second_chance("a", || Ok(*left.next().unwrap())).unwrap();
+            let passed = retry_once("a", || Ok(*left.next().unwrap())).unwrap();
             (passed, answers.len() - left.len())
         };
         assert_eq!(tried(&[true, false]), (true, 1));
         assert_eq!(tried(&[false, true]), (true, 2));
         assert_eq!(tried(&[false, false, true]), (false, 2));
         let mut calls = 0;
-        let interrupted = second_chance("a", || {
+        let interrupted = retry_once("a", || {
             calls += 1;
             Err(Interrupted.into())
         });

@@ -1,4 +1,4 @@
-//! What the reader sees: a step with its time, a spinner on a terminal, a sign of life in a log, a table at the end.
+//! Output on the terminal: steps with a spinner and their times, regular messages in a log, a table at the end.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use console::{strip_ansi_codes, style, truncate_str};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How long a step may be silent where there is no terminal to draw a spinner on.
+/// How long a step may be silent if there is no terminal to draw a spinner on.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub fn green(text: &str) -> String {
@@ -26,7 +26,7 @@ pub fn bold(text: &str) -> String {
     style(text).bold().to_string()
 }
 
-/// `0.42 s`, `12.3 s`, `4 min 05 s`: as many digits as one cares for.
+/// `0.42 s`, `12.3 s`, `4 min 05 s`: as many digits as are of use.
 pub fn time(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 9.95 {
@@ -49,21 +49,21 @@ pub fn cut(text: &str, width: usize) -> String {
     truncate_str(text.lines().next().unwrap_or_default().trim_end(), width, "…").into_owned()
 }
 
-/// `text` without the escape sequences that colour it on a terminal.
+/// `text` without terminal colours.
 pub fn plain(text: &str) -> String {
     strip_ansi_codes(text).into_owned()
 }
 
-/// A step that is running. Dropped without `done`, it leaves no line: an error follows.
+/// A running step. If it is dropped without `done`, it prints nothing: an error follows.
 pub struct Step {
     label: String,
     bar: ProgressBar,
-    /// Without a terminal, a thread prints the news from time to time. It ends when this is dropped.
+    /// Without a terminal, a thread prints the latest message at intervals. It ends when this is dropped.
     _heartbeat: Option<Sender<()>>,
 }
 
 impl Step {
-    /// `usually` says how long it takes where that is worth knowing, e.g. "5 to 10 minutes the first time".
+    /// `usually` says how long the step takes, if that is worth knowing, such as "5 to 10 minutes the first time".
     pub fn start(label: &str, usually: &str) -> Self {
         let title = if usually.is_empty() { label.to_owned() } else { format!("{label} (usually {usually})") };
         let bar = ProgressBar::new_spinner();
@@ -83,12 +83,12 @@ impl Step {
         Self { label: label.to_owned(), bar, _heartbeat: heartbeat }
     }
 
-    /// What is going on right now.
+    /// Shows what is happening right now.
     pub fn say(&self, text: &str) {
         self.bar.set_prefix(cut(&plain(text), 70));
     }
 
-    /// A line of its own, above the spinner.
+    /// Prints a line above the spinner.
     pub fn line(&self, text: &str) {
         self.bar.suspend(|| println!("{text}"));
     }
@@ -97,7 +97,7 @@ impl Step {
         self.bar.elapsed()
     }
 
-    /// Ends the step with a line: what was done, and how long it took.
+    /// Ends the step and prints a line with `detail` and the time it took.
     pub fn done(self, detail: &str) -> Duration {
         let took = self.elapsed();
         self.bar.finish_and_clear();
@@ -110,15 +110,15 @@ fn start_heartbeat(label: String, bar: ProgressBar) -> Sender<()> {
     let (stop, stopped) = mpsc::channel();
     thread::spawn(move || {
         while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
-            let news = bar.prefix();
-            let colon = if news.is_empty() { "" } else { ": " };
-            println!("    {label}, {} so far{colon}{news}", time(bar.elapsed()));
+            let message = bar.prefix();
+            let colon = if message.is_empty() { "" } else { ": " };
+            println!("    {label}, {} so far{colon}{message}", time(bar.elapsed()));
         }
     });
     stop
 }
 
-/// Names and times below each other, with their sum.
+/// Prints a table of names and times, with their sum.
 pub fn times_table(title: &str, rows: &[(String, Duration)]) {
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
     println!("\n{}", bold(title));
@@ -126,7 +126,7 @@ pub fn times_table(title: &str, rows: &[(String, Duration)]) {
         println!("  {name:<width$}  {:>12}", time(*took));
     }
     let sum: Duration = rows.iter().map(|(_, took)| *took).sum();
-    println!("  {:<width$}  {:>12}", "in all", time(sum));
+    println!("  {:<width$}  {:>12}", "total", time(sum));
 }
 
 #[cfg(test)]
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_and_sizes_read_well() {
+    fn times_and_sizes_are_readable() {
         assert_eq!(time(Duration::from_millis(420)), "0.42 s");
         assert_eq!(time(Duration::from_millis(12_340)), "12.3 s");
         assert_eq!(time(Duration::from_secs(245)), "4 min 05 s");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn news_are_cut_by_characters_and_lose_their_colours() {
+    fn messages_are_cut_by_characters_and_lose_their_colours() {
         assert_eq!(cut("β_t and so on\nnext", 5), "β_t …");
         assert_eq!(cut("short", 5), "short");
         let step = Step::start("a", "");

@@ -1,15 +1,15 @@
-//! `cargo xtask` where stdout or stderr takes nothing, without a home folder or with an odd one, and without a locale: it
-//! ends with the status that it has without that, says the same, and never panics.
+//! `cargo xtask` if stdout or stderr cannot be written to, without a home folder or with an odd one, and without a
+//! locale: the exit status and the output are the same as usual, and it never panics.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;
 use std::io::pipe;
 use std::process::{Command, Output, Stdio};
 
-/// Tasks that change nothing. `doctor` runs most of the programs that a set-up runs.
+/// Tasks that change nothing. `doctor` runs most of the programs that the set-up runs.
 const TASKS: [&[&str]; 3] = [&["doctor"], &["notebooks"], &["--help"]];
 
-/// By way of a shell, which can close a stream.
+/// Runs through a shell, which can close a stream.
 fn xtask(task: &[&str], redirected: &str) -> Command {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("exec \"$0\" \"$@\" {redirected}")).arg(env!("CARGO_BIN_EXE_xtask")).args(task);
@@ -29,13 +29,13 @@ fn full() -> Stdio {
     File::options().write(true).open("/dev/full").unwrap().into()
 }
 
-/// A pipe whose reader has gone.
+/// A pipe whose reader is gone.
 fn unread() -> Stdio {
     pipe().unwrap().1.into()
 }
 
 #[test]
-fn streams_that_take_nothing() {
+fn streams_that_cannot_be_written_to() {
     for task in TASKS {
         let usual = run(xtask(task, ""));
         let mut gone = xtask(task, "");
@@ -54,7 +54,7 @@ fn streams_that_take_nothing() {
 }
 
 #[test]
-fn a_stdout_that_is_full_is_an_error() {
+fn a_full_stdout_is_an_error() {
     for task in TASKS {
         let mut command = xtask(task, "");
         command.stdout(full());

@@ -1,4 +1,4 @@
-"""Times the notebook kernel as a reader meets it, and prints its rows (ours, theirs, note) as one line of JSON.
+"""Times the notebook kernel as a reader experiences it, and prints the rows (ours, theirs, note) as one line of JSON.
 
     kernel.py --notebook FILE --kernel NAME --evcxr PROGRAM
 """
@@ -21,8 +21,8 @@ from jupyter_client.manager import KernelManager
 RUNS = 3
 READING = 15
 MESSAGES = 60
-PATIENCE = 180
-# What is typed in passing. Each comes with another number every time.
+TIMEOUT = 180
+# Typical short cells. Each run of a cell has another number.
 CELLS = [
     'println!("{}", 1 + NUMBER);', "struct Mine { field_NUMBER: i32 }", "let number: i32 = NUMBER;",
     "let config: BaseConfig = BaseConfig { seed: NUMBER, ..BaseConfig::default() };",
@@ -36,7 +36,7 @@ def is_picture(output):
 
 
 def cells_up_to_a_picture(file):
-    """The first cells of a notebook, as many as it takes to a picture in its saved outputs."""
+    """The cells of a notebook up to the first with a picture in its saved output."""
     cells = [cell for cell in nbformat.read(file, as_version=4).cells if cell.cell_type == "code"]
     cells = [cell for cell in cells if cell.source.strip()]
     last = next(index for index, cell in enumerate(cells) if any(map(is_picture, cell.outputs)))
@@ -51,7 +51,7 @@ class Kernel:
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.kernel_info()
-        self.client.get_shell_msg(timeout=PATIENCE)
+        self.client.get_shell_msg(timeout=TIMEOUT)
         self.answered = time.perf_counter() - self.started
 
     def __enter__(self):
@@ -62,9 +62,9 @@ class Kernel:
         self.manager.shutdown_kernel()
 
     def seconds_to_a_picture(self, cells, since):
-        """All are sent at once, as Run All does."""
+        """Sends all cells at once, as Run All does."""
         requests = [self.client.execute(cell) for cell in cells]
-        while time.perf_counter() - since < PATIENCE:
+        while time.perf_counter() - since < TIMEOUT:
             try:
                 message = self.client.get_iopub_msg(timeout=1)
             except queue.Empty:
@@ -74,11 +74,11 @@ class Kernel:
                     raise SystemExit(f"a cell failed: {message['content']['evalue']}")
                 if is_picture(message["content"]):
                     return time.perf_counter() - since
-        raise SystemExit(f"no picture within {PATIENCE} s")
+        raise SystemExit(f"no picture within {TIMEOUT} s")
 
     def seconds_of(self, cell):
         started = time.perf_counter()
-        reply = self.client.execute(cell, reply=True, timeout=PATIENCE)
+        reply = self.client.execute(cell, reply=True, timeout=TIMEOUT)
         if reply["content"]["status"] != "ok":
             raise SystemExit(f"a cell failed: {cell}")
         return time.perf_counter() - started
@@ -86,13 +86,13 @@ class Kernel:
     def message(self):
         started = time.perf_counter()
         request = self.client.is_complete("1")
-        while self.client.get_shell_msg(timeout=PATIENCE)["parent_header"].get("msg_id") != request:
+        while self.client.get_shell_msg(timeout=TIMEOUT)["parent_header"].get("msg_id") != request:
             pass
         return (time.perf_counter() - started) * 1e3
 
 
 def evcxr_alone(kernel, program, folder):
-    """A kernelspec for the kernel `kernel` without the front, with a copy of its work folder."""
+    """A kernelspec for `kernel` without the front, with a copy of its work folder."""
     live = KernelSpecManager().get_kernel_spec(kernel)
     warm = live.argv[live.argv.index("--warm-folder") + 1]
     shutil.copytree(warm, folder / "work", symlinks=True)
@@ -125,7 +125,7 @@ def measure(cells, folder, kernel_name, evcxr):
             Kernel(folder, kernel_name=kernel_name) as front,
             Kernel(folder, kernel_name="alone", kernel_spec_manager=specs) as alone,
         ):
-            # Both have done something before they are compared.
+            # Warm up both before the comparison.
             for kernel in (front, alone):
                 for cell in (cells[0], *CELLS):
                     kernel.seconds_of(cell.replace("NUMBER", "0"))
@@ -146,13 +146,13 @@ def rows(found, seconds):
     middle = {name: statistics.median(values) for name, values in found.items()}
     notes = {
         "answer": runs["answer"],
-        "after_reading": f"{runs['after_reading']}; the notebook's cells up to its first picture are run when "
-        f"{READING} s have passed",
+        "after_reading": f"{runs['after_reading']}; the notebook's cells up to its first picture, run after "
+        f"{READING} s",
         "at_once": f"{runs['at_once']}; the same cells, run as soon as the kernel answers",
-        "cell_with": f"{runs['cell_with']}: a print, an item, two kinds of let; beside it evcxr_jupyter alone, in turn",
+        "cell_with": f"{runs['cell_with']}: a print, an item, two kinds of let; theirs: evcxr_jupyter alone",
         "memory": "resident, after those cells",
-        "added": f"is_complete_request, {MESSAGES} of each in turn: {middle['message_with']:.2f} ms with the front, "
-        f"{middle['message_without']:.2f} ms with evcxr_jupyter alone; all of the kernel's rows took "
+        "added": f"is_complete_request, {MESSAGES} of each, alternating: {middle['message_with']:.2f} ms with the "
+        f"front, {middle['message_without']:.2f} ms with evcxr_jupyter alone; all the kernel's rows took "
         f"{seconds // 60:.0f} min {seconds % 60:02.0f} s",
     }
     middle["added"] = max(middle["message_with"] - middle["message_without"], 0.0)

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast and how good, beside PyTorch doing the same in the same minutes.
+//! `cargo xtask bench`: measures speed and quality, with PyTorch doing the same work in alternation.
 
 mod pairs;
 pub mod photographs;
@@ -13,24 +13,24 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
+use crate::failure::{fail, passed};
 use crate::project::Project;
-use crate::trouble::{fail, passed};
 use crate::{say, setup, ui};
 use report::Conditions;
 use row::{Entry, Row};
 
 #[derive(Args)]
 pub struct Options {
-    /// Only the rows whose name contains this; the file is left as it is
+    /// Measure only the rows whose name contains this; the file does not change
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// With --only: put these rows into the file, and leave its others as they are
+    /// With --only: update these rows in the file and keep the others
     #[arg(long, requires = "only")]
     update: bool,
-    /// A folder of JPEG photographs, with a folder a class, to measure reading with
+    /// A folder of JPEG photographs, one subfolder per class, for measuring how fast they are read
     #[arg(long, value_name = "DIR")]
     photographs: Option<PathBuf>,
-    /// Print a list of {name, ours, theirs, ratio, target, ok}
+    /// Print the result as JSON: a list of {name, ours, theirs, ratio, target, ok}
     #[arg(long)]
     json: bool,
 }
@@ -38,7 +38,7 @@ pub struct Options {
 /// Measures the rows of one group, in their order.
 type Measure = fn(&Project, &[Entry], &Options) -> Result<Vec<Row>>;
 
-/// In the order in which they stand in the file. A group is measured together.
+/// The rows in the file's order. Each group is measured together.
 const GROUPS: [(&[Entry], Measure); 10] = [
     (&[Entry::ratio("training step, FNN, batch 512", "ms", 0.6)], |project, rows, _| {
         pairs::measure(project, rows, "fnn", "train fnn 196", 196.0)

@@ -1,4 +1,4 @@
-//! The rows in which the crate and PyTorch do the same in turn, A, B, A, B, …, so that both meet the same machine.
+//! The rows in which the crate and PyTorch alternate, A, B, A, B, …, so that both run under the same conditions.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use crate::project::Project;
 use crate::ui::{Step, bold};
 
 const PAIRS: usize = 25;
-/// On a machine so busy that the pairs take longer than this, fewer have to do.
-const PATIENCE: Duration = Duration::from_secs(90);
-const FEWEST: usize = 7;
+/// If the machine is so busy that the pairs take longer than this, fewer have to suffice.
+const TIME_LIMIT: Duration = Duration::from_secs(90);
+const MIN_PAIRS: usize = 7;
 
-/// A program and what it is asked to do at each turn.
+/// A program, and its command for each turn.
 pub struct Side {
     pub worker: Worker,
     pub command: String,
-    /// What a note says of it.
+    /// Its description for the note.
     pub about: String,
 }
 
-/// Ours, theirs, and perhaps one that takes its turn too and is named in the note; the target is not for it. A command
-/// does `times` times what the row is of.
+/// Measures ours, theirs, and possibly a third side that takes turns too: it appears in the note, and the target does
+/// not apply to it. A command repeats what the row measures `times` times.
 pub fn take(entry: &Entry, times: f64, sides: &mut [Side]) -> Result<Row> {
     let step = Step::start(entry.name, "");
     let mut seconds: Vec<Vec<f64>> = vec![Vec::new(); sides.len()];
-    // The first two warm up.
+    // The first two are for warming up.
     for number in 0..PAIRS + 2 {
         stop_if_interrupted()?;
         for (side, seconds) in sides.iter_mut().zip(&mut seconds) {
@@ -38,7 +38,7 @@ pub fn take(entry: &Entry, times: f64, sides: &mut [Side]) -> Result<Row> {
         if let (Some(ours), Some(theirs)) = (seconds[0].last(), seconds[1].last()) {
             step.say(&format!("pair {} of {PAIRS}: ratio {:.2}", number - 1, ours / theirs));
         }
-        if seconds[0].len() >= FEWEST && step.elapsed() > PATIENCE {
+        if seconds[0].len() >= MIN_PAIRS && step.elapsed() > TIME_LIMIT {
             break;
         }
     }
@@ -47,8 +47,8 @@ pub fn take(entry: &Entry, times: f64, sides: &mut [Side]) -> Result<Row> {
     Ok(row)
 }
 
-/// The median of the ratios of neighbours does not see a machine that slows down meanwhile. `sides` has what a note
-/// says of each side, and its seconds.
+/// The median of the ratios of neighbours is not affected if the machine slows down in the meantime. `sides` has the
+/// description and the seconds of each side.
 fn row(entry: &Entry, times: f64, sides: Vec<(&str, &Vec<f64>)>) -> Row {
     let per_time = if entry.unit == "ms" { 1e3 / times } else { 1.0 / times };
     let middle = |side: usize| median(sides[side].1).map(|seconds| seconds * per_time);
@@ -66,37 +66,41 @@ fn row(entry: &Entry, times: f64, sides: Vec<(&str, &Vec<f64>)>) -> Row {
     Row { ours: middle(0), theirs: middle(1), ratio: median(&pairs), ..entry.absent(note) }
 }
 
-/// `command` does `times` steps of the network `case`. A second row is the memory that these took.
+/// Measures `command`, which does `times` steps of the network `case`. If there is a second row, it is the memory that
+/// these steps use.
 ///
-/// Both sides have as many threads as the crate chooses for this network. Left to itself, PyTorch takes every core: if
-/// that is another number, the note also has the ratio to that.
+/// Both sides use the number of threads that the crate chooses for this network. By default, PyTorch uses every core:
+/// if that is a different number, the note also has the ratio to PyTorch with its default.
 pub fn measure(project: &Project, rows: &[Entry], case: &str, command: &str, times: f64) -> Result<Vec<Row>> {
     let mut ours = Worker::ours(project)?;
     if case.ends_with("cuda") && ours.ask("cuda")? == "0" {
-        return Ok(rows.iter().map(|row| row.skipped("skipped: no CUDA device is seen here")).collect());
+        return Ok(rows.iter().map(|row| row.skipped("skipped: no CUDA device found")).collect());
     }
     let side = |mut worker: Worker| -> Result<Side> {
         let about = worker.ask(&format!("about {case}"))?;
         Ok(Side { worker, command: command.to_owned(), about })
     };
     let ours = side(ours)?;
-    let threads = ours.about.parse().with_context(|| format!("the Rust worker has {:?} threads", ours.about))?;
+    let threads = ours
+        .about
+        .parse()
+        .with_context(|| format!("expected a number of threads from the Rust worker, got {:?}", ours.about))?;
     let theirs = side(Worker::theirs(project, Some(threads))?)?;
-    let beside = Some(side(Worker::theirs(project, None)?)?).filter(|beside| beside.about != theirs.about);
-    let mut sides: Vec<Side> = [ours, theirs].into_iter().chain(beside).collect();
+    let unlimited = Some(side(Worker::theirs(project, None)?)?).filter(|unlimited| unlimited.about != theirs.about);
+    let mut sides: Vec<Side> = [ours, theirs].into_iter().chain(unlimited).collect();
     let mut measured = vec![take(&rows[0], times, &mut sides)?];
     measured.extend(rows.get(1).map(|memory| peak_memory(memory, &sides)));
     Ok(measured)
 }
 
-/// That of the two programs, which have done nothing else.
+/// The peak memory of the two programs, which have done nothing else.
 fn peak_memory(entry: &Entry, sides: &[Side]) -> Row {
     match (sides[0].worker.peak_memory(), sides[1].worker.peak_memory()) {
         (Some(ours), Some(theirs)) => {
             let note = format!("{}; VmHWM of each program after these training steps", sides[1].about);
             Row { theirs: Some(theirs), ratio: Some(ours / theirs), ..entry.measured(ours, note) }
         }
-        _ => entry.skipped("skipped: this system has no /proc to read it from"),
+        _ => entry.skipped("skipped: this system has no /proc"),
     }
 }
 
@@ -107,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_turn_asks_every_side() {
+    fn every_side_takes_each_turn() {
         let side = |command: &str| {
             let worker = Worker::start("cat", Command::new("cat")).unwrap();
             Side { worker, command: command.to_owned(), about: "cat".to_owned() }
@@ -119,8 +123,8 @@ mod tests {
 
     #[test]
     fn a_row_has_the_medians_of_the_sides_and_of_the_ratios_of_neighbours() {
-        let (ours, theirs, beside) = (vec![1.0, 4.0, 2.0], vec![2.0, 4.0, 8.0], vec![4.0; 3]);
-        let row = row(&Entry::ratio("a", "ms", 1.0), 10.0, vec![("", &ours), ("B", &theirs), ("C", &beside)]);
+        let (ours, theirs, unlimited) = (vec![1.0, 4.0, 2.0], vec![2.0, 4.0, 8.0], vec![4.0; 3]);
+        let row = row(&Entry::ratio("a", "ms", 1.0), 10.0, vec![("", &ours), ("B", &theirs), ("C", &unlimited)]);
         assert_eq!((row.ours, row.theirs, row.ratio), (Some(200.0), Some(400.0), Some(0.5)));
         assert_eq!(row.note, "B; 3 pairs, half of the ratios in 0.25 to 1.00; ratio to C: 0.50 (400 ms)");
     }

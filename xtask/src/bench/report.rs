@@ -1,4 +1,4 @@
-//! The table: on the terminal, and in benches/README.md between two marks, with the machine it was measured on.
+//! The table of results: on the terminal, and between two marks in benches/README.md together with the machine.
 
 use std::env::consts;
 use std::fs;
@@ -8,23 +8,23 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result};
 
 use super::row::Row;
+use crate::failure::Failure;
 use crate::process::output_of;
 use crate::project::Project;
 use crate::setup::requirements::Requirements;
 use crate::stamp;
-use crate::trouble::Trouble;
 
 const BEGIN: &str = "<!-- begin: written by cargo xtask bench -->";
 const END: &str = "<!-- end: written by cargo xtask bench -->";
 const HEADS: [&str; 6] = ["what", "ours", "theirs", "ratio", "target", "met"];
-/// Above this, somebody else is at work.
-const QUIET: f64 = 0.5;
+/// A load above this means that other programs are running.
+const BUSY_LOAD: f64 = 0.5;
 
-/// The machine, and how busy it was before the first measurement.
+/// The machine, and its load before the first measurement.
 pub struct Conditions {
     /// The processor and the operating system.
     machine: String,
-    /// The day, and how busy the machine was.
+    /// The date, and the load of the machine.
     time: String,
     load: f64,
 }
@@ -46,11 +46,11 @@ impl Conditions {
     }
 
     pub fn warning(&self) -> Option<String> {
-        let text = "other programs are at work here (load LOAD): the times will be too long, the ratios uncertain";
-        (self.load > QUIET).then(|| text.replace("LOAD", &format!("{:.1}", self.load)))
+        let text = "other programs are running (load LOAD): times will be too long and ratios uncertain";
+        (self.load > BUSY_LOAD).then(|| text.replace("LOAD", &format!("{:.1}", self.load)))
     }
 
-    /// What stands above the table.
+    /// The text above the table.
     pub fn head(&self, project: &Project) -> Result<String> {
         let torch = Requirements::read(project)?.version_of("torch")?.to_owned();
         let rustc = output_of(Command::new("rustc").arg("--version")).unwrap_or_default();
@@ -58,7 +58,7 @@ impl Conditions {
         Ok(format!("Measured on {}; {}; libtorch {torch}, {rustc}.", self.time, self.machine))
     }
 
-    /// What stands in the note of a row that was measured at another time than the table below `head`.
+    /// The remark for a row that was measured at another time than the table under `head`.
     pub fn remark(&self, head: &str) -> String {
         let machine = if head.contains(&self.machine) { String::new() } else { format!("; {}", self.machine) };
         format!("measured on {}{machine}", self.time)
@@ -70,7 +70,7 @@ fn value_in(file: &str, key: &str) -> Option<String> {
     text.lines().find_map(|line| line.strip_prefix(key)).map(|value| value.trim_matches('"').to_owned())
 }
 
-/// Columns below each other, and the notes under the rows they belong to.
+/// The table for the terminal, with each note under its row.
 pub fn table(rows: &[Row]) -> String {
     let line = |[what, ours, theirs, ratio, target, met]: [String; 6], note: &str| {
         let note = if note.is_empty() { String::new() } else { format!("      {note}\n") };
@@ -80,14 +80,14 @@ pub fn table(rows: &[Row]) -> String {
     line(HEADS.map(str::to_owned), "") + &rows.iter().map(|row| line(row.shown(), &row.note)).collect::<String>()
 }
 
-/// Puts these rows into the file. With `keep`, its others stay, and the notes of these say when they were measured.
-/// `order` has all names in the file's order.
+/// Writes these rows to the file. With `keep`, the file's other rows stay, and the notes of the new ones say when they
+/// were measured. `order` has all names in the file's order.
 pub fn write(project: &Project, rows: &[Row], conditions: &Conditions, keep: bool, order: &[&str]) -> Result<()> {
     let path = project.root.join("benches/README.md");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let (before, old, after) = parts(&text).ok_or_else(|| {
         let what = format!("{} lacks one of the lines {BEGIN} and {END}", project.shown(&path));
-        Trouble::new(what, "put both into it, where the table is to stand")
+        Failure::new(what, "add both lines where the table should be")
     })?;
     let section = match keep {
         true => {
@@ -99,7 +99,7 @@ pub fn write(project: &Project, rows: &[Row], conditions: &Conditions, keep: boo
     stamp::write_atomically(&path, format!("{before}{BEGIN}\n\n{section}\n{END}{after}").as_bytes())
 }
 
-/// What stands before, between and after the two marks. What is around them is the writer's.
+/// The text before, between and after the two marks. Only the part between them is generated.
 fn parts(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (between, after) = rest.split_once(END)?;
@@ -112,8 +112,8 @@ fn section(head: &str, [cells, notes]: &[Vec<String>; 2]) -> String {
     format!("{head}\n\n| {heads} |\n|---|---:|---:|---:|---|---|\n{}\n{}", lines(cells), lines(notes))
 }
 
-/// The lines `| name | ours | … |` and `- name: note.`: those of `old`, with new ones in the place of those of the same
-/// name. But a skipped row does not replace one that was measured.
+/// The lines `| name | ours | … |` and `- name: note.` of `old`, with new lines replacing those of the same name. But a
+/// skipped row does not replace a measured one.
 fn merge(old: &str, rows: &[Row], remark: &str, order: &[&str]) -> [Vec<String>; 2] {
     let lines = |start: &str| old.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect();
     let (mut cells, mut notes): (Vec<String>, Vec<String>) = (lines("| "), lines("- "));
@@ -130,7 +130,7 @@ fn merge(old: &str, rows: &[Row], remark: &str, order: &[&str]) -> [Vec<String>;
         cells.push(format!("| {} |", row.shown().join(" | ")));
         notes.extend((!words.is_empty()).then(|| format!("{note}{}.", words.join("; "))));
     }
-    // The steps of the set-up have names that begin with the row's.
+    // The names of the set-up's steps begin with the row's name.
     let place = |line: &String| order.iter().position(|name| line[2..].starts_with(name)).unwrap_or(order.len());
     [cells, notes].map(|mut lines| {
         lines.sort_by_key(place);
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn new_rows_take_the_place_of_old_ones_and_the_others_stay() {
+    fn new_rows_replace_old_ones_and_the_others_stay() {
         let old = "| what | ours |\n|---|---:|\n| a: x | 1 s | – |\n| c | 3 s | – | – |\n\n- a: x: why.\n";
         let (b, c) = (Entry::at_most("b", "s", 9.0), Entry::at_most("c", "s", 9.0));
         let rows = [b.measured(2.0, "how"), c.skipped("no")];
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_the_table_stays_and_so_does_its_head() {
+    fn the_text_around_the_table_and_its_head_stay() {
         let folder = tempfile::tempdir().unwrap();
         let project = Project { root: folder.path().into() };
         let file = project.root.join("benches/README.md");

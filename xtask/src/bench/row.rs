@@ -1,8 +1,8 @@
-//! One line of the table: what was measured, against what, and whether that is good enough.
+//! A row of the table: what was measured, compared with what, and whether the target is met.
 
 use serde_json::{Value, json};
 
-/// What a row is of, and the most that it may be.
+/// What a row measures, and its target.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
     pub name: &'static str,
@@ -19,55 +19,55 @@ pub enum Target {
 #[derive(Debug, Clone)]
 pub struct Row {
     pub entry: Entry,
-    /// That of the entry, or one that begins with it.
+    /// The entry's name, or a longer name that begins with it.
     pub name: String,
     pub ours: Option<f64>,
     pub theirs: Option<f64>,
-    /// Of ours to theirs: the median over pairs, where pairs were taken.
+    /// The ratio of ours to theirs; the median over pairs, if there were pairs.
     pub ratio: Option<f64>,
-    /// How it was measured, or why it was not.
+    /// How the row was measured, or why it was not.
     pub note: String,
-    /// Not measured because this machine lacks what it takes: neither met nor missed.
+    /// Not measured because this machine lacks a requirement: the target is neither met nor missed.
     pub skipped: bool,
 }
 
 impl Entry {
-    pub const fn ratio(name: &'static str, unit: &'static str, most: f64) -> Self {
-        Self { name, unit, target: Some(Target::Ratio(most)) }
+    pub const fn ratio(name: &'static str, unit: &'static str, limit: f64) -> Self {
+        Self { name, unit, target: Some(Target::Ratio(limit)) }
     }
 
-    pub const fn at_most(name: &'static str, unit: &'static str, most: f64) -> Self {
-        Self { name, unit, target: Some(Target::Ours(most)) }
+    pub const fn at_most(name: &'static str, unit: &'static str, limit: f64) -> Self {
+        Self { name, unit, target: Some(Target::Ours(limit)) }
     }
 
     pub fn measured(&self, ours: f64, note: impl Into<String>) -> Row {
         Row { ours: Some(ours), ..self.absent(note) }
     }
 
-    /// It could not be measured: it has missed its target as long as that is so.
+    /// A row that could not be measured, which counts as a missed target.
     pub fn absent(&self, why: impl Into<String>) -> Row {
         let (name, note) = (self.name.to_owned(), why.into());
         Row { entry: *self, name, ours: None, theirs: None, ratio: None, note, skipped: false }
     }
 
-    /// It cannot be measured on this machine.
+    /// A row that cannot be measured on this machine.
     pub fn skipped(&self, why: &str) -> Row {
         Row { skipped: true, ..self.absent(why) }
     }
 }
 
 impl Row {
-    /// None where there is no target, and where the row was skipped.
+    /// Whether the target is met; None if there is no target or the row was skipped.
     pub fn ok(&self) -> Option<bool> {
-        let (value, most) = match self.entry.target.filter(|_| !self.skipped)? {
-            Target::Ratio(most) => (self.ratio, most),
-            Target::Ours(most) => (self.ours, most),
+        let (value, limit) = match self.entry.target.filter(|_| !self.skipped)? {
+            Target::Ratio(limit) => (self.ratio, limit),
+            Target::Ours(limit) => (self.ours, limit),
         };
-        Some(value.is_some_and(|value| value <= most))
+        Some(value.is_some_and(|value| value <= limit))
     }
 
     pub fn as_json(&self) -> Value {
-        let target = self.entry.target.map(|(Target::Ratio(most) | Target::Ours(most))| most);
+        let target = self.entry.target.map(|(Target::Ratio(limit) | Target::Ours(limit))| limit);
         let rounded = |value: Option<f64>| value.map(|value| significant(value).parse::<f64>().unwrap_or(value));
         json!({
             "name": self.name, "ours": rounded(self.ours), "theirs": rounded(self.theirs),
@@ -75,14 +75,14 @@ impl Row {
         })
     }
 
-    /// What a reader sees in each column.
+    /// The text in each column.
     pub fn shown(&self) -> [String; 6] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
         let with_unit = |value: f64| format!("{} {}", significant(value), self.entry.unit).trim_end().to_owned();
         let target = match self.entry.target {
             None => String::new(),
-            Some(Target::Ratio(most)) => format!("ratio ≤ {most}"),
-            Some(Target::Ours(most)) => format!("≤ {most} {}", self.entry.unit).trim_end().to_owned(),
+            Some(Target::Ratio(limit)) => format!("ratio ≤ {limit}"),
+            Some(Target::Ours(limit)) => format!("≤ {limit} {}", self.entry.unit).trim_end().to_owned(),
         };
         let ok = match (self.ok(), self.ours) {
             (None, _) if self.skipped => "skipped",
@@ -101,7 +101,7 @@ pub fn all_absent(entries: &[Entry], why: &str) -> Vec<Row> {
     entries.iter().map(|entry| entry.absent(why)).collect()
 }
 
-/// Three digits that count, and no tail of zeros from rounding.
+/// Rounds to three significant digits.
 pub fn significant(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
@@ -110,7 +110,7 @@ pub fn significant(value: f64) -> String {
     format!("{value:.places$}")
 }
 
-/// The middle one of an odd number of values; of an even number the mean of the two in the middle.
+/// The middle value; for an even number of values, the mean of the middle two.
 pub fn median(values: &[f64]) -> Option<f64> {
     let values = sorted(values.to_vec());
     Some((values.get(values.len() / 2)? + values[(values.len() - 1) / 2]) / 2.0)
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_holds_for_the_number_that_it_is_of() {
+    fn a_target_applies_to_its_own_number() {
         let row = |entry: Entry| Row { ratio: Some(0.5), theirs: Some(4.0), ..entry.measured(2.0, "") };
         let ratio = Entry::ratio("a", "ms", 0.5);
         assert_eq!(row(Entry { target: None, ..ratio }).ok(), None);

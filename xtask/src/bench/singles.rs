@@ -1,4 +1,4 @@
-//! What has no counterpart in PyTorch: the shipped model's quality, the times of notebook, kernel and set-up.
+//! Rows without a counterpart in PyTorch: the shipped model's quality, and the times of notebook, kernel and set-up.
 
 use std::process::Command;
 
@@ -9,17 +9,17 @@ use super::row::{Entry, Row, all_absent, median};
 use crate::notebooks::{self, execute::CellTime};
 use crate::process::{json_of, stop_if_interrupted};
 use crate::project::Project;
-use crate::setup::{self, StepTime, Wish, kernelspec};
+use crate::setup::{self, LibtorchChoice, StepTime, kernelspec};
 use crate::ui::Step;
 use crate::{cargo, live_kernel, stamp};
 
-/// What the original tutorial's trained model got by the same measures, in runs of its own. Only the notes name it: a
-/// ratio is of two sides that one run has measured.
+/// The original tutorial's trained model by the same measures, in separate runs. Only the notes mention these values: a
+/// ratio needs two sides measured in one run.
 const ORIGINAL: [f64; 2] = [0.0225, 0.195];
-/// The original's notebook in Python, likewise.
+/// The time of the original notebook in Python, likewise.
 const PYTHON_FIRST_PICTURE: &str = "2.8 to 5.6 s";
 
-/// A part of what `ddpm evaluate --json` says.
+/// Part of the output of `ddpm evaluate --json`.
 #[derive(Deserialize)]
 struct Answer {
     evaluation: Evaluation,
@@ -49,7 +49,7 @@ pub fn quality(project: &Project, rows: &[Entry]) -> Result<Vec<Row>> {
 
 fn quality_rows(rows: &[Entry], Answer { evaluation: found }: &Answer) -> Vec<Row> {
     let [distribution, distance] =
-        ORIGINAL.map(|original| format!("the original's trained model had {original}, measured in a run of its own"));
+        ORIGINAL.map(|original| format!("the original's trained model had {original}, measured in a separate run"));
     let (samples, floor) = (found.samples, found.noise_floor);
     let note = format!("{samples} samples; two fresh data sets: {floor:.4}; {distribution}");
     vec![rows[0].measured(found.sliced_wasserstein, note), rows[1].measured(found.distance_to_curve_p95, distance)]
@@ -57,7 +57,7 @@ fn quality_rows(rows: &[Entry], Answer { evaluation: found }: &Answer) -> Vec<Ro
 
 pub fn notebook(project: &Project, rows: &[Entry]) -> Result<Vec<Row>> {
     let notebook = notebooks::named(notebooks::all(project)?, "01_swiss_roll")?.remove(0);
-    let parts = setup::run(project, Wish::None)?;
+    let parts = setup::run(project, LibtorchChoice::Auto)?;
     let times = match notebooks::execute_one(project, &parts, &notebook, false) {
         Ok(times) => times,
         Err(error) => {
@@ -67,7 +67,7 @@ pub fn notebook(project: &Project, rows: &[Entry]) -> Result<Vec<Row>> {
     };
     let sources: Vec<&str> = notebook.code().map(|cell| cell.source.as_str()).collect();
     let (rest, trained, live) = neither_trained_nor_live(&times.cells, &sources);
-    let note = format!("{} cells; left out: {trained} with training, {live} with a sampling shown live", rest.len());
+    let note = format!("{} cells; left out: {trained} that train, {live} that show a sampling live", rest.len());
     let seconds: Vec<f64> = rest.iter().map(|time| time.seconds).collect();
     let slowest = rest.iter().filter(|time| time.cell > 1).max_by(|a, b| a.seconds.total_cmp(&b.seconds));
     Ok(vec![
@@ -81,12 +81,12 @@ pub fn notebook(project: &Project, rows: &[Entry]) -> Result<Vec<Row>> {
 }
 
 fn first_picture(row: &Entry, seconds: Option<f64>) -> Row {
-    let note = format!("the original's notebook in Python took {PYTHON_FIRST_PICTURE}, in runs of its own");
+    let note = format!("the original notebook in Python took {PYTHON_FIRST_PICTURE}, in separate runs");
     Row { ours: seconds, ..row.absent(note) }
 }
 
-/// A cell that trains takes as long as its training, and a sampling that is shown live as long as a reader needs to see
-/// it: both are left out. Cells are counted from 1.
+/// Leaves out cells that train, which take as long as the training, and cells that show a sampling live, which take as
+/// long as a reader needs to watch it. Cells are numbered from 1.
 fn neither_trained_nor_live<'a>(times: &'a [CellTime], sources: &[&str]) -> (Vec<&'a CellTime>, usize, usize) {
     let source = |time: &CellTime| sources.get(time.cell - 1).copied().unwrap_or_default();
     let (trained, others): (Vec<_>, Vec<_>) =
@@ -95,7 +95,7 @@ fn neither_trained_nor_live<'a>(times: &'a [CellTime], sources: &[&str]) -> (Vec
     (rest, trained.len(), live.len())
 }
 
-/// What the script says of a row.
+/// A row reported by the script.
 #[derive(Deserialize)]
 struct KernelRow {
     ours: f64,
@@ -103,9 +103,9 @@ struct KernelRow {
     note: String,
 }
 
-/// The notebook kernel's front: how soon it answers, how soon a reader sees something, and what it adds.
+/// The notebook kernel's front: how soon it answers, how soon the first picture appears, and how much time it adds.
 pub fn kernel(project: &Project, entries: &[Entry]) -> Result<Vec<Row>> {
-    let parts = setup::run(project, Wish::None)?;
+    let parts = setup::run(project, LibtorchChoice::Auto)?;
     let step = Step::start("kernel's front", "2 to 3 minutes");
     let mut command = live_kernel::client(&parts, project.root.join("xtask/src/bench/kernel.py"));
     command.arg("--notebook").arg(project.notebooks().join("01_swiss_roll.ipynb"));
@@ -127,7 +127,7 @@ fn kernel_row((entry, found): (&Entry, KernelRow)) -> Row {
 pub fn set_up(project: &Project, rows: &[Entry]) -> Result<Vec<Row>> {
     let recorded: Vec<StepTime> = stamp::load(&project.setup_logs().join(setup::TIMES)).unwrap_or_default();
     if recorded.is_empty() {
-        let why = "no set-up was recorded in this checkout: cargo xtask clean-setup, then cargo xtask setup";
+        let why = "no set-up was recorded in this checkout: run cargo xtask clean-setup, then cargo xtask setup";
         return Ok(all_absent(rows, why));
     }
     let row = |one: &StepTime| Row {
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_run_has_measured_stands_in_a_note_and_makes_no_ratio() {
+    fn values_from_other_runs_are_in_notes_and_make_no_ratio() {
         let line = r#"{"evaluation": {"samples": 5000, "noise_floor": 0.01, "sliced_wasserstein": 0.011,
                         "distance_to_curve_p95": 0.07, "others": 1}}"#;
         let found = serde_json::from_str(line).unwrap();

@@ -1,4 +1,4 @@
-//! A program that waits for commands and answers each line with a line: one side of a comparison.
+//! One side of a comparison: a program that reads commands and answers each line with a line.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -8,18 +8,18 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result};
 
 use crate::cargo;
+use crate::failure::fail;
 use crate::process::stop_if_interrupted;
 use crate::project::Project;
 use crate::side_environment::{self, Side};
-use crate::trouble::fail;
 
 pub const PYTORCH: Side = Side {
     folder: ".venv-bench",
     requirements: "benches/requirements.txt",
     what: "PyTorch",
     package: "torch",
-    usually: "5 to 15 minutes: 3 GB to fetch, 6 GB on disk",
-    room: "6 GB",
+    usually: "5 to 15 minutes: 3 GB to download, 6 GB on disk",
+    disk_space: "6 GB",
 };
 
 pub struct Worker {
@@ -35,7 +35,7 @@ impl Worker {
         Self::start("the Rust worker", Command::new(cargo::build_fast(project, "ddpm_tutor", ["--bench", "worker"])?))
     }
 
-    /// PyTorch's side, with so many threads; without a number PyTorch chooses them.
+    /// PyTorch's side, with this number of threads; if None, PyTorch chooses.
     pub fn theirs(project: &Project, threads: Option<usize>) -> Result<Self> {
         let mut script = side_environment::make(project, &PYTORCH)?.command();
         script.arg(project.root.join("benches/pytorch_worker.py")).args(threads.map(|threads| threads.to_string()));
@@ -44,12 +44,12 @@ impl Worker {
     }
 
     pub fn start(name: &'static str, mut command: Command) -> Result<Self> {
-        // A group of its own: after Ctrl-C it is ended by Drop, without a traceback in between.
+        // In its own process group: after Ctrl-C, Drop ends it, and no traceback is printed.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         let (commands, answers) = (child.stdin.take(), child.stdout.take());
-        let commands = commands.context("no way to send commands")?;
-        let answers = BufReader::new(answers.context("no way to read answers")?);
+        let commands = commands.context("the worker has no stdin")?;
+        let answers = BufReader::new(answers.context("the worker has no stdout")?);
         Ok(Self { name, child, commands, answers })
     }
 
@@ -58,23 +58,23 @@ impl Worker {
         let sent = writeln!(self.commands, "{command}").and_then(|()| self.commands.flush());
         if sent.is_err() || self.answers.read_line(&mut answer)? == 0 {
             stop_if_interrupted()?;
-            // It has closed its output: it is about to end.
+            // It has closed its stdout, so it is about to end.
             let status = self.child.wait()?;
             return fail(
-                format!("{} ended ({status}) when it was asked to {command}", self.name),
-                "its error is above; rm -r .venv-bench, then cargo xtask bench makes a new PyTorch",
+                format!("{} ended ({status}) at the command {command:?}", self.name),
+                "its error is above; to install PyTorch again: rm -r .venv-bench, then cargo xtask bench",
             );
         }
         Ok(answer.trim().to_owned())
     }
 
-    /// An answer that is a number: of seconds, mostly.
+    /// An answer that is a number, usually of seconds.
     pub fn number(&mut self, command: &str) -> Result<f64> {
         let answer = self.ask(command)?;
-        answer.parse().with_context(|| format!("{} answered {command} with {answer:?}", self.name))
+        answer.parse().with_context(|| format!("expected a number from {} for {command:?}, got {answer:?}", self.name))
     }
 
-    /// The most memory that the program has had so far, in MiB. Only Linux says so.
+    /// The program's peak memory so far, in MiB. Only Linux reports it.
     pub fn peak_memory(&self) -> Option<f64> {
         peak_of(&fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?)
     }

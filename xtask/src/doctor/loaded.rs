@@ -1,23 +1,24 @@
-//! Whether libtorch, and CUDA where there is a GPU, can be loaded: asked of a program that loads it.
+//! Whether libtorch, and CUDA if there is a GPU, can be loaded: a separate program tries.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
 use super::part::{Part, SETUP, found};
+use crate::failure::fail;
 use crate::process::{answer_of, error_of, output_of};
 use crate::project::Project;
 use crate::setup::libtorch::Libtorch;
-use crate::setup::packages::gpu_answers;
+use crate::setup::packages::gpu_found;
 use crate::setup::python::Environment;
-use crate::trouble::fail;
 
-/// Asks the crate's own program, where it is built; Python's loader otherwise. libtorch itself says no version of CUDA.
+/// Asks the command line if it is built; otherwise, loads the libraries from Python. libtorch does not report CUDA's
+/// version.
 pub fn check(project: &Project, environment: &Environment, libtorch: &Libtorch) -> Vec<Part> {
-    let gpu = gpu_answers();
+    let gpu = gpu_found();
     let cuda = cuda_of(&libtorch.version).unwrap_or_else(|| "none".to_owned());
-    let Some(mut parts) = asked_of_the_crate(project) else {
-        return asked_of_the_loader(environment, libtorch, gpu, &cuda);
+    let Some(mut parts) = ask_command_line(project) else {
+        return ask_loader(environment, libtorch, gpu, &cuda);
     };
     let driver = || output_of(Command::new("nvidia-smi").args(["--query-gpu=driver_version", "--format=csv,noheader"]));
     let driver = gpu.then(driver).flatten();
@@ -32,41 +33,41 @@ fn cuda_of(libtorch: &str) -> Option<String> {
     (!minor.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| format!("{major}.{minor}"))
 }
 
-/// `ddpm doctor --json`: a list of parts. It fails if one of them does, and lists them all the same.
-fn asked_of_the_crate(project: &Project) -> Option<Vec<Part>> {
+/// `ddpm doctor --json` lists its parts even if one does not work and it fails.
+fn ask_command_line(project: &Project) -> Option<Vec<Part>> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or(project.target(), PathBuf::from);
     let programs = ["release", "debug"].map(|profile| target.join(profile).join("ddpm"));
-    // The newest build speaks for the current libtorch.
+    // The newest build is the one for the current libtorch.
     let age = |program: &PathBuf| program.metadata().and_then(|metadata| metadata.modified()).ok();
     let newest = programs.into_iter().filter(|program| program.is_file()).max_by_key(age)?;
     let (_, json) = answer_of(Command::new(newest).args(["doctor", "--json"]))?;
     serde_json::from_str(&json).ok()
 }
 
-/// Adds the versions and what mends it. Not to have CUDA is a fault on a machine with a GPU alone.
+/// Adds the versions and the fix. Missing CUDA libraries are a fault only on a machine with a GPU.
 fn complete(part: &mut Part, gpu: bool, cuda: &str, driver: Option<&str>) {
-    part.mend = format!("{SETUP}, then cargo build");
+    part.fix = format!("{SETUP}, then cargo build");
     match part.part.as_str() {
         "CUDA library" if part.detail.starts_with("loaded") => part.version = cuda.to_owned(),
         "CUDA library" if part.detail.starts_with("not loaded") && gpu => {
             part.ok = false;
-            part.mend = format!("{SETUP} --cuda");
+            part.fix = format!("{SETUP} --cuda");
         }
         "CUDA library" if part.detail.starts_with("not loaded") => {
-            part.detail = "no GPU here: the CPU is used".to_owned();
+            part.detail = "no GPU found: the CPU is used".to_owned();
         }
         "device" if part.detail.contains("Cuda(") => {
-            // A line for each GPU; they share a driver.
+            // One line for each GPU; all share one driver.
             if let Some(driver) = driver.and_then(|driver| driver.lines().next()) {
                 part.version = driver.trim().to_owned();
-                part.detail += ", by the driver of this version";
+                part.detail += ", with this driver version";
             }
         }
         _ => {}
     }
 }
 
-fn asked_of_the_loader(environment: &Environment, libtorch: &Libtorch, gpu: bool, cuda: &str) -> Vec<Part> {
+fn ask_loader(environment: &Environment, libtorch: &Libtorch, gpu: bool, cuda: &str) -> Vec<Part> {
     let load = |library: &str| {
         let code = "import ctypes, sys; ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)";
         error_of(environment.command().args(["-c", code]).arg(libtorch.run.join(library)))
@@ -80,10 +81,10 @@ fn asked_of_the_loader(environment: &Environment, libtorch: &Libtorch, gpu: bool
     let mut parts = vec![Part::of("libtorch loaded", loaded)];
     if !macos {
         let loaded = match (load("libtorch_cuda.so"), gpu) {
-            (None, true) => found(cuda, "the library loads, and a GPU answers"),
-            (None, false) => found(cuda, "the library loads, but no GPU answers: the CPU is used"),
-            (Some(_), false) => found("none", "no GPU here: the CPU is used"),
-            (Some(why), true) => fail(format!("a GPU answers, but {why}"), format!("{SETUP} --cuda")),
+            (None, true) => found(cuda, "the library loads, and a GPU was found"),
+            (None, false) => found(cuda, "the library loads, but no GPU was found: the CPU is used"),
+            (Some(_), false) => found("none", "no GPU found: the CPU is used"),
+            (Some(why), true) => fail(format!("a GPU was found, but {why}"), format!("{SETUP} --cuda")),
         };
         parts.push(Part::of("CUDA", loaded));
     }
@@ -101,12 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn cuda_is_missed_only_where_a_gpu_is() {
+    fn missing_cuda_is_a_fault_only_with_a_gpu() {
         let detail = "not loaded: libcusparse.so.12: cannot open shared object file";
         let with = completed("CUDA library", detail, true);
         let without = completed("CUDA library", detail, false);
-        assert!(!with.ok && with.mend.contains("--cuda") && with.detail == detail);
-        assert!(without.ok && without.detail.contains("no GPU here"));
+        assert!(!with.ok && with.fix.contains("--cuda") && with.detail == detail);
+        assert!(without.ok && without.detail.contains("no GPU found"));
     }
 
     #[test]

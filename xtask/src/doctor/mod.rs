@@ -1,5 +1,5 @@
-//! `cargo xtask doctor`: every part of the set-up with its version, whether it works, and the command that mends it.
-//! It changes nothing.
+//! `cargo xtask doctor`: lists every part of the set-up with its version, whether it works, and the command that
+//! repairs it. It changes nothing.
 
 mod loaded;
 mod part;
@@ -10,6 +10,7 @@ use std::fs;
 use anyhow::Result;
 use part::{Found, Part, SETUP, found};
 
+use crate::failure::{fail, passed};
 use crate::project::Project;
 use crate::setup::conda::{self, Conda};
 use crate::setup::kernel::{self, Kernel};
@@ -17,7 +18,6 @@ use crate::setup::libtorch::{self, Libtorch};
 use crate::setup::python::{self, Environment};
 use crate::setup::requirements::Requirements;
 use crate::setup::{Parts, front, kernelspec, lock_file, work_folder};
-use crate::trouble::{fail, passed};
 use crate::ui;
 
 pub fn run(project: &Project) -> Result<()> {
@@ -27,7 +27,7 @@ pub fn run(project: &Project) -> Result<()> {
         failed += usize::from(!part.ok && !part.optional);
     };
     tools::check().into_iter().for_each(&mut report);
-    // What a check has found, others need.
+    // Later checks use what earlier ones find.
     let (mut environment, mut libtorch, mut kernel) = (None, None, None);
     let python = Part::of("Python", python(project, &mut environment));
     let version = environment.as_ref().and_then(|environment| python::version_of(&environment.python));
@@ -47,63 +47,67 @@ pub fn run(project: &Project) -> Result<()> {
         report(Part::of("work folder", work_folder(project, &parts)));
     }
     report(Part::of("fonts", tools::fonts(project)));
-    let verdict = if failed == 0 { ui::green("all ok") } else { ui::red(&format!("{failed} to mend")) };
+    let verdict = if failed == 0 { ui::green("all ok") } else { ui::red(&format!("problems: {failed}")) };
     println!("\n{verdict}");
     passed(failed == 0)
 }
 
 fn setup_or_any_task() -> String {
-    format!("{SETUP} (every task does it first)")
+    format!("{SETUP} (every task does this first)")
 }
 
-fn python(project: &Project, kept: &mut Option<Environment>) -> Found {
+fn python(project: &Project, found_environment: &mut Option<Environment>) -> Found {
     let requirements = Requirements::read(project)?;
-    let (conda, aside) = match conda::active(project, &requirements) {
-        Conda::Used { environment, others } => (Some(environment), conda::told(&others)),
+    let (conda, remark) = match conda::active(project, &requirements) {
+        Conda::Used { environment, others } => (Some(environment), conda::description(&others)),
         Conda::Unfit(why) => (None, Some(why)),
         Conda::Absent => (None, None),
     };
     let Some(environment) = conda.or_else(|| Environment::at(&project.venv(), false)) else {
-        return fail("there is no .venv yet", SETUP);
+        return fail("no .venv yet", SETUP);
     };
-    let environment = &*kept.insert(environment);
+    let environment = &*found_environment.insert(environment);
     let without_libtorch = environment.conda || project.users_libtorch().is_some();
     let wanted = requirements.all.iter().filter(|wanted| !(wanted.is_libtorch() && without_libtorch));
-    let lacking = wanted.filter_map(|wanted| match environment.installed(&wanted.name) {
+    let missing = wanted.filter_map(|wanted| match environment.installed(&wanted.name) {
         Some(found) if environment.conda || python::same_release(&found, &wanted.version) => None,
         Some(found) => Some(format!("{} {found} instead of {}", wanted.name, wanted.version)),
         None => Some(format!("no {} {}", wanted.name, wanted.version)),
     });
-    let lacking: Vec<String> = lacking.collect();
+    let missing: Vec<String> = missing.collect();
     let place = project.shown(&environment.prefix);
-    if !lacking.is_empty() {
-        return fail(format!("{place}: {}", lacking.join(", ")), SETUP);
+    if !missing.is_empty() {
+        return fail(format!("{place}: {}", missing.join(", ")), SETUP);
     }
     let jupyter = environment.installed("jupyterlab").unwrap_or_default();
-    let aside = aside.map(|aside| format!("; {aside}")).unwrap_or_default();
-    found("", format!("{place}, JupyterLab {jupyter}{aside}"))
+    let remark = remark.map(|remark| format!("; {remark}")).unwrap_or_default();
+    found("", format!("{place}, JupyterLab {jupyter}{remark}"))
 }
 
-fn libtorch_folder(project: &Project, environment: Option<&Environment>, kept: &mut Option<Libtorch>) -> Found {
-    let libtorch = kept.insert(libtorch::find(project, environment)?);
+fn libtorch_folder(
+    project: &Project,
+    environment: Option<&Environment>,
+    found_libtorch: &mut Option<Libtorch>,
+) -> Found {
+    let libtorch = found_libtorch.insert(libtorch::find(project, environment)?);
     let whose = if libtorch.own { "your LIBTORCH, " } else { "" };
     found(&libtorch.version, format!("{whose}{}", project.shown(&libtorch.folder)))
 }
 
-fn notebook_kernel(project: &Project, kept: &mut Option<Kernel>) -> Found {
+fn notebook_kernel(project: &Project, found_kernel: &mut Option<Kernel>) -> Found {
     let (kernel, others) = kernel::find(project);
-    *kept = kernel;
-    match (kept, others.first()) {
+    *found_kernel = kernel;
+    match (found_kernel, others.first()) {
         (Some(kernel), _) => found(&kernel.version, kernel.program.display().to_string()),
-        (None, Some(other)) => fail(other.told(), SETUP),
-        (None, None) => fail(format!("there is no evcxr_jupyter {}", kernel::WANTED), SETUP),
+        (None, Some(other)) => fail(other.description(), SETUP),
+        (None, None) => fail(format!("no evcxr_jupyter {} found", kernel::WANTED), SETUP),
     }
 }
 
 fn kernel_front(project: &Project) -> Found {
     let place = project.shown(&front::program(project));
     if !front::program(project).is_file() {
-        return fail(format!("there is no {place}"), setup_or_any_task());
+        return fail(format!("{place} is missing"), setup_or_any_task());
     }
     match front::is_current(project)? {
         true => found("current", place),
@@ -111,20 +115,20 @@ fn kernel_front(project: &Project) -> Found {
     }
 }
 
-/// The room that they take.
+/// The sessions and the disk space that they use.
 fn sessions(project: &Project) -> Found {
     if let Some(sessions) = front::sessions(project) {
-        return found(ui::size(sessions.bytes), sessions.told());
+        return found(ui::size(sessions.bytes), sessions.description());
     }
     let place = project.shown(&front::program(project));
-    fail(format!("{place} does not say how many there are"), format!("rm {place}, then {SETUP}"))
+    fail(format!("{place} does not report its sessions"), format!("rm {place}, then {SETUP}"))
 }
 
 fn kernelspec(project: &Project, parts: &Parts) -> Found {
     let files = kernelspec::files(project, &parts.environment, &parts.libtorch, &parts.kernel)?;
     match files.iter().find(|(path, content)| fs::read_to_string(path).ok().as_ref() != Some(content)) {
         None => found(kernelspec::NAME, project.shown(&kernelspec::path(&parts.environment))),
-        Some((path, _)) => fail(format!("{} is missing or not current", project.shown(path)), SETUP),
+        Some((path, _)) => fail(format!("{} is missing or out of date", project.shown(path)), SETUP),
     }
 }
 
@@ -134,7 +138,9 @@ fn work_folder(project: &Project, parts: &Parts) -> Found {
         return fail(format!("{place} is not built for the current crate"), setup_or_any_task());
     }
     match lock_file::same_as_in_project(project)? {
-        true => found("warm", format!("{place}, on the versions of Cargo.lock")),
-        false => fail(format!("{place} has other versions than Cargo.lock"), format!("rm -r {place}, then {SETUP}")),
+        true => found("warm", format!("{place}, with the versions of Cargo.lock")),
+        false => {
+            fail(format!("the versions in {place} differ from Cargo.lock"), format!("rm -r {place}, then {SETUP}"))
+        }
     }
 }

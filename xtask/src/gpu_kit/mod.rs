@@ -1,4 +1,5 @@
-//! `cargo xtask gpu-kit`: what a machine with a GPU, and without Rust, needs beside the tracked files. `gpu/run.sh` runs it there.
+//! `cargo xtask gpu-kit`: packs what a machine with a GPU but without Rust needs in addition to the tracked files.
+//! `gpu/run.sh` runs it there.
 
 mod photographs;
 mod programs;
@@ -9,29 +10,29 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::clean::room;
+use crate::clean::disk_usage;
+use crate::failure::fail;
 use crate::project::Project;
 use crate::setup;
-use crate::trouble::fail;
 use crate::ui;
 
-/// Where the kit is, in the checkout.
+/// The kit's folder in the checkout.
 const FOLDER: &str = ".gpu-kit";
-/// The kit and the tracked files travel together, as 64 MB at most.
-const MOST: u64 = 35_000_000;
+/// The kit and the tracked files are copied together, at most 64 MB.
+const SIZE_LIMIT: u64 = 35_000_000;
 
 #[derive(Args)]
 pub struct Options {
-    /// A folder of JPEG photographs, with a folder a class, to train on
+    /// A folder of JPEG photographs for training, one subfolder per class
     #[arg(long, value_name = "DIR")]
     photographs: Option<PathBuf>,
 }
 
 pub fn run(project: &Project, options: &Options) -> Result<()> {
-    // Before all that takes minutes.
+    // First, because everything else takes minutes.
     let source = photographs::find(project, options.photographs.as_deref())?;
     setup::run_without_own_crates(project)?;
-    // Under its own name it is whole, or not there.
+    // Packed under another name, so that the kit is either complete or missing.
     let (kit, part) = (project.root.join(FOLDER), project.root.join(format!("{FOLDER}.part")));
     for old in [&kit, &part] {
         if old.exists() {
@@ -39,7 +40,7 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
         }
     }
     let bin = part.join("bin");
-    fs::create_dir_all(&bin).with_context(|| format!("cannot make {}", bin.display()))?;
+    fs::create_dir_all(&bin).with_context(|| format!("cannot create {}", bin.display()))?;
     programs::pack(project, &bin)?;
     photographs::pack(project, &source, &part.join("photographs.tar"))?;
     let (bytes, parts) = sizes(&part)?;
@@ -48,11 +49,11 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     }
     fits(bytes, &parts)?;
     fs::rename(&part, &kit).with_context(|| format!("cannot rename {} to {FOLDER}", part.display()))?;
-    println!("{} {FOLDER}: {} of {}; gpu/run.sh runs it", ui::green("✓"), ui::size(bytes), ui::size(MOST));
+    println!("{} {FOLDER}: {} of {}; gpu/run.sh runs it", ui::green("✓"), ui::size(bytes), ui::size(SIZE_LIMIT));
     Ok(())
 }
 
-/// The bytes of all files, and each file with its own, the largest first.
+/// The total size in bytes, and the size of each file, largest first.
 fn sizes(kit: &Path) -> Result<(u64, Vec<(String, u64)>)> {
     let mut parts = Vec::new();
     for folder in [kit.to_path_buf(), kit.join("bin")] {
@@ -60,7 +61,7 @@ fn sizes(kit: &Path) -> Result<(u64, Vec<(String, u64)>)> {
             let path = entry?.path();
             if path.is_file() {
                 let name = path.strip_prefix(kit).unwrap_or(&path).display().to_string();
-                parts.push((name, room(&path)));
+                parts.push((name, disk_usage(&path)));
             }
         }
     }
@@ -69,21 +70,21 @@ fn sizes(kit: &Path) -> Result<(u64, Vec<(String, u64)>)> {
 }
 
 fn fits(bytes: u64, parts: &[(String, u64)]) -> Result<()> {
-    if bytes <= MOST {
+    if bytes <= SIZE_LIMIT {
         return Ok(());
     }
-    let largest = parts.first().map(|(name, bytes)| format!("{name} has {}", ui::size(*bytes))).unwrap_or_default();
-    let what = format!("the kit may have {}, and has {}", ui::size(MOST), ui::size(bytes));
-    fail(what, format!("{largest}: --photographs with a folder of fewer images makes it smaller"))
+    let largest = parts.first().map(|(name, bytes)| format!("{name} is {}", ui::size(*bytes))).unwrap_or_default();
+    let what = format!("the kit is {}; the limit is {}", ui::size(bytes), ui::size(SIZE_LIMIT));
+    fail(what, format!("{largest}: make the kit smaller with --photographs and a folder of fewer images"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trouble::Trouble;
+    use crate::failure::Failure;
 
     #[test]
-    fn a_kit_that_is_too_large_is_refused_with_its_largest_part() {
+    fn a_kit_that_is_too_large_is_rejected_with_its_largest_part() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/ddpm.gz"), [0; 30]).unwrap();
@@ -91,10 +92,10 @@ mod tests {
         let (bytes, parts) = sizes(folder.path()).unwrap();
         assert_eq!(bytes, 100);
         assert_eq!(parts, [("photographs.tar".to_owned(), 70), ("bin/ddpm.gz".to_owned(), 30)]);
-        assert!(fits(MOST, &parts).is_ok());
-        let error = fits(MOST + 2_000_000, &parts).unwrap_err();
-        let trouble = error.downcast_ref::<Trouble>().unwrap();
-        assert_eq!(trouble.what, "the kit may have 35 MB, and has 37 MB");
-        assert!(trouble.todo.starts_with("photographs.tar has 0 MB"), "{trouble:?}");
+        assert!(fits(SIZE_LIMIT, &parts).is_ok());
+        let error = fits(SIZE_LIMIT + 2_000_000, &parts).unwrap_err();
+        let failure = error.downcast_ref::<Failure>().unwrap();
+        assert_eq!(failure.what, "the kit is 37 MB; the limit is 35 MB");
+        assert!(failure.todo.starts_with("photographs.tar is 0 MB"), "{failure:?}");
     }
 }

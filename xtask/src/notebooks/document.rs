@@ -1,4 +1,4 @@
-//! A notebook file: its cells, what its metadata asks for in quick mode, and what must hold for a committed one.
+//! A notebook file: its cells, the replacements for quick mode in its metadata, and the checks before a commit.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::failure::{Failure, fail};
 use crate::setup::kernelspec;
 use crate::stamp;
-use crate::trouble::{Trouble, fail};
 
-/// In bytes: a page that loads at once, and a repository that stays small.
-const LARGEST: usize = 1_500_000;
+/// In bytes: the page loads at once, and the repository stays small.
+const SIZE_LIMIT: usize = 1_500_000;
 
 pub struct Cell {
     pub kind: String,
@@ -25,7 +25,7 @@ impl Cell {
         self.kind == "code" && !self.source.trim().is_empty()
     }
 
-    /// An error that nobody meant to show. Jupyter's own tag marks the cells that are there to show one.
+    /// Whether it shows an error unintentionally. Jupyter's own tag marks the cells that are meant to fail.
     fn shows_error(&self) -> bool {
         let has = |list: &Value, test: fn(&Value) -> bool| list.as_array().is_some_and(|list| list.iter().any(test));
         has(&self.json["outputs"], |output| output["output_type"] == "error")
@@ -48,9 +48,9 @@ impl Document {
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let json: Value = serde_json::from_str(text).map_err(|error| {
-            Trouble::new(
+            Failure::new(
                 format!("{} is not a notebook: {error}", path.display()),
-                "a merge may have left its marks in it; git checkout brings the committed one back",
+                "a merge may have left conflict markers in it; git checkout restores the committed file",
             )
         })?;
         let cells = json["cells"].as_array().cloned().unwrap_or_default();
@@ -72,30 +72,30 @@ impl Document {
         self.cells.iter().filter(|cell| cell.is_code())
     }
 
-    /// The words that its code has between quotes: names of models, of items to show, of classes.
+    /// The quoted words in its code: names of models, shown items, classes.
     pub fn names_in_quotes(&self) -> BTreeSet<&str> {
         let is_name = |text: &&str| text.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
         self.code().flat_map(|cell| cell.source.split('"')).filter(|text| !text.is_empty()).filter(is_name).collect()
     }
 
-    /// The models that it trains: by convention their names begin with `My`.
+    /// The models that it trains. By convention, their names begin with `My`.
     pub fn own_models(&self) -> Vec<&str> {
         self.names_in_quotes().into_iter().filter(|name| name.starts_with("My")).collect()
     }
 
-    /// The items of the crate that its cells show.
+    /// The crate's items whose source its cells show.
     pub fn shown_items(&self) -> BTreeSet<&str> {
         let calls = self.code().flat_map(|cell| cell.source.split("show_source(\"").skip(1));
         calls.filter_map(|rest| rest.split('"').next()).collect()
     }
 
-    /// The files and folders that its metadata lists: what it shows, and what its figures come from.
+    /// The files and folders that its metadata lists: those it shows, and those whose figures it prints.
     pub fn sources(&self) -> Vec<&str> {
         let sources = self.json["metadata"]["ddpm"]["sources"].as_array();
         sources.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// The notebook that quick mode runs, as a file at `path`: with the replacements that its cells ask for.
+    /// Writes the notebook for quick mode to `path`, with the replacements in its cells' metadata.
     pub fn quick(&self, path: &Path) -> Result<Self> {
         let text = self.quick_text()?;
         stamp::write_atomically(path, text.as_bytes())?;
@@ -120,11 +120,11 @@ impl Document {
         Ok(notebook.to_string())
     }
 
-    /// Everything that keeps this file from being committed. `current` is the hash of what it should be made from.
+    /// The reasons not to commit this file. `current` is the hash of what it should be made from.
     pub fn faults(&self, current: &str) -> Vec<String> {
         let mut faults = Vec::new();
         match self.json["metadata"]["ddpm"]["source_hash"].as_str() {
-            None => faults.push("it was never refreshed".to_owned()),
+            None => faults.push("it has never been refreshed".to_owned()),
             Some(stored) if stored != current => {
                 faults.push("its cells, its models or its sources have changed since it was executed".to_owned())
             }
@@ -136,8 +136,8 @@ impl Document {
         }
         let errors = self.cells.iter().enumerate().filter(|(_, cell)| cell.shows_error());
         faults.extend(errors.map(|(number, _)| format!("cell {} shows an error", number + 1)));
-        if self.bytes > LARGEST {
-            faults.push(format!("it has {:.2} MB, and 1.5 MB is the most", self.bytes as f64 / 1e6));
+        if self.bytes > SIZE_LIMIT {
+            faults.push(format!("it is {:.2} MB; the limit is 1.5 MB", self.bytes as f64 / 1e6));
         }
         if self.json["metadata"]["kernelspec"]["name"] != kernelspec::NAME {
             faults.push(format!("its kernel is not {}", kernelspec::NAME));
@@ -147,7 +147,7 @@ impl Document {
     }
 }
 
-/// Notebooks store a text as one string, or as a list of lines.
+/// Notebooks store text as a string or as a list of lines.
 fn joined(source: &Value) -> String {
     match source {
         Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
@@ -155,14 +155,14 @@ fn joined(source: &Value) -> String {
     }
 }
 
-/// `source` with each `[old, new]` carried out, in order. A text that is not there is an error: the quick mode would
-/// silently be the slow one.
+/// `source` with each replacement `[old, new]` made, in order. If `old` is missing, that is an error: quick mode would
+/// silently be slow.
 fn replaced(source: &str, replacements: &Value) -> Result<String, String> {
-    let pairs = replacements.as_array().ok_or("a list of [old, new] is wanted")?;
+    let pairs = replacements.as_array().ok_or("expected a list of [old, new]")?;
     let mut source = source.to_owned();
     for pair in pairs {
         let (Some(old), Some(new)) = (pair[0].as_str(), pair[1].as_str()) else {
-            return Err(format!("{pair} is not a pair of texts"));
+            return Err(format!("{pair} is not a pair of strings"));
         };
         if old.is_empty() || !source.contains(old) {
             return Err(format!("the text {old:?} is not in the cell"));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn quick_mode_replaces_or_complains() {
+    fn quick_mode_replaces_or_reports_an_error() {
         let quick = json!([["epochs: 100", "epochs: 2"], ["2 }", "3 }"]]);
         assert_eq!(replaced("T { epochs: 100 }", &quick).unwrap(), "T { epochs: 3 }");
         assert!(replaced("T { epochs: 50 }", &quick).unwrap_err().contains("\"epochs: 100\""));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_named() {
+    fn faults_are_reported() {
         let document = notebook(json!([code("a", 1, json!({})), code("b", 3, json!({})), code(" ", 0, json!({}))]));
         let faults = document.faults("other");
         assert_eq!(faults.len(), 2, "{faults:?}");
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn models_of_its_own_are_known_by_their_names() {
+    fn own_models_are_recognized_by_their_names() {
         let document = notebook(json!([
             code("let m = manager(\"MyRoll\"); // My own: \"My roll\"", 1, json!({})),
             code("load(\"MyRoll\", \"SwissRoll\")", 2, json!({})),

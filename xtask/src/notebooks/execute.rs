@@ -1,4 +1,4 @@
-//! Runs a notebook through a real Jupyter client, and passes on or shows what happens in it.
+//! Runs a notebook through a real Jupyter client, and forwards or shows its events.
 
 use std::path::Path;
 use std::thread::sleep;
@@ -8,27 +8,27 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::failure::{Reported, fail};
 use crate::live_kernel;
 use crate::process::{run_by_line, signal};
 use crate::project::Project;
 use crate::setup::{Parts, kernelspec};
 use crate::stamp;
-use crate::trouble::{Reported, fail};
 use crate::ui::{self, Step};
 
 /// How long the kernel may take to end after SIGTERM.
-const PATIENCE: Duration = Duration::from_secs(2);
+const GRACE_PERIOD: Duration = Duration::from_secs(2);
 
-/// What is to be run, and where the executed notebook goes.
+/// What to run, and where to write the executed notebook.
 pub struct Job<'a> {
     pub input: &'a Path,
     pub output: Option<&'a Path>,
-    /// Written into the executed notebook: what it was made from.
+    /// The hash of what the notebook is made from, stored in the executed notebook.
     pub source_hash: Option<&'a str>,
     pub kernel_env: &'a [(String, String)],
 }
 
-/// What the client reports, as it happens. Cells are counted from 1, code cells alone.
+/// Events reported by the client. Only code cells count, from 1.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum Event {
@@ -40,12 +40,13 @@ pub enum Event {
     End { seconds: f64, first_picture: Option<f64> },
 }
 
-/// In seconds.
+/// Times in seconds.
 #[derive(Debug, Default)]
 pub struct Times {
     pub cells: Vec<CellTime>,
-    /// From the start of the kernel to the first output with a picture in it, and to the end.
+    /// From the start of the kernel to the first output with a picture.
     pub first_picture: Option<f64>,
+    /// From the start of the kernel to the end.
     pub total: f64,
 }
 
@@ -56,7 +57,7 @@ pub struct CellTime {
 }
 
 /// # Errors
-/// The client fails. That a cell does is an event.
+/// If the client fails. A failing cell is an event instead.
 pub fn run(project: &Project, parts: &Parts, job: &Job, mut on_event: impl FnMut(Event)) -> Result<Times> {
     let mut command = live_kernel::client(parts, project.root.join("xtask/src/notebooks/run_notebook.py"));
     command.arg(job.input).arg("--cwd").arg(project.notebooks()).args(["--kernel", kernelspec::NAME]);
@@ -69,7 +70,7 @@ pub fn run(project: &Project, parts: &Parts, job: &Job, mut on_event: impl FnMut
     let (mut times, mut kernel, mut ended, mut log) = (Times::default(), None, false, Vec::new());
     let result = run_by_line(&mut command, |line| {
         let event = serde_json::from_str(line).unwrap_or_else(|_| {
-            // The kernel's own log, mostly what cargo compiles.
+            // The kernel's own log, mostly cargo's output.
             log.push(line.to_owned());
             Event::Output { text: line.to_owned() }
         });
@@ -84,7 +85,7 @@ pub fn run(project: &Project, parts: &Parts, job: &Job, mut on_event: impl FnMut
         on_event(event);
     });
     if let Some(pid) = kernel.filter(|_| !ended) {
-        // It is in a session of its own and outlives a client that was killed.
+        // It runs in its own session, so it outlives a client that was killed.
         end_kernel(pid);
     }
     let log_file = project.setup_logs().join("client.log");
@@ -95,15 +96,15 @@ pub fn run(project: &Project, parts: &Parts, job: &Job, mut on_event: impl FnMut
     }
     fail(
         format!("the Jupyter client failed ({status}): {}", log.last().map_or("no message", String::as_str)),
-        format!("cargo xtask doctor says which part is at fault; the client's log is {}", project.shown(&log_file)),
+        format!("cargo xtask doctor finds the faulty part; the client's log is {}", project.shown(&log_file)),
     )
 }
 
-/// Runs the notebook in view. A failing cell is shown with its source and error, and ends the run.
+/// Runs the notebook and shows its progress. A failing cell is shown with its source and error, and ends the run.
 pub fn run_in_view(project: &Project, parts: &Parts, job: &Job, title: &str) -> Result<Times> {
     println!("{}", ui::bold(title));
     let step = Step::start(title, "");
-    step.say("the kernel starts");
+    step.say("starting the kernel");
     let (mut failure, mut now) = (None, String::new());
     let times = run(project, parts, job, |event| match event {
         Event::Kernel { seconds, .. } => {
@@ -140,12 +141,12 @@ pub fn run_in_view(project: &Project, parts: &Parts, job: &Job, title: &str) -> 
     Ok(times)
 }
 
-/// On SIGTERM the front ends in good order, with all that it has started. If it does not, its group is killed.
+/// On SIGTERM, the front shuts down cleanly with all that it started. If it does not, its process group is killed.
 fn end_kernel(pid: i64) {
     signal("TERM", pid);
     let asked = Instant::now();
     while signal("0", pid) {
-        if asked.elapsed() > PATIENCE {
+        if asked.elapsed() > GRACE_PERIOD {
             signal("KILL", -pid);
             signal("KILL", pid);
             return;
@@ -154,10 +155,10 @@ fn end_kernel(pid: i64) {
     }
 }
 
-/// What a cell that is meant to fail ends with.
+/// The last words of a cell that is meant to fail.
 const FAILS: &str = "// fails";
 
-/// A notebook of code cells, for runs that no reader sees.
+/// A notebook of code cells, for internal runs.
 pub fn scratch_notebook(cells: &[&str]) -> Value {
     let cell = |(number, source): (usize, &&str)| {
         json!({

@@ -1,4 +1,4 @@
-//! `cargo xtask notebooks`: lists them, runs them, checks that the committed ones are current, refreshes them.
+//! `cargo xtask notebooks`: lists, runs and refreshes the notebooks, and checks that the committed ones are current.
 
 pub mod document;
 pub mod execute;
@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::failure::{fail, passed};
 use crate::project::Project;
-use crate::setup::{self, Parts, Wish};
+use crate::setup::{self, LibtorchChoice, Parts};
 use crate::stamp;
-use crate::trouble::{fail, passed};
 use crate::ui;
 use document::Document;
 use execute::{Job, Times};
@@ -26,13 +26,13 @@ pub struct Options {
     /// Execute one notebook (or `all`), without changing its file
     #[arg(long, value_name = "NAME", conflicts_with_all = ["check", "refresh"])]
     run: Option<String>,
-    /// Short training, as the notebook's metadata says
+    /// Shorten the training as the notebook's metadata says
     #[arg(long, requires = "run")]
     quick: bool,
-    /// Check that the committed notebooks come from their current cells, models and sources
+    /// Check that the committed notebooks were made from their current cells, models and sources
     #[arg(long, conflicts_with = "refresh")]
     check: bool,
-    /// Execute notebooks that are not current (or the one that is named) and write their outputs into them
+    /// Execute the notebooks that are not current (or the named one) and save their outputs in them
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
     refresh: Option<String>,
 }
@@ -41,7 +41,7 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     let notebooks = all(project)?;
     if let Some(name) = &options.run {
         let chosen = named(notebooks, name)?;
-        let parts = setup::run(project, Wish::None)?;
+        let parts = setup::run(project, LibtorchChoice::Auto)?;
         return chosen
             .iter()
             .try_for_each(|notebook| execute_one(project, &parts, notebook, options.quick).map(|_| ()));
@@ -63,7 +63,7 @@ pub fn all(project: &Project) -> Result<Vec<Document>> {
     paths.iter().map(|path| Document::read(path)).collect()
 }
 
-/// By number, by the beginning of the name, or `all`.
+/// Finds notebooks by number, by the beginning of the name, or `all`.
 pub fn named(mut notebooks: Vec<Document>, name: &str) -> Result<Vec<Document>> {
     let wanted = name.trim_end_matches(".ipynb").rsplit('/').next().unwrap_or_default();
     let names: Vec<String> = notebooks.iter().map(Document::name).collect();
@@ -71,7 +71,7 @@ pub fn named(mut notebooks: Vec<Document>, name: &str) -> Result<Vec<Document>> 
     if !notebooks.is_empty() {
         return Ok(notebooks);
     }
-    // The number in front is seldom what was mistyped.
+    // The leading number is seldom mistyped.
     let likeness = |name: &&String| {
         let title = name.trim_start_matches(|c: char| c.is_ascii_digit() || c == '_');
         (strsim::jaro_winkler(wanted, title).max(strsim::jaro_winkler(wanted, name)) * 1000.0) as u32
@@ -81,7 +81,7 @@ pub fn named(mut notebooks: Vec<Document>, name: &str) -> Result<Vec<Document>> 
     fail(format!("no notebook is called {wanted}"), format!("{question}available: {}, or all", names.join(", ")))
 }
 
-/// Whether all committed notebooks are current. Prints a line for each, and what is wrong with it.
+/// Returns whether all committed notebooks are current. Prints a line for each, with its faults.
 pub fn check(project: &Project) -> Result<bool> {
     let mut all_current = true;
     for notebook in all(project)? {
@@ -99,7 +99,7 @@ pub fn check(project: &Project) -> Result<bool> {
     Ok(all_current)
 }
 
-/// Executes a copy; the executed notebook is left under target/notebooks.
+/// Executes a copy of the notebook, which is left in target/notebooks.
 pub fn execute_one(project: &Project, parts: &Parts, notebook: &Document, quick: bool) -> Result<Times> {
     let (folder, name) = (project.target().join("notebooks"), notebook.name());
     if !quick {
@@ -109,7 +109,7 @@ pub fn execute_one(project: &Project, parts: &Parts, notebook: &Document, quick:
     execute_into(project, parts, &short, &folder.join(format!("{name}.quick.ipynb")), None)
 }
 
-/// Executes a notebook, in view, and writes what comes of it to `output`.
+/// Executes a notebook with visible progress, and writes the result to `output`.
 pub fn execute_into(
     project: &Project,
     parts: &Parts,
@@ -118,7 +118,7 @@ pub fn execute_into(
     source_hash: Option<&str>,
 ) -> Result<Times> {
     let folder = output.parent().unwrap_or(&project.root);
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let job = Job { input: &notebook.path, output: Some(output), source_hash, kernel_env: &[] };
     let _own_models = OwnModels::of(project, notebook);
     execute::run_in_view(project, parts, &job, &notebook.name())
@@ -137,7 +137,7 @@ fn refresh(project: &Project, notebooks: Vec<Document>, name: &str) -> Result<()
         println!("all {number} notebooks are current");
         return Ok(());
     }
-    let parts = setup::run(project, Wish::None)?;
+    let parts = setup::run(project, LibtorchChoice::Auto)?;
     for notebook in chosen {
         let hash = source_hash::of(project, &notebook)?;
         let output = project.target().join("notebooks").join(format!("{}.refreshed.ipynb", notebook.name()));
@@ -147,12 +147,12 @@ fn refresh(project: &Project, notebooks: Vec<Document>, name: &str) -> Result<()
     Ok(())
 }
 
-/// The executed notebook replaces the committed one if nothing changed meanwhile and it is fit to be committed.
+/// Replaces the committed notebook with the executed one if nothing has changed meanwhile and it passes the checks.
 fn put_in_place(project: &Project, notebook: &Document, output: &Path, hash: &str) -> Result<()> {
     let name = notebook.name();
     if source_hash::of(project, &Document::read(&notebook.path)?)? != hash {
-        let what = format!("{name}, a model or a source of it was changed while it was executed");
-        return fail(what, "cargo xtask notebooks --refresh, once more");
+        let what = format!("{name}, or a model or source of it, changed during the execution");
+        return fail(what, "run cargo xtask notebooks --refresh again");
     }
     if let Some(fault) = Document::read(output)?.faults(hash).first() {
         return fail(format!("{name} cannot be committed: {fault}"), format!("see {}", project.shown(output)));

@@ -1,4 +1,5 @@
-//! The table of symbols stands twice: on the crate's first page and where a notebook begins. Both name the same code.
+//! The table of symbols appears twice: on the crate's first page and at the beginning of a notebook. This checks that
+//! both name the same code.
 
 use std::fs;
 
@@ -7,11 +8,12 @@ use anyhow::{Context, Result};
 use super::document::Document;
 use crate::project::Project;
 
-/// The column that is compared. Symbols are TeX here and Unicode there, and meanings are longer in one of them.
+/// The compared column. The others differ: symbols are TeX in one table and Unicode in the other, and meanings are
+/// longer in one.
 const COLUMN: &str = "in code";
 const PAGE: &str = "src/lib.rs";
 
-/// One fault for each name that the notebook's table has and the crate's has not. A notebook without a table has none.
+/// One fault for each name in the notebook's table that is not in the crate's. A notebook without a table has none.
 pub fn faults(project: &Project, notebook: &Document) -> Result<Vec<String>> {
     let path = project.root.join(PAGE);
     let page = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -19,7 +21,9 @@ pub fn faults(project: &Project, notebook: &Document) -> Result<Vec<String>> {
     let known = names_in(&page.join("\n"));
     let unknown = names_of(notebook).into_iter().filter(|name| !known.contains(name));
     let fault = |name| {
-        format!("its table of symbols has `{name}`, and that of {PAGE} (# Notation) has not: write one name in both")
+        format!(
+            "its table of symbols has `{name}`, but the one in {PAGE} (# Notation) does not: use the same name in both"
+        )
     };
     Ok(unknown.map(fault).collect())
 }
@@ -28,7 +32,7 @@ fn names_of(notebook: &Document) -> Vec<String> {
     notebook.cells.iter().filter(|cell| cell.kind == "markdown").flat_map(|cell| names_in(&cell.source)).collect()
 }
 
-/// What stands between backquotes in the column of every table that has one of that name.
+/// The text between backquotes in this column of every table that has it.
 fn names_in(markdown: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut column = None;
@@ -39,7 +43,7 @@ fn names_in(markdown: &str) -> Vec<String> {
         };
         let mut cells = row.split('|').map(str::trim);
         match column {
-            // The first row of a table that lacks the column is followed by rows that lack it too.
+            // If the first row of a table lacks the column, so do the rows after it.
             None => column = cells.position(|head| head == COLUMN),
             Some(column) => {
                 let spans = cells.nth(column).unwrap_or_default().split('`').skip(1).step_by(2);

@@ -1,4 +1,4 @@
-//! The models that a notebook trains, `My…`: those that a task makes are removed after it, and a reader's stay.
+//! The models that a notebook trains, `My…`: a task removes those that it made, and keeps the reader's.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::document::Document;
+use crate::failure::fail;
 use crate::project::Project;
-use crate::trouble::fail;
 
-/// The models that a run is about to make. Dropped, however the run ended, it removes them: a reader who then runs the
-/// notebook would otherwise see them loaded in place of the training.
+/// The models that a run is about to make. They are removed on drop, however the run ended: otherwise the notebook
+/// would load them instead of training when a reader next runs it.
 pub struct OwnModels {
     made: Vec<PathBuf>,
 }
 
 impl OwnModels {
-    /// To be called before the run: those that are there already are a reader's.
+    /// Call this before the run: models that exist already are the reader's.
     pub fn of(project: &Project, notebook: &Document) -> Self {
         let folders = notebook.own_models().into_iter().map(|name| folder(project, name));
         Self { made: folders.filter(|folder| !folder.exists()).collect() }
@@ -32,13 +32,13 @@ impl Drop for OwnModels {
 }
 
 /// # Errors
-/// A model of its own exists already: the notebook would load it instead of training it.
+/// If a model that the notebook trains exists already: the notebook would load it instead of training it.
 pub fn none_exists(project: &Project, notebook: &Document) -> Result<()> {
     let Some(name) = notebook.own_models().into_iter().find(|name| folder(project, name).exists()) else {
         return Ok(());
     };
-    let what = format!("{} would load models/{name} from an earlier run in place of training it", notebook.name());
-    fail(what, format!("remove models/{name}, or rename it, then refresh again"))
+    let what = format!("{} would load models/{name} from an earlier run instead of training it", notebook.name());
+    fail(what, format!("remove or rename models/{name}, then refresh again"))
 }
 
 fn folder(project: &Project, name: &str) -> PathBuf {
@@ -51,7 +51,7 @@ mod tests {
     use crate::stamp;
 
     #[test]
-    fn what_a_run_trains_goes_with_it_and_what_was_there_stays() {
+    fn a_run_removes_the_models_it_trained_and_keeps_the_others() {
         let root = tempfile::tempdir().unwrap();
         let project = Project { root: root.path().into() };
         let write =

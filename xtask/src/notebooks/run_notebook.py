@@ -1,4 +1,4 @@
-"""Executes a notebook cell by cell and reports what happens, one JSON object a line.
+"""Executes a notebook cell by cell and reports its events, one JSON object per line.
 
     run_notebook.py INPUT [--output FILE] [--source-hash HASH] --cwd FOLDER --kernel NAME
 """
@@ -41,7 +41,7 @@ def first_line(cell):
 
 
 class Runner(NotebookClient):
-    """The stock client, which also says when output arrives."""
+    """The standard client, which also reports output as it arrives."""
 
     started = 0.0
     first_picture = None
@@ -56,9 +56,10 @@ class Runner(NotebookClient):
         return result
 
 
-def complaint(cell):
-    """What a cell wrote to stderr, where nothing else of this course goes: evcxr without our process for cells calls a
-    cell that panicked or returned an error by `?` a success, and prints the message there."""
+def stderr_text(cell):
+    """The cell's text on stderr, which means a failure, since nothing else in this course writes there. Without our
+    process for cells, evcxr reports success for a cell that panicked or returned an error by `?`, and prints the
+    message there."""
     texts = [output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stderr"]
     return "".join(texts).strip() or None
 
@@ -73,10 +74,10 @@ def error_text(cell, error):
 
 
 async def execute(runner, cell, index, number):
-    """Executes a cell, and returns what went wrong. One that is there to show an error carries Jupyter's own tag."""
+    """Executes a cell and returns its error, if any. Jupyter's own tag marks cells that are meant to fail."""
     try:
         await runner.async_execute_cell(cell, index, execution_count=number)
-        return None if "raises-exception" in cell.metadata.get("tags", []) else complaint(cell)
+        return None if "raises-exception" in cell.metadata.get("tags", []) else stderr_text(cell)
     except CellExecutionError as error:
         return error_text(cell, error)
     except CellTimeoutError:
@@ -86,7 +87,7 @@ async def execute(runner, cell, index, number):
 
 
 def tidy(notebook, source_hash):
-    """Leaves nothing in the file that changes from run to run without meaning."""
+    """Removes everything that changes from run to run without meaning."""
     for cell in notebook.cells:
         for name in ("execution", "collapsed"):
             cell.metadata.pop(name, None)
@@ -95,7 +96,7 @@ def tidy(notebook, source_hash):
             last = merged[-1] if merged else None
             if output.output_type == "execute_result":
                 output.execution_count = cell.execution_count
-            # Lines of one stream arrive one by one; as one output they are shown and stored as one.
+            # The lines of a stream arrive one by one; join them into one output.
             if last and last.output_type == output.output_type == "stream" and last.name == output.name:
                 last.text += output.text
             else:

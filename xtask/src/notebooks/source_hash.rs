@@ -1,5 +1,5 @@
-//! What makes a committed notebook stale: its cells, the models that they load, the sources that its metadata lists.
-//! Not every edit of the crate does: that the rest of a notebook still runs is what quick mode proves.
+//! A committed notebook is stale if its cells, the models that they load, or the sources that its metadata lists have
+//! changed. Other edits of the crate do not make it stale; quick mode shows that it still runs.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::document::Document;
 use crate::hash::{Fingerprint, files_below};
 use crate::project::Project;
 
-/// Outputs and the stored hash itself do not count.
+/// The hash, without outputs and the stored hash itself.
 pub fn of(project: &Project, notebook: &Document) -> Result<String> {
     let mut hash = Fingerprint::new();
     for source in notebook.sources() {
@@ -21,7 +21,7 @@ pub fn of(project: &Project, notebook: &Document) -> Result<String> {
     }
     for model in notebook.names_in_quotes() {
         let model = Path::new("models").join(model);
-        // What it trains itself is none of its sources, and a reader's copy of that neither.
+        // A model that it trains is not one of its sources, nor is the reader's copy of that model.
         if !notebook.own_models().iter().any(|own| model.ends_with(own)) {
             add_model(&mut hash, project, &model)?;
         }
@@ -32,7 +32,7 @@ pub fn of(project: &Project, notebook: &Document) -> Result<String> {
     Ok(hash.hex())
 }
 
-/// Weights in a file of the same name make other pictures: their bytes count.
+/// The bytes of the weights count: other weights under the same file name make other pictures.
 fn add_model(hash: &mut Fingerprint, project: &Project, model: &Path) -> Result<()> {
     if project.root.join(model).join("config.json").is_file() {
         hash.add_file(&project.root, &model.join("config.json"))?;
@@ -41,7 +41,7 @@ fn add_model(hash: &mut Fingerprint, project: &Project, model: &Path) -> Result<
     Ok(())
 }
 
-/// What is wrong with the list: there is none, a source is missing, or none declares an item that a cell shows.
+/// The faults of the list: it is empty, a source is missing, or no source declares an item that a cell shows.
 pub fn faults(project: &Project, notebook: &Document) -> Vec<String> {
     let sources = notebook.sources();
     if sources.is_empty() {
@@ -57,7 +57,7 @@ pub fn faults(project: &Project, notebook: &Document) -> Vec<String> {
     let texts: Vec<String> = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
     let unlisted = notebook.shown_items().into_iter().filter(|item| !texts.iter().any(|text| declares(text, item)));
     faults.extend(unlisted.map(|item| {
-        format!("it shows {item}, which none of the sources that its metadata lists declares: add its file to them")
+        format!("it shows {item}, which no source in its metadata declares: add the item's file to the list")
     }));
     faults
 }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_counts_where_a_cell_loads_it_and_was_not_trained_there() {
+    fn a_model_counts_if_a_cell_loads_it_and_the_notebook_does_not_train_it() {
         let made = Made::new("[]", r#"open("Flowers")?; train("MyFlowers")?;"#);
         let mut hashes = vec![made.hash()];
         let mut changes = |path: &str, text: &str, expected: bool| {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_names_files_that_are_there_and_all_that_is_shown() {
+    fn the_list_names_existing_files_and_covers_all_shown_items() {
         assert!(Made::new("[]", "").faults()[0].contains("lists no sources"));
         let made =
             Made::new(r#"["src/forward.rs", "src/networks"]"#, r#"show_source("forward")?; show_source("Fnn")?;"#);

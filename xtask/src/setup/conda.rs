@@ -1,9 +1,9 @@
-//! An active conda environment: whether it can take the place of `.venv`, and what in it is not of the pinned versions.
+//! The active conda environment: whether it can replace `.venv`, and which versions differ from the pinned ones.
 
 use std::env;
 use std::path::PathBuf;
 
-use super::python::{self, Environment, OLDEST};
+use super::python::{self, Environment, MIN_VERSION};
 use super::requirements::Requirements;
 use crate::project::Project;
 
@@ -11,13 +11,13 @@ use crate::project::Project;
 pub enum Conda {
     /// None is active.
     Absent,
-    /// Why the active one is not used.
+    /// The reason why the active one is not used.
     Unfit(String),
-    /// Used as it is: it is the user's. `others` has the packages of another version than requirements.txt pins.
+    /// Used unchanged, since it is the user's. `others` lists the packages whose versions differ from requirements.txt.
     Used { environment: Environment, others: Vec<String> },
 }
 
-/// The conda environment that is active, by `CONDA_PREFIX`.
+/// The active conda environment, by `CONDA_PREFIX`.
 pub fn active(project: &Project, wanted: &Requirements) -> Conda {
     let Some(prefix) = env::var_os("CONDA_PREFIX").filter(|prefix| !prefix.is_empty()).map(PathBuf::from) else {
         return Conda::Absent;
@@ -32,18 +32,18 @@ pub fn active(project: &Project, wanted: &Requirements) -> Conda {
 fn judge(environment: Environment, version: Option<(u32, u32)>, wanted: &Requirements, own_libtorch: bool) -> Conda {
     let name = environment.prefix.display();
     match version {
-        Some(version) if version >= OLDEST => {}
+        Some(version) if version >= MIN_VERSION => {}
         Some((major, minor)) => {
-            let (wanted, least) = OLDEST;
+            let (oldest, least) = MIN_VERSION;
             return Conda::Unfit(format!(
-                "the active conda environment {name} has Python {major}.{minor}, and {wanted}.{least} or later is wanted"
+                "the active conda environment {name} has Python {major}.{minor}; {oldest}.{least} or later is required"
             ));
         }
-        None => return Conda::Unfit(format!("the Python of the active conda environment {name} does not answer")),
+        None => return Conda::Unfit(format!("the Python of the active conda environment {name} does not run")),
     }
     let mut others = Vec::new();
     for requirement in &wanted.all {
-        // conda's torch brings what it loads by itself.
+        // conda's torch has its own dependencies.
         if requirement.is_libtorch() && (own_libtorch || requirement.name != "torch") {
             continue;
         }
@@ -51,12 +51,12 @@ fn judge(environment: Environment, version: Option<(u32, u32)>, wanted: &Require
         let (package, pinned) = (&requirement.name, &requirement.version);
         match found {
             Some(found) if python::same_release(&found, pinned) => {}
-            // The crate's bindings are those of one libtorch; other packages may well do in another version.
+            // The crate's bindings match one libtorch version; other packages may work in another version.
             Some(found) if package != "torch" => others.push(format!("{package} {found} instead of {pinned}")),
             found => {
-                let found = found.map_or("no".to_owned(), |found| format!("{found} of"));
+                let found = found.map_or(format!("no {package}"), |found| format!("{package} {found}"));
                 return Conda::Unfit(format!(
-                    "the active conda environment {name} has {found} {package} where {pinned} is wanted"
+                    "the active conda environment {name} has {found}; {package} {pinned} is required"
                 ));
             }
         }
@@ -64,11 +64,11 @@ fn judge(environment: Environment, version: Option<(u32, u32)>, wanted: &Require
     Conda::Used { environment, others }
 }
 
-/// One line for a reader; None where all versions are those of requirements.txt.
-pub fn told(others: &[String]) -> Option<String> {
+/// One line about the other versions; None if all versions match requirements.txt.
+pub fn description(others: &[String]) -> Option<String> {
     let list = others.join(", ");
     (!others.is_empty())
-        .then(|| format!("used as it is, with {list} (pip install -r requirements.txt brings the pinned versions)"))
+        .then(|| format!("used as it is, with {list} (pip install -r requirements.txt installs the pinned versions)"))
 }
 
 #[cfg(test)]
@@ -109,29 +109,29 @@ mod tests {
     }
 
     #[test]
-    fn other_versions_are_used_and_named() {
+    fn other_versions_are_used_and_reported() {
         let pinned = ["torch-2.11.0+cu130", "jupyterlab-4.6.6", "nbclient-0.11.0"];
-        assert_eq!(told(&others(with(&pinned, (3, 12), false))), None);
+        assert_eq!(description(&others(with(&pinned, (3, 12), false))), None);
         let old = others(with(&["torch-2.11.0", "jupyterlab-4.2.1", "nbclient-0.10.0"], (3, 10), false));
         assert_eq!(old, ["jupyterlab 4.2.1 instead of 4.6.6", "nbclient 0.10.0 instead of 0.11.0"]);
-        let line = told(&old).unwrap();
+        let line = description(&old).unwrap();
         assert!(line.contains("nbclient 0.10.0 instead of 0.11.0") && !line.contains('\n'), "{line}");
     }
 
     #[test]
-    fn without_a_package_or_with_another_torch_it_is_not_used() {
+    fn an_environment_without_a_package_or_with_another_torch_is_not_used() {
         assert!(
-            unfit(with(&["torch-2.11.0", "jupyterlab-4.6.6"], (3, 12), false)).contains("no nbclient where 0.11.0")
+            unfit(with(&["torch-2.11.0", "jupyterlab-4.6.6"], (3, 12), false)).contains("no nbclient; nbclient 0.11.0")
         );
         let other = ["torch-2.12.0", "jupyterlab-4.6.6", "nbclient-0.11.0"];
-        assert!(unfit(with(&other, (3, 12), false)).contains("2.12.0 of torch where 2.11.0 is wanted"));
-        // With a libtorch of the user's own, torch is not looked at.
+        assert!(unfit(with(&other, (3, 12), false)).contains("torch 2.12.0; torch 2.11.0 is required"));
+        // With the user's own libtorch, torch is not checked.
         assert_eq!(others(with(&other, (3, 12), true)), Vec::<String>::new());
     }
 
     #[test]
     fn an_old_python_is_refused() {
         let why = unfit(with(&["torch-2.11.0", "jupyterlab-4.6.6", "nbclient-0.11.0"], (3, 9), false));
-        assert!(why.ends_with("has Python 3.9, and 3.10 or later is wanted"), "{why}");
+        assert!(why.ends_with("has Python 3.9; 3.10 or later is required"), "{why}");
     }
 }

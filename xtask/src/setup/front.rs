@@ -1,4 +1,4 @@
-//! The notebook kernel's front `ddpm_kernel`: what Jupyter starts, built from this checkout.
+//! The notebook kernel's front `ddpm_kernel`, which Jupyter starts. It is built from this checkout.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::stamp;
 
 const NAME: &str = "ddpm_kernel";
 
-/// What the program in place was built from.
+/// What the installed program was built from.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stamp {
@@ -24,7 +24,7 @@ struct Stamp {
     sources: String,
 }
 
-/// What the sessions of notebooks take on the disk.
+/// The notebooks' sessions and the disk space that they use.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub struct Sessions {
     pub running: usize,
@@ -36,7 +36,7 @@ pub fn program(project: &Project) -> PathBuf {
     project.evcxr().join("bin").join(NAME)
 }
 
-/// Where each session has a copy of the work folder while it runs.
+/// The folder where each running session has its copy of the work folder.
 pub fn sessions_folder(project: &Project) -> PathBuf {
     project.evcxr().join("sessions")
 }
@@ -56,7 +56,7 @@ pub fn make(project: &Project, log: &mut Log) -> Result<()> {
     let wanted = current(project)?;
     let usually = match program(project).is_file() {
         true => "5 to 30 s: its source has changed",
-        false => "1 to 3 minutes the first time: it is compiled",
+        false => "1 to 3 minutes the first time, to compile it",
     };
     log.step("notebook kernel's front", usually, |step| {
         let folder = project.evcxr().join("bin");
@@ -69,28 +69,28 @@ pub fn make(project: &Project, log: &mut Log) -> Result<()> {
     })
 }
 
-/// Asks the program in place. None where it does not answer.
+/// Asks the installed program. None if it does not answer.
 pub fn sessions(project: &Project) -> Option<Sessions> {
     let mut command = Command::new(program(project));
-    let (ended_well, answer) = answer_of(command.args(["sessions", "--sessions"]).arg(sessions_folder(project)))?;
-    serde_json::from_str(&answer).ok().filter(|_| ended_well)
+    let (succeeded, answer) = answer_of(command.args(["sessions", "--sessions"]).arg(sessions_folder(project)))?;
+    serde_json::from_str(&answer).ok().filter(|_| succeeded)
 }
 
 impl Sessions {
-    pub fn told(&self) -> String {
+    pub fn description(&self) -> String {
         let crashed = match self.crashed {
             0 => String::new(),
-            n => format!(", {n} of crashed sessions, to be removed at the next start of a kernel"),
+            n => format!(", {n} crashed, to be removed when a kernel next starts"),
         };
         format!("{} running{crashed}; each has a copy of the work folder until it ends", self.running)
     }
 }
 
-/// What the front consists of, each part with what rustc is told besides.
+/// The parts of the front, each with its extra options for rustc.
 fn parts() -> Result<[([&'static str; 2], Vec<String>); 3]> {
-    // The process of the cells has Rust's standard library, and with it the buffer of stdout, in common with them.
+    // The cells' process shares Rust's standard library with the cells, and therefore the buffer of stdout.
     let library = output_of(Command::new("rustc").args(["--print", "target-libdir"]));
-    let rpath = format!("link-arg=-Wl,-rpath,{}", library.context("rustc does not say where its library is")?);
+    let rpath = format!("link-arg=-Wl,-rpath,{}", library.context("rustc does not report its library folder")?);
     let shared = ["-C", "prefer-dynamic", "-C", &rpath].map(str::to_owned).to_vec();
     Ok([(["--lib", "ddpm_handover"], Vec::new()), (["--bin", "ddpm_cells"], shared), (["--bin", NAME], Vec::new())])
 }
@@ -107,17 +107,17 @@ fn current(project: &Project) -> Result<Stamp> {
     Ok(Stamp { rust: output_of(Command::new("rustc").arg("-V")).unwrap_or_default(), sources: sources.hex() })
 }
 
-/// A kernel that runs keeps the old program: the file is replaced, not written to.
+/// Replaces the file instead of writing to it, so a running kernel keeps the old program.
 fn put_in_place(built: &Path, program: &Path) -> Result<()> {
     let folder = program.parent().context("a program needs a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let name = program.file_name().context("a program needs a name")?.to_string_lossy();
-    let beside = folder.join(format!(".{name}.{}.part", std::process::id()));
-    let placed = fs::copy(built, &beside)
-        .and_then(|_| File::open(&beside)?.sync_all())
-        .and_then(|()| fs::rename(&beside, program));
+    let temporary = folder.join(format!(".{name}.{}.part", std::process::id()));
+    let placed = fs::copy(built, &temporary)
+        .and_then(|_| File::open(&temporary)?.sync_all())
+        .and_then(|()| fs::rename(&temporary, program));
     if placed.is_err() {
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&temporary);
     }
     placed.with_context(|| format!("cannot write {}", program.display()))
 }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_of_the_front_or_of_its_protocol_makes_it_old() {
+    fn a_change_of_the_front_or_of_its_protocol_makes_it_stale() {
         let folder = tempfile::tempdir().unwrap();
         let project = Project { root: folder.path().into() };
         let write =
@@ -135,7 +135,7 @@ mod tests {
         write("live/src/lib.rs", "a");
         let first = current(&project).unwrap();
         stamp::save(&stamp_path(&project), &first).unwrap();
-        assert!(!is_current(&project).unwrap(), "there is a stamp, but no program");
+        assert!(!is_current(&project).unwrap(), "a stamp without a program");
         write(".evcxr/bin/ddpm_kernel", "");
         assert!(is_current(&project).unwrap());
         write("kernel/tests/a.py", "tests are not in the program");
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_program_is_replaced_and_not_written_to() {
+    fn a_running_program_is_replaced_not_written_to() {
         let folder = tempfile::tempdir().unwrap();
         let (built, program) = (folder.path().join("built"), folder.path().join("bin/front"));
         fs::write(&built, "1").unwrap();
@@ -159,9 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn what_sessions_take_is_told() {
+    fn sessions_are_described() {
         let sessions: Sessions = serde_json::from_str(r#"{"running": 1, "crashed": 0, "bytes": 300000000}"#).unwrap();
-        assert_eq!(sessions.told(), "1 running; each has a copy of the work folder until it ends");
-        assert!(Sessions { crashed: 2, ..sessions }.told().contains("2 of crashed sessions"));
+        assert_eq!(sessions.description(), "1 running; each has a copy of the work folder until it ends");
+        assert!(Sessions { crashed: 2, ..sessions }.description().contains("2 crashed"));
     }
 }

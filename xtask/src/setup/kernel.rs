@@ -1,4 +1,4 @@
-//! The notebook kernel `evcxr_jupyter` in the one version that the course is made with.
+//! The notebook kernel `evcxr_jupyter`, in the one version that the course supports.
 
 use std::env;
 use std::fs;
@@ -10,13 +10,13 @@ use anyhow::Result;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
+use super::libtorch_choice::DISK_SPACE;
 use super::log::Log;
-use super::wish::ROOM;
 use crate::cargo_failure;
+use crate::failure::Failure;
 use crate::process::run_by_line;
 use crate::project::Project;
 use crate::stamp;
-use crate::trouble::Trouble;
 use crate::ui::Step;
 
 pub const WANTED: &str = "0.22.0";
@@ -29,9 +29,9 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Of one in another version than the wanted one.
-    pub fn told(&self) -> String {
-        format!("{} is {NAME} {}, and {WANTED} is wanted", self.program.display(), self.version)
+    /// Describes a kernel of another version than the required one.
+    pub fn description(&self) -> String {
+        format!("{} is {NAME} {}; {WANTED} is required", self.program.display(), self.version)
     }
 }
 
@@ -40,20 +40,20 @@ pub fn make(project: &Project, log: &mut Log) -> Result<Kernel> {
     if let Some(kernel) = found {
         return Ok(kernel);
     }
-    // Another version that the user has stays as it is; this one then goes into the checkout.
+    // If the user has another version, it stays, and ours goes into the checkout.
     let root = others.first().map(|_| project.evcxr());
     if let Some(other) = others.first() {
-        println!("{}: that one goes into .evcxr, yours stays as it is", other.told());
+        println!("{}: it will be installed in .evcxr, and yours stays as it is", other.description());
     }
     let label = format!("{NAME} {WANTED}");
-    log.step(&label, "3 to 12 minutes: it is compiled", |step| install(project, root.as_deref(), step))?;
+    log.step(&label, "3 to 12 minutes, to compile it", |step| install(project, root.as_deref(), step))?;
     find(project).0.ok_or_else(|| {
         let what = format!("{NAME} {WANTED} was installed, but is neither on the PATH nor in cargo's bin folder");
-        Trouble::new(what, "put cargo's bin folder (usually ~/.cargo/bin) on the PATH, then run this again").into()
+        Failure::new(what, "put cargo's bin folder (usually ~/.cargo/bin) on the PATH, then run this again").into()
     })
 }
 
-/// The kernel to use, and those of another version that were met on the way.
+/// The kernel to use, and those of other versions that were found before it.
 pub fn find(project: &Project) -> (Option<Kernel>, Vec<Kernel>) {
     find_among(project, candidates(project))
 }
@@ -89,8 +89,8 @@ fn candidates(project: &Project) -> Vec<PathBuf> {
     programs
 }
 
-/// The program has no `--version`, but greets every client with its own: that text is in the file. It is looked for
-/// once per file.
+/// The program has no `--version`, but its greeting to clients contains the version, so this searches the file for it.
+/// The result is cached for each file.
 fn version_of(project: &Project, program: &Path) -> Option<String> {
     #[derive(Serialize, Deserialize, PartialEq)]
     struct Seen {
@@ -111,7 +111,7 @@ fn version_of(project: &Project, program: &Path) -> Option<String> {
     let version = version_in(&fs::read(program).ok()?).unwrap_or_else(|| "of an unknown version".to_owned());
     seen.retain(|seen| seen.program != program);
     seen.push(Seen { program: program.to_path_buf(), size: metadata.len(), modified, version: version.clone() });
-    // Only a note to be quicker next time.
+    // Only a cache, so an error does not matter.
     let _ = stamp::save(&notes, &seen);
     Some(version)
 }
@@ -132,7 +132,7 @@ fn install(project: &Project, root: Option<&Path>, step: &Step) -> Result<((), S
     if let Some(root) = root {
         command.arg("--root").arg(root);
     }
-    // A build folder that stays: after an interruption the build goes on where it was.
+    // In a fixed build folder, an interrupted build resumes where it stopped.
     let build = project.target().join("evcxr");
     command.env("CARGO_TARGET_DIR", &build).current_dir(&project.root);
     let mut tail = Vec::new();
@@ -154,12 +154,12 @@ fn install(project: &Project, root: Option<&Path>, step: &Step) -> Result<((), S
     Ok(((), "the notebook kernel".to_owned()))
 }
 
-fn explain(output: &[String]) -> Trouble {
+fn explain(output: &[String]) -> Failure {
     let program = format!("{NAME} {WANTED}");
-    cargo_failure::known(&output.join("\n"), &program, ROOM).unwrap_or_else(|| {
-        Trouble::new(
+    cargo_failure::known(&output.join("\n"), &program, DISK_SPACE).unwrap_or_else(|| {
+        Failure::new(
             format!("{program} could not be installed: {}", cargo_failure::first_error(output)),
-            format!("cargo install {NAME} --version {WANTED} --locked shows the whole of it"),
+            format!("cargo install {NAME} --version {WANTED} --locked shows the full output"),
         )
     })
 }
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_named_and_the_wanted_one_behind_it_is_found() {
+    fn another_version_is_reported_and_the_required_one_after_it_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let project = Project { root: folder.path().into() };
         let program = |name: &str, version: &str| {
@@ -188,9 +188,9 @@ mod tests {
         let (found, others) = find_among(&project, vec![old.clone(), folder.path().join("absent")]);
         assert_eq!((found, others.len()), (None, 1));
         assert!(
-            others[0].told().ends_with("old is evcxr_jupyter 0.21.1, and 0.22.0 is wanted"),
+            others[0].description().ends_with("old is evcxr_jupyter 0.21.1; 0.22.0 is required"),
             "{}",
-            others[0].told()
+            others[0].description()
         );
         let wanted = program("wanted", WANTED);
         let (found, others) = find_among(&project, vec![old, wanted.clone()]);
@@ -203,7 +203,7 @@ mod tests {
         let offline = "error: failed to download from the registry\nCaused by: Could not resolve host: x";
         assert!(explain(&lines(offline)).what.contains("cannot be reached"));
         assert!(explain(&lines("error: x\n  No space left on device (os error 28)")).what.contains("disk is full"));
-        assert!(explain(&lines("a\nerror: linker `cc` not found\nb")).what.ends_with("there is no linker"));
+        assert!(explain(&lines("a\nerror: linker `cc` not found\nb")).what.ends_with("no linker found"));
         assert!(explain(&lines("a\nerror: no such version\nb")).what.ends_with("installed: error: no such version"));
     }
 }

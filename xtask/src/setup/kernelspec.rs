@@ -1,4 +1,4 @@
-//! The kernelspec `ddpm-rust`: how Jupyter starts the kernel's front, with libtorch on its path and settings of our own.
+//! The kernelspec `ddpm-rust`: starts the kernel's front with libtorch on its library path and our own settings.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,8 +17,8 @@ use crate::stamp::write_if_changed;
 
 pub const NAME: &str = "ddpm-rust";
 
-/// How cells and what they use are compiled, besides what evcxr says: without optimisation across the parts of a crate, which
-/// takes a fifth of the compilation of a cell and has little to find in a few lines.
+/// A profile setting for cells and their dependencies, in addition to evcxr's: no optimisation across the parts of a
+/// crate. It would take a fifth of a cell's compile time and gain little in a few lines.
 pub const PROFILE: (&str, &str) = ("CARGO_PROFILE_DEV_LTO", "off");
 
 pub fn path(environment: &Environment) -> PathBuf {
@@ -44,7 +44,7 @@ pub fn make(
     })
 }
 
-/// All paths are absolute, so a moved checkout is noticed here: the content differs.
+/// All paths are absolute, so if the checkout is moved, the content differs and the files are written again.
 pub fn files(
     project: &Project,
     environment: &Environment,
@@ -60,12 +60,12 @@ fn spec(project: &Project, libtorch: &Libtorch, kernel: &Kernel) -> Value {
     let loader = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
     let mut env = json!({
         "LIBTORCH": libtorch.folder,
-        // A GPU machine may have its driver's library on the path that Jupyter was started with.
+        // On a GPU machine, the path that Jupyter started with may contain the driver's library.
         loader: format!("{}:${{{loader}}}", libtorch.run.display()),
         "EVCXR_CONFIG_DIR": config(project),
         PROFILE.0: PROFILE.1,
-        // As the command line has it (cli/src/library_environment.rs): a machine that is busy beside makes a training no crawl,
-        // and f32 on a GPU is f32.
+        // As in cli/src/library_environment.rs: training does not slow to a crawl on a busy machine, and f32 on a GPU
+        // is really f32.
         "GOMP_SPINCOUNT": "10000",
         "NVIDIA_TF32_OVERRIDE": "0",
     });
@@ -90,8 +90,8 @@ fn config(project: &Project) -> PathBuf {
     project.evcxr().join("config")
 }
 
-/// What every kernel does first. Its own start builds a crate without dependencies, which empties the Cargo.lock of the
-/// work folder; cells would then get the newest versions of everything, from the network.
+/// The first commands of every kernel. As it starts, the kernel builds a crate without dependencies, which empties the
+/// work folder's Cargo.lock; cells would then download the newest version of everything.
 fn init(root: &Path) -> String {
     let lock = root.join("Cargo.lock").display().to_string().replace('\'', r"'\''");
     format!("!cp '{lock}' \"$EVCXR_TMPDIR/Cargo.lock\"\n")
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_spec_names_libtorch_and_a_configuration_of_our_own() {
+    fn the_spec_names_libtorch_and_our_own_configuration() {
         let project = Project { root: "/p".into() };
         let libtorch =
             Libtorch { folder: "/p/.libtorch".into(), run: "/p/.libtorch/run".into(), version: "2".into(), own: false };

@@ -1,5 +1,6 @@
-//! `.libtorch`: what builds link against. Links into the torch package, and nothing of CUDA, so that one build serves a
-//! machine with a GPU and one without. At run time the loader searches the package's own folder, by `.libtorch/run`.
+//! `.libtorch`: the libtorch that builds link against. It contains links into the torch package but nothing of CUDA, so
+//! that one build runs on machines with and without a GPU. At run time, the loader searches the package's own folder
+//! through `.libtorch/run`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,15 +11,15 @@ use anyhow::{Context, Result};
 use super::log::Log;
 use super::python::{Environment, same_release};
 use super::requirements::Requirements;
+use crate::failure::Failure;
 use crate::project::Project;
-use crate::trouble::Trouble;
 
-/// The libtorch that is built against and run with.
+/// The libtorch for building and running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Libtorch {
     /// The value of `LIBTORCH`.
     pub folder: PathBuf,
-    /// Where the loader finds the libraries at run time.
+    /// The folder where the loader finds the libraries at run time.
     pub run: PathBuf,
     pub version: String,
     /// Set by the user, and left as it is.
@@ -30,7 +31,7 @@ const LIBRARIES: [&str; 4] = ["libtorch.dylib", "libtorch_cpu.dylib", "libc10.dy
 #[cfg(not(target_os = "macos"))]
 const LIBRARIES: [&str; 3] = ["libtorch_cpu.so", "libc10.so", "libgomp.so.1"];
 
-/// The linker is asked for `-ltorch`, whose own libtorch.so would pull CUDA in. This script stands in for it.
+/// The linker gets `-ltorch`, and torch's own libtorch.so would pull in CUDA. This script replaces it.
 const LINKER_SCRIPT: &str = "INPUT(-ltorch_cpu)\n";
 
 pub fn make(project: &Project, environment: &Environment, log: &mut Log) -> Result<Libtorch> {
@@ -42,8 +43,8 @@ pub fn make(project: &Project, environment: &Environment, log: &mut Log) -> Resu
         let torch = environment.torch();
         let version = version_of_package(&torch).filter(|version| same_release(version, &wanted));
         let version = version.with_context(|| {
-            let what = format!("{} holds no torch {wanted}", torch.display());
-            Trouble::new(what, "cargo xtask clean-setup, then cargo xtask setup")
+            let what = format!("{} does not contain torch {wanted}", torch.display());
+            Failure::new(what, "cargo xtask clean-setup, then cargo xtask setup")
         })?;
         log.step("libtorch folder .libtorch", "", |_| {
             build(project, &project.libtorch(), &torch, &version)?;
@@ -53,7 +54,7 @@ pub fn make(project: &Project, environment: &Environment, log: &mut Log) -> Resu
     find(project, Some(environment))
 }
 
-/// The libtorch that is in place, complete and of the wanted version.
+/// The installed libtorch, if it is complete and of the required version.
 pub fn find(project: &Project, environment: Option<&Environment>) -> Result<Libtorch> {
     let wanted = Requirements::read(project)?.version_of("torch")?.to_owned();
     if let Some(folder) = project.users_libtorch() {
@@ -65,26 +66,26 @@ pub fn find(project: &Project, environment: Option<&Environment>) -> Result<Libt
     match version.filter(|version| is_in_place(&folder, &torch, version)) {
         Some(version) => Ok(Libtorch { run: folder.join("run"), folder, version, own: false }),
         None => {
-            let what = format!("there is no complete {} for torch {wanted}", project.shown(&folder));
-            Err(Trouble::new(what, "cargo xtask setup").into())
+            let what = format!("{} for torch {wanted} is missing or incomplete", project.shown(&folder));
+            Err(Failure::new(what, "cargo xtask setup").into())
         }
     }
 }
 
 fn is_in_place(folder: &Path, torch: &Path, version: &str) -> bool {
-    let leads_to = |link: &str, target: PathBuf| {
+    let links_to = |link: &str, target: PathBuf| {
         let seen = folder.join(link).canonicalize();
         seen.is_ok_and(|seen| target.canonicalize().is_ok_and(|target| seen == target))
     };
     fs::read_to_string(folder.join("build-version")).is_ok_and(|text| text.trim() == version)
-        && leads_to("include", torch.join("include"))
-        && leads_to("run", torch.join("lib"))
-        && LIBRARIES.iter().all(|name| leads_to(&format!("lib/{name}"), torch.join("lib").join(name)))
+        && links_to("include", torch.join("include"))
+        && links_to("run", torch.join("lib"))
+        && LIBRARIES.iter().all(|name| links_to(&format!("lib/{name}"), torch.join("lib").join(name)))
         && (cfg!(target_os = "macos")
             || fs::read_to_string(folder.join("lib/libtorch.so")).is_ok_and(|text| text == LINKER_SCRIPT))
 }
 
-/// Made beside and put in place by renaming, so that no half of it is ever linked against.
+/// Builds the folder under another name and renames it, so that a partial one is never linked against.
 fn build(project: &Project, folder: &Path, torch: &Path, version: &str) -> Result<()> {
     let part = project.root.join(".libtorch.part");
     let old = project.root.join(".libtorch.old");
@@ -94,7 +95,7 @@ fn build(project: &Project, folder: &Path, torch: &Path, version: &str) -> Resul
     let made = (|| -> std::io::Result<()> {
         remove(&part)?;
         fs::create_dir_all(part.join("lib"))?;
-        // Relative where it can be, so that a moved checkout keeps its libtorch.
+        // Relative if possible, so that libtorch still works if the checkout is moved.
         let inside = torch.strip_prefix(&project.root).ok();
         let target = |up: &str, rest: &str| match inside {
             Some(torch) => Path::new(up).join(torch).join(rest),
@@ -116,31 +117,31 @@ fn build(project: &Project, folder: &Path, torch: &Path, version: &str) -> Resul
         fs::rename(&part, folder)?;
         remove(&old)
     })();
-    made.with_context(|| format!("cannot make {}", folder.display()))?;
+    made.with_context(|| format!("cannot create {}", folder.display()))?;
     if is_in_place(folder, torch, version) {
         return Ok(());
     }
-    Err(Trouble::new(
-        format!("the torch package in {} lacks some of its libraries", torch.display()),
+    Err(Failure::new(
+        format!("the torch package in {} is incomplete: libraries are missing", torch.display()),
         "cargo xtask clean-setup, then cargo xtask setup",
     )
     .into())
 }
 
-/// A libtorch of the user's is checked for its version, and used as it is.
+/// Checks the version of the user's libtorch, which is used as it is.
 fn users(folder: &Path, wanted: &str) -> Result<Libtorch> {
-    let todo = format!("point LIBTORCH at libtorch {wanted}, or unset it: the set-up then brings its own");
+    let todo = format!("point LIBTORCH at libtorch {wanted}, or unset it: the set-up then installs its own");
     let folder = folder.canonicalize().map_err(|_| {
-        Trouble::new(format!("LIBTORCH is set to {}, and there is no such folder", folder.display()), todo.clone())
+        Failure::new(format!("LIBTORCH is set to {}, which does not exist", folder.display()), todo.clone())
     })?;
     let shown = folder.display();
     let version = version_of_folder(&folder).ok_or_else(|| {
-        let what = format!("LIBTORCH is set to {shown}, which does not say its version (no build-version in it)");
-        Trouble::new(what, todo.clone())
+        let what = format!("LIBTORCH is set to {shown}, whose version is unknown (it has no build-version file)");
+        Failure::new(what, todo.clone())
     })?;
     if !same_release(&version, wanted) {
-        let what = format!("LIBTORCH is set to {shown}, which is libtorch {version}; version {wanted} is wanted");
-        return Err(Trouble::new(what, todo).into());
+        let what = format!("LIBTORCH is set to {shown}, which is libtorch {version}; version {wanted} is required");
+        return Err(Failure::new(what, todo).into());
     }
     Ok(Libtorch { run: folder.join("lib"), folder, version, own: true })
 }
@@ -154,7 +155,7 @@ fn version_of_folder(folder: &Path) -> Option<String> {
     if let Ok(text) = fs::read_to_string(folder.join("build-version")) {
         return Some(text.trim().to_owned()).filter(|version| !version.is_empty());
     }
-    // A libtorch taken out of a Python package has no build-version, but its headers know.
+    // A libtorch from a Python package has no build-version, but its headers contain the version.
     let headers = ["include/torch/headeronly/version.h", "include/torch/csrc/api/include/torch/version.h"];
     headers.iter().find_map(|header| {
         let text = fs::read_to_string(folder.join(header)).ok()?;
@@ -172,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_where_torch_keeps_them() {
+    fn versions_are_read_from_torchs_own_files() {
         let python = "from typing import Optional\n__version__ = '2.11.0+cu130'\ncuda: Optional[str] = '13.0'\n";
         assert_eq!(quoted_after(python, "__version__ =", '\'').as_deref(), Some("2.11.0+cu130"));
         let header = "#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION \"2.11.0\"\n";
@@ -180,13 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_libtorch_of_the_users_is_named_with_the_wanted_one() {
+    fn a_wrong_libtorch_of_the_users_is_reported_with_the_required_version() {
         let folder = tempfile::tempdir().unwrap();
         let error = |folder: &Path| users(folder, "2.11.0").unwrap_err().to_string();
-        assert!(error(folder.path()).contains("does not say its version"));
+        assert!(error(folder.path()).contains("version is unknown"));
         fs::write(folder.path().join("build-version"), "2.9.1+cpu\n").unwrap();
-        assert!(error(folder.path()).contains("is libtorch 2.9.1+cpu; version 2.11.0 is wanted"));
-        assert!(error(&folder.path().join("none")).contains("no such folder"));
+        assert!(error(folder.path()).contains("is libtorch 2.9.1+cpu; version 2.11.0 is required"));
+        assert!(error(&folder.path().join("none")).contains("does not exist"));
         fs::write(folder.path().join("build-version"), "2.11.0+cu130\n").unwrap();
         assert!(users(folder.path(), "2.11.0").unwrap().own);
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::project::Project;
 
-/// Whether every package that cells are built from has the version of the project's own Cargo.lock.
+/// Whether all packages that cells are built from have the versions in the project's Cargo.lock.
 pub fn same_as_in_project(project: &Project) -> Result<bool> {
     let packages = |path: &Path| -> Result<Vec<(String, String)>> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -18,7 +18,7 @@ pub fn same_as_in_project(project: &Project) -> Result<bool> {
     Ok(theirs.iter().all(|package| package.0 == "ctx" || ours.contains(package)))
 }
 
-/// The version of a crate that the project's own Cargo.lock names.
+/// The version of a crate in the project's Cargo.lock.
 pub fn version_in_project(project: &Project, name: &str) -> Result<Option<String>> {
     let path = project.root.join("Cargo.lock");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;

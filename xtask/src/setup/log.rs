@@ -1,4 +1,4 @@
-//! The steps of a set-up in view of the reader, and how long each took.
+//! Shows the steps of a set-up and how long each took.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Does `work` as a step in view of the reader. Only what is not in place comes here.
+    /// Runs `work` as a visible step. Only called for parts that are missing.
     pub fn step<T>(
         &mut self,
         label: &str,
@@ -33,14 +33,14 @@ impl Log {
         Ok(value)
     }
 
-    /// Prints what took how long, and records it: for each step the longest that it took in this checkout, which is
-    /// what it takes on a fresh machine.
+    /// Prints how long each step took, and records the longest time of each step in this checkout, which is the time on
+    /// a fresh machine.
     pub fn close(&self, project: &Project) -> Result<()> {
         if self.rows.is_empty() {
             return Ok(());
         }
         if self.rows.len() > 1 {
-            ui::times_table("The set-up took", &self.rows);
+            ui::times_table("Set-up times", &self.rows);
         }
         println!();
         let path = project.setup_logs().join(TIMES);

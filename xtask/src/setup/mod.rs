@@ -1,10 +1,11 @@
-//! Makes what is missing, in order, and says what it does. Quick when nothing is: a few files are looked at.
+//! Installs what is missing, in order, and reports each step. If nothing is missing, this only checks a few files.
 
 pub mod conda;
 pub mod front;
 pub mod kernel;
 pub mod kernelspec;
 pub mod libtorch;
+pub mod libtorch_choice;
 pub mod lock_file;
 mod log;
 pub mod packages;
@@ -14,7 +15,6 @@ pub mod python;
 pub mod requirements;
 pub mod std_sources;
 pub mod uv;
-pub mod wish;
 pub mod work_folder;
 
 use std::fs::{self, File, TryLockError};
@@ -24,21 +24,21 @@ use anyhow::{Context, Result};
 
 use crate::process;
 use crate::project::Project;
+pub use libtorch_choice::LibtorchChoice;
 pub use log::{StepTime, TIMES};
 pub use parts::Parts;
-pub use wish::Wish;
 
 use log::Log;
 
-/// Everything, the kernel's front and the warm work folder of the notebooks included.
-pub fn run(project: &Project, wish: Wish) -> Result<Parts> {
+/// Sets up everything, including the kernel's front and the notebooks' warm work folder.
+pub fn run(project: &Project, choice: LibtorchChoice) -> Result<Parts> {
     let mut log = Log::default();
     let lock = lock(project)?;
-    let parts = make_parts(project, wish, &mut log)?;
+    let parts = make_parts(project, choice, &mut log)?;
     front::make(project, &mut log)?;
     process::stop_if_interrupted()?;
     work_folder::make(project, &parts, &mut log)?;
-    // rust-analyzer adds the component to the toolchain where it is missing.
+    // Tries again: rust-analyzer adds the component if the toolchain lacks it.
     std_sources::make(project, &mut log)?;
     kernelspec::make(project, &parts.environment, &parts.libtorch, &parts.kernel, &mut log)?;
     drop(lock);
@@ -46,22 +46,22 @@ pub fn run(project: &Project, wish: Wish) -> Result<Parts> {
     Ok(parts)
 }
 
-/// All but the front and the work folder, which need crates that compile: a check may well come before that.
+/// Sets up all but the front and the work folder, which need crates that compile: some checks run before that.
 pub fn run_without_own_crates(project: &Project) -> Result<Parts> {
     let mut log = Log::default();
     let lock = lock(project)?;
-    let parts = make_parts(project, Wish::None, &mut log)?;
+    let parts = make_parts(project, LibtorchChoice::Auto, &mut log)?;
     drop(lock);
     log.close(project)?;
     Ok(parts)
 }
 
-fn make_parts(project: &Project, wish: Wish, log: &mut Log) -> Result<Parts> {
+fn make_parts(project: &Project, choice: LibtorchChoice, log: &mut Log) -> Result<Parts> {
     if project.users_libtorch().is_some() {
-        // A wrong one is told before anything is fetched.
+        // Report a wrong one before downloading anything.
         libtorch::find(project, None)?;
     }
-    let environment = packages::make(project, wish, log)?;
+    let environment = packages::make(project, choice, log)?;
     process::stop_if_interrupted()?;
     let libtorch = libtorch::make(project, &environment, log)?;
     let kernel = kernel::make(project, log)?;
@@ -71,19 +71,19 @@ fn make_parts(project: &Project, wish: Wish, log: &mut Log) -> Result<Parts> {
     Ok(Parts { environment, libtorch, kernel })
 }
 
-/// Two set-ups at once would write into each other's files. The lock goes with the process, however that ends.
+/// Two simultaneous set-ups would overwrite each other's files. The lock is released when the process ends or dies.
 fn lock(project: &Project) -> Result<File> {
     let path = project.target().join("setup.lock");
-    fs::create_dir_all(project.target()).with_context(|| format!("cannot make {}", project.target().display()))?;
+    fs::create_dir_all(project.target()).with_context(|| format!("cannot create {}", project.target().display()))?;
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    let mut told = false;
+    let mut reported = false;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => {
-                if !told {
-                    println!("waiting for another set-up in this checkout to end …");
-                    told = true;
+                if !reported {
+                    println!("waiting for another set-up in this checkout to finish …");
+                    reported = true;
                 }
                 process::stop_if_interrupted()?;
                 std::thread::sleep(Duration::from_millis(200));

@@ -1,4 +1,4 @@
-//! `.venv` and the packages of requirements.txt in it: with all of CUDA where there is a GPU, the small set otherwise.
+//! `.venv` and the packages of requirements.txt, by default with the CUDA libraries only if there is a GPU.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,33 +7,33 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::conda::{self, Conda};
+use super::libtorch_choice::{DISK_SPACE, LibtorchChoice};
 use super::log::Log;
 use super::python::{self, Environment};
 use super::requirements::{self, Requirements};
 use super::uv::Uv;
-use super::wish::{ROOM, Wish};
 use crate::hash::Fingerprint;
 use crate::process::output_of;
 use crate::project::Project;
 use crate::stamp;
 
-/// Which of torch's own dependencies are there.
+/// Which of torch's own dependencies are installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Flavour {
     Cpu,
     Cuda,
-    /// The user's own LIBTORCH is used, and torch not installed.
+    /// None: the user's own LIBTORCH is used, and torch is not installed.
     Own,
 }
 
-/// What `.venv` was made with. Written when everything is in it.
+/// What `.venv` was made from. Written when it is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stamp {
     requirements: String,
     flavour: Flavour,
-    /// `--cpu` or `--cuda` was given, and holds until the other is.
+    /// `--cpu` or `--cuda` was given, and holds until the other one is given.
     asked_for: bool,
 }
 
@@ -41,12 +41,12 @@ fn stamp_path(project: &Project) -> PathBuf {
     project.venv().join("ddpm-setup.json")
 }
 
-pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment> {
+pub fn make(project: &Project, choice: LibtorchChoice, log: &mut Log) -> Result<Environment> {
     let requirements = Requirements::read(project)?;
     let why_not = match conda::active(project, &requirements) {
         Conda::Used { environment, others } => {
-            if let Some(told) = conda::told(&others) {
-                println!("the active conda environment {} is {told}", environment.prefix.display());
+            if let Some(description) = conda::description(&others) {
+                println!("the active conda environment {} is {description}", environment.prefix.display());
             }
             return Ok(environment);
         }
@@ -57,7 +57,7 @@ pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment>
     let existing = Environment::at(&venv, false);
     let old = existing.as_ref().and_then(|_| stamp::load::<Stamp>(&stamp_path(project)));
     let own_libtorch = project.users_libtorch().is_some();
-    let (flavour, asked_for) = flavour(own_libtorch, wish, old.as_ref());
+    let (flavour, asked_for) = flavour(own_libtorch, choice, old.as_ref());
     let mut lists = Fingerprint::new();
     for list in ["requirements.txt", requirements::LOCK] {
         lists.add_file(&project.root, Path::new(list))?;
@@ -67,10 +67,10 @@ pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment>
         return Ok(environment);
     }
     if let Some(why) = why_not {
-        println!("{why}: .venv is used instead");
+        println!("{why}: using .venv instead");
     }
     let (uv, environment) = log.step("Python environment .venv", "20 s", |step| {
-        let uv = Uv::get(project, step, ROOM)?;
+        let uv = Uv::get(project, step, DISK_SPACE)?;
         let environment = uv.environment(step, &venv, &stamp_path(project))?;
         let version = python::version_of(&environment.python).map(|(major, minor)| format!("Python {major}.{minor}"));
         Ok(((uv, environment), version.unwrap_or_default()))
@@ -80,25 +80,25 @@ pub fn make(project: &Project, wish: Wish, log: &mut Log) -> Result<Environment>
     Ok(environment)
 }
 
-/// Which set of packages, and whether the user said so.
-fn flavour(own_libtorch: bool, wish: Wish, old: Option<&Stamp>) -> (Flavour, bool) {
+/// Which packages to install, and whether the user chose them.
+fn flavour(own_libtorch: bool, choice: LibtorchChoice, old: Option<&Stamp>) -> (Flavour, bool) {
     if own_libtorch {
-        // A torch that is there already does no harm: it stays for the day that LIBTORCH is unset.
+        // An installed torch does no harm, and is needed again once LIBTORCH is unset.
         return old.map_or((Flavour::Own, false), |old| (old.flavour, old.asked_for));
     }
     let old = old.filter(|old| old.flavour != Flavour::Own);
-    match (wish, old) {
-        (Wish::Cpu, _) => (Flavour::Cpu, true),
-        (Wish::Cuda, _) => (Flavour::Cuda, true),
-        (Wish::None, Some(old)) if old.asked_for => (old.flavour, true),
-        // All of CUDA serves a machine without a GPU as well; nothing is taken away again.
-        (Wish::None, Some(old)) if old.flavour == Flavour::Cuda => (Flavour::Cuda, false),
-        (Wish::None, _) if gpu_answers() => (Flavour::Cuda, false),
-        (Wish::None, _) => (Flavour::Cpu, false),
+    match (choice, old) {
+        (LibtorchChoice::Cpu, _) => (Flavour::Cpu, true),
+        (LibtorchChoice::Cuda, _) => (Flavour::Cuda, true),
+        (LibtorchChoice::Auto, Some(old)) if old.asked_for => (old.flavour, true),
+        // The CUDA libraries also work without a GPU, so nothing is uninstalled.
+        (LibtorchChoice::Auto, Some(old)) if old.flavour == Flavour::Cuda => (Flavour::Cuda, false),
+        (LibtorchChoice::Auto, _) if gpu_found() => (Flavour::Cuda, false),
+        (LibtorchChoice::Auto, _) => (Flavour::Cpu, false),
     }
 }
 
-pub fn gpu_answers() -> bool {
+pub fn gpu_found() -> bool {
     cfg!(target_os = "linux")
         && output_of(Command::new("nvidia-smi").arg("-L")).is_some_and(|list| list.contains("GPU"))
 }
@@ -113,9 +113,9 @@ fn install(
     let torch = format!("torch {}", requirements.version_of("torch")?);
     let torch = match flavour {
         Flavour::Own => None,
-        Flavour::Cpu => Some((torch, "1 to 5 minutes: 0.5 GB to fetch", "libtorch, CPU", Some("--no-deps"))),
+        Flavour::Cpu => Some((torch, "1 to 5 minutes: 0.5 GB to download", "libtorch, CPU", Some("--no-deps"))),
         Flavour::Cuda => {
-            let usually = "5 to 15 minutes: 3 GB to fetch, 5 GB on disk";
+            let usually = "5 to 15 minutes: 3 GB to download, 5 GB on disk";
             Some((format!("{torch} with CUDA"), usually, "libtorch, CPU and CUDA", None))
         }
     };
@@ -141,10 +141,10 @@ mod tests {
     }
 
     #[test]
-    fn an_explicit_wish_holds_and_cuda_is_never_taken_away() {
-        assert_eq!(flavour(false, Wish::Cpu, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cpu, true));
-        assert_eq!(flavour(false, Wish::None, Some(&stamp(Flavour::Cpu, true))), (Flavour::Cpu, true));
-        assert_eq!(flavour(false, Wish::None, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cuda, false));
-        assert_eq!(flavour(false, Wish::Cuda, None), (Flavour::Cuda, true));
+    fn an_explicit_choice_holds_and_cuda_is_never_uninstalled() {
+        assert_eq!(flavour(false, LibtorchChoice::Cpu, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cpu, true));
+        assert_eq!(flavour(false, LibtorchChoice::Auto, Some(&stamp(Flavour::Cpu, true))), (Flavour::Cpu, true));
+        assert_eq!(flavour(false, LibtorchChoice::Auto, Some(&stamp(Flavour::Cuda, false))), (Flavour::Cuda, false));
+        assert_eq!(flavour(false, LibtorchChoice::Cuda, None), (Flavour::Cuda, true));
     }
 }

@@ -1,10 +1,10 @@
-//! What a set-up has put in place.
+//! The result of a set-up.
 
 use super::kernel::Kernel;
 use super::libtorch::Libtorch;
 use super::python::Environment;
 
-/// The parts that are in place now.
+/// The installed parts.
 #[derive(Debug, Clone)]
 pub struct Parts {
     pub environment: Environment,

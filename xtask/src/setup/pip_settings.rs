@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::process::output_of;
 
-/// pip's name, uv's variable, and what stands between several values.
+/// pip's name, uv's variable, and the separator of multiple values.
 const NAMES: [(&str, &str, &str); 9] = [
     ("index-url", "UV_DEFAULT_INDEX", " "),
     ("extra-index-url", "UV_INDEX", " "),
@@ -19,9 +19,9 @@ const NAMES: [(&str, &str, &str); 9] = [
     ("default-timeout", "UV_HTTP_TIMEOUT", " "),
 ];
 
-/// Variables for uv. Those that the user has set for uv stay as they are.
+/// The variables for uv, without those that the user has set.
 pub fn for_uv(python: &Path) -> Vec<(&'static str, String)> {
-    // Variables, and all files that pip reads.
+    // From environment variables and all configuration files that pip reads.
     let listed = output_of(Command::new(python).args(["-m", "pip", "config", "list"])).unwrap_or_default();
     let settings = translated(&listed).into_iter();
     settings.filter(|(name, _)| env::var_os(name).is_none_or(|value| value.is_empty())).collect()
@@ -29,21 +29,21 @@ pub fn for_uv(python: &Path) -> Vec<(&'static str, String)> {
 
 fn translated(listed: &str) -> Vec<(&'static str, String)> {
     let value_of = |wanted: &str| {
-        // In the order in which pip lets one override another.
+        // In pip's order of precedence.
         [":env:", "install", "global"].iter().find_map(|section| {
             let mut lines = listed.lines().filter_map(|line| line.split_once('='));
             lines.find(|(key, _)| key.strip_prefix(section).and_then(|key| key.strip_prefix('.')) == Some(wanted))
         })
     };
     let mut settings = Vec::new();
-    for (name, variable, between) in NAMES {
+    for (name, variable, separator) in NAMES {
         if let Some((_, value)) = value_of(name) {
-            // As Python writes a string: several values are lines of it.
+            // The value is a Python string literal; multiple values are on separate lines of it.
             let value = value.trim().trim_matches(['\'', '"']).replace("\\n", " ");
-            settings.push((variable, value.split_whitespace().collect::<Vec<_>>().join(between)));
+            settings.push((variable, value.split_whitespace().collect::<Vec<_>>().join(separator)));
         }
     }
-    // pip trusts what the system trusts, and takes the best version of all indices.
+    // Like pip, trust the system's certificates and take the best version from all indices.
     settings.push(("UV_SYSTEM_CERTS", "1".to_owned()));
     settings.push(("UV_INDEX_STRATEGY", "unsafe-best-match".to_owned()));
     settings

@@ -1,29 +1,29 @@
-//! Finds a Python, and what is installed in an environment: `.venv`, or one that a user has made.
+//! Finds Python, and the packages installed in an environment: `.venv` or the user's own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::failure::Failure;
 use crate::process::output_of;
-use crate::trouble::Trouble;
 
-pub const OLDEST: (u32, u32) = (3, 10);
+pub const MIN_VERSION: (u32, u32) = (3, 10);
 
-/// A place with Python packages.
+/// A Python environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     pub prefix: PathBuf,
     pub python: PathBuf,
     pub site_packages: PathBuf,
-    /// Made by the user, and left as it is.
+    /// Made by the user, so it is not changed.
     pub conda: bool,
 }
 
 impl Environment {
-    /// The environment at `prefix`, if there is a Python in it that can still be run.
+    /// The environment at `prefix`, if its Python still runs.
     pub fn at(prefix: &Path, conda: bool) -> Option<Self> {
         let python = prefix.join("bin/python");
-        // A link to a Python that has been removed or updated since does not count as a file.
+        // `is_file` is false for a link to a Python that was removed or updated.
         if !python.is_file() {
             return None;
         }
@@ -32,8 +32,8 @@ impl Environment {
         site_packages.is_dir().then(|| Self { prefix: prefix.to_path_buf(), python, site_packages, conda })
     }
 
-    /// The installed version of a package. An install that was cut short does not count: INSTALLER is written
-    /// after all other files of a package.
+    /// The installed version of a package. An interrupted installation does not count: a package's INSTALLER file is
+    /// written last.
     pub fn installed(&self, package: &str) -> Option<String> {
         let wanted = format!("{}-", normalised(package));
         let entries = fs::read_dir(&self.site_packages).ok()?;
@@ -48,7 +48,7 @@ impl Environment {
 
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.python);
-        // Packages of the user's home and paths of another project have no place here.
+        // Exclude packages in the user's home folder and paths of other projects.
         command.env_remove("PYTHONPATH").env_remove("PYTHONHOME").env("PYTHONNOUSERSITE", "1");
         command.env("PYTHONUNBUFFERED", "1").env("PYTHONUTF8", "1");
         command
@@ -69,12 +69,12 @@ pub fn same_release(found: &str, wanted: &str) -> bool {
 }
 
 /// A Python on the PATH that is recent enough.
-pub fn find() -> Result<PathBuf, Trouble> {
+pub fn find() -> Result<PathBuf, Failure> {
     let names = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
-    let recent = |python: &PathBuf| version_of(python).is_some_and(|version| version >= OLDEST);
+    let recent = |python: &PathBuf| version_of(python).is_some_and(|version| version >= MIN_VERSION);
     names.map(PathBuf::from).into_iter().find(recent).ok_or_else(|| {
-        Trouble::new(
-            "there is no Python 3.10 or later on the PATH (tried python3, python, python3.10 to python3.14)",
+        Failure::new(
+            "no Python 3.10 or later on the PATH (tried python3, python, python3.10 to python3.14)",
             "install one (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python; or \
              python.org), then run this again",
         )
@@ -98,15 +98,15 @@ mod tests {
     #[test]
     fn versions_compare_as_numbers() {
         assert_eq!(parse_version("3.9\n"), Some((3, 9)));
-        assert!(parse_version("3.9").unwrap() < OLDEST);
-        assert!(parse_version("3.14").unwrap() > OLDEST);
+        assert!(parse_version("3.9").unwrap() < MIN_VERSION);
+        assert!(parse_version("3.14").unwrap() > MIN_VERSION);
         assert_eq!(parse_version("Python"), None);
         assert!(same_release("2.11.0+cu130\n", "2.11.0"));
         assert!(!same_release("2.11.1", "2.11.0"));
     }
 
     #[test]
-    fn a_package_counts_once_its_last_file_is_there() {
+    fn a_package_counts_once_its_last_file_exists() {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment {
             prefix: folder.path().to_path_buf(),

@@ -1,4 +1,4 @@
-//! requirements.txt: the pinned versions in it, and which lines bring libtorch.
+//! requirements.txt: its pinned versions, and the lines that install libtorch.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::project::Project;
 
-/// All that the lines for notebooks need, with versions and hashes, for every Python and system.
+/// All dependencies of the notebooks' packages, with versions and hashes, for every Python and system.
 pub const LOCK: &str = "requirements.lock";
 
 /// A line of requirements.txt.
@@ -14,7 +14,7 @@ pub const LOCK: &str = "requirements.lock";
 pub struct Requirement {
     pub name: String,
     pub version: String,
-    /// The whole line, with its marker: what uv is given.
+    /// The whole line with its marker, as passed to uv.
     pub line: String,
 }
 
@@ -34,7 +34,7 @@ impl Requirement {
         self.name == "torch" || self.name.starts_with("nvidia-")
     }
 
-    /// Whether the marker lets it in on this system. The file uses one marker only.
+    /// Whether the marker applies on this system. The file uses only one marker.
     pub fn applies(&self) -> bool {
         !self.line.contains("sys_platform == \"linux\"") || cfg!(target_os = "linux")
     }
@@ -61,7 +61,7 @@ impl Requirements {
         let found = self.all.iter().find(|requirement| requirement.name == name);
         found
             .map(|requirement| requirement.version.as_str())
-            .with_context(|| format!("requirements.txt pins no {name}"))
+            .with_context(|| format!("requirements.txt does not pin {name}"))
     }
 
     pub fn libtorch(&self) -> impl Iterator<Item = &Requirement> {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_has_the_versions_of_the_list_and_names_no_host() {
+    fn the_lock_file_has_the_pinned_versions_and_names_no_host() {
         let project = Project::locate();
         let lock = fs::read_to_string(project.root.join(LOCK)).unwrap();
         for wanted in Requirements::read(&project).unwrap().all.iter().filter(|wanted| !wanted.is_libtorch()) {
@@ -97,7 +97,7 @@ mod tests {
             let locked = lock.lines().any(|line| line == format!("{name}=={} \\", wanted.version));
             assert!(
                 locked,
-                "{} is not in requirements.lock: CONTRIBUTING.md has the command that updates it",
+                "{} is not in requirements.lock; CONTRIBUTING.md has the command that updates it",
                 wanted.line
             );
         }

@@ -1,6 +1,6 @@
-//! The standard library's sources for the type inference of the notebooks, without the processor intrinsics: these are half
-//! of its lines, and rust-analyzer would read and resolve them all at every start of a kernel. A cell that uses them compiles
-//! as ever, and has to name their types.
+//! The standard library's sources for type inference in notebooks, without the processor intrinsics. These are half of
+//! its lines, and rust-analyzer would read and resolve them all whenever a kernel starts. Cells that use intrinsics
+//! still compile, but have to name their types.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,20 +16,20 @@ use crate::project::Project;
 /// A folder for each kind of processor.
 const INTRINSICS: &str = "stdarch/crates/core_arch/src";
 
-/// Where rust-analyzer looks first. A user who has set it knows better.
+/// The folder where rust-analyzer looks first. If the user has set it, it stays.
 pub const VARIABLE: &str = "RUST_SRC_PATH";
 
-/// To be raised when something else is copied.
+/// To be increased when the set of copied files changes.
 const RULE: &str = "1";
 
 const NAME: &str = "rust-src";
 
-/// Where they are, if they are there. Without the component `rust-src` there are none.
+/// The folder of the copied sources, if it exists. Without the component `rust-src`, there is none.
 pub fn folder(project: &Project) -> Option<PathBuf> {
     Some(place(project)).filter(|place| std::env::var_os(VARIABLE).is_none() && place.is_dir())
 }
 
-/// The sources as the user or the toolchain has them.
+/// The original sources: the user's or the toolchain's.
 pub fn original() -> Option<PathBuf> {
     let of_toolchain = || {
         let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"]))?;
@@ -38,7 +38,7 @@ pub fn original() -> Option<PathBuf> {
     std::env::var_os(VARIABLE).map(PathBuf::from).or_else(of_toolchain).filter(|library| library.join("core").is_dir())
 }
 
-/// Copies them. Notebooks work without them: a failure is told, and is none of the set-up.
+/// Copies the sources. Notebooks work without them, so a failure is reported but does not fail the set-up.
 pub fn make(project: &Project, log: &mut Log) -> Result<()> {
     let place = place(project);
     if place.is_dir() || std::env::var_os(VARIABLE).is_some() {
@@ -46,22 +46,22 @@ pub fn make(project: &Project, log: &mut Log) -> Result<()> {
     }
     remove_all_but(project, &place);
     let Some(library) = original() else { return Ok(()) };
-    log.step("standard library's sources", "a second: they are copied without the processor intrinsics", |_| {
+    log.step("standard library's sources", "a second, to copy them without the processor intrinsics", |_| {
         let part = project.evcxr().join(format!("{NAME}.part"));
         let copied = copy(&library, &library, &part)
-            .and_then(|()| fs::rename(&part, &place).with_context(|| format!("cannot make {}", place.display())));
-        let told = match copied {
+            .and_then(|()| fs::rename(&part, &place).with_context(|| format!("cannot create {}", place.display())));
+        let detail = match copied {
             Ok(()) => project.shown(&place),
             Err(error) => {
                 let _ = fs::remove_dir_all(&part);
-                format!("left out, notebooks start more slowly: {error:#}")
+                format!("not copied, so notebooks start more slowly: {error:#}")
             }
         };
-        Ok(((), told))
+        Ok(((), detail))
     })
 }
 
-/// A name for each compiler: the copy that is in use is never written to, and an old one is not taken for the new.
+/// Each compiler has its own folder, so that a copy in use is never written to, and an old copy is never reused.
 fn place(project: &Project) -> PathBuf {
     let mut hash = Fingerprint::new();
     hash.add("rust", output_of(Command::new("rustc").arg("-V")).unwrap_or_default().as_bytes());
@@ -79,7 +79,7 @@ fn remove_all_but(project: &Project, place: &Path) {
 }
 
 fn copy(library: &Path, from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;
         let (path, to) = (entry.path(), to.join(entry.file_name()));
@@ -101,7 +101,7 @@ mod tests {
     use crate::stamp::write_atomically;
 
     #[test]
-    fn intrinsics_stay_behind_and_everything_else_comes() {
+    fn everything_but_the_intrinsics_is_copied() {
         let folder = tempfile::tempdir().unwrap();
         let (library, to) = (folder.path().join("library"), folder.path().join("copy"));
         let write = |path: &str| write_atomically(&library.join(path), b"pub fn f() {}").unwrap();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_for_other_compilers_go() {
+    fn copies_for_other_compilers_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let project = Project { root: folder.path().into() };
         let (current, old) = (place(&project), project.evcxr().join("rust-src-0"));

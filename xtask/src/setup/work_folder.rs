@@ -1,4 +1,4 @@
-//! The warm work folder of notebook cells: the crate and its dependencies, compiled before the reader's first cell.
+//! The warm work folder of notebook cells: the crate and its dependencies, compiled before the first cell runs.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use super::log::Log;
 use super::parts::Parts;
 use super::{kernelspec, lock_file};
 use crate::cargo_failure;
-use crate::clean::room;
+use crate::clean::disk_usage;
+use crate::failure::Failure;
 use crate::hash::Fingerprint;
 use crate::notebooks::execute::{self, Event};
 use crate::process::output_of;
 use crate::project::Project;
 use crate::stamp;
-use crate::trouble::Trouble;
 use crate::ui::{self, Step};
 
-/// What the folder was built from. A new start is needed when the first group changes, a quick rebuild otherwise.
+/// What the folder was built from. A change in the first group requires a full rebuild, in the second a quick one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stamp {
@@ -42,8 +42,8 @@ impl Stamp {
     }
 }
 
-/// A folder that has become larger is built anew when dependencies change; a fresh one takes about 0.9 GB.
-const LARGEST: u64 = 2_000_000_000;
+/// A larger folder is rebuilt from scratch when dependencies change; a fresh one takes about 0.9 GB.
+const SIZE_LIMIT: u64 = 2_000_000_000;
 
 fn stamp_path(project: &Project) -> PathBuf {
     project.work_folder().join("ddpm-setup.json")
@@ -59,25 +59,25 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
     if old.as_ref() == Some(&wanted) {
         return Ok(());
     }
-    let grown =
-        old.as_ref().is_some_and(|old| old.manifests != wanted.manifests) && room(&project.work_folder()) > LARGEST;
+    let grown = old.as_ref().is_some_and(|old| old.manifests != wanted.manifests)
+        && disk_usage(&project.work_folder()) > SIZE_LIMIT;
     if grown {
-        // Cargo removes no library that it has no use for any more.
+        // Cargo never removes libraries that are no longer used.
         let _ = fs::remove_dir_all(project.work_folder());
     }
     let cold = grown || !old.is_some_and(|old| old.same_base(&wanted));
     let (label, usually) = match cold {
-        true => ("notebook work folder", "2 to 8 minutes the first time: libtorch's bindings are compiled"),
+        true => ("notebook work folder", "2 to 8 minutes the first time, to compile libtorch's bindings"),
         false => ("notebook work folder", "10 to 60 s: the crate has changed"),
     };
     log.step(label, usually, |step| {
-        // A kernel that starts now waits until the folder is whole.
+        // A kernel that starts now waits until the folder is complete.
         fs::create_dir_all(project.evcxr())?;
         let guard = File::create(project.evcxr().join("work.lock"))?;
         guard.lock().context("cannot lock the notebook work folder")?;
         let _ = fs::remove_file(stamp_path(project));
         if cold && started_with(project).as_deref() != Some(&base_of(&wanted)) {
-            // Built for another compiler, libtorch or place: nothing in it can be used again.
+            // Built for another compiler, libtorch or path: nothing in it is reusable.
             let _ = fs::remove_dir_all(project.work_folder());
         }
         fs::create_dir_all(project.work_folder())?;
@@ -89,7 +89,7 @@ pub fn make(project: &Project, parts: &Parts, log: &mut Log) -> Result<()> {
     })
 }
 
-/// Notes what an unfinished folder was begun for: after an interruption the build goes on.
+/// Records what an unfinished folder is being built for, so that an interrupted build can resume.
 fn started_path(project: &Project) -> PathBuf {
     project.work_folder().join("ddpm-started")
 }
@@ -131,23 +131,23 @@ fn current(project: &Project, parts: &Parts) -> Result<Stamp> {
     })
 }
 
-/// The cells that are run in it.
+/// The cells that warm up the folder.
 fn cells(project: &Project) -> Vec<&'static str> {
     let library = fs::read_to_string(project.root.join("src/lib.rs")).unwrap_or_default();
     let mut cells = vec![":dep ddpm_tutor = { path = \"..\" }"];
     if library.contains("pub mod prelude") {
         cells.push("use ddpm_tutor::prelude::*;");
     }
-    // A statement, not only items: it is compiled differently.
+    // A statement, which is compiled differently from items.
     cells.push("println!(\"warm\");");
-    // For `.await` evcxr takes tokio, which no crate here needs.
+    // For `.await`, evcxr adds tokio, which no crate here needs.
     cells.push("async fn nothing() {} nothing().await;");
-    // evcxr has cargo check what does not compile, and that wants every crate once more: better now than at a reader's first slip.
+    // If a cell does not compile, evcxr runs cargo check, which checks every crate: better now than at a first mistake.
     cells.push("let slip = no_such_function(); // fails");
     cells
 }
 
-/// Runs the first cells that every notebook has, through a real client, in this very folder.
+/// Runs the first cells of every notebook through a real client, in this folder itself.
 fn warm(project: &Project, parts: &Parts, step: &Step) -> Result<String> {
     let notebook = execute::scratch_notebook(&cells(project));
     let input = project.setup_logs().join("warm.ipynb");
@@ -163,7 +163,7 @@ fn warm(project: &Project, parts: &Parts, step: &Step) -> Result<String> {
     })?;
     let Some(message) = failure else {
         let same = lock_file::same_as_in_project(project)?;
-        return Ok(if same { "on the versions of Cargo.lock".to_owned() } else { String::new() });
+        return Ok(if same { "with the versions of Cargo.lock".to_owned() } else { String::new() });
     };
     let log = project.setup_logs().join("work-folder.log");
     stamp::write_atomically(&log, message.as_bytes())?;
@@ -174,18 +174,18 @@ fn work_here(project: &Project) -> Vec<(String, String)> {
     vec![("DDPM_TUTOR_WORK".to_owned(), project.work_folder().display().to_string())]
 }
 
-fn explain(message: &str, log: &str) -> Trouble {
+fn explain(message: &str, log: &str) -> Failure {
     if let Some(known) = cargo_failure::known(message, "notebooks", "the notebook work folder needs 1 GB") {
         return known;
     }
     let first = message.lines().find(|line| line.contains("error")).or(message.lines().next()).unwrap_or("no message");
-    Trouble::new(
+    Failure::new(
         format!("the crate could not be compiled for notebooks: {}", ui::cut(first.trim(), 200)),
-        format!("cargo build shows whether the crate itself compiles; the whole message is in {log}"),
+        format!("cargo build shows whether the crate itself compiles; the full message is in {log}"),
     )
 }
 
-/// The compiled cells of the warm-up. A copy of the folder need not carry them.
+/// Removes the compiled cells of the warm-up, which copies of the folder do not need.
 fn remove_leftovers(folder: &Path) {
     let builds =
         fs::read_dir(folder.join("target")).into_iter().flatten().flatten().map(|target| target.path().join("debug"));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn new_sources_need_no_new_start_and_a_new_compiler_does() {
+    fn new_sources_need_no_full_rebuild_and_a_new_compiler_does() {
         assert!(example("1.95", "a").same_base(&example("1.95", "b")));
         assert!(!example("1.95", "a").same_base(&example("1.96", "a")));
         assert_eq!(base_of(&example("1.95", "a")), base_of(&example("1.95", "b")));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_of_the_build_are_told_apart() {
+    fn build_failures_are_distinguished() {
         assert!(explain("[6] Could not resolve host: x", "l").what.contains("cannot be reached"));
         let full = explain("error: failed to write x: No space left on device (os error 28)", "l");
         assert!(full.what.contains("disk is full") && full.todo.contains("work folder needs 1 GB"), "{full:?}");

@@ -1,29 +1,29 @@
-//! What a file names of its own crate: what it uses, and what it hands on to those that use it.
+//! The items of its own crate that a file uses, and those that it re-exports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility};
 
-/// The names of a file, as paths from the crate's root.
+/// The imports of a file, as paths from the crate's root.
 #[derive(Debug)]
 pub struct Imports {
-    /// The file's own path, and below it that of a module within it.
+    /// The path of the current module: the file's own, or that of a module inside it.
     here: Vec<String>,
     children: BTreeSet<String>,
     pub used: BTreeSet<Vec<String>>,
-    /// `pub use`: a name, and what it stands for.
-    pub handed_on: BTreeMap<String, Vec<String>>,
+    /// `pub use`: each name, and the path that it stands for.
+    pub reexports: BTreeMap<String, Vec<String>>,
 }
 
 impl Imports {
     pub fn of(text: &str, module: &[String], children: BTreeSet<String>) -> syn::Result<Self> {
-        let mut imports = Self { here: module.to_owned(), children, used: BTreeSet::new(), handed_on: BTreeMap::new() };
+        let mut imports = Self { here: module.to_owned(), children, used: BTreeSet::new(), reexports: BTreeMap::new() };
         imports.visit_file(&syn::parse_file(text)?);
         Ok(imports)
     }
 
-    /// A path from the root; none of another crate's.
+    /// The path from the root; None if it belongs to another crate.
     fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let mut here = self.here.clone();
         let mut rest = path;
@@ -49,7 +49,7 @@ impl Imports {
     fn import(&mut self, path: Vec<String>, name: String, public: bool) {
         let Some(path) = self.absolute(&path) else { return };
         if public {
-            self.handed_on.insert(name, path);
+            self.reexports.insert(name, path);
         } else {
             self.used.insert(path);
         }
@@ -74,7 +74,7 @@ impl Imports {
                 }
                 self.import(path, leaf.rename.to_string(), public);
             }
-            // What it brings in is not known by name; it is at least the module.
+            // The imported names are unknown, but the module is used.
             UseTree::Glob(_) => self.import(path, "*".to_owned(), false),
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(tree, path.clone(), public)),
         }
@@ -95,7 +95,7 @@ impl<'ast> Visit<'ast> for Imports {
     }
 
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
-        // Within a module of this file, what it hands on is that module's.
+        // Inside a module of this file, re-exports belong to that module.
         let public = !matches!(item.vis, Visibility::Inherited);
         self.tree(&item.tree, Vec::new(), public);
     }

@@ -1,4 +1,4 @@
-//! The files of a crate as modules, and which of them uses which.
+//! The files of a crate as modules, and which files they use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ pub struct Crate {
 }
 
 struct Module {
-    /// Its file, below the crate's folder.
+    /// The path of its file, relative to the crate's folder.
     file: String,
     imports: Imports,
 }
@@ -39,12 +39,12 @@ impl Crate {
         Ok(Self { modules: files.into_iter().map(read).collect::<Result<_>>()? })
     }
 
-    /// All files, by their paths below the crate's folder.
+    /// All files, relative to the crate's folder.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.modules.values().map(|module| module.file.as_str())
     }
 
-    /// Pairs of files, of which the first uses the second.
+    /// Pairs of files in which the first uses the second.
     pub fn uses(&self) -> BTreeSet<(&str, &str)> {
         let mut pairs = BTreeSet::new();
         for module in self.modules.values() {
@@ -54,13 +54,13 @@ impl Crate {
         pairs
     }
 
-    /// The file in which a path ends, through what modules hand on.
+    /// The file that a path leads to, following re-exports.
     fn file_of(&self, path: &[String], depth: usize) -> Option<&str> {
         let mut here = &[][..];
         for (i, name) in path.iter().enumerate() {
             if self.modules.contains_key(&path[..=i]) {
                 here = &path[..=i];
-            } else if let Some(elsewhere) = self.modules.get(here)?.imports.handed_on.get(name).filter(|_| depth < 8) {
+            } else if let Some(elsewhere) = self.modules.get(here)?.imports.reexports.get(name).filter(|_| depth < 8) {
                 let elsewhere = [elsewhere, &path[i + 1..]].concat();
                 return self.file_of(&elsewhere, depth + 1);
             } else {
@@ -71,7 +71,7 @@ impl Crate {
     }
 }
 
-/// Every file of Rust in `root/below`, by its path below `root`.
+/// All Rust files in `root/below`, relative to `root`.
 fn collect(root: &Path, below: &str, files: &mut Vec<String>) -> Result<()> {
     let folder = root.join(below);
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {

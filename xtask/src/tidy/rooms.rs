@@ -1,10 +1,10 @@
-//! The rooms of `src/`, in the order of the table in `src/lib.rs`: each knows only those above it.
+//! The rooms of `src/`, in the order of the table in `src/lib.rs`: each depends only on those above it.
 
 use std::collections::BTreeSet;
 
 use super::modules::Crate;
 
-/// A line for each use of a room further down, and for each room that is not in the table, or is there without being one.
+/// A line for each use of a room below, each room missing from the table, and each entry that is not a room.
 pub fn climbs(of: &Crate, lib: &str) -> Vec<String> {
     let order = order(lib);
     let place = |room: &str| order.iter().position(|known| known == room);
@@ -15,12 +15,12 @@ pub fn climbs(of: &Crate, lib: &str) -> Vec<String> {
         .map(|room| format!("{room} is not in the table of rooms in lib.rs"))
         .collect();
     let gone = order.iter().filter(|room| !rooms.contains(room.as_str()));
-    lines.extend(gone.map(|room| format!("the table of rooms in lib.rs has {room}, and there is no such module")));
+    lines.extend(gone.map(|room| format!("the table of rooms in lib.rs has {room}, but there is no such module")));
     for (from, to) in of.uses() {
         if let (Some(here), Some(there)) = (place(room(from)), place(room(to)))
             && there > here
         {
-            lines.push(format!("{from} uses {to}, of the room {} further down", room(to)));
+            lines.push(format!("{from} uses {to}, but its room {} is below", room(to)));
         }
     }
     lines
