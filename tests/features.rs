@@ -161,7 +161,7 @@ fn a_file_says_by_its_classes_whose_weights_it_holds() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("weights");
     for (variant, classes, what) in
-        [(InceptionVariant::Fid, 1008, "of FID"), (InceptionVariant::Torchvision, 1000, "of torchvision")]
+        [(InceptionVariant::Fid, 1008, "of FID"), (InceptionVariant::Torchvision, 1000, "torchvision's")]
     {
         let mut tensors = zeros(variant, classes);
         let auxiliary = Tensor::zeros([7], (Kind::Float, Device::Cpu));
@@ -194,10 +194,10 @@ fn other_weights_are_refused_by_the_first_tensor_that_is_missing_or_has_another_
     );
     tensors[3].1 = Tensor::zeros([5], (Kind::Float, Device::Cpu));
     let error = refused(&tensors);
-    assert!(error.contains(&format!("{} should have shape [32], it has [5]", tensors[3].0)), "{error}");
+    assert!(error.contains(&format!("{} should have shape [32], but has [5]", tensors[3].0)), "{error}");
     let _ = tensors[1].1.fill_(f64::NAN);
     let error = refused(&tensors);
-    assert!(error.contains(&format!("{} holds NaN", tensors[1].0)), "{error}");
+    assert!(error.contains(&format!("{} contains NaN", tensors[1].0)), "{error}");
     let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/original/fnn/ckpt.tar");
     let error = read(&original).err().unwrap().to_string();
     assert!(error.contains("Conv2d_1a_3x3.conv.weight is missing"), "{error}");

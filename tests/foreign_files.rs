@@ -67,10 +67,10 @@ fn weights_that_are_of_no_network_or_of_another() {
         tensors.insert(to.to_owned(), tensor);
     };
     changed(&|t| drop(t.remove(conv)), &["weights.safetensors", conv, "is missing"]);
-    changed(&|t| rename(t, conv, "surplus"), &["is missing", "surplus is no part of it"]);
+    changed(&|t| rename(t, conv, "surplus"), &["is missing", "surplus does not belong to it"]);
     changed(
         &|t| t.get_mut(conv).unwrap().1.swap(0, 1),
-        &[conv, "should have shape [16, 32, 3, 3], it has [32, 16, 3, 3]"],
+        &[conv, "should have shape [16, 32, 3, 3], but has [32, 16, 3, 3]"],
     );
     let last_four = |t: &mut Tensors, name: &str, value: f32| {
         let data = &mut t.get_mut(name).unwrap().2;
@@ -135,7 +135,7 @@ fn configurations_that_describe_something_else() {
     };
     with(&good, &fnn, &["config.json", "MODEL_TYPE names the other network"]);
     with(&good.replace("\"BASE_CH\": 8", "\"BASE_CH\": 16"), &unet, &["BASE_CH is 16, but the weights have 8"]);
-    with(&good.replace("[1, 2]", "[1, 4]"), &unet, &["BASE_CH_MULT is [1, 4] there, the weights have [1, 2]"]);
+    with(&good.replace("[1, 2]", "[1, 4]"), &unet, &["BASE_CH_MULT is [1, 4], but the weights have [1, 2]"]);
     with(&good.replace("[3, 12, 16]", "[1, 12, 16]"), &unet, &["IMG_SHAPE"]);
     with(&good.replace("[3, 12, 16]", "[3, 13, 16]"), &unet, &["UnetConfig.image_shape", "12 x 16 or 14 x 16"]);
     with(&good.replace("0.2", "1.5"), &unet, &["UnetConfig.dropout"]);

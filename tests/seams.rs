@@ -143,6 +143,10 @@ impl Process for Continuous {
         1.0
     }
 
+    fn network_time(&self, t: f64) -> f64 {
+        t
+    }
+
     fn steps(&self) -> Option<usize> {
         None
     }
