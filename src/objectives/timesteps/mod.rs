@@ -34,7 +34,7 @@ catalogue! {
     TimestepSamplingConfig of "timesteps of the objective", is TimestepSampling, declares TimestepSamplingProperties;
     uniform::Uniform, "uniform": "all times equally often", "Ho et al. 2020, Algorithm 1", { mean: 50.5 };
     perception_prioritized::PerceptionPrioritized, "perception-prioritized": "low noise less often",
-        "Choi et al. 2022, equation 8", { mean: 70.3287 };
+        "Choi et al. 2022", { mean: 70.3287 };
     log_normal::LogNormal, "log-normal": "a log-normal noise level", "Karras et al. 2022, table 1", { mean: 25.3004 };
     by_weight::ByWeight, "by-weight": "in proportion to a weighting", "Kingma & Gao 2023, section 2", { mean: 58.8368 };
 }

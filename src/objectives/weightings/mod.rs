@@ -30,7 +30,7 @@ catalogue! {
     uniform::UniformWeight, "uniform": "the error of the data, unweighted", "Salimans & Ho 2022, section 4", { at_snr_20: 0.05, at_snr_quarter: 4.0 };
     truncated_snr::TruncatedSnr, "truncated-snr": "the larger of these two errors", "Salimans & Ho 2022, section 4", { at_snr_20: 1.0, at_snr_quarter: 4.0 };
     snr_plus_one::SnrPlusOne, "snr-plus-one": "the error of v, unweighted", "Salimans & Ho 2022, section 4", { at_snr_20: 1.05, at_snr_quarter: 5.0 };
-    p2::P2, "p2": "less weight at low noise", "Choi et al. 2022, equation 8",
+    p2::P2, "p2": "less weight at low noise", "Choi et al. 2022",
         { at_snr_20: 0.047_619_047_619, at_snr_quarter: 0.8 };
     min_snr::MinSnr, "min-snr": "the error of the data, weighted by SNR up to gamma", "Hang et al. 2023, section 3.4",
         { at_snr_20: 0.25, at_snr_quarter: 1.0 };

@@ -8,7 +8,7 @@ use crate::process::Process;
 /// `w = 1 / ( k + SNR )^gamma`: less weight for details that nobody sees, more for the noise levels at which shapes form. `gamma = 0` is
 /// `L_simple`.
 ///
-/// Choi et al. 2022, equation 8, whose `lambda_t` of `L_simple` is 1 here.
+/// Choi et al. 2022, whose `lambda_t` of `L_simple` is 1 here.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct P2 {
