@@ -85,10 +85,7 @@ fn weights_that_are_of_no_network_or_of_another() {
         &|t| rename(t, "first.weight", "last.weight"),
         &["not the weights of a network of the original", "fc1.weight"],
     );
-    changed(
-        &|t| drop(t.insert("n".to_owned(), (Dtype::I64, vec![1], vec![0; 8]))),
-        &["\"n\"", "I64", "expected f32"],
-    );
+    changed(&|t| drop(t.insert("n".to_owned(), (Dtype::I64, vec![1], vec![0; 8]))), &["\"n\"", "I64", "expected f32"]);
     // A network far larger than the file that claims it.
     let huge = |t: &mut Tensors| {
         t.clear();
