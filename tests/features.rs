@@ -49,7 +49,7 @@ fn the_own_network_tells_paintings_that_it_never_saw() {
     );
     let right =
         probabilities.argmax(1, false).eq_tensor(&kinds).to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
-    println!("{right} of the kinds are told");
+    println!("accuracy: {right}");
     assert!(right > 0.9, "{right}");
     let features = network.extract(&images).unwrap().features;
     assert_eq!(features.size(), [1_000, network.width()]);

@@ -120,7 +120,7 @@ fn a_learner_of_two_networks_that_is_stopped_and_saved_ends_where_one_that_is_no
     assert!(history(&state).iter().all(|(_, validation)| validation.is_some()));
 }
 
-/// What a discriminator that breaks would otherwise do: nothing, in silence.
+/// Otherwise a discriminator that diverges would silently stop learning.
 #[test]
 fn a_group_that_diverges_ends_the_training_and_a_step_has_a_beginning() {
     let _guard = libtorch();

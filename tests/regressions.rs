@@ -82,7 +82,7 @@ fn a_logger_forgets_a_chain_that_broke_off() {
     let fails = Rc::new(Cell::new(true));
     let failing = Rc::clone(&fails);
     let model = ClosedForm::new(&[2], move |x, t| {
-        assert!(!(failing.get() && t.int64_value(&[0]) == 3), "a slip in a cell");
+        assert!(!(failing.get() && t.int64_value(&[0]) == 3), "an error in a cell");
         x * 0.5
     });
     // A chain of as many steps, and a longer one.

@@ -207,7 +207,7 @@ fn a_process_and_a_sampler_of_one_s_own_train_and_sample() {
     assert!(near.kind() == Kind::Double && largest(&(near - &point)) < 1e-5);
 }
 
-/// A sampler that visits the times that it is told.
+/// A sampler that visits the given times.
 #[derive(Debug)]
 struct At(Vec<f64>);
 

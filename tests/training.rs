@@ -174,7 +174,7 @@ fn a_panic_in_a_network_leaves_gradients_and_weights_as_they_were() {
     let fails = Rc::new(Cell::new(false));
     let failing = Rc::clone(&fails);
     let model = ClosedForm::with_weight(&[2], &[0.2], move |x, t, w| {
-        assert!(!(failing.get() && t.int64_value(&[0]) == 3), "a slip in a cell");
+        assert!(!(failing.get() && t.int64_value(&[0]) == 3), "an error in a cell");
         x * w
     });
     let (loader, constants, mut state) = setting(&model, Tensor::randn([200, 2], FLOAT), &quick_training());

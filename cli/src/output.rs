@@ -79,7 +79,14 @@ impl Output {
         }
     }
 
-    pub fn write(&self, samples: &Tensor, seed: u64, timesteps: usize, picture: Option<&Picture>) -> Result<()> {
+    /// Writes the samples. `timesteps`: those of the process or the sampler; `None` for a process in continuous time.
+    pub fn write(
+        &self,
+        samples: &Tensor,
+        seed: u64,
+        timesteps: Option<usize>,
+        picture: Option<&Picture>,
+    ) -> Result<()> {
         match (self.format, picture) {
             (Format::Npy, _) => self.write_npy(samples),
             (Format::Json, _) => {

@@ -105,7 +105,7 @@ impl Sample {
         let samples = Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut logger)?;
         let samples = samples.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
-        self.out.write(&samples, seed, process.steps().unwrap_or(0), logger.picture())?;
+        self.out.write(&samples, seed, process.steps(), logger.picture())?;
         let distances = match compare {
             Some((file, dataloader)) => {
                 visualize_nearest(&samples, &dataloader)?.save(file)?;
@@ -153,7 +153,7 @@ impl Sample {
         let clips = sampling.clip_denoised;
         let samples = generate_samples_by(&mut *sampler, &*denoiser, clips, &*process, noise, seed, &mut logger)?;
         let seconds = started.elapsed().as_secs_f64();
-        self.out.write(&samples, seed, steps, logger.picture())?;
+        self.out.write(&samples, seed, Some(steps), logger.picture())?;
         let out = self.out.path();
         if self.json {
             return say(json!({ "out": out, "n": n, "seed": seed, "seconds": seconds, "steps": steps }));

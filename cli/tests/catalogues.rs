@@ -81,6 +81,9 @@ fn what_is_listed_can_be_chosen() {
             succeeded(ddpm(path, &["sample", "--model", &model, "--n", "5", "--out", &out]));
         }
     }
+    succeeded(ddpm(path, &["sample", "--model", "of-process-vp", "--n", "5", "--out", "vp.json"]));
+    let written: serde_json::Value = serde_json::from_str(&fs::read_to_string(path.join("vp.json")).unwrap()).unwrap();
+    assert!(written["timesteps"].is_null() && written["samples"].as_array().unwrap().len() == 5, "{written}");
     let weighted = ["--objective", "weighted", "--weighting", "p2"];
     succeeded(train(&[&["--model", "of-p2"], &weighted[..]].concat()));
     let refused = train(&["--model", "no", "--weighting", "p2"]);
