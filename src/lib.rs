@@ -28,6 +28,7 @@
 //! | [`metrics`] | how good samples are, and whether they are copies |
 //! | [`show`] | loggers, pictures of chains, progress |
 //! | [`models`] | a model's folder, complete trainings, import and export of weights |
+//! | [`comparison`] | which combination of process, parameterization and objective is best |
 //! | [`visualize`], [`show_source`](mod@show_source) | pictures of all this, and its source in a cell |
 //! | [`exercises`] | the checks behind the notebooks' exercises |
 //!
@@ -51,6 +52,7 @@
 //! `[N, D]` for points, `[N, C, H, W]` for images in `[-1, 1]`, `[N]` int64 for timesteps and labels.
 
 pub mod catalogue;
+pub mod comparison;
 pub mod config;
 pub mod cuda;
 pub mod datasets;
@@ -90,9 +92,11 @@ pub mod prelude {
     pub use ddpm_utils::display::{Html, Picture};
     pub use ddpm_utils::interrupted;
     pub use ddpm_utils::live_plot::{LivePlot, live_plot};
+    pub use ddpm_utils::plots::{AxisScale, LineChart, LineStyle, Series, line_charts};
     pub use ddpm_utils::progress::progress;
     pub use tch::{self, Device, Kind, Tensor, nn};
 
+    pub use crate::comparison::Comparison;
     pub use crate::config::{
         BaseConfig, CheckpointConfig, ComputeConfig, InferType, LearningRateSchedule, TrainingConfig, get_model,
         get_process,
@@ -102,8 +106,9 @@ pub mod prelude {
     pub use crate::device::DeviceChoice;
     pub use crate::error::Error;
     pub use crate::exercises::{
-        Verdict, check_clipped_mean, check_ema_decay, check_forward, check_posterior_variance, check_predicted_x0,
-        check_unit_range, check_without_noise,
+        Verdict, check_clipped_mean, check_ema_decay, check_first_diagnosis, check_forward, check_min_snr,
+        check_posterior_variance, check_preconditioning, check_predicted_x0, check_second_diagnosis, check_unit_range,
+        check_v_target, check_without_noise, check_x0_of_v,
     };
     pub use crate::features::*;
     pub use crate::loader::{DataLoader, get_dataloader};
@@ -129,8 +134,8 @@ pub mod prelude {
         train_one_epoch, train_one_epoch_of, validation_loss,
     };
     pub use crate::visualize::{
-        visualize_attention, visualize_data, visualize_features, visualize_forward, visualize_images,
-        visualize_nearest, visualize_points, visualize_progress, visualize_score_field, visualize_training,
-        visualize_training_beside, visualize_variance_schedule,
+        visualize_attention, visualize_comparison, visualize_data, visualize_features, visualize_forward,
+        visualize_images, visualize_nearest, visualize_points, visualize_progress, visualize_score_field,
+        visualize_training, visualize_training_beside, visualize_variance_schedule,
     };
 }

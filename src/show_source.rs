@@ -67,7 +67,8 @@ fn files() -> impl Iterator<Item = &'static str> {
     FILES.iter().copied().chain(catalogues.into_iter().flatten().copied())
 }
 
-/// The highlighted source of a function or type of this crate, to be shown in a notebook cell.
+/// The highlighted source of a function or type of this crate, to be shown in a notebook cell. `"V::target"` is the
+/// function `target` in the file of the type `V`.
 ///
 /// ```
 /// use ddpm_tutor::prelude::*;
@@ -79,7 +80,10 @@ fn files() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// [`Error::Unsupported`] with the public names, and with the one that was probably meant.
 pub fn show_source(name: &str) -> Result<Html> {
-    let source = files().find_map(|file| item(file, name));
+    let source = match name.split_once("::") {
+        Some((of, function)) => files().find(|file| item(file, of).is_some()).and_then(|file| item(file, function)),
+        None => files().find_map(|file| item(file, name)),
+    };
     source.map(|source| Html(highlight_rust(&source))).ok_or_else(|| unknown(name))
 }
 
@@ -90,7 +94,8 @@ fn unknown(name: &str) -> Error {
     public.sort_unstable();
     public.dedup();
     // Private items can be shown too: the `forward` of a network implements a trait, and has no `pub`.
-    let meant = did_you_mean(name, public.iter().copied().chain(lines().filter_map(declared)));
+    let last = name.rsplit("::").next().unwrap_or(name);
+    let meant = did_you_mean(last, public.iter().copied().chain(lines().filter_map(declared)));
     Error::Unsupported(format!("there is no item {name:?} to show{meant} (available: {})", public.join(", ")))
 }
 
@@ -177,6 +182,14 @@ mod tests {
             assert!(source.contains(words), "{name}: {source}");
             assert!(show_source(name).is_ok(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_function_of_a_type_is_that_in_its_file() {
+        let source = |name| show_source(name).unwrap().0;
+        assert!(source("V::target").contains("signal") && source("Edm::target") != source("V::target"));
+        let unknown = show_source("V::targt").err().unwrap().to_string();
+        assert!(unknown.contains("\"V::targt\"") && unknown.contains("did you mean \"target\""), "{unknown}");
     }
 
     #[test]

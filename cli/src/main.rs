@@ -1,6 +1,7 @@
 //! The command line: trains, samples, evaluates and exchanges models without a notebook.
 
 mod common_options;
+mod compare_objectives;
 mod data;
 mod data_options;
 mod doctor;
@@ -62,6 +63,8 @@ enum Command {
     Predict(predict::Predict),
     /// Compare two sets of samples, in files or folders
     Metrics(metrics::Metrics),
+    /// Compare what networks can predict, and how the error can be weighted, by training them all
+    CompareObjectives(compare_objectives::CompareObjectives),
     /// List the models in a folder, or the available data sets, networks, samplers, …
     List(list::List),
     /// Download a data set, or take it from a folder or archive
@@ -128,6 +131,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Export(command) => command.run()?,
         Command::Predict(command) => command.run()?,
         Command::Metrics(command) => command.run()?,
+        Command::CompareObjectives(command) => command.run()?,
         Command::List(command) => command.run()?,
         Command::Data(command) => command.run()?,
         Command::Delete(command) => command.run()?,

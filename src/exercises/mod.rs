@@ -2,6 +2,7 @@
 
 mod flowers;
 mod swiss_roll;
+mod what_to_predict;
 
 use std::fmt;
 
@@ -10,6 +11,9 @@ use tch::{Kind, Tensor};
 
 pub use flowers::{check_clipped_mean, check_ema_decay, check_unit_range};
 pub use swiss_roll::{check_forward, check_posterior_variance, check_predicted_x0, check_without_noise};
+pub use what_to_predict::{
+    check_first_diagnosis, check_min_snr, check_preconditioning, check_second_diagnosis, check_v_target, check_x0_of_v,
+};
 
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,10 +25,21 @@ impl ConfigFile {
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::ConfigFile`] for an unknown key or a wrong type.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = read_text(path, MAX_BYTES).map_err(Error::io("read", path))?;
+        Self::parse(path, &read_text(path, MAX_BYTES).map_err(Error::io("read", path))?)
+    }
+
+    /// As [`ConfigFile::read`], of JSON that is part of something else. `path`: what errors name it.
+    ///
+    /// # Errors
+    /// [`Error::ConfigFile`] for an unknown key or a wrong type.
+    pub fn from_json(path: &Path, settings: &Value) -> Result<Self> {
+        Self::parse(path, &settings.to_string())
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self> {
         let problem =
             |error: serde_json::Error| Error::ConfigFile { path: path.to_owned(), problem: error.to_string() };
-        let (whole, settings) = parse(&text).map_err(problem)?;
+        let (whole, settings) = parse(text).map_err(problem)?;
         if !settings.is_object() {
             let problem = "expected an object with base, network or training".to_owned();
             return Err(Error::ConfigFile { path: path.to_owned(), problem });

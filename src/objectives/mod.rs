@@ -8,8 +8,8 @@ use std::fmt::Debug;
 
 use tch::{Kind, Reduction, Tensor};
 
-pub use timesteps::{TimestepSampling, TimestepSamplingConfig};
-pub use weightings::WeightingConfig;
+pub use timesteps::*;
+pub use weightings::*;
 
 use crate::catalogue::catalogue;
 use crate::error::Result;

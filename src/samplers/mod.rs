@@ -78,7 +78,7 @@ impl SamplingConfig {
             return Self::default();
         }
         let ends_with_signal = process.log_snr(process.end()).is_finite();
-        let layout: StepLayoutConfig = if ends_with_signal { Karras::default().into() } else { Trailing.into() };
+        let layout: StepLayoutConfig = if ends_with_signal { LogSnr.into() } else { Trailing.into() };
         Self { sampler: SdeDpmSolverPp2m::new(20, layout).into(), ..Self::default() }
     }
 }

@@ -1,6 +1,6 @@
 //! `TrainingState`: the state of a training besides the weights, which checkpoints therefore contain.
 
-use tch::{Tensor, nn};
+use tch::{Tensor, nn, no_grad_guard};
 
 use super::group::ParameterGroup;
 use super::loss_by_timestep::{EpochLoss, LossByTimestep};
@@ -105,6 +105,20 @@ impl TrainingState {
         let swap_in = |group: &ParameterGroup| group.ema.swap_in(&group.optimizer);
         let _restore = self.groups.iter().map(swap_in).collect::<Result<Vec<_>>>()?;
         f()
+    }
+
+    /// Leaves the averaged weights in the network, at the end of a training.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the network has since got another optimizer.
+    pub fn keep_averaged_weights(self) -> Result<()> {
+        let _no_grad = no_grad_guard();
+        for group in &self.groups {
+            let parameters = &group.optimizer.parameters;
+            parameters.check_still_ours()?;
+            parameters.values.shallow_clone().copy_(group.ema.average());
+        }
+        Ok(())
     }
 
     /// Begins the next step, in an epoch of `steps_per_epoch` steps: seeds libtorch, so that the step's times and noise

@@ -1,6 +1,7 @@
 //! Pictures of the data, the schedule, the forward process, the training and the score field. A notebook shows a
 //! picture if it is the last expression in a cell; pictures can also be saved.
 
+mod comparison;
 mod curves;
 mod images;
 mod inside;
@@ -16,6 +17,7 @@ use crate::error::Result;
 use crate::loader::DataLoader;
 use crate::process::ConstantsManager;
 
+pub use comparison::visualize_comparison;
 pub use curves::{visualize_training, visualize_training_beside, visualize_variance_schedule};
 pub use images::visualize_images;
 pub use inside::{visualize_attention, visualize_features};
