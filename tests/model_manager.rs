@@ -72,6 +72,32 @@ fn checkpoints_are_created_once_and_replaced_on_request() {
 }
 
 #[test]
+fn weights_are_not_read_as_what_they_were_not_trained_for() {
+    let _generator = libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let base = base(folder.path(), 100);
+    let manager = ModelManager::new(&base, "m", small_network(), &quick_training()).unwrap();
+    manager.create_checkpoint(&after_one_epoch(&manager).1).unwrap();
+    let file = manager.folder().join("config.json");
+    let written = fs::read_to_string(&file).unwrap();
+    for (setting, other, what) in [
+        (r#""name": "eps""#, r#""name": "v""#, "parameterization"),
+        (r#""name": "cosine""#, r#""name": "linear""#, "process"),
+    ] {
+        assert_eq!(written.matches(setting).count(), 1, "{written}");
+        fs::write(&file, written.replace(setting, other)).unwrap();
+        let changed = ModelManager::open(&base, "m").unwrap();
+        let refused = changed.get_model().err().unwrap().to_string();
+        assert!(refused.contains(&format!("was trained for the {what}")), "{refused}");
+        assert!(refused.contains("correct config.json"), "{refused}");
+        let model = get_model(&base, small_network(), &quick_training()).unwrap();
+        assert_eq!(changed.load_checkpoint(&model, None).err().unwrap().to_string(), refused);
+    }
+    fs::write(&file, written).unwrap();
+    ModelManager::open(&base, "m").unwrap().get_model().unwrap();
+}
+
+#[test]
 fn a_model_keeps_what_its_weights_depend_on() {
     let _generator = libtorch();
     let folder = tempfile::tempdir().unwrap();

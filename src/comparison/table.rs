@@ -37,5 +37,9 @@ impl fmt::Display for Comparison {
 fn cell(of: &MeanQuality) -> String {
     let (mean, spread) = of.distance;
     let to_curve = of.distance_to_curve.map(|distance| format!(" ({distance:.3})")).unwrap_or_default();
-    if mean < 1.0 { format!("{mean:.4} ± {spread:.4}{to_curve}") } else { format!("{mean:.2} ± {spread:.2}{to_curve}") }
+    if mean < 1.0 {
+        format!("{mean:.4} ± {spread:.4}{to_curve}")
+    } else {
+        format!("{mean:.2} ± {spread:.2}{to_curve}")
+    }
 }

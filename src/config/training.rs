@@ -149,6 +149,8 @@ impl TrainingConfig {
     pub fn validate(&self) -> Result<()> {
         require(self.timesteps <= 100_000, "TrainingConfig.timesteps", "at most 100000", self.timesteps)?;
         self.process().build().process()?;
+        self.parameterization.build().validate()?;
+        self.objective.build().validate()?;
         for (field, value) in [("TrainingConfig.epochs", self.epochs), ("TrainingConfig.batch_size", self.batch_size)] {
             require((1..=MANY).contains(&value), field, "at least 1, and at most 1000000000", value)?;
         }
@@ -173,6 +175,36 @@ impl TrainingConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::objectives::{EdmWeight, Huber, MinSnr, P2, Weighted, WeightingConfig};
+    use crate::parameterizations::Edm;
+
+    #[test]
+    fn settings_that_cannot_work_are_rejected_with_their_name() {
+        let refusal = |config: TrainingConfig| config.validate().unwrap_err().to_string();
+        let weighted = |weighting: WeightingConfig| {
+            let objective = Weighted { weighting, ..Default::default() }.into();
+            refusal(TrainingConfig { objective, ..Default::default() })
+        };
+        for (message, name) in [
+            (weighted(P2 { k: 0.0, ..Default::default() }.into()), "P2.k"),
+            (weighted(P2 { gamma: f64::NAN, ..Default::default() }.into()), "P2.gamma"),
+            (weighted(MinSnr { gamma: -1.0 }.into()), "MinSnr.gamma"),
+            (weighted(EdmWeight { sigma_data: 0.0 }.into()), "EdmWeight.sigma_data"),
+            (
+                refusal(TrainingConfig {
+                    objective: Huber { delta: 0.0, ..Default::default() }.into(),
+                    ..Default::default()
+                }),
+                "Huber.delta",
+            ),
+            (
+                refusal(TrainingConfig { parameterization: Edm { sigma_data: -0.5 }.into(), ..Default::default() }),
+                "Edm.sigma_data",
+            ),
+        ] {
+            assert!(message.contains(name) && message.contains("expected"), "{message}");
+        }
+    }
 
     #[test]
     fn a_warm_up_that_does_not_end_is_shortened_or_reported() {

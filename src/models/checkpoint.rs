@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn, no_grad_guard};
 
 use super::config::ModelConfig;
+use super::trained_for::TrainedFor;
 use crate::catalogue::is_default;
+use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::networks::sorted_variables;
 use crate::tensor_file::{self, StorageKind, Stored, all_finite};
@@ -88,26 +90,42 @@ pub(crate) fn write(path: &Path, state: &TrainingState, seed: u64) -> Result<()>
         steps_into_epoch: state.steps_into_epoch(),
         optimizer_steps: several.map(|group| (group.name.to_owned(), group.optimizer.steps())).collect(),
     };
-    tensor_file::write(path, &tensors, header(path, FORMAT, &progress)?)
+    let trained_for = TrainedFor::of(state.config());
+    tensor_file::write(path, &tensors, header(path, FORMAT, &progress, &trained_for)?)
 }
 
 /// Writes only weights, each in its own number format: such a checkpoint can be sampled from, but not trained further.
-pub(crate) fn write_weights(path: &Path, weights: &[(String, Tensor)], progress: &Progress) -> Result<()> {
+pub(crate) fn write_weights(
+    path: &Path,
+    weights: &[(String, Tensor)],
+    progress: &Progress,
+    training: &TrainingConfig,
+) -> Result<()> {
     let stored =
         |(name, tensor): &(String, Tensor)| Stored::new(format!("model.{name}"), tensor, StorageKind::of(tensor));
     let tensors = weights.iter().map(stored).collect::<Result<Vec<_>>>()?;
-    tensor_file::write(path, &tensors, header(path, WEIGHTS_FORMAT, progress)?)
+    tensor_file::write(path, &tensors, header(path, WEIGHTS_FORMAT, progress, &TrainedFor::of(training))?)
 }
 
-fn header(path: &Path, format: &str, progress: &Progress) -> Result<HashMap<String, String>> {
-    let progress = serde_json::to_string(progress).map_err(|e| damaged(path, e.to_string()))?;
-    Ok(HashMap::from([("format".to_owned(), format.to_owned()), ("progress".to_owned(), progress)]))
+fn header(path: &Path, format: &str, progress: &Progress, trained_for: &TrainedFor) -> Result<HashMap<String, String>> {
+    let entries = [("progress", serde_json::to_string(progress)), ("trained_for", serde_json::to_string(trained_for))];
+    let mut header = HashMap::from([("format".to_owned(), format.to_owned())]);
+    for (name, json) in entries {
+        header.insert(name.to_owned(), json.map_err(|e| damaged(path, e.to_string()))?);
+    }
+    Ok(header)
 }
 
 /// Reads only the weights, into a network.
-pub(crate) fn read_weights(path: &Path, vs: &nn::VarStore, weights: Weights) -> Result<Progress> {
+pub(crate) fn read_weights(
+    path: &Path,
+    vs: &nn::VarStore,
+    weights: Weights,
+    training: &TrainingConfig,
+) -> Result<Progress> {
     let file = tensor_file::read_file(path)?;
     let parts = parse(path, &file)?;
+    parts.check_trained_for(path, training)?;
     let averaged = if weights == Weights::Raw || parts.weights_only { "model" } else { "ema" };
     let part = |parameter: &Tensor| if parameter.requires_grad() { averaged } else { "model" };
     copy_into(vs, &read_part(path, &parts, ("", vs), part)?);
@@ -123,6 +141,7 @@ pub(crate) fn read_history(path: &Path) -> Result<Vec<EpochLoss>> {
 pub(crate) fn read_training(path: &Path, name: &str, groups: &Groups, config: &ModelConfig) -> Result<TrainingState> {
     let file = tensor_file::read_file(path)?;
     let parts = parse(path, &file)?;
+    parts.check_trained_for(path, &config.training)?;
     let progress = &parts.progress;
     if parts.weights_only {
         let problem = format!(
@@ -229,6 +248,16 @@ struct Parts<'a> {
     tensors: SafeTensors<'a>,
     progress: Progress,
     weights_only: bool,
+    /// Checkpoints of earlier versions do not say it.
+    trained_for: Option<TrainedFor>,
+}
+
+impl Parts<'_> {
+    /// Rejects weights that were trained for something else than the configuration says.
+    fn check_trained_for(&self, path: &Path, training: &TrainingConfig) -> Result<()> {
+        let difference = |of: &TrainedFor| of.difference(&TrainedFor::of(training));
+        self.trained_for.as_ref().and_then(difference).map_or(Ok(()), |difference| Err(damaged(path, difference)))
+    }
 }
 
 fn parse<'a>(path: &Path, file: &'a [u8]) -> Result<Parts<'a>> {
@@ -243,9 +272,14 @@ fn parse<'a>(path: &Path, file: &'a [u8]) -> Result<Parts<'a>> {
         let found = entries.get("format").map_or("no format entry".to_owned(), |format| format!("{format:?}"));
         return Err(damaged(path, format!("not a checkpoint of ddpm: expected {FORMAT:?}, got {found}")));
     }
+    let trained_for = entries.get("trained_for").map(|text| serde_json::from_str(text)).transpose();
+    let trained_for =
+        trained_for.map_err(|e| damaged(path, format!("its trained_for entry cannot be parsed: {e}. {DELETE_IT}")))?;
     let progress = entries.get("progress").map(|text| serde_json::from_str(text));
     match progress {
-        Some(Ok(progress)) => Ok(Parts { tensors, progress, weights_only: format == Some(WEIGHTS_FORMAT) }),
+        Some(Ok(progress)) => {
+            Ok(Parts { tensors, progress, weights_only: format == Some(WEIGHTS_FORMAT), trained_for })
+        }
         Some(Err(e)) => Err(damaged(path, format!("its progress entry cannot be parsed: {e}. {DELETE_IT}"))),
         None => Err(damaged(path, format!("has no progress entry. {DELETE_IT}"))),
     }

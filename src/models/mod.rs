@@ -9,6 +9,7 @@ mod folder;
 mod manager;
 mod migration;
 mod original;
+mod trained_for;
 mod training_run;
 
 pub use crate::tensor_file::StorageKind;

@@ -33,8 +33,11 @@ impl Default for Huber {
 
 impl Objective for Huber {
     fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss> {
-        require(self.delta > 0.0 && self.delta.is_finite(), "Huber.delta", "above 0", self.delta)?;
         let noised = Noised::draw(model, process, batch, &self.timesteps)?;
         noised.loss_of_output(model, &batch.x0, |output, target| output.huber_loss(target, Reduction::None, self.delta))
+    }
+
+    fn validate(&self) -> Result<()> {
+        require(self.delta > 0.0 && self.delta.is_finite(), "Huber.delta", "above 0", self.delta)
     }
 }

@@ -55,6 +55,14 @@ pub trait Objective: Debug {
     /// # Errors
     /// Those of the model; [`Error::Unsupported`](crate::Error::Unsupported) for an unsuitable process.
     fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss>;
+
+    /// Rejects invalid settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) naming the first invalid setting.
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The declared properties of an objective. For all objectives, the loss is one number per sample, follows from the

@@ -38,4 +38,8 @@ impl Objective for Weighted {
         let weights = Tensor::from_slice(&weights).to_kind(error.kind()).to_device(error.device());
         Ok(Loss { t: Some(t), by_sample: weights * error })
     }
+
+    fn validate(&self) -> Result<()> {
+        self.weighting.build().validate()
+    }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::{Denoised, Parameterization};
+use crate::error::{Result, require};
 use crate::process::Level;
 
 /// Scales the input and the target of the network `F_theta` to unit variance at every noise level `sigma = s / a`, for data
@@ -56,6 +57,11 @@ impl Parameterization for Edm {
 
     fn input(&self, x_t: &Tensor, level: &Level) -> Tensor {
         level.factor(|a, s| 1.0 / (s * s + a * a * self.sigma_data.powi(2)).sqrt()) * x_t
+    }
+
+    fn validate(&self) -> Result<()> {
+        let possible = self.sigma_data > 0.0 && self.sigma_data.is_finite();
+        require(possible, "Edm.sigma_data", "above 0", self.sigma_data)
     }
 
     fn time(&self, level: &Level) -> Tensor {

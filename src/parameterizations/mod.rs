@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use tch::Tensor;
 
 use crate::catalogue::catalogue;
+use crate::error::Result;
 use crate::process::Level;
 
 /// The declared properties of a parameterization. For all of them, reading the target returns the data and the noise.
@@ -99,6 +100,14 @@ pub trait Parameterization: Debug {
     /// How many numbers the network outputs for each number of `x_t`: its output has this many times the channels.
     fn outputs(&self) -> i64 {
         1
+    }
+
+    /// Rejects invalid settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) naming the first invalid setting.
+    fn validate(&self) -> Result<()> {
+        Ok(())
     }
 
     /// The part of the output that training compares with the target; by default all of it.

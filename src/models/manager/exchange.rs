@@ -58,7 +58,7 @@ impl ModelManager {
             _ => Error::Io { action: "create", path: folder.path.clone(), source: error },
         })?;
         let _lock = folder.make().and_then(|()| folder.lock()).inspect_err(|_| folder.remove_empty())?;
-        let written = checkpoint::write_weights(&file, &weights, &progress).and_then(|()| {
+        let written = checkpoint::write_weights(&file, &weights, &progress, &config.training).and_then(|()| {
             // Written last: a folder with a configuration is a model.
             Ok(write_atomic(folder.config_file(), config.to_json()?.as_bytes())?)
         });

@@ -140,7 +140,13 @@ impl ModelManager {
     /// # Errors
     /// As [`ModelManager::load_checkpoint`].
     pub fn load_weights(&self, model: &dyn Network, epoch: Option<usize>, weights: Weights) -> Result<Vec<EpochLoss>> {
-        Ok(checkpoint::read_weights(&self.folder.find_checkpoint(epoch)?, model.var_store(), weights)?.history)
+        Ok(checkpoint::read_weights(
+            &self.folder.find_checkpoint(epoch)?,
+            model.var_store(),
+            weights,
+            &self.config.training,
+        )?
+        .history)
     }
 
     /// The loss of each epoch up to a checkpoint, without its weights.

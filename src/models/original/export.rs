@@ -23,7 +23,7 @@ pub(crate) fn export(
 ) -> Result<Vec<String>> {
     let on_cpu = BaseConfig { compute: DeviceChoice::Cpu.into(), ..config.base.clone() };
     let model = get_model(&on_cpu, &config.network, &config.training)?;
-    let progress = checkpoint::read_weights(checkpoint, model.var_store(), weights)?;
+    let progress = checkpoint::read_weights(checkpoint, model.var_store(), weights, &config.training)?;
     let mut tensors = Vec::new();
     if let NetworkConfig::Unet(unet) = &config.network {
         // In f32 whatever the format of the rest: with angles of up to 999, fewer bits would be useless.

@@ -22,6 +22,7 @@ pub struct ByWeight {
 impl TimestepSampling for ByWeight {
     fn draw(&self, process: &dyn Process, n: i64) -> Result<Tensor> {
         let weighting = self.weighting.build();
+        weighting.validate()?;
         Ok(draw_by_weight(process, n, |t| weighting.weight(process, t)))
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Weighting, snr};
+use crate::error::{Result, require};
 use crate::process::Process;
 
 /// `w = ( SNR + 1 / sigma_data^2 ) / SNR`, equivalent to weighting the error of the data by
@@ -26,5 +27,10 @@ impl Default for EdmWeight {
 impl Weighting for EdmWeight {
     fn weight(&self, process: &dyn Process, t: f64) -> f64 {
         1.0 + 1.0 / (snr(process, t) * self.sigma_data.powi(2))
+    }
+
+    fn validate(&self) -> Result<()> {
+        let possible = self.sigma_data > 0.0 && self.sigma_data.is_finite();
+        require(possible, "EdmWeight.sigma_data", "above 0", self.sigma_data)
     }
 }

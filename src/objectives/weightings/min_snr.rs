@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Weighting, snr};
+use crate::error::{Result, require};
 use crate::process::Process;
 
 /// `w = min( SNR, gamma ) / SNR`, equivalent to weighting the error of the data by `min( SNR, gamma )`: `L_simple` up to a
@@ -25,5 +26,9 @@ impl Default for MinSnr {
 impl Weighting for MinSnr {
     fn weight(&self, process: &dyn Process, t: f64) -> f64 {
         (self.gamma / snr(process, t)).min(1.0)
+    }
+
+    fn validate(&self) -> Result<()> {
+        require(self.gamma > 0.0, "MinSnr.gamma", "above 0", self.gamma)
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::catalogue::catalogue;
+use crate::error::Result;
 use crate::process::Process;
 
 /// A weight of the squared error of the noise, `|| eps - eps_theta ||^2`. Since `|| eps - eps_theta ||^2` is `SNR` times
@@ -11,6 +12,14 @@ use crate::process::Process;
 pub trait Weighting: Debug {
     /// The weight at the time `t`, above 0.
     fn weight(&self, process: &dyn Process, t: f64) -> f64;
+
+    /// Rejects invalid settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) naming the first invalid setting.
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The declared weights at signal-to-noise ratios of 20 and 1/4, on [`Vp`](crate::process::Vp) with its default rates. No

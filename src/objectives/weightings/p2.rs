@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Weighting, snr};
+use crate::error::{Result, require};
 use crate::process::Process;
 
 /// `w = 1 / ( k + SNR )^gamma`: less weight for details that nobody sees, more for the noise levels at which shapes form. `gamma = 0` is
@@ -14,7 +15,7 @@ use crate::process::Process;
 pub struct P2 {
     /// `k`, above 0, bounds the weights at high noise.
     pub k: f64,
-    /// `gamma`, the power with which the weights fall.
+    /// `gamma`, at least 0, the power with which the weights fall.
     pub gamma: f64,
 }
 
@@ -27,5 +28,10 @@ impl Default for P2 {
 impl Weighting for P2 {
     fn weight(&self, process: &dyn Process, t: f64) -> f64 {
         (self.k + snr(process, t)).powf(-self.gamma)
+    }
+
+    fn validate(&self) -> Result<()> {
+        require(self.k > 0.0 && self.k.is_finite(), "P2.k", "above 0", self.k)?;
+        require(self.gamma >= 0.0 && self.gamma.is_finite(), "P2.gamma", "at least 0", self.gamma)
     }
 }
