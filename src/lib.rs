@@ -43,9 +43,12 @@
 //! | `beta` | β_t | variance of the noise that step `t` adds |
 //! | `alpha` | α_t = 1 − β_t | share of the signal's variance that step `t` keeps |
 //! | `alpha_bar`, `alpha_cumulative` | ᾱ_t = α₁ … α_t | share of the signal's variance left after `t` steps |
-//! | `sigma` | σ_t | standard deviation of the noise of the reverse step |
+//! | `sigma` | σ_t | standard deviation of the noise of the reverse step; for EDM the noise level `s(t) / a(t)` |
 //! | `predicted_x0` | x̂₀ | the data that `x_t` and `eps_theta` imply |
 //! | `signal`, `noise` | a(t), s(t) | of any process: `x_t = a(t) x_0 + s(t) eps`; here `sqrt(alpha_bar_t)` and `sqrt(1 - alpha_bar_t)` |
+//! | `log_snr` | log SNR | logarithm of the signal-to-noise ratio `a(t)² / s(t)²` |
+//! | `output` | F_θ | the output of a network, whatever it means |
+//! | `weight` | w(t) | the weight of the loss at time `t` |
 //!
 //! # Shapes
 //!

@@ -62,11 +62,14 @@ pub fn faults(project: &Project, notebook: &Document) -> Vec<String> {
     faults
 }
 
+/// Whether a file declares an item, such as `V`, or both parts of one such as `V::target`.
 fn declares(text: &str, item: &str) -> bool {
-    ["fn", "struct", "enum", "trait"].iter().any(|keyword| {
-        let declaration = format!("{keyword} {item}");
-        let mut ends = text.match_indices(&declaration).map(|(at, found)| &text[at + found.len()..]);
-        ends.any(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
+    item.split("::").all(|name| {
+        ["fn", "struct", "enum", "trait"].iter().any(|keyword| {
+            let declaration = format!("{keyword} {name}");
+            let mut ends = text.match_indices(&declaration).map(|(at, found)| &text[at + found.len()..]);
+            ends.any(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
+        })
     })
 }
 
@@ -149,6 +152,16 @@ mod tests {
         assert!(faults[1].contains("it shows Fnn,") && faults[2].contains("it shows forward,"), "{faults:?}");
         made.write("src/forward.rs", "pub fn forward(x: f64) {}");
         made.write("src/networks/deep/fnn.rs", "pub struct Fnn {}");
+        assert_eq!(made.faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_item_of_a_type_is_in_the_file_of_that_type() {
+        let made = Made::new(r#"["src/v.rs", "src/x0.rs"]"#, r#"show_source("V::target")?;"#);
+        made.write("src/v.rs", "pub struct V;");
+        made.write("src/x0.rs", "pub struct X0; fn target() {}");
+        assert!(made.faults()[0].contains("it shows V::target,"), "{:?}", made.faults());
+        made.write("src/v.rs", "pub struct V; fn target() {}");
         assert_eq!(made.faults(), Vec::<String>::new());
     }
 }
