@@ -101,8 +101,8 @@ pub mod prelude {
 
     pub use crate::comparison::Comparison;
     pub use crate::config::{
-        BaseConfig, CheckpointConfig, ComputeConfig, InferType, LearningRateSchedule, TrainingConfig, get_model,
-        get_process,
+        BaseConfig, CheckpointConfig, ComputeConfig, Design, InferType, LearningRateSchedule, TrainingConfig,
+        get_model, get_process,
     };
     pub use crate::datasets::*;
     pub use crate::denoisers::{Clipped, Denoised, Denoiser, GaussianOracle, Guided, MixtureOracle};

@@ -178,6 +178,9 @@ impl Train {
             Err(error) => return Err(error),
         };
         let gives = |setting: &str| file.as_ref().is_some_and(|file| file.gives(setting));
+        if let Some(design) = self.training.design.or_else(|| self.default_design(is_new, &config, gives)) {
+            design.apply(&mut config.training, &config.base.dataset);
+        }
         if let Some(file) = &file {
             config = file.over(&config)?;
         }
@@ -215,6 +218,14 @@ impl Train {
         self.network.condition(&mut config, self.from.as_deref())?;
         let warmup_is_chosen = self.training.warmup_steps.is_some() || gives("/training/warmup_steps");
         Ok((config, is_new && self.from.is_none() && !warmup_is_chosen))
+    }
+
+    /// The design of a new model, unless the file or the options choose parts of it.
+    fn default_design(&self, is_new: bool, config: &ModelConfig, gives: impl Fn(&str) -> bool) -> Option<Design> {
+        const PARTS: [&str; 6] = ["timesteps", "schedule", "process", "parameterization", "objective", "sampling"];
+        let is_chosen = self.training.chooses_a_part_of_the_design()
+            || PARTS.iter().any(|part| gives(&format!("/training/{part}")));
+        (is_new && self.from.is_none() && !is_chosen).then(|| Design::for_dataset(&config.base.dataset))
     }
 
     fn new_configuration(&self, common: &BaseConfig, file: Option<&ConfigFile>) -> Result<ModelConfig> {

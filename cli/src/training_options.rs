@@ -10,6 +10,10 @@ use crate::list::{choice, entry};
 
 #[derive(Args)]
 pub struct TrainingOptions {
+    /// Process, target, noise levels and sampler that belong together. By default edm for points and flow for images; ddpm
+    /// if you choose one of these yourself
+    #[arg(long, value_parser = choice::<Design>())]
+    pub design: Option<Design>,
     /// T, the number of diffusion steps
     #[arg(long, value_name = "T")]
     timesteps: Option<usize>,
@@ -83,16 +87,34 @@ impl TrainingOptions {
     /// Sets the process, and a sampler that runs on it if the configured one does not. Discrete means the schedule's.
     fn set_process(&self, process: &ProcessConfig, training: &mut TrainingConfig) -> Result<()> {
         training.process = Some(process.clone()).filter(|process| !process.properties().has_steps);
-        if let (Some(_), Some(option)) = (&training.process, self.discrete_option()) {
-            let problem =
-                format!("{option} is for the discrete process; the times of {} are real numbers", process.name());
-            return Err(Error::Unsupported(problem));
-        }
         let built = training.process().build().process()?;
         if training.sampling.sampler.sampler().times(&*built).is_err() {
             training.sampling.sampler = SamplingConfig::for_process(&*built).sampler;
         }
         Ok(())
+    }
+
+    /// Whether an option chooses a part of the design.
+    pub fn chooses_a_part_of_the_design(&self) -> bool {
+        let Self {
+            timesteps,
+            schedule,
+            process,
+            parameterization,
+            objective,
+            weighting,
+            timestep_sampling,
+            variance,
+            ..
+        } = self;
+        timesteps.is_some()
+            || schedule.is_some()
+            || process.is_some()
+            || parameterization.is_some()
+            || objective.is_some()
+            || weighting.is_some()
+            || timestep_sampling.is_some()
+            || variance.is_some()
     }
 
     /// The given option that only the discrete process has.
@@ -122,6 +144,13 @@ impl TrainingOptions {
         set(&mut training.schedule, self.schedule.clone());
         if let Some(process) = &self.process {
             self.set_process(process, training)?;
+        }
+        if let (Some(process), Some(option)) = (&training.process, self.discrete_option()) {
+            let problem = format!(
+                "{option} is for the discrete process (--design ddpm); the times of {} are real numbers",
+                process.name()
+            );
+            return Err(Error::Unsupported(problem));
         }
         if let Some(variance) = self.variance {
             training.sampling.sampler = training.sampling.sampler.with_setting("variance", json!(variance))?;

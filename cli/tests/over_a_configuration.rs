@@ -164,6 +164,33 @@ fn a_training_that_is_extended_is_told_where_its_learning_rate_jumps() {
 }
 
 #[test]
+fn a_new_model_has_the_best_design_unless_parts_of_one_are_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let process = |name: &str, epochs: &str, options: &[&str]| {
+        let of = ["--dataset", "moons", "--dataset-size", "64", "--sample-amount", "0", "--device", "cpu"];
+        succeeded(ddpm(path, &[&["train", "--model", name, "--epochs", epochs], &of[..], options].concat()));
+        config(path, name)["training"]["process"]["name"].as_str().unwrap_or("discrete").to_owned()
+    };
+    assert_eq!(process("default", "1", &[]), "edm");
+    assert_eq!(process("flow", "1", &["--design", "flow"]), "flow");
+    assert_eq!(process("ddpm", "1", &["--design", "ddpm"]), "discrete");
+    assert_eq!(process("ddpm", "2", &[]), "discrete", "an existing model keeps its design");
+    assert_eq!(process("steps", "1", &["--timesteps", "8"]), "discrete");
+    assert_eq!(process("v", "1", &["--parameterization", "v"]), "discrete");
+    assert_eq!(process("mixed", "1", &["--design", "edm", "--process", "vp"]), "vp");
+    fs::write(path.join("part.json"), r#"{"training": {"timesteps": 8}}"#).unwrap();
+    assert_eq!(process("file", "1", &["--config", "part.json"]), "discrete");
+    let before = snapshot(path);
+    let refused = ddpm(path, &["train", "--model", "new", "--dataset", "moons", "--design", "edm", "--timesteps", "8"]);
+    assert!(
+        refused.code != Some(0) && refused.stderr.contains("--timesteps is for the discrete process (--design ddpm)"),
+        "{refused:?}"
+    );
+    assert_eq!(snapshot(path), before);
+}
+
+#[test]
 fn all_images_are_taken_unless_fewer_are_asked_for() {
     let painted = ModelConfig::for_dataset(Dataset::from_name("flowers").unwrap(), DeviceChoice::Cpu).unwrap();
     assert_eq!(painted.base.dataset_size, BaseConfig::ALL);

@@ -7,6 +7,7 @@
 mod base;
 mod build;
 mod checkpoints;
+mod design;
 mod infer_type;
 mod learning_rate;
 mod training;
@@ -14,5 +15,6 @@ mod training;
 pub use base::{BaseConfig, ComputeConfig};
 pub use build::{get_model, get_process};
 pub use checkpoints::CheckpointConfig;
+pub use design::Design;
 pub use infer_type::InferType;
 pub use training::{LearningRateSchedule, TrainingConfig};

@@ -117,7 +117,9 @@ pub fn check_first_diagnosis(answer: char) -> Verdict {
                  Weighted by s^2, it is the error of eps.",
             );
         }
-        'A' => "too high a learning rate would show at all times t, and the loss would not fall",
+        'A' => {
+            "too high a learning rate would show at all times t; on the right, three of the four quarters are near 0"
+        }
         'B' => "too short a training gives a loss that is still falling, and similar in all quarters",
         'D' => "the moving average makes samples better or worse, but the loss is that of the weights themselves",
         _ => "choose one of the letters A, B, C and D",
@@ -130,11 +132,11 @@ pub fn check_second_diagnosis(answer: char) -> Verdict {
     let hint = match answer.to_ascii_uppercase() {
         'B' => {
             return Verdict::Right(
-                "a eps + s x_0 can be learned as well as a eps - s x_0, so the loss falls as usual. But it is not what \
-                 `read` reads: only a test that target and reading are inverse finds it.",
+                "a eps + s x_0 can be learned even more easily than a eps - s x_0: where a = s, it is x_t up to a factor. \
+                 But `read` reads something else: only a test that the two are inverse finds it.",
             );
         }
-        'A' => "the loss is as low as that of the right run: the network has learned what it was given",
+        'A' => "the loss is even lower than that of the right run: the network has learned what it was given",
         'C' => "v needs no more steps than eps: the right run has as many",
         'D' => "the process is that of the right run",
         _ => "choose one of the letters A, B, C and D",
@@ -185,7 +187,7 @@ mod tests {
         for (letter, part) in [('A', "learning rate"), ('B', "falling"), ('D', "average"), ('x', "letters")] {
             hint(check_first_diagnosis(letter), part);
         }
-        for (letter, part) in [('A', "as low"), ('C', "steps"), ('D', "process"), ('?', "letters")] {
+        for (letter, part) in [('A', "even lower"), ('C', "steps"), ('D', "process"), ('?', "letters")] {
             hint(check_second_diagnosis(letter), part);
         }
     }

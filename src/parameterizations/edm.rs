@@ -39,19 +39,19 @@ const MOST: f64 = 10.0;
 impl Parameterization for Edm {
     fn target(&self, x0: &Tensor, eps: &Tensor, level: &Level) -> Tensor {
         // ( x_0 - c_skip x ) / c_out, with a cancelled.
-        let [data, length] = [self.sigma_data, self.sigma_data.powi(2)];
-        let of_data = level.factor(|a, s| s / data / (s * s + a * a * length).sqrt());
-        let of_noise = level.factor(|a, s| a * data / (s * s + a * a * length).sqrt());
+        let [data, variance] = [self.sigma_data, self.sigma_data.powi(2)];
+        let of_data = level.factor(|a, s| s / data / (s * s + a * a * variance).sqrt());
+        let of_noise = level.factor(|a, s| a * data / (s * s + a * a * variance).sqrt());
         of_data * x0 - of_noise * eps
     }
 
     fn read(&self, output: &Tensor, x_t: &Tensor, level: &Level) -> Denoised {
-        let [data, length] = [self.sigma_data, self.sigma_data.powi(2)];
-        let skip = level.factor(|a, s| a * length / (s * s + a * a * length));
-        let out = level.factor(|a, s| s * data / (s * s + a * a * length).sqrt());
+        let [data, variance] = [self.sigma_data, self.sigma_data.powi(2)];
+        let skip = level.factor(|a, s| a * variance / (s * s + a * a * variance));
+        let out = level.factor(|a, s| s * data / (s * s + a * a * variance).sqrt());
         // eps = ( x_t - a D ) / s, with s cancelled.
-        let noise_skip = level.factor(|a, s| s / (s * s + a * a * length));
-        let noise_out = level.factor(|a, s| a * data / (s * s + a * a * length).sqrt());
+        let noise_skip = level.factor(|a, s| s / (s * s + a * a * variance));
+        let noise_out = level.factor(|a, s| a * data / (s * s + a * a * variance).sqrt());
         Denoised { x0: skip * x_t + out * output, eps: noise_skip * x_t - noise_out * output, variance: None }
     }
 
