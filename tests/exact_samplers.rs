@@ -129,12 +129,33 @@ fn faults(make: &dyn Fn(Option<usize>) -> Box<dyn Sampler>, declared: SamplerPro
     let refusal = make(Some(10)).times(&vp).err().map(|error| error.to_string());
     require(refusal.is_some() == declared.needs_steps, "it needs steps, or not, against what it declares");
     require(refusal.is_none_or(|text| text.contains("ddim")), "its refusal does not say which samplers would work");
+    if !declared.needs_steps {
+        let called = calls_of(&mut *make(Some(12)), &vp);
+        require(called == 11 * declared.network_calls + 1, "another number of network calls than declared");
+    }
     if let Some(order) = declared.order {
         let ratio = error_on_gaussian(&mut *make(Some(40)), &vp) / error_on_gaussian(&mut *make(Some(80)), &vp);
         let expected = 2.0_f64.powi(order as i32);
-        require((ratio / expected - 1.0).abs() < 0.2, "another order than declared");
+        // On Gaussian data, the largest errors of multistep solvers of third order cancel over the chain.
+        let as_declared = ratio > 0.8 * expected && (order > 2 || ratio < 1.2 * expected);
+        require(as_declared, "another order than declared");
     }
     faults
+}
+
+/// How many times a sampler calls the network in its chain.
+fn calls_of(sampler: &mut dyn Sampler, process: &dyn Process) -> u64 {
+    struct Counted<'a>(GaussianOracle<'a>, std::cell::Cell<u64>);
+    impl Denoiser for Counted<'_> {
+        fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised, Error> {
+            self.1.set(self.1.get() + 1);
+            self.0.denoise(x_t, t)
+        }
+    }
+    let counted = Counted(GaussianOracle::isotropic(process, &Tensor::zeros([1], DOUBLE), 0.25), 0.into());
+    let none = &mut InferenceLogger::new(InferType::None);
+    let _samples = run_chain(sampler, &counted, process, Tensor::ones([1, 1], DOUBLE), none).unwrap();
+    counted.1.get()
 }
 
 /// The relative error of a deterministic sampler for data `N(0, 0.25)`, which takes `x` at the first time to `x sqrt(v_t / v_T)`, at the last time before 0.
@@ -177,8 +198,19 @@ fn the_errors_of_solvers_are_those_of_the_closed_form() {
     let (steps, layout) = (Some(81), StepLayoutConfig::from(LogSnr));
     let error = error_on_gaussian(&mut Ddim { steps, layout: layout.clone(), eta: 0.0 }, &Vp::default());
     assert!((error / 2.9e-2 - 1.0).abs() < 0.02, "ddim: {error}");
-    let error = error_on_gaussian(&mut Heun { steps, layout }, &Vp::default());
-    assert!((error / 1.8e-3 - 1.0).abs() < 0.03, "heun: {error}");
+    let named = [
+        ("heun", 1.8e-3),
+        ("dpm-solver-2", 9.1e-4),
+        ("dpm-solver-3", 2.2e-6),
+        ("dpm-solver++2m", 8.9e-4),
+        ("plms", 6.1e-4),
+    ];
+    for (name, expected) in named {
+        let json = serde_json::json!({ "name": name, "steps": steps, "layout": layout });
+        let mut sampler = serde_json::from_value::<SamplerConfig>(json).unwrap().sampler();
+        let error = error_on_gaussian(&mut *sampler, &Vp::default());
+        assert!((error / expected - 1.0).abs() < 0.03, "{name}: {error}");
+    }
 }
 
 /// On Gaussian data the mean and the variance of a sampler that remembers a step follow from the coefficients of its last two.

@@ -279,3 +279,24 @@ fn what_a_network_predicts_is_read_as_diffusers_reads_it() {
         }
     }
 }
+
+/// Whole chains of diffusers' schedulers, but for the last step (fixtures/make_samplers.py).
+#[test]
+fn solvers_take_the_steps_of_diffusers() {
+    let _turn = take_turns();
+    let golden = Golden::read("samplers");
+    let constants = constants("linear", 1000, 1);
+    let network =
+        ClosedForm::new(&[2], |x, t| 0.4 * x.tanh() + 0.1 * (t.to_kind(Kind::Float) / 100.0).sin().unsqueeze(1));
+    let model = network.with_parameterization(ParameterizationConfig::default().build());
+    let denoiser = model.denoiser(&constants);
+    for name in ["ddim", "heun", "deis", "dpm-solver++2m", "unipc"] {
+        let settings = serde_json::json!({ "name": name, "steps": 10, "layout": "trailing" });
+        let mut sampler = serde_json::from_value::<SamplerConfig>(settings).unwrap().sampler();
+        tch::manual_seed(1);
+        let x_t = Tensor::randn([6, 2], (Kind::Double, Device::Cpu));
+        let chain = Chain::new(&mut *sampler, &denoiser, &constants, x_t).unwrap();
+        let states: Vec<Tensor> = chain.take(10).map(|state| state.unwrap().x_t).collect();
+        assert_close(name, &Tensor::stack(&states, 0), golden.at(name), 2e-5);
+    }
+}

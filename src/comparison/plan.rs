@@ -94,8 +94,8 @@ impl ComparisonPlan {
                 continue;
             }
             for calls in &self.calls {
-                // A method of second order calls the network twice in each step, but once in the last.
-                let steps = if sampler.properties().order == Some(2) { calls.div_ceil(2) } else { *calls };
+                // The last step takes one call.
+                let steps = 1 + (calls - 1) / sampler.properties().network_calls;
                 let sampler = sampler.with_setting("steps", json!(steps))?;
                 for layout in self.layouts_for(process) {
                     samplers.push(sampler.with_setting("layout", json!({ "name": layout }))?);

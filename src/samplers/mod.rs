@@ -1,6 +1,7 @@
 //! Samplers: the algorithms that turn noise into data. All of them run in a [`Chain`].
 
 mod chain;
+mod exponential;
 mod layouts;
 
 use std::fmt::Debug;
@@ -98,19 +99,39 @@ pub struct SamplerProperties {
     pub ends_without_noise: bool,
     /// Whether it requires a process with steps.
     pub needs_steps: bool,
+    /// How many times it calls the network in each step but the last, which takes one call.
+    pub network_calls: u64,
 }
 
 catalogue! {
     /// A sampler with its settings.
     SamplerConfig of "SamplingConfig.sampler", is SamplerSettings, declares SamplerProperties;
     ancestral::Ancestral, "ancestral": "every step of the forward process back", "Ho et al. 2020, Algorithm 2",
-        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: true };
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: true, network_calls: 1 };
     ddim::Ddim, "ddim": "fewer steps, with any share of fresh noise", "Song, Meng & Ermon 2021, equation 12",
-        { order: Some(1), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false };
+        { order: Some(1), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
+    plms::Plms, "plms": "multistep, with the coefficients of Adams and Bashforth", "Liu et al. 2022 (PNDM), equation 12",
+        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
+    deis::Deis, "deis": "multistep, a polynomial through the predicted noise", "Zhang & Chen 2023, equation 14",
+        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
+    dpm_solver_2::DpmSolver2, "dpm-solver-2": "second order, with the noise in the middle of each step", "Lu et al. 2022 (DPM-Solver), algorithm 1",
+        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 2 };
+    dpm_solver_3::DpmSolver3, "dpm-solver-3": "third order, with the noise at two points of each step", "Lu et al. 2022 (DPM-Solver), algorithm 2",
+        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 3 };
+    dpm_solver_pp_2s::DpmSolverPp2s, "dpm-solver++2s": "second order, with the data in the middle of each step", "Lu et al. 2022 (DPM-Solver++), algorithm 1",
+        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 2 };
+    dpm_solver_pp_2m::DpmSolverPp2m, "dpm-solver++2m": "multistep, with the data of the step before", "Lu et al. 2022 (DPM-Solver++), algorithm 2",
+        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
+    dpm_solver_pp_3m::DpmSolverPp3m, "dpm-solver++3m": "multistep, a parabola through the predicted data", "Lu et al. 2022 (DPM-Solver++), equation 9",
+        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
+    uni_pc::UniPc, "unipc": "multistep, each step corrected with the prediction at its end", "Zhao et al. 2023, algorithms 1 and 2",
+        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
     heun::Heun, "heun": "second order, with the slopes at both ends of each step", "Karras et al. 2022, algorithm 1",
-        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false };
+        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 2 };
     sde_dpm_solver_pp_2m::SdeDpmSolverPp2m, "sde-dpm-solver++2m": "multistep, with fresh noise", "Lu et al. 2022 (DPM-Solver++), section 5",
-        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false };
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
+    edm_stochastic::EdmStochastic, "edm-stochastic": "heun, with fresh noise before each step", "Karras et al. 2022, algorithm 2",
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 2 };
 }
 
 impl SamplerConfig {
