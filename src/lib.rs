@@ -28,7 +28,7 @@
 //! | [`metrics`] | how good samples are, and whether they are copies |
 //! | [`show`] | loggers, pictures of chains, progress |
 //! | [`models`] | a model's folder, complete trainings, import and export of weights |
-//! | [`comparison`] | which combination of process, parameterization and objective is best |
+//! | [`comparison`] | which combination of process, parameterization and objective is best, and which sampler |
 //! | [`visualize`], [`show_source`](mod@show_source) | pictures of all this, and its source in a cell |
 //! | [`exercises`] | the checks behind the notebooks' exercises |
 //!
@@ -99,7 +99,7 @@ pub mod prelude {
     pub use ddpm_utils::progress::progress;
     pub use tch::{self, Device, Kind, Tensor, nn};
 
-    pub use crate::comparison::Comparison;
+    pub use crate::comparison::{Comparison, SamplerLadder};
     pub use crate::config::{
         BaseConfig, CheckpointConfig, ComputeConfig, Design, InferType, LearningRateSchedule, TrainingConfig,
         get_model, get_process,
@@ -138,7 +138,7 @@ pub mod prelude {
     };
     pub use crate::visualize::{
         visualize_attention, visualize_comparison, visualize_data, visualize_features, visualize_forward,
-        visualize_images, visualize_nearest, visualize_points, visualize_progress, visualize_score_field,
-        visualize_training, visualize_training_beside, visualize_variance_schedule,
+        visualize_images, visualize_ladder, visualize_nearest, visualize_points, visualize_progress,
+        visualize_score_field, visualize_training, visualize_training_beside, visualize_variance_schedule,
     };
 }

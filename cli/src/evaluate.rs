@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::image_features::{FeatureSet, IMAGE_METRICS, ImageFeatures};
 use crate::label_options::{LabelOptions, Labels};
+use crate::ladder::LadderOptions;
 use crate::model::{DataFolder, Trained};
 use crate::say::{note, say};
 use crate::start_message::process_name;
@@ -50,6 +51,8 @@ pub struct Evaluate {
     /// Add the losses of this model, from the same folder, as dashed lines
     #[arg(long, value_name = "NAME", requires = "curve")]
     reference: Option<String>,
+    #[command(flatten)]
+    ladder: LadderOptions,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -62,6 +65,10 @@ impl Evaluate {
         let labels = self.labels.labels(manager.name(), model.classes(), &dataset)?;
         if let Some(file) = &self.curve {
             self.loss_curve(&manager)?.save(file)?;
+        }
+        if self.ladder.is_given() {
+            let n = self.n.unwrap_or(if manager.config().base.dataset.is_images() { 256 } else { 20_000 });
+            return self.ladder.run(&manager, &model, &*process, [n as u64, self.seed], self.json);
         }
         if manager.config().base.dataset.is_images() {
             return self.evaluate_images(&manager, &model, &*process, labels.as_ref());

@@ -13,6 +13,7 @@ mod fuzz;
 mod image_features;
 mod import;
 mod label_options;
+mod ladder;
 mod library_environment;
 mod list;
 mod metrics;

@@ -17,6 +17,34 @@ fn write(path: &Path, n: i64, d: i64, shift: f64, start: f64) {
 }
 
 #[test]
+fn a_ladder_has_every_sampler_that_runs_on_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    train_tiny(path, "m", &[]);
+    let ladder = |options: &[&str]| ddpm(path, &[&["evaluate", "--model", "m", "--n", "200"], options].concat());
+    let ran = succeeded(ladder(&["--ladder=l.svg", "--calls", "1,6", "--json"]));
+    let rows = json(&ran);
+    let rows = rows.as_array().unwrap();
+    for entry in SamplerConfig::ENTRIES {
+        let of: Vec<_> = rows.iter().filter(|row| row["sampler"] == entry.name).collect();
+        let calls: Vec<u64> = of.iter().map(|row| row["network_calls"].as_u64().unwrap()).collect();
+        let sampler = SamplerConfig::from_name(entry.name).unwrap().properties();
+        let most = 1 + 5 / sampler.network_calls * sampler.network_calls;
+        // Ancestral takes the ten steps of the model.
+        assert_eq!(calls, if sampler.needs_steps { vec![10] } else { vec![1, most] }, "{}", entry.name);
+        for row in of {
+            assert!(row["seconds"].as_f64().unwrap() > 0.0 && row["noise_floor"].as_f64().unwrap() > 0.0, "{row}");
+            assert!(row["sliced_wasserstein"].is_number() && row["distance_to_curve_p95"].is_number(), "{row}");
+        }
+    }
+    assert!(fs::read_to_string(path.join("l.svg")).unwrap().contains("noise floor"));
+    let table = succeeded(ladder(&["--ladder", "--calls", "6"])).stdout;
+    assert!(table.starts_with("sampler ") && table.contains("6 calls") && table.contains("unipc"), "{table}");
+    let refused = ladder(&["--ladder", "--calls", "0"]);
+    assert!(refused.code != Some(0) && refused.stderr.contains("network calls"), "{refused:?}");
+}
+
+#[test]
 fn two_files_of_points_are_compared_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

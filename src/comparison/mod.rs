@@ -1,6 +1,7 @@
 //! Which combination of process, parameterization and objective gives the best samples: they are trained with the same
-//! budget and several seeds, and their samples are compared with data by the number of network calls.
+//! budget and several seeds, and their samples are compared with data by the number of network calls. And for one model, which sampler is.
 
+mod ladder;
 mod plan;
 mod quality;
 mod results;
@@ -9,6 +10,7 @@ mod table;
 use std::path::Path;
 use std::time::Instant;
 
+pub use ladder::{LadderRow, SamplerLadder};
 pub use plan::ComparisonPlan;
 pub use quality::Quality;
 use quality::{Reference, measure};
@@ -77,7 +79,7 @@ fn train_and_measure(config: &ModelConfig, plan: &ComparisonPlan, reference: &Re
         }
     }
     let seconds = started.elapsed().as_secs_f64();
-    let measure = |sampler| measure(&sampler, &model, &*process, plan.samples, reference, base.seed);
+    let measure = |sampler| measure(&sampler, &model, &*process, plan.samples, reference, base.seed, &mut || ());
     let samplers = plan.samplers(&*process)?;
     let quality = state.with_averaged_weights(|| samplers.into_iter().map(measure).collect::<Result<_>>())?;
     Ok(Trained { seconds, loss, quality })

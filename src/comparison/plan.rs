@@ -94,9 +94,7 @@ impl ComparisonPlan {
                 continue;
             }
             for calls in &self.calls {
-                // The last step takes one call.
-                let steps = 1 + (calls - 1) / sampler.properties().network_calls;
-                let sampler = sampler.with_setting("steps", json!(steps))?;
+                let sampler = sampler.with_setting("steps", json!(sampler.steps_within(*calls)))?;
                 for layout in self.layouts_for(process) {
                     samplers.push(sampler.with_setting("layout", json!({ "name": layout }))?);
                 }

@@ -99,7 +99,7 @@ impl Denoiser for Counted<'_> {
     }
 }
 
-/// Draws samples with one sampler and compares them with data.
+/// Draws samples with one sampler and compares them with data. `drawn` is called in between.
 pub(super) fn measure(
     sampler: &SamplerConfig,
     model: &Model,
@@ -107,22 +107,24 @@ pub(super) fn measure(
     samples: i64,
     reference: &Reference,
     seed: u64,
+    drawn: &mut dyn FnMut(),
 ) -> Result<Quality> {
     let denoiser = model.denoiser(process);
     let counted = Counted { denoiser: &denoiser, calls: Cell::new(0) };
     let noise = draw_noise(model, process, samples, seed)?;
     let clips = model.sampling().clip_denoised;
     let mut quiet = InferenceLogger::new(InferType::None).quiet();
-    let drawn = generate_samples_by(&mut *sampler.sampler(), &counted, clips, process, noise, seed, &mut quiet);
+    let samples = generate_samples_by(&mut *sampler.sampler(), &counted, clips, process, noise, seed, &mut quiet);
+    drawn();
     let calls = counted.calls.get();
-    let drawn = match drawn {
+    let samples = match samples {
         // This is a result, too.
         Err(Error::SamplesNotFinite { .. }) => {
             return Ok(Quality { sampler: sampler.clone(), calls, ..Default::default() });
         }
-        drawn => drawn?,
+        samples => samples?,
     };
-    let (distance, noise_floor, distance_to_curve_p95) = reference.compare(&drawn, seed)?;
+    let (distance, noise_floor, distance_to_curve_p95) = reference.compare(&samples, seed)?;
     let (distance, noise_floor) = (Some(distance), Some(noise_floor));
     Ok(Quality { sampler: sampler.clone(), calls, distance, noise_floor, distance_to_curve_p95 })
 }

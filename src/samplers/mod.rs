@@ -139,6 +139,11 @@ impl SamplerConfig {
     pub fn sampler(&self) -> Box<dyn Sampler> {
         self.build().sampler()
     }
+
+    /// The most steps that it can take with so many network calls, at least one.
+    pub fn steps_within(&self, network_calls: u64) -> u64 {
+        1 + network_calls.saturating_sub(1) / self.properties().network_calls
+    }
 }
 
 impl Default for SamplerConfig {

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::loader::DataLoader;
 use crate::process::ConstantsManager;
 
-pub use comparison::visualize_comparison;
+pub use comparison::{visualize_comparison, visualize_ladder};
 pub use curves::{visualize_training, visualize_training_beside, visualize_variance_schedule};
 pub use images::visualize_images;
 pub use inside::{visualize_attention, visualize_features};
