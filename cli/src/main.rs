@@ -28,7 +28,9 @@ mod predict;
 mod sample;
 mod sampling_options;
 mod say;
+mod schedule;
 mod start_message;
+mod start_option;
 mod stop;
 mod train;
 mod training_options;
@@ -54,6 +56,8 @@ enum Command {
     Train(Box<train::Train>),
     /// Draw samples from a trained model, or from data itself, into a file
     Sample(sample::Sample),
+    /// Print how much noise each step of a model adds
+    Schedule(schedule::Schedule),
     /// Measure how close a model's samples come to the data
     Evaluate(evaluate::Evaluate),
     /// Make a model from weights of the original Python tutorial, or from an exported file
@@ -127,6 +131,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         Command::Train(command) => return Ok(command.run()?),
         Command::Sample(command) => command.run()?,
+        Command::Schedule(command) => command.run()?,
         Command::Evaluate(command) => command.run()?,
         Command::Import(command) => command.run()?,
         Command::Export(command) => command.run()?,

@@ -15,6 +15,7 @@ use crate::model::{DataFolder, Trained};
 use crate::oracle::Oracle;
 use crate::output::Output;
 use crate::say::{count, note, say};
+use crate::start_option::{StartOption, network_calls};
 
 #[derive(Args)]
 #[command(mut_arg("model", |model| model.required(false).required_unless_present("oracle")))]
@@ -33,6 +34,8 @@ pub struct Sample {
     /// How many samples to draw; by default 1000 points or 16 images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     n: Option<i64>,
+    #[command(flatten)]
+    start: StartOption,
     /// The same seed draws the same samples on the same device; by default the model's seed
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -75,6 +78,10 @@ impl Display for MedianDistances {
     }
 }
 
+fn rows(samples: Option<&Tensor>) -> Option<i64> {
+    samples.map(|samples| samples.size()[0])
+}
+
 impl Sample {
     pub fn run(self) -> Result<()> {
         if let Some(oracle) = &self.oracle {
@@ -97,12 +104,24 @@ impl Sample {
             None => None,
         };
         let are_images = model.sample_shape().len() == 3;
-        let n = self.n.unwrap_or(if are_images { 16 } else { 1000 });
+        let start = self.start.read(&model.sample_shape())?;
+        let n = self.n.or(rows(start.as_ref())).unwrap_or(if are_images { 16 } else { 1000 });
         let seed = self.seed.unwrap_or(config.base.seed);
+        let sampling = model.sampling().clone();
+        let times = sampling.sampler.sampler().times(&*process)?;
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(manager.name()).quiet();
         let started = Instant::now();
         // The transfer waits for the GPU, so the time below includes its work.
-        let samples = Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut logger)?;
+        let samples = match start {
+            None => Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut logger)?,
+            Some(x_t) => {
+                // Seeds the noise of the steps as if x_T were drawn.
+                let _unused = draw_noise(&model, &*process, n, seed)?;
+                let (mut sampler, x_t) = (sampling.sampler.sampler(), x_t.to_device(model.device()));
+                let (denoiser, clips) = (model.denoiser(&*process), sampling.clip_denoised);
+                generate_samples_by(&mut *sampler, &denoiser, clips, &*process, x_t, seed, &mut logger)?
+            }
+        };
         let samples = samples.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
         self.out.write(&samples, seed, process.steps(), logger.picture())?;
@@ -118,7 +137,8 @@ impl Sample {
             let (indices, guidance) = (labels.as_ref().map(Labels::indices), labels.as_ref().map(Labels::guidance));
             return say(json!({
                 "out": out, "n": n, "seed": seed, "seconds": seconds, "nearest": distances, "labels": indices,
-                "guidance": guidance,
+                "guidance": guidance, "times": times,
+                "network_calls": network_calls(&sampling.sampler, times.len() - 1, guidance),
             }));
         }
         let drawn = count(n, "sample");
@@ -140,23 +160,29 @@ impl Sample {
         let sampling = self.trained.sampling_for(&*process)?;
         let mut sampler = sampling.sampler.sampler();
         // Rejects a sampler that does not run on this process before anything is computed.
-        let steps = sampler.times(&*process)?.len() - 1;
+        let times = sampler.times(&*process)?;
+        let steps = times.len() - 1;
         let seed = self.seed.unwrap_or(1);
         let data = oracle.data(seed)?;
         let sample_shape = &data.size()[1..];
         let are_images = sample_shape.len() == 3;
-        let n = self.n.unwrap_or(if are_images { 16 } else { 1000 });
+        let start = self.start.read(sample_shape)?;
+        let n = self.n.or(rows(start.as_ref())).unwrap_or(if are_images { 16 } else { 1000 });
         let denoiser = oracle.denoiser(&*process, &data)?;
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(oracle.title()).quiet();
         let started = Instant::now();
         let noise = draw_noise_of(sample_shape, data.device(), &*process, n, seed)?;
+        let noise = start.map_or(noise, |x_t| x_t.to_device(data.device()));
         let clips = sampling.clip_denoised;
         let samples = generate_samples_by(&mut *sampler, &*denoiser, clips, &*process, noise, seed, &mut logger)?;
         let seconds = started.elapsed().as_secs_f64();
         self.out.write(&samples, seed, Some(steps), logger.picture())?;
         let out = self.out.path();
         if self.json {
-            return say(json!({ "out": out, "n": n, "seed": seed, "seconds": seconds, "steps": steps }));
+            return say(json!({
+                "out": out, "n": n, "seed": seed, "seconds": seconds, "steps": steps, "times": times,
+                "network_calls": network_calls(&sampling.sampler, steps, None),
+            }));
         }
         let drawn = count(n, "sample");
         say(format!("drew {drawn} from the {} in {seconds:.2} s (seed {seed}): {}", oracle.name(), out.display()))
