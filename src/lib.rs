@@ -109,9 +109,10 @@ pub mod prelude {
     pub use crate::device::DeviceChoice;
     pub use crate::error::Error;
     pub use crate::exercises::{
-        Verdict, check_clipped_mean, check_ema_decay, check_first_diagnosis, check_forward, check_min_snr,
-        check_posterior_variance, check_preconditioning, check_predicted_x0, check_second_diagnosis, check_unit_range,
-        check_v_target, check_without_noise, check_x0_of_v,
+        Verdict, check_clipped_mean, check_copies_diagnosis, check_ema_decay, check_first_diagnosis, check_forward,
+        check_gaussian_denoiser, check_min_snr, check_posterior_variance, check_preconditioning, check_predicted_x0,
+        check_responsibilities, check_score, check_second_diagnosis, check_unit_range, check_v_target,
+        check_without_noise, check_x0_of_v,
     };
     pub use crate::features::*;
     pub use crate::loader::{DataLoader, get_dataloader};
