@@ -68,7 +68,9 @@ impl Evaluate {
         }
         if self.ladder.is_given() {
             let n = self.n.unwrap_or(if manager.config().base.dataset.is_images() { 256 } else { 20_000 });
-            return self.ladder.run(&manager, &model, &*process, [n as u64, self.seed], self.json);
+            let mut config = manager.config().clone();
+            config.base.dataset = dataset;
+            return self.ladder.run(&config, &model, &*process, [n as u64, self.seed], self.json);
         }
         if manager.config().base.dataset.is_images() {
             return self.evaluate_images(&manager, &model, &*process, labels.as_ref());

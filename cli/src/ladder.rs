@@ -12,7 +12,7 @@ use crate::say::{note, say};
 #[derive(Args)]
 pub struct LadderOptions {
     /// Compare all samplers by the number of network calls: quality and seconds; with FILE (.svg), also as a picture
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with_all = ["label", "guidance", "sampler", "steps", "eta", "variance", "repeats", "curve"])]
     ladder: Option<Option<PathBuf>>,
     /// With --ladder: the most network calls for each sample
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,10,20,40", requires = "ladder")]
@@ -26,13 +26,12 @@ impl LadderOptions {
 
     pub fn run(
         &self,
-        manager: &ModelManager,
+        config: &ModelConfig,
         model: &Model,
         process: &dyn Process,
         [n, seed]: [u64; 2],
         json: bool,
     ) -> Result<()> {
-        let config = manager.config();
         let observer = &mut |next: &str| note(next);
         let ladder = SamplerLadder::measure(model, process, config, &self.calls, n as i64, seed, observer)?;
         if let Some(Some(file)) = &self.ladder {

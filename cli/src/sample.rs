@@ -15,7 +15,7 @@ use crate::model::{DataFolder, Trained};
 use crate::oracle::Oracle;
 use crate::output::Output;
 use crate::say::{count, note, say};
-use crate::start_option::{StartOption, network_calls};
+use crate::start_option::{StartOption, calls_of_guidance};
 
 #[derive(Args)]
 #[command(mut_arg("model", |model| model.required(false).required_unless_present("oracle")))]
@@ -138,7 +138,7 @@ impl Sample {
             return say(json!({
                 "out": out, "n": n, "seed": seed, "seconds": seconds, "nearest": distances, "labels": indices,
                 "guidance": guidance, "times": times,
-                "network_calls": network_calls(&sampling.sampler, times.len() - 1, guidance),
+                "network_calls": calls_of_guidance(guidance) * sampling.sampler.network_calls(&*process, &times),
             }));
         }
         let drawn = count(n, "sample");
@@ -181,7 +181,7 @@ impl Sample {
         if self.json {
             return say(json!({
                 "out": out, "n": n, "seed": seed, "seconds": seconds, "steps": steps, "times": times,
-                "network_calls": network_calls(&sampling.sampler, steps, None),
+                "network_calls": sampling.sampler.network_calls(&*process, &times),
             }));
         }
         let drawn = count(n, "sample");

@@ -10,19 +10,20 @@ use crate::npy::read_samples;
 
 #[derive(Args)]
 pub struct StartOption {
-    /// Start from this x_T (.npy, one sample per row) instead of noise from the seed
+    /// Start from this x_T (.npy, one sample per row) instead of noise from the seed; its standard deviation should be that of
+    /// the noise at the end of the process (1, for edm sigma_max)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["n", "label"])]
     start: Option<PathBuf>,
 }
 
 impl StartOption {
-    /// The samples in the file, if there is one, f32 or f64.
+    /// The samples in the file, if there is one, f32.
     ///
     /// # Errors
     /// [`Error::Path`] for other data than samples of this shape.
     pub fn read(&self, sample_shape: &[i64]) -> Result<Option<Tensor>> {
         let Some(path) = &self.start else { return Ok(None) };
-        let x_t = read_samples(path)?;
+        let x_t = read_samples(path)?.to_kind(Kind::Float);
         let problem = match x_t.size().split_first() {
             Some((n, shape)) if *n > 0 && shape == sample_shape => match bool::try_from(x_t.isfinite().all())? {
                 true => return Ok(Some(x_t)),
@@ -37,9 +38,7 @@ impl StartOption {
     }
 }
 
-/// How many times a sampler calls the network for each sample in a chain of so many steps; guidance with both classes and none calls it twice
-/// as often.
-pub fn network_calls(sampler: &SamplerConfig, steps: usize, guidance: Option<f64>) -> u64 {
-    let twice = guidance.is_some_and(|scale| scale != 0.0 && scale != 1.0);
-    (1 + (steps as u64 - 1) * sampler.properties().network_calls) * if twice { 2 } else { 1 }
+/// How many times guidance calls the network instead of once: with the class and without it, unless one of the two has no weight.
+pub fn calls_of_guidance(scale: Option<f64>) -> u64 {
+    if scale.is_some_and(|scale| scale != 0.0 && scale != 1.0) { 2 } else { 1 }
 }

@@ -178,9 +178,6 @@ impl Train {
             Err(error) => return Err(error),
         };
         let gives = |setting: &str| file.as_ref().is_some_and(|file| file.gives(setting));
-        if let Some(design) = self.training.design.or_else(|| self.default_design(is_new, &config, gives)) {
-            design.apply(&mut config.training, &config.base.dataset);
-        }
         if let Some(file) = &file {
             config = file.over(&config)?;
         }
@@ -209,6 +206,9 @@ impl Train {
         if shape != before || !field.is_some_and(|(_, field)| gives(&format!("/network/{network}/{field}"))) {
             // A network that does not fit is rejected later, by the check of the whole configuration.
             let _ = config.network.fit(&shape);
+        }
+        if let Some(design) = self.training.design.or_else(|| self.default_design(is_new, &config, gives)) {
+            design.apply(&mut config.training, &config.base.dataset);
         }
         self.training.apply(&mut config.training)?;
         if self.from.is_some() {

@@ -16,8 +16,10 @@ use crate::samplers::{SamplerConfig, SamplingConfig};
 /// How good the samples of a model are, and how long they take, by sampler and number of network calls.
 #[derive(Debug)]
 pub struct SamplerLadder {
-    /// The most network calls for each sample, in ascending order.
+    /// The most network calls for each sample, in ascending order; at the end those of samplers that take all steps of the process.
     pub calls: Vec<u64>,
+    /// Those that were asked for.
+    requested: Vec<u64>,
     /// One for each sampler and number of calls.
     pub rows: Vec<LadderRow>,
 }
@@ -56,21 +58,26 @@ impl SamplerLadder {
             .or_else(|| layout_of(&SamplingConfig::for_process(process).sampler))
             .unwrap_or_else(|| json!({ "name": "trailing" }));
         let reference = Reference::of(config, samples)?;
-        let mut rows = Vec::new();
+        // All are built and checked before the first is measured.
+        let mut all = Vec::new();
         for entry in SamplerConfig::ENTRIES {
             for sampler in samplers(&SamplerConfig::from_name(entry.name)?, process, calls, &layout)? {
                 let steps = sampler.sampler().times(process)?.len() - 1;
-                observer(&format!("{}, {steps} steps", entry.name));
-                let started = Instant::now();
-                let mut seconds = 0.0;
-                let mut drawn = || seconds = started.elapsed().as_secs_f64();
-                let quality = measure(&sampler, model, process, samples, &reference, seed, &mut drawn)?;
-                rows.push(LadderRow { steps, seconds, quality });
+                all.push((sampler, steps));
             }
         }
+        let mut rows = Vec::new();
+        for (sampler, steps) in all {
+            observer(&format!("{}, {steps} steps", sampler.name()));
+            let started = Instant::now();
+            let mut seconds = 0.0;
+            let mut drawn = || seconds = started.elapsed().as_secs_f64();
+            let quality = measure(&sampler, model, process, samples, &reference, seed, &mut drawn)?;
+            rows.push(LadderRow { steps, seconds, quality });
+        }
         let made = rows.iter().map(|row| row.quality.calls).filter(|made| calls.iter().all(|most| most < made));
-        let calls = calls.iter().copied().chain(made).collect::<BTreeSet<_>>().into_iter().collect();
-        Ok(Self { calls, rows })
+        let columns = calls.iter().copied().chain(made).collect::<BTreeSet<_>>().into_iter().collect();
+        Ok(Self { calls: columns, requested: calls.to_vec(), rows })
     }
 
     /// The names of the samplers.
@@ -80,10 +87,21 @@ impl SamplerLadder {
         names
     }
 
-    /// The row of a sampler with the most calls up to this number.
+    /// The row of a sampler with the most calls up to this number, if it was measured with so many.
     pub fn row(&self, sampler: &str, most_calls: u64) -> Option<&LadderRow> {
-        let fitting = |row: &&LadderRow| row.quality.sampler.name() == sampler && row.quality.calls <= most_calls;
+        let least = if self.requested.contains(&most_calls) { 1 } else { most_calls };
+        let fitting = |row: &&LadderRow| {
+            row.quality.sampler.name() == sampler && (least..=most_calls).contains(&row.quality.calls)
+        };
         self.rows.iter().filter(fitting).max_by_key(|row| row.quality.calls)
+    }
+
+    /// The mean of the logarithms of a sampler's distances, which orders samplers; infinite if its samples were not finite with some number
+    /// of calls.
+    pub fn mean_log_distance(&self, sampler: &str) -> f64 {
+        let rows: Vec<&LadderRow> = self.rows.iter().filter(|row| row.quality.sampler.name() == sampler).collect();
+        let logarithms = rows.iter().map(|row| row.quality.distance.map_or(f64::INFINITY, f64::ln));
+        logarithms.sum::<f64>() / rows.len() as f64
     }
 
     /// The distance between two sets of data.
@@ -102,7 +120,9 @@ fn samplers(
     if sampler.properties().needs_steps {
         return Ok(process.steps().map(|_| sampler.clone()).into_iter().collect());
     }
-    let steps: BTreeSet<u64> = calls.iter().map(|calls| sampler.steps_within(*calls)).collect();
+    // Some layouts visit steps of the process only, and cannot take more than there are.
+    let all = process.steps().map_or(u64::MAX, |steps| steps as u64);
+    let steps: BTreeSet<u64> = calls.iter().map(|calls| sampler.steps_within(*calls).min(all)).collect();
     steps
         .into_iter()
         .map(|steps| sampler.with_setting("steps", json!(steps))?.with_setting("layout", layout.clone()))

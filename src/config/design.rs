@@ -15,11 +15,11 @@ use crate::samplers::{LogSnr, SamplerConfig, SdeDpmSolverPp2m, Trailing};
 pub enum Design {
     /// `T` steps, the noise as the target, uniform timesteps, Algorithm 2. Ho et al. 2020.
     Ddpm,
-    /// Noise is added to the data; the network is preconditioned, and noise levels are log-normal. Karras et al. 2022, table 1,
-    /// with the stochastic DPM-Solver++ 2M. For data of standard deviation 0.67, the settings of `models/SwissRollEdm`.
+    /// Noise is added to the data; the network is preconditioned, and noise levels are log-normal. For images with the noise levels of
+    /// Karras et al. 2022, table 1; for points with those of `models/SwissRollEdm`, in proportion to the standard deviation of the data.
     Edm,
-    /// A straight line from data to noise, its velocity as the target, log-normal noise levels. Liu et al. 2023; Esser et al.
-    /// 2024, section 3.1.
+    /// A straight line from data to noise, its velocity as the target, log-normal noise levels (that is, logit-normal times). Liu et
+    /// al. 2023; Esser et al. 2024, section 3.1.
     Flow,
 }
 
@@ -39,7 +39,8 @@ impl Design {
     pub fn apply(self, training: &mut TrainingConfig, dataset: &Dataset) {
         let (process, parameterization, objective, sampler) = match self {
             Self::Ddpm => Default::default(),
-            Self::Edm => edm(standard_deviation(dataset)),
+            Self::Edm if dataset.is_images() => edm(EdmNoise::default(), OF_IMAGES, LogNormal::default()),
+            Self::Edm => edm_of_points(standard_deviation(dataset)),
             Self::Flow => flow(),
         };
         training.process = process;
@@ -51,10 +52,14 @@ impl Design {
 
 type Choices = (Option<ProcessConfig>, ParameterizationConfig, ObjectiveConfig, SamplerConfig);
 
-/// All noise levels are proportional to the standard deviation of the data.
-fn edm(sigma_data: f64) -> Choices {
+/// Points do not need the high noise levels of images, whose largest components vary much more than a single pixel. The factors are those of
+/// `models/SwissRollEdm`.
+fn edm_of_points(sigma_data: f64) -> Choices {
     let process = EdmNoise { sigma_min: 0.0075 * sigma_data, sigma_max: 5.2 * sigma_data };
-    let levels = LogNormal { mean: sigma_data.ln() - 1.6, std: 1.8 };
+    edm(process, sigma_data, LogNormal { mean: sigma_data.ln() - 1.6, std: 1.8 })
+}
+
+fn edm(process: EdmNoise, sigma_data: f64, levels: LogNormal) -> Choices {
     let sampler = SdeDpmSolverPp2m::new(20, LogSnr);
     (Some(process.into()), Edm { sigma_data }.into(), drawing(levels), sampler.into())
 }
@@ -97,6 +102,14 @@ mod tests {
                 assert_eq!(training, TrainingConfig::for_images(), "{design:?}, {name}");
             }
         }
+    }
+
+    #[test]
+    fn edm_on_images_has_the_noise_levels_of_the_paper() {
+        let mut training = TrainingConfig::for_images();
+        Design::Edm.apply(&mut training, &Dataset::from_name("painted-flowers").unwrap());
+        assert_eq!(training.process, Some(EdmNoise { sigma_min: 0.002, sigma_max: 80.0 }.into()));
+        assert_eq!(training.objective, drawing(LogNormal { mean: -1.2, std: 1.2 }));
     }
 
     #[test]

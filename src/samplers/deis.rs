@@ -14,8 +14,9 @@ use crate::process::Process;
 /// ```text
 /// x_to = a(to) / a x - a(to) integral of e^{-lambda} P(lambda) d lambda,   P(lambda_k) = eps of step k
 /// ```
-/// Zhang & Chen 2023, equations 14 and 15, with the polynomial in the logarithm of the noise level `s / a` instead of `t`. Degree 0 is
-/// [`Ddim`](super::Ddim). The first steps have as many predictions as there are; the last step, to `t = 0`, is of first order.
+/// Zhang & Chen 2023, section 3, with the polynomial in the logarithm of the noise level `s / a` instead of `t`. Degree 0 is
+/// [`Ddim`](super::Ddim). The first steps have as many predictions as there are, which does no harm
+/// if the chain starts in almost pure noise, where the prediction hardly changes. The last step, to `t = 0`, is of first order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Deis {

@@ -46,12 +46,9 @@ impl Sampler for Solver {
     fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {
         let known = denoiser.denoise(x, from)?;
         self.memory.add(lambda(process, from), known.x0.shallow_clone(), 2);
-        let x = match (finite_step(process, from, to), &self.memory.lambdas()[..]) {
-            (Some(h), [now, before]) => {
-                let ratio = h / (2.0 * (now - before));
-                step_with_data(process, x, from, to, &self.memory.sum(&[1.0 + ratio, -ratio]))
-            }
-            _ => first_order(process, &known, to),
+        let x = match finite_step(process, from, to) {
+            Some(h) => step_with_data(process, x, from, to, &self.memory.at_middle(h)),
+            None => first_order(process, &known, to),
         };
         Ok(Step { x, predicted_x0: known.x0 })
     }

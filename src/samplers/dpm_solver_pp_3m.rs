@@ -14,8 +14,8 @@ use crate::process::Process;
 /// ```text
 /// x_to = s(to) / s x + s(to) integral of e^lambda P(lambda) d lambda,   P(lambda_k) = x_0 of step k
 /// ```
-/// Lu et al. 2022 (DPM-Solver++), equation 9 and appendix B. The first step and the last are of first order, the second is of second order. (diffusers gives the second
-/// difference half of this weight, and is of second order.)
+/// Lu et al. 2022 (DPM-Solver++), proposition 4.1. The first step and the last are of first order, the second is of second order: a chain of third order if it starts
+/// in almost pure noise, where the prediction hardly changes. (diffusers gives the second difference half of this weight.)
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DpmSolverPp3m {

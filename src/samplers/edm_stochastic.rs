@@ -26,7 +26,8 @@ pub struct EdmStochastic {
     pub steps: Option<usize>,
     /// Their layout.
     pub layout: StepLayoutConfig,
-    /// `S_churn`, at least 0: how much noise the whole chain adds; 0 is [`Heun`].
+    /// `S_churn`, at least 0: how much noise the whole chain adds; 0 is [`Heun`]. With fewer than `S_churn / 0.414` steps, each step adds the
+    /// most.
     pub s_churn: f64,
     /// `S_min`: the lowest noise level `s / a` at which noise is added.
     pub s_min: f64,
@@ -58,9 +59,10 @@ struct Solver {
 
 impl Sampler for Solver {
     fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
-        let EdmStochastic { s_churn, s_noise, .. } = self.settings;
+        let EdmStochastic { s_churn, s_min, s_max, s_noise, .. } = self.settings;
         require(s_churn >= 0.0 && s_churn.is_finite(), "EdmStochastic.s_churn", "at least 0", s_churn)?;
         require(s_noise >= 0.0 && s_noise.is_finite(), "EdmStochastic.s_noise", "at least 0", s_noise)?;
+        require(s_min >= 0.0 && s_min <= s_max, "EdmStochastic.s_min", "from 0 to s_max", s_min)?;
         let times = self.settings.layout.times(process, self.settings.steps)?;
         self.steps = times.len() - 1;
         Ok(times)

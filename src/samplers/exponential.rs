@@ -33,7 +33,7 @@ pub(super) fn first_order(process: &dyn Process, known: &Denoised, to: f64) -> T
 /// ```text
 /// x_to = s(to) / s x + a(to) ( 1 - e^{-h} ) D
 /// ```
-/// Lu et al. 2022 (DPM-Solver++), equation 9.
+/// Lu et al. 2022 (DPM-Solver++), proposition 4.1 with constant `x_0`.
 pub(super) fn step_with_data(process: &dyn Process, x: &Tensor, from: f64, to: f64, data: &Tensor) -> Tensor {
     let kept = process.noise(to) / process.noise(from);
     kept * x + (process.signal(to) - kept * process.signal(from)) * data
@@ -60,8 +60,12 @@ impl Memory {
         self.0.clear();
     }
 
-    /// Adds a prediction, and keeps at most so many. One without signal, where `lambda` is infinite, is not kept.
+    /// Adds a prediction, and keeps at most so many. One without signal, where `lambda` is infinite, is not kept. A step back to an earlier
+    /// `lambda` begins anew, since no polynomial goes through two predictions at one place.
     pub fn add(&mut self, lambda: f64, prediction: Tensor, most: usize) {
+        if self.0.front().is_some_and(|(newest, _)| lambda <= *newest) {
+            self.clear();
+        }
         if lambda.is_finite() {
             self.0.push_front((lambda, prediction));
             self.0.truncate(most);
@@ -76,6 +80,17 @@ impl Memory {
     /// The `k`-th prediction, 0 for the newest.
     pub fn get(&self, k: usize) -> &Tensor {
         &self.0[k].1
+    }
+
+    /// The linear extrapolation to the middle of a step of length `h`, or the only prediction.
+    pub fn at_middle(&self, h: f64) -> Tensor {
+        match &self.lambdas()[..] {
+            [now, before, ..] => {
+                let ratio = h / (2.0 * (now - before));
+                self.sum(&[1.0 + ratio, -ratio])
+            }
+            _ => self.get(0).shallow_clone(),
+        }
     }
 
     /// The sum of the predictions, each times its weight.

@@ -99,7 +99,7 @@ pub struct SamplerProperties {
     pub ends_without_noise: bool,
     /// Whether it requires a process with steps.
     pub needs_steps: bool,
-    /// How many times it calls the network in each step but the last, which takes one call.
+    /// How many times it calls the network in each step. A step to `t = 0`, or from a time without signal, takes one call.
     pub network_calls: u64,
 }
 
@@ -112,7 +112,7 @@ catalogue! {
         { order: Some(1), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
     plms::Plms, "plms": "multistep, with the coefficients of Adams and Bashforth", "Liu et al. 2022 (PNDM), equation 12",
         { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
-    deis::Deis, "deis": "multistep, a polynomial through the predicted noise", "Zhang & Chen 2023, equation 14",
+    deis::Deis, "deis": "multistep, a polynomial through the predicted noise", "Zhang & Chen 2023, section 3",
         { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
     dpm_solver_2::DpmSolver2, "dpm-solver-2": "second order, with the noise in the middle of each step", "Lu et al. 2022 (DPM-Solver), algorithm 1",
         { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 2 };
@@ -122,7 +122,7 @@ catalogue! {
         { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 2 };
     dpm_solver_pp_2m::DpmSolverPp2m, "dpm-solver++2m": "multistep, with the data of the step before", "Lu et al. 2022 (DPM-Solver++), algorithm 2",
         { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
-    dpm_solver_pp_3m::DpmSolverPp3m, "dpm-solver++3m": "multistep, a parabola through the predicted data", "Lu et al. 2022 (DPM-Solver++), equation 9",
+    dpm_solver_pp_3m::DpmSolverPp3m, "dpm-solver++3m": "multistep, a parabola through the predicted data", "Lu et al. 2022 (DPM-Solver++), proposition 4.1",
         { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
     uni_pc::UniPc, "unipc": "multistep, each step corrected with the prediction at its end", "Zhao et al. 2023, algorithms 1 and 2",
         { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, needs_steps: false, network_calls: 1 };
@@ -138,6 +138,13 @@ impl SamplerConfig {
     /// The sampler itself, before its first chain.
     pub fn sampler(&self) -> Box<dyn Sampler> {
         self.build().sampler()
+    }
+
+    /// How many times it calls the network in a chain with these times.
+    pub fn network_calls(&self, process: &dyn Process, times: &[f64]) -> u64 {
+        let is_inner = |pair: &&[f64]| pair.iter().all(|t| process.log_snr(*t).is_finite());
+        let inner = times.windows(2).filter(is_inner).count() as u64;
+        inner * self.properties().network_calls + (times.len() as u64 - 1 - inner)
     }
 
     /// The most steps that it can take with so many network calls, at least one.

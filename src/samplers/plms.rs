@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::process::Process;
 
 /// Combines the predicted noise of the last four steps as Adams and Bashforth do for equal steps, and recombines it with the data that it
-/// implies, as DDIM does. One network call per step. It is of second order in spite of its four coefficients, which are those of
-/// `t`, not of the noise level.
+/// implies, as DDIM does. One network call per step. It is of second order in spite of its four coefficients, because these are
+/// for equal steps of an ordinary equation, and the recombination is not one.
 ///
 /// ```text
 /// eps' = ( 55 eps_t - 59 eps_before + 37 eps_before2 - 9 eps_before3 ) / 24

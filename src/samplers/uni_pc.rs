@@ -16,7 +16,7 @@ use crate::process::Process;
 /// ```text
 /// x_to = s(to) / s x + s(to) integral of e^lambda P(lambda) d lambda,   P(lambda_k) = x_0 of step k, the end of the step included
 /// ```
-/// Zhao et al. 2023, algorithms 1 and 2, of order 2 with `B(h) = e^h - 1`. The corrector of the first step uses the mean of two
+/// Zhao et al. 2023, algorithms 1 and 2: UniPC-2 with `B(h) = e^h - 1`, whose samples converge with order 3. The corrector of the first step uses the mean of two
 /// predictions; the last step, to `t = 0`, is of first order.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -29,7 +29,7 @@ pub struct UniPc {
 
 impl SamplerSettings for UniPc {
     fn sampler(&self) -> Box<dyn Sampler> {
-        Box::new(Solver { settings: self.clone(), memory: Memory::default(), start: None })
+        Box::new(Solver { settings: self.clone(), memory: Memory::default(), last: None })
     }
 }
 
@@ -39,14 +39,25 @@ struct Solver {
     settings: UniPc,
     /// The predictions before the current one.
     memory: Memory,
-    /// Where the last step began: its time, and the corrected samples.
-    start: Option<(f64, Tensor)>,
+    last: Option<LastStep>,
+}
+
+/// The last step: where it began, with the corrected samples, and where it ended, with the predicted ones.
+#[derive(Debug)]
+struct LastStep {
+    from: f64,
+    x: Tensor,
+    to: f64,
+    predicted: Tensor,
 }
 
 impl Solver {
-    /// The last step, taken again with the data that was predicted at its end; `None` if there is no such step.
-    fn corrected(&self, process: &dyn Process, x0: &Tensor, from: f64) -> Option<Tensor> {
-        let (start, x) = self.start.as_ref()?;
+    /// The last step, taken again with the data that was predicted at its end; `None` if there is no such step, or if the samples have been changed
+    /// since.
+    fn corrected(&self, process: &dyn Process, x: &Tensor, x0: &Tensor, from: f64) -> Option<Tensor> {
+        let LastStep { from: start, x: begun, .. } =
+            self.last.as_ref().filter(|last| last.to == from && last.predicted == *x)?;
+        let x = begun;
         let before = self.memory.lambdas();
         if before.len() == 1 {
             return Some(step_with_data(process, x, *start, from, &((x0 + self.memory.get(0)) / 2.0)));
@@ -61,26 +72,19 @@ impl Solver {
 impl Sampler for Solver {
     fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
         self.memory.clear();
-        self.start = None;
+        self.last = None;
         self.settings.layout.times(process, self.settings.steps)
     }
 
     fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {
         let known = denoiser.denoise(x, from)?;
-        let x = self.corrected(process, &known.x0, from).unwrap_or_else(|| x.shallow_clone());
+        let x = self.corrected(process, x, &known.x0, from).unwrap_or_else(|| x.shallow_clone());
         self.memory.add(lambda(process, from), known.x0.shallow_clone(), 2);
         let Some(h) = finite_step(process, from, to) else {
             return Ok(Step { x: first_order(process, &known, to), predicted_x0: known.x0 });
         };
-        let data = match &self.memory.lambdas()[..] {
-            [now, before] => {
-                let ratio = h / (2.0 * (now - before));
-                self.memory.sum(&[1.0 + ratio, -ratio])
-            }
-            _ => known.x0.shallow_clone(),
-        };
-        let predicted = step_with_data(process, &x, from, to, &data);
-        self.start = Some((from, x));
+        let predicted = step_with_data(process, &x, from, to, &self.memory.at_middle(h));
+        self.last = Some(LastStep { from, x, to, predicted: predicted.shallow_clone() });
         Ok(Step { x: predicted, predicted_x0: known.x0 })
     }
 }

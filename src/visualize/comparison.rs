@@ -31,10 +31,8 @@ const COLORS: usize = 6;
 /// Those of the plot.
 pub fn visualize_ladder(ladder: &SamplerLadder) -> Result<Picture> {
     let distance = |name: &str, calls: u64| ladder.row(name, calls).and_then(|row| row.quality.distance);
-    // The mean of the logarithms; a chain that diverged comes last.
-    let rank = |name: &str| ladder.calls.iter().map(|calls| distance(name, *calls).map_or(0.0, f64::ln)).sum::<f64>();
     let mut best = ladder.samplers();
-    best.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
+    best.sort_by(|a, b| ladder.mean_log_distance(a).total_cmp(&ladder.mean_log_distance(b)));
     best.truncate(COLORS);
     by_calls(&ladder.calls, &best, distance, ladder.noise_floor())
 }
