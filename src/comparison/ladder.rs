@@ -37,8 +37,8 @@ pub struct LadderRow {
 
 impl SamplerLadder {
     /// Draws `samples` samples with every sampler that runs on the process, with at most so many network calls for each sample. The
-    /// steps have the layout of the model's own sampler. A sampler that takes all steps of the process does so. `observer` is told
-    /// what is next.
+    /// steps have the layout of the model's own sampler. A sampler that takes all steps of the process does so. `observer` receives
+    /// the name and the steps of each sampler before it starts.
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) for 0 calls; those of the data, of sampling and of the metric.

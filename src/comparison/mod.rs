@@ -24,7 +24,8 @@ use crate::models::ModelConfig;
 use crate::training::{TrainingState, train_one_epoch};
 
 /// Trains and measures what the plan has and the file does not have yet. Each model adds a row to the file, so that a
-/// comparison that was interrupted resumes after its last row. `observer` is told which model is next.
+/// comparison that was interrupted resumes after its last row. `observer` receives a
+/// description of each model before its training.
 ///
 /// # Errors
 /// [`Error::Path`] for a file of another plan; those of training and sampling, but not a training that diverges, which
