@@ -38,7 +38,7 @@ pub struct Printed {
 impl Printed {
     /// Takes a line, and returns what is to be sent before it can wait for others.
     pub fn add(&mut self, stream: Stream, text: &str, now: Instant) -> Vec<Chunk> {
-        let (text, rest) = text.split_at(boundary(text, SHOWN - self.shown));
+        let (text, rest) = text.split_at(floor(text, SHOWN - self.shown));
         let mut due = if text.is_empty() { Vec::new() } else { self.gather(stream, text, now) };
         if !rest.is_empty() {
             due.extend(self.leave_out(stream, rest));
@@ -76,14 +76,20 @@ impl Printed {
 
     fn leave_out(&mut self, stream: Stream, text: &str) -> Vec<Chunk> {
         let first = self.left_out == 0 && self.tail.is_empty();
-        let start = boundary(text, text.len().saturating_sub(TAIL));
+        let start = ceil(text, text.len().saturating_sub(TAIL));
         self.left_out += start;
         self.tail_size += text.len() - start;
         self.tail.push_back(Chunk { stream, text: text[start..].to_owned() });
-        while self.tail_size > TAIL && self.tail.len() > 1 {
-            let Some(chunk) = self.tail.pop_front() else { break };
-            self.tail_size -= chunk.text.len();
-            self.left_out += chunk.text.len();
+        while let Some(beyond @ 1..) = self.tail_size.checked_sub(TAIL)
+            && let Some(first) = self.tail.front_mut()
+        {
+            let cut = to_cut(&first.text, beyond);
+            first.text.drain(..cut);
+            if first.text.is_empty() {
+                self.tail.pop_front();
+            }
+            self.tail_size -= cut;
+            self.left_out += cut;
         }
         let notice = || Chunk {
             stream: Stream::Stdout,
@@ -119,15 +125,29 @@ pub struct Late {
 impl Late {
     /// What may still be shown of a text.
     pub fn cut<'a>(&mut self, text: &'a str) -> &'a str {
-        let shown = boundary(text, SHOWN - self.size);
+        let shown = floor(text, SHOWN - self.size);
         self.size += shown;
         &text[..shown]
     }
 }
 
+/// How much of the beginning goes if at least `beyond` bytes have to: up to the end of a line, or else of a character.
+fn to_cut(text: &str, beyond: usize) -> usize {
+    let at = ceil(text, beyond);
+    match text[at..].find('\n') {
+        Some(end) if !text[..at].ends_with('\n') => at + end + 1,
+        _ => at,
+    }
+}
+
 /// The last place at or before `at` where a character ends.
-fn boundary(text: &str, at: usize) -> usize {
+fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The first place at or behind `at` where a character begins.
+fn ceil(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
 #[cfg(test)]
@@ -161,6 +181,17 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_long_line_that_comes_in_parts_is_kept() {
+        let (mut printed, now) = (Printed::default(), Instant::now());
+        for part in ["ä".repeat(SHOWN / 2), "ä".repeat(TAIL / 2), " end\n".into()] {
+            printed.add(Stream::Stdout, &part, now);
+            assert!(printed.tail_size <= TAIL);
+        }
+        let end: String = printed.close(now).into_iter().map(|chunk| chunk.text).collect();
+        assert!(end.ends_with("ä end\n") && end.len() > TAIL, "{} bytes: {:?}", end.len(), &end[end.len() - 9..]);
+    }
+
+    #[test]
     fn a_flood_is_cut_and_ends_with_its_last_lines() {
         let (mut printed, now) = (Printed::default(), Instant::now());
         let mut sent = String::new();
@@ -169,7 +200,7 @@ mod tests {
                 .add(Stream::Stdout, &format!("line {number}\n"), now)
                 .into_iter()
                 .for_each(|chunk| sent += &chunk.text);
-            assert!(printed.tail_size <= TAIL + 20);
+            assert!(printed.tail_size <= TAIL);
         }
         printed.close(now).into_iter().for_each(|chunk| sent += &chunk.text);
         assert!(sent.len() < SHOWN + TAIL + 200, "{}", sent.len());
