@@ -117,6 +117,16 @@ pub enum Error {
         t: String,
     },
 
+    /// Samples are far outside the range of any data.
+    #[error(
+        "the samples are as far as {largest:.3e} from 0, and data is within about 4: the sampler has diverged, or the network has not learned \
+         enough. Take more steps, or another sampler or layout (`ddpm list samplers`); ddim and ancestral are the most robust"
+    )]
+    SamplesFarOut {
+        /// The largest absolute value.
+        largest: f64,
+    },
+
     /// The device has too little memory for the batch.
     #[error("out of memory: a batch of {batch_size} does not fit; {}", fitting(*.fits, said))]
     OutOfMemory {

@@ -129,7 +129,7 @@ pub mod prelude {
     pub use crate::samplers::*;
     pub use crate::sampling::{
         draw_noise, draw_noise_of, generate_samples, generate_samples_by, generate_samples_of_classes,
-        generate_samples_with,
+        generate_samples_with, require_in_range,
     };
     pub use crate::show::{InferenceLogger, show_progress, show_progress_and_curve};
     pub use crate::show_source::show_source;

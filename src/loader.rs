@@ -67,7 +67,7 @@ impl DataLoader {
     /// `data`: as in [`DataLoader::new`].
     ///
     /// # Errors
-    /// As [`DataLoader::new`]; [`Error::Shape`] if there is not one label per sample; [`Error::Config`] for an invalid
+    /// As [`DataLoader::new`]; [`Error::Shape`] unless there is one label for each sample; [`Error::Config`] for an invalid
     /// label.
     pub fn labelled(
         data: Tensor,

@@ -111,6 +111,16 @@ pub fn generate_samples_by(
     Ok(samples)
 }
 
+/// Rejects samples that are far outside the range of any data, as those of a solver that has diverged. The data of a model has about unit
+/// variance, or is in `[-1, 1]`.
+///
+/// # Errors
+/// [`Error::SamplesFarOut`] for a number beyond 100.
+pub fn require_in_range(samples: &Tensor) -> Result<()> {
+    let largest = samples.abs().max().double_value(&[]);
+    if largest <= 100.0 { Ok(()) } else { Err(Error::SamplesFarOut { largest }) }
+}
+
 /// The noise `x_T` from which `n` samples of a model start.
 ///
 /// # Shapes

@@ -37,11 +37,70 @@ fn ancestral_samples_are_as_wide_as_the_closed_form_says() {
     let constants = cosine(40);
     let table = [(0.04, 1.0973, 0.7266), (0.25, 1.0371, 0.8503), (1.0, 0.9975, 0.8954), (4.0, 0.9546, 0.9016)];
     for (variance, of_beta, of_posterior) in table {
-        let ratio =
-            |of: ReverseVariance| variance_of_samples(&mut Ancestral { variance: of }, &constants, variance) / variance;
+        let ratio = |of: ReverseVariance| {
+            variance_of_samples(&mut Ancestral::with_variance(of), &constants, variance) / variance
+        };
         let (beta, posterior) = (ratio(ReverseVariance::Beta), ratio(ReverseVariance::Posterior));
         assert!((beta - of_beta).abs() < 1e-4 && (posterior - of_posterior).abs() < 1e-4, "{beta} {posterior}");
     }
+}
+
+#[test]
+fn strided_ancestral_samples_are_as_wide_as_the_closed_form_says() {
+    let _guard = libtorch();
+    let constants = cosine(1000);
+    let share = |variance: ReverseVariance| {
+        let mut strided = Ancestral { steps: Some(10), variance, ..Default::default() };
+        (variance_of_samples(&mut strided, &constants, 0.25) / 0.25).sqrt()
+    };
+    let [beta, posterior, between] =
+        [ReverseVariance::Beta, ReverseVariance::Posterior, ReverseVariance::Interpolated].map(share);
+    assert!((beta - 1.0434).abs() < 1e-4 && (posterior - 0.7773).abs() < 1e-4, "{beta} {posterior}");
+    assert!(posterior < between && between < beta, "{between}");
+    // All steps, counted out, are the steps of Algorithm 2 to the last bit.
+    let oracle = GaussianOracle::isotropic(&constants, &Tensor::zeros([2], DOUBLE), 0.25);
+    let draw = |steps| {
+        tch::manual_seed(4);
+        let (noise, none) = (Tensor::randn([20, 2], DOUBLE), &mut InferenceLogger::new(InferType::None));
+        run_chain(&mut Ancestral { steps, ..Default::default() }, &oracle, &constants, noise, none).unwrap()
+    };
+    assert_eq!(draw(None), draw(Some(1000)));
+}
+
+/// On Gaussian data the reverse step is Gaussian, with the variance `beta u / ( alpha u + beta )`, where `u` is that of `x_{t-1}`. So a chain
+/// with this variance is exact, however few its steps are.
+#[test]
+fn the_analytic_variance_is_that_of_gaussian_data_and_makes_any_number_of_steps_exact() {
+    let _guard = libtorch();
+    let (constants, variance) = (cosine(1000), 0.25);
+    let oracle = GaussianOracle::isotropic(&constants, &Tensor::zeros([1], DOUBLE), variance);
+    let v = |t: f64| constants.signal(t).powi(2) * variance + constants.noise(t).powi(2);
+    for (t, to) in [(900.0, 500.0), (500.0, 499.0), (300.0, 100.0), (20.0, 1.0)] {
+        // As wide as x_t is.
+        let x = Tensor::from_slice(&[1.0, -1.0]).view([2, 1]) * v(t).sqrt();
+        tch::manual_seed(3);
+        let (step, z) = (reverse_step(&oracle, &constants, ReverseVariance::Analytic, &x, t, to).unwrap(), {
+            tch::manual_seed(3);
+            Tensor::randn([2, 1], DOUBLE)
+        });
+        // The two means are opposite.
+        let sigma = step.x.sum(Kind::Double).double_value(&[]) / z.sum(Kind::Double).double_value(&[]);
+        let alpha = (constants.signal(t) / constants.signal(to)).powi(2);
+        let beta = v(t) - alpha * v(to);
+        let expected = beta * v(to) / (alpha * v(to) + beta);
+        assert!((sigma.powi(2) / expected - 1.0).abs() < 1e-7, "t = {t}: {}, expected {expected}", sigma.powi(2));
+    }
+    tch::manual_seed(5);
+    let mut x = Tensor::randn([400_000, 1], DOUBLE) * v(700.0).sqrt();
+    for (t, to) in [(700.0, 300.0), (300.0, 50.0)] {
+        x = reverse_step(&oracle, &constants, ReverseVariance::Analytic, &x, t, to).unwrap().x;
+        let found = x.var(true).double_value(&[]);
+        assert!((found / v(to) - 1.0).abs() < 0.01, "t = {to}: {found}, expected {}", v(to));
+    }
+    // In almost pure noise a few samples say nothing of what x_0 may be: the variance stays within bounds.
+    let few = Tensor::from_slice(&[0.5, -0.1]).view([2, 1]);
+    let step = reverse_step(&oracle, &constants, ReverseVariance::Analytic, &few, 1000.0, 900.0).unwrap();
+    assert!(step.x.abs().max().double_value(&[]) < 10.0, "{:?}", step.x);
 }
 
 #[test]
@@ -79,7 +138,7 @@ fn with_all_noise_and_all_steps_ddim_is_ancestral_with_the_posteriors_variance()
         run_chain(sampler, &oracle, &constants, noise, &mut InferenceLogger::new(InferType::None)).unwrap()
     };
     let ddim = draw(&mut Ddim { eta: 1.0, ..Default::default() });
-    let ancestral = draw(&mut Ancestral { variance: ReverseVariance::Posterior });
+    let ancestral = draw(&mut Ancestral::with_variance(ReverseVariance::Posterior));
     assert!((ddim - ancestral).abs().max().double_value(&[]) < 1e-9);
 }
 
@@ -126,14 +185,14 @@ fn faults(make: &dyn Fn(Option<usize>) -> Box<dyn Sampler>, declared: SamplerPro
     require((mean - 0.3).abs() < 0.02 && (variance / 0.25 - 1.0).abs() < 0.05, "other moments than the data's");
 
     let vp = Vp::default();
-    let refusal = make(Some(10)).times(&vp).err().map(|error| error.to_string());
-    require(refusal.is_some() == declared.needs_steps, "it needs steps, or not, against what it declares");
-    require(refusal.is_none_or(|text| text.contains("ddim")), "its refusal does not say which samplers would work");
-    if !declared.needs_steps {
-        // With the layout of `make` on a process that ends with signal: all but the last step are whole.
-        let called = calls_of(&mut *make(Some(12)), &vp);
-        require(called == 11 * declared.network_calls + 1, "another number of network calls than declared");
-    }
+    let refusal = make(None).times(&vp).err().map(|error| error.to_string());
+    require(
+        refusal.is_some_and(|text| text.contains("a number of steps")),
+        "it runs without steps on a process that has none",
+    );
+    // With the layout of `make` on a process that ends with signal: all but the last step are whole.
+    let called = calls_of(&mut *make(Some(12)), &vp);
+    require(called == 11 * declared.network_calls + 1, "another number of network calls than declared");
     if let Some(order) = declared.order {
         let ratio = error_on_gaussian(&mut *make(Some(40)), &vp) / error_on_gaussian(&mut *make(Some(80)), &vp);
         let expected = 2.0_f64.powi(order as i32);
@@ -181,12 +240,11 @@ fn every_entry_is_what_it_declares() {
     for entry in SamplerConfig::ENTRIES {
         let config = SamplerConfig::from_name(entry.name).unwrap();
         let make = |steps: Option<usize>| match steps {
-            // What takes a number of steps and a layout has settings of these names.
-            Some(steps) if !config.properties().needs_steps => {
+            Some(steps) => {
                 let json = serde_json::json!({ "name": entry.name, "steps": steps, "layout": "log-snr" });
                 serde_json::from_value::<SamplerConfig>(json).unwrap().sampler()
             }
-            _ => config.sampler(),
+            None => config.sampler(),
         };
         let faults = faults(&make, config.properties());
         assert!(faults.is_empty(), "{}: {faults:?}", entry.name);
@@ -198,9 +256,6 @@ fn a_step_without_signal_takes_one_call_and_a_step_back_begins_anew() {
     let _guard = libtorch();
     for entry in SamplerConfig::ENTRIES {
         let config = SamplerConfig::from_name(entry.name).unwrap();
-        if config.properties().needs_steps {
-            continue;
-        }
         let config = config.with_setting("steps", serde_json::json!(7)).unwrap();
         let mut sampler = config.sampler();
         let times = sampler.times(&Flow).unwrap();
@@ -280,11 +335,11 @@ fn the_multistep_sde_solver_has_the_moments_that_its_recursion_says() {
 
 /// Adds noise at its last step, which is the slip that papers make, too.
 #[derive(Debug)]
-struct NoisyAtTheEnd;
+struct NoisyAtTheEnd(Ancestral);
 
 impl Sampler for NoisyAtTheEnd {
     fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>, Error> {
-        Ancestral::default().times(process)
+        self.0.times(process)
     }
 
     fn step(&mut self, d: &dyn Denoiser, p: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step, Error> {
@@ -296,11 +351,11 @@ impl Sampler for NoisyAtTheEnd {
 
 /// Adds noise of twice the standard deviation at every step but the last.
 #[derive(Debug)]
-struct TooNoisy;
+struct TooNoisy(Ancestral);
 
 impl Sampler for TooNoisy {
     fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>, Error> {
-        Ancestral::default().times(process)
+        self.0.times(process)
     }
 
     fn step(&mut self, d: &dyn Denoiser, p: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step, Error> {
@@ -316,14 +371,16 @@ impl Sampler for TooNoisy {
 fn a_planted_wrong_sampler_and_a_wrong_declaration_are_found() {
     let _guard = libtorch();
     let of_ancestral = SamplerConfig::from(Ancestral::default()).properties();
-    let found = faults(&|_| Box::new(NoisyAtTheEnd), of_ancestral);
+    let ancestral = |steps| Ancestral { steps, layout: LogSnr.into(), ..Ancestral::default() };
+    let found = faults(&|steps| Box::new(NoisyAtTheEnd(ancestral(steps))), of_ancestral);
     assert_eq!(found, ["it misses the only point that there is", "noise at the last step"]);
-    assert_eq!(faults(&|_| Box::new(TooNoisy), of_ancestral), ["other moments than the data's"]);
+    let found = faults(&|steps| Box::new(TooNoisy(ancestral(steps))), of_ancestral);
+    assert_eq!(found, ["other moments than the data's"]);
     let ddim = |steps| -> Box<dyn Sampler> { Box::new(Ddim { steps, layout: LogSnr.into(), eta: 0.0 }) };
     let of_ddim = SamplerConfig::from(Ddim::default()).properties();
     assert!(faults(&ddim, of_ddim).is_empty());
     let boasting = SamplerProperties { order: Some(2), ..of_ddim };
     assert_eq!(faults(&ddim, boasting), ["another order than declared"]);
-    let ratio = variance_of_samples(&mut NoisyAtTheEnd, &cosine(40), 0.25) / 0.25;
+    let ratio = variance_of_samples(&mut NoisyAtTheEnd(Ancestral::default()), &cosine(40), 0.25) / 0.25;
     assert!((ratio - 1.0371).abs() > 1e-3, "{ratio}");
 }

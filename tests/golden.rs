@@ -170,7 +170,7 @@ fn whole_reverse_chains_are_those_of_diffusers() {
             let x_0 = at("x_0");
             tch::manual_seed(21);
             let noise = Tensor::randn(x_0.size(), tch::kind::FLOAT_CPU);
-            let (mut sampler, denoiser) = (Ancestral { variance }, model.denoiser(&constants));
+            let (mut sampler, denoiser) = (Ancestral::with_variance(variance), model.denoiser(&constants));
             let chain = Chain::new(&mut sampler, &denoiser, &constants, noise).unwrap();
             let chain: Vec<ChainState> = chain.collect::<Result<_, Error>>().unwrap();
             let kept: Vec<i64> = at("t").try_into().unwrap();

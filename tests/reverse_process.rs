@@ -17,13 +17,13 @@ fn constants(schedule: &dyn Schedule, timesteps: usize) -> ConstantsManager {
 }
 
 fn draw(model: &Model, constants: &ConstantsManager, variance: ReverseVariance, n: i64, seed: u64) -> Tensor {
-    let (mut sampler, mut none) = (Ancestral { variance }, InferenceLogger::new(InferType::None));
+    let (mut sampler, mut none) = (Ancestral::with_variance(variance), InferenceLogger::new(InferType::None));
     generate_samples_with(&mut sampler, model, constants, n, seed, &mut none).unwrap()
 }
 
 /// All states of the chain from `noise`.
 fn chain(model: &Model, constants: &ConstantsManager, variance: ReverseVariance, noise: Tensor) -> Vec<ChainState> {
-    let (mut sampler, denoiser) = (Ancestral { variance }, model.denoiser(constants));
+    let (mut sampler, denoiser) = (Ancestral::with_variance(variance), model.denoiser(constants));
     Chain::new(&mut sampler, &denoiser, constants, noise).unwrap().map(Result::unwrap).collect()
 }
 
@@ -33,7 +33,10 @@ fn sigma(constants: &ConstantsManager, variance: ReverseVariance, t: usize) -> f
     match (t, variance) {
         (1, _) => 0.0,
         (_, ReverseVariance::Beta) => constants.beta(t).sqrt(),
-        (_, ReverseVariance::Posterior) => ((1.0 - prev) / (1.0 - now) * constants.beta(t)).sqrt(),
+        (_, other) => {
+            assert_eq!(other, ReverseVariance::Posterior);
+            ((1.0 - prev) / (1.0 - now) * constants.beta(t)).sqrt()
+        }
     }
 }
 
@@ -156,7 +159,7 @@ fn the_best_network_for_gaussian_data_draws_gaussian_samples() {
         }
         let model = ClosedForm::new(&[1], move |x_t, t| x_t * slope(alpha_bar(&bars, t)));
         // As its configuration says it.
-        let sampler = SamplerConfig::Ancestral(Ancestral { variance });
+        let sampler = SamplerConfig::Ancestral(Ancestral::with_variance(variance));
         let model = model.with_sampling(SamplingConfig { sampler, ..Default::default() });
         let mut none = InferenceLogger::new(InferType::None);
         let samples = generate_samples(&model, &constants, 20_000, 6, &mut none).unwrap();

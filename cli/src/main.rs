@@ -1,5 +1,6 @@
 //! The command line: trains, samples, evaluates and exchanges models without a notebook.
 
+mod chain_options;
 mod common_options;
 mod compare_objectives;
 mod data;
@@ -30,7 +31,6 @@ mod sampling_options;
 mod say;
 mod schedule;
 mod start_message;
-mod start_option;
 mod stop;
 mod train;
 mod training_options;

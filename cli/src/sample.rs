@@ -9,13 +9,13 @@ use ddpm_tutor::{Error, Result};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::chain_options::{Begin, ChainOptions, calls_of_guidance, run_from};
 use crate::label_options::{LabelOptions, Labels};
 use crate::list::entry;
 use crate::model::{DataFolder, Trained};
 use crate::oracle::Oracle;
 use crate::output::Output;
 use crate::say::{count, note, say};
-use crate::start_option::{StartOption, calls_of_guidance};
 
 #[derive(Args)]
 #[command(mut_arg("model", |model| model.required(false).required_unless_present("oracle")))]
@@ -35,7 +35,7 @@ pub struct Sample {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     n: Option<i64>,
     #[command(flatten)]
-    start: StartOption,
+    chain: ChainOptions,
     /// The same seed draws the same samples on the same device; by default the model's seed
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -78,10 +78,6 @@ impl Display for MedianDistances {
     }
 }
 
-fn rows(samples: Option<&Tensor>) -> Option<i64> {
-    samples.map(|samples| samples.size()[0])
-}
-
 impl Sample {
     pub fn run(self) -> Result<()> {
         if let Some(oracle) = &self.oracle {
@@ -104,26 +100,30 @@ impl Sample {
             None => None,
         };
         let are_images = model.sample_shape().len() == 3;
-        let start = self.start.read(&model.sample_shape())?;
-        let n = self.n.or(rows(start.as_ref())).unwrap_or(if are_images { 16 } else { 1000 });
+        let begin = self.chain.begin(&model.sample_shape(), model.device())?;
+        let n = self.n.or(begin.as_ref().map(Begin::rows)).unwrap_or(if are_images { 16 } else { 1000 });
         let seed = self.seed.unwrap_or(config.base.seed);
         let sampling = model.sampling().clone();
-        let times = sampling.sampler.sampler().times(&*process)?;
+        let mut sampler = self.chain.sampler(&sampling.sampler)?;
+        let times = self.chain.times(&mut *sampler, &*process)?;
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(manager.name()).quiet();
         let started = Instant::now();
         // The transfer waits for the GPU, so the time below includes its work.
-        let samples = match start {
-            None => Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut logger)?,
-            Some(x_t) => {
+        let samples = match begin {
+            None if labels.is_some() => Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut logger)?,
+            None => generate_samples_with(&mut *sampler, &model, &*process, n, seed, &mut logger)?,
+            Some(begin) => {
                 // Seeds the noise of the steps as if x_T were drawn.
                 let _unused = draw_noise(&model, &*process, n, seed)?;
-                let (mut sampler, x_t) = (sampling.sampler.sampler(), x_t.to_device(model.device()));
                 let (denoiser, clips) = (model.denoiser(&*process), sampling.clip_denoised);
-                generate_samples_by(&mut *sampler, &denoiser, clips, &*process, x_t, seed, &mut logger)?
+                run_from(begin, &mut *sampler, &denoiser, clips, &*process, seed, &mut logger)?
             }
         };
         let samples = samples.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
+        if times.last() == Some(&0.0) {
+            require_in_range(&samples)?;
+        }
         self.out.write(&samples, seed, process.steps(), logger.picture())?;
         let distances = match compare {
             Some((file, dataloader)) => {
@@ -158,24 +158,26 @@ impl Sample {
         self.out.check()?;
         let process = self.process.clone().unwrap_or_default().build().process()?;
         let sampling = self.trained.sampling_for(&*process)?;
-        let mut sampler = sampling.sampler.sampler();
+        let mut sampler = self.chain.sampler(&sampling.sampler)?;
         // Rejects a sampler that does not run on this process before anything is computed.
-        let times = sampler.times(&*process)?;
+        let times = self.chain.times(&mut *sampler, &*process)?;
         let steps = times.len() - 1;
         let seed = self.seed.unwrap_or(1);
         let data = oracle.data(seed)?;
         let sample_shape = &data.size()[1..];
         let are_images = sample_shape.len() == 3;
-        let start = self.start.read(sample_shape)?;
-        let n = self.n.or(rows(start.as_ref())).unwrap_or(if are_images { 16 } else { 1000 });
+        let begin = self.chain.begin(sample_shape, data.device())?;
+        let n = self.n.or(begin.as_ref().map(Begin::rows)).unwrap_or(if are_images { 16 } else { 1000 });
         let denoiser = oracle.denoiser(&*process, &data)?;
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(oracle.title()).quiet();
         let started = Instant::now();
         let noise = draw_noise_of(sample_shape, data.device(), &*process, n, seed)?;
-        let noise = start.map_or(noise, |x_t| x_t.to_device(data.device()));
-        let clips = sampling.clip_denoised;
-        let samples = generate_samples_by(&mut *sampler, &*denoiser, clips, &*process, noise, seed, &mut logger)?;
+        let (begin, clips) = (begin.unwrap_or(Begin::Noise(noise)), sampling.clip_denoised);
+        let samples = run_from(begin, &mut *sampler, &*denoiser, clips, &*process, seed, &mut logger)?;
         let seconds = started.elapsed().as_secs_f64();
+        if times.last() == Some(&0.0) {
+            require_in_range(&samples)?;
+        }
         self.out.write(&samples, seed, Some(steps), logger.picture())?;
         let out = self.out.path();
         if self.json {

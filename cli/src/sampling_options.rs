@@ -17,7 +17,7 @@ pub struct SamplingOptions {
     #[arg(long, value_name = "K")]
     steps: Option<usize>,
     /// How the steps are spaced (`ddpm list layouts`)
-    #[arg(long, value_name = "NAME", value_parser = entry(StepLayoutConfig::ENTRIES, StepLayoutConfig::from_name))]
+    #[arg(long, alias = "spacing", value_name = "NAME", value_parser = entry(StepLayoutConfig::ENTRIES, StepLayoutConfig::from_name))]
     layout: Option<StepLayoutConfig>,
     /// ddim: the share of fresh noise, from 0 for none to 1 for as much as ancestral sampling adds
     #[arg(long, value_name = "ETA")]

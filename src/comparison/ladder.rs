@@ -16,7 +16,7 @@ use crate::samplers::{SamplerConfig, SamplingConfig};
 /// How good the samples of a model are, and how long they take, by sampler and number of network calls.
 #[derive(Debug)]
 pub struct SamplerLadder {
-    /// The most network calls for each sample, in ascending order; at the end those of samplers that take all steps of the process.
+    /// The most network calls for each sample, in ascending order; at the end those of the model's own sampler if they are more.
     pub calls: Vec<u64>,
     /// Those that were asked for.
     requested: Vec<u64>,
@@ -37,8 +37,8 @@ pub struct LadderRow {
 
 impl SamplerLadder {
     /// Draws `samples` samples with every sampler that runs on the process, with at most so many network calls for each sample. The
-    /// steps have the layout of the model's own sampler. A sampler that takes all steps of the process does so. `observer` receives
-    /// the name and the steps of each sampler before it starts.
+    /// steps have the layout of the model's own sampler, which is measured with its own number of steps, too. `observer` receives the name
+    /// and the steps of each sampler before it starts.
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) for 0 calls; those of the data, of sampling and of the metric.
@@ -59,11 +59,18 @@ impl SamplerLadder {
             .unwrap_or_else(|| json!({ "name": "trailing" }));
         let reference = Reference::of(config, samples)?;
         // All are built and checked before the first is measured.
+        let own = model.sampling().sampler.clone();
+        let own_steps = own.sampler().times(process)?.len() - 1;
         let mut all = Vec::new();
         for entry in SamplerConfig::ENTRIES {
             for sampler in samplers(&SamplerConfig::from_name(entry.name)?, process, calls, &layout)? {
                 let steps = sampler.sampler().times(process)?.len() - 1;
                 all.push((sampler, steps));
+            }
+            if own.name() == entry.name
+                && all.iter().all(|(sampler, steps)| sampler.name() != own.name() || *steps != own_steps)
+            {
+                all.push((own.clone(), own_steps));
             }
         }
         let mut rows = Vec::new();
@@ -117,12 +124,9 @@ fn samplers(
     calls: &[u64],
     layout: &Value,
 ) -> Result<Vec<SamplerConfig>> {
-    if sampler.properties().needs_steps {
-        return Ok(process.steps().map(|_| sampler.clone()).into_iter().collect());
-    }
     // Some layouts visit steps of the process only, and cannot take more than there are.
     let all = process.steps().map_or(u64::MAX, |steps| steps as u64);
-    let steps: BTreeSet<u64> = calls.iter().map(|calls| sampler.steps_within(*calls).min(all)).collect();
+    let steps: BTreeSet<u64> = calls.iter().map(|calls| sampler.steps_within(process, *calls).min(all)).collect();
     steps
         .into_iter()
         .map(|steps| sampler.with_setting("steps", json!(steps))?.with_setting("layout", layout.clone()))

@@ -83,18 +83,18 @@ impl ComparisonPlan {
         Ok(config)
     }
 
-    /// The samplers to draw samples with, in the layouts that suit the process. One that takes every step of a process
-    /// does so, whatever number of calls that is.
+    /// The samplers to draw samples with, in the layouts that suit the process. Ancestral sampling takes every step of a process that has
+    /// steps, whatever number of calls that is.
     pub(super) fn samplers(&self, process: &dyn Process) -> Result<Vec<SamplerConfig>> {
         let mut samplers = Vec::new();
         for name in &self.samplers {
             let sampler = SamplerConfig::from_name(name)?;
-            if sampler.properties().needs_steps {
+            if let SamplerConfig::Ancestral(_) = sampler {
                 samplers.extend(process.steps().map(|_| sampler));
                 continue;
             }
             for calls in &self.calls {
-                let sampler = sampler.with_setting("steps", json!(sampler.steps_within(*calls)))?;
+                let sampler = sampler.with_setting("steps", json!(sampler.steps_within(process, *calls)))?;
                 for layout in self.layouts_for(process) {
                     samplers.push(sampler.with_setting("layout", json!({ "name": layout }))?);
                 }

@@ -83,7 +83,7 @@ mod tests {
         assert_eq!((config.training.timesteps, config.training.epochs), (30, 4));
         let checkpoints = &config.training.checkpoints;
         assert_eq!((checkpoints.period, checkpoints.samples, checkpoints.inference_type), (2, 9, InferType::Gif));
-        let posterior = SamplerConfig::Ancestral(Ancestral { variance: ReverseVariance::Posterior });
+        let posterior = SamplerConfig::Ancestral(Ancestral::with_variance(ReverseVariance::Posterior));
         assert_eq!((&config.training.sampling.sampler, config.training.sampling.clip_denoised), (&posterior, true));
         let prioritized = Simple { timesteps: PerceptionPrioritized.into() };
         assert_eq!(config.training.objective, prioritized.into());

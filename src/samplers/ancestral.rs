@@ -1,9 +1,9 @@
-//! `Ancestral`: Algorithm 2, the sampler of Ho et al. 2020, which reverses every step of the forward process.
+//! `Ancestral`: Algorithm 2, the sampler of Ho et al. 2020, which reverses the steps of the forward process.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Sampler, Step};
+use super::{ReverseVariance, Sampler, Step, StepLayoutConfig};
 use crate::denoisers::{Denoised, Denoiser};
 use crate::error::{Error, Result};
 use crate::process::Process;
@@ -11,26 +11,24 @@ use crate::process::Process;
 /// Ancestral sampling: from each `x_t` draws `x_{t-1} ~ p_theta(x_{t-1} | x_t)`, for `t = T, …, 1`. See
 /// [`reverse_step`].
 ///
-/// Ho et al. 2020, Algorithm 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Ho et al. 2020, Algorithm 2. With fewer steps it is the strided sampler of Nichol & Dhariwal 2021, section 4: `beta_t` becomes the
+/// variance of the noise that the forward process adds between the two times.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ancestral {
+    /// The number of steps; `None` for all steps of the process.
+    pub steps: Option<usize>,
+    /// How the steps are spaced.
+    pub layout: StepLayoutConfig,
     /// The variance of the noise in its steps.
     pub variance: ReverseVariance,
 }
 
-/// The variance `sigma_t^2` of the noise that the reverse process adds at step `t`.
-///
-/// Both are extreme cases in which the reverse step is exact: [`Beta`](Self::Beta) if `x_0` is Gaussian noise,
-/// [`Posterior`](Self::Posterior) if it is a single point. Ho et al. 2020, section 3.2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReverseVariance {
-    /// `sigma_t^2 = beta_t`
-    #[default]
-    Beta,
-    /// `sigma_t^2 = (1 - alpha_bar_{t-1}) / (1 - alpha_bar_t) beta_t`, the variance of `q(x_{t-1} | x_t, x_0)`
-    Posterior,
+impl Ancestral {
+    /// All steps of the process, with this variance.
+    pub fn with_variance(variance: ReverseVariance) -> Self {
+        Self { variance, ..Self::default() }
+    }
 }
 
 /// One step back, from `t` to the time `to` before it: draws `x_{t-1} ~ p_theta(x_{t-1} | x_t)`.
@@ -57,16 +55,18 @@ pub fn reverse_step(
 ) -> Result<Step> {
     check_times(process, t, to)?;
     let sqrt_alpha = process.signal(t) / process.signal(to);
-    let (noise, noise_before) = (process.noise(t), process.noise(to));
-    let beta = (noise.powi(2) - (sqrt_alpha * noise_before).powi(2)).max(0.0);
+    let beta = (process.noise(t).powi(2) - (sqrt_alpha * process.noise(to)).powi(2)).max(0.0);
 
     let Denoised { x0, eps, .. } = denoiser.denoise(x_t, t)?;
-    let mean = (x_t - beta / noise * eps) / sqrt_alpha;
-    let sigma = match variance {
-        ReverseVariance::Beta => beta.sqrt(),
-        ReverseVariance::Posterior => beta.sqrt() * noise_before / noise,
+    let mean = match sqrt_alpha > 0.0 {
+        true => (x_t - beta / process.noise(t) * &eps) / sqrt_alpha,
+        // At the end of a process that leaves no signal, x_t says nothing about x_{t-1}.
+        false => process.signal(to) * &x0,
     };
-    let x = if to > 0.0 { mean + sigma * x_t.randn_like() } else { mean };
+    let x = match to > 0.0 {
+        true => mean + variance.sigma(process, t, to, &eps) * x_t.randn_like(),
+        false => mean,
+    };
     Ok(Step { x, predicted_x0: x0 })
 }
 
@@ -80,11 +80,7 @@ fn check_times(process: &dyn Process, t: f64, to: f64) -> Result<()> {
 
 impl Sampler for Ancestral {
     fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
-        let Some(steps) = process.steps() else {
-            let problem = "the sampler ancestral needs a process with steps, and this one has none (its times are real numbers): use ddim";
-            return Err(Error::Unsupported(problem.to_owned()));
-        };
-        Ok((0..=steps).rev().map(|t| t as f64).collect())
+        self.layout.times(process, self.steps)
     }
 
     fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use tch::{Device, Tensor, no_grad_guard};
 
 use super::{Sampler, Step};
-use crate::denoisers::Denoiser;
+use crate::denoisers::{Denoised, Denoiser};
 use crate::error::{Error, Result};
 use crate::process::Process;
 
@@ -20,7 +20,7 @@ pub struct ChainState {
     pub t: f64,
     /// The samples at this time, `[N, …]`.
     pub x_t: Tensor,
-    /// The noiseless samples that the denoiser predicts from `x_t`; at `t = 0`, the samples themselves. Shaped like
+    /// The noiseless samples that the denoiser predicts from `x_t`; in the last state, the samples themselves. Shaped like
     /// `x_t`. Ho et al. 2020, equation 15.
     pub predicted_x0: Tensor,
 }
@@ -66,7 +66,7 @@ impl<F: FnMut(&ChainState) -> ControlFlow<()>> Observer for F {
     }
 }
 
-/// A chain as an iterator: yields `x_T` and the state after each step, the last of which is at `t = 0`. It switches
+/// A chain as an iterator: yields `x_T` and the state after each step, the last of which is at `t = 0` (or the other way round). It switches
 /// gradients off, unless it is told to [keep](Chain::with_gradients) them.
 pub struct Chain<'a> {
     sampler: &'a mut dyn Sampler,
@@ -76,6 +76,17 @@ pub struct Chain<'a> {
     step: usize,
     x_t: Tensor,
     keeps_gradients: bool,
+}
+
+/// The first step from data to noise. No denoiser says what noise there is at `t = 0`: it is asked about the data at the next time.
+///
+/// ```text
+/// x_to = a(to) x_0 + s(to) eps( a(to) x_0, to )
+/// ```
+fn leave_data(denoiser: &dyn Denoiser, process: &dyn Process, x_0: &Tensor, to: f64) -> Result<Step> {
+    let data = process.signal(to) * x_0;
+    let Denoised { x0, eps, .. } = denoiser.denoise(&data, to)?;
+    Ok(Step { x: data + process.noise(to) * eps, predicted_x0: x0 })
 }
 
 impl<'a> Chain<'a> {
@@ -90,11 +101,40 @@ impl<'a> Chain<'a> {
         noise: Tensor,
     ) -> Result<Self> {
         let times = sampler.times(process)?;
+        Self::at(times, sampler, denoiser, process, noise)
+    }
+
+    /// The chain in the other direction, from the data `x_0`, `[N, …]`, to the noise `x_T` from which a deterministic sampler draws it: the
+    /// inversion of DDIM, and of any other solver of the ODE. The code is as exact as the steps are short. A sampler with fresh noise has no such
+    /// code.
+    ///
+    /// Song, Meng & Ermon 2021, section 5.4; Song et al. 2021, section 4.3.
+    ///
+    /// # Errors
+    /// As [`Chain::new`].
+    pub fn encoding(
+        sampler: &'a mut dyn Sampler,
+        denoiser: &'a dyn Denoiser,
+        process: &'a dyn Process,
+        x_0: Tensor,
+    ) -> Result<Self> {
+        let mut times = sampler.times(process)?;
+        times.reverse();
+        Self::at(times, sampler, denoiser, process, x_0)
+    }
+
+    fn at(
+        times: Vec<f64>,
+        sampler: &'a mut dyn Sampler,
+        denoiser: &'a dyn Denoiser,
+        process: &'a dyn Process,
+        x_t: Tensor,
+    ) -> Result<Self> {
         if times.is_empty() || !times.iter().all(|t| (0.0..=process.end()).contains(t)) {
             let expected = format!("at least one time, each from 0 to {}", process.end());
             return Err(Error::Timestep { expected, got: format!("{times:?} from {sampler:?}") });
         }
-        Ok(Self { sampler, denoiser, process, times, step: 0, x_t: noise, keeps_gradients: false })
+        Ok(Self { sampler, denoiser, process, times, step: 0, x_t, keeps_gradients: false })
     }
 
     /// The same chain, with gradients with respect to everything that requires them.
@@ -116,7 +156,11 @@ impl Iterator for Chain<'_> {
             let predicted_x0 = x_t.shallow_clone();
             return Some(Ok(ChainState { step, steps, t, x_t, predicted_x0 }));
         };
-        match self.sampler.step(self.denoiser, self.process, &x_t, t, *to) {
+        let taken = match t > 0.0 {
+            true => self.sampler.step(self.denoiser, self.process, &x_t, t, *to),
+            false => leave_data(self.denoiser, self.process, &x_t, *to),
+        };
+        match taken {
             Ok(Step { x, predicted_x0 }) => {
                 self.x_t = x;
                 Some(Ok(ChainState { step, steps, t, x_t, predicted_x0 }))
@@ -147,6 +191,25 @@ pub fn run_chain(
     let samples = walk(Chain::new(sampler, denoiser, process, noise)?, observer)?;
     observer.end(None)?;
     Ok(samples)
+}
+
+/// Runs the chain of a deterministic sampler from the data `x_0` to the noise `x_T` that is its code. See [`Chain::encoding`].
+///
+/// # Shapes
+/// `x_0` and the code: `[N, …]`, in f32 or f64.
+///
+/// # Errors
+/// As [`run_chain`].
+pub fn encode(
+    sampler: &mut dyn Sampler,
+    denoiser: &dyn Denoiser,
+    process: &dyn Process,
+    x_0: Tensor,
+    observer: &mut dyn Observer,
+) -> Result<Tensor> {
+    let code = walk(Chain::encoding(sampler, denoiser, process, x_0)?, observer)?;
+    observer.end(None)?;
+    Ok(code)
 }
 
 /// Rejects samples that are not finite: on a CPU at each step; on a GPU only at the last, to avoid waiting for it.

@@ -18,9 +18,19 @@ pub(super) fn time_of(process: &dyn Process, lambda: f64) -> f64 {
     process.time_of_log_snr(2.0 * lambda)
 }
 
-/// The length of a step in `lambda`; `None` if it is infinite, so that only a step of first order is possible.
+/// Less signal than this, `a / s`, is as good as none: there a solver of higher order multiplies the small errors of a network by `1 / a`, and
+/// may diverge.
+const LEAST_SIGNAL: f64 = 0.005;
+
+/// Whether both signal and noise are left at time `t`, so that a step of higher order may begin and end there.
+pub(super) fn is_between(process: &dyn Process, t: f64) -> bool {
+    let lambda = lambda(process, t);
+    lambda.is_finite() && lambda >= LEAST_SIGNAL.ln()
+}
+
+/// The length of a step in `lambda`; `None` for a step to `t = 0`, or from almost pure noise, which are of first order.
 pub(super) fn finite_step(process: &dyn Process, from: f64, to: f64) -> Option<f64> {
-    Some(lambda(process, to) - lambda(process, from)).filter(|h| h.is_finite())
+    (is_between(process, from) && is_between(process, to)).then(|| lambda(process, to) - lambda(process, from))
 }
 
 /// The step of first order, which is that of DDIM: the data and the noise in `x`, recombined.
@@ -60,10 +70,16 @@ impl Memory {
         self.0.clear();
     }
 
-    /// Adds a prediction, and keeps at most so many. One without signal, where `lambda` is infinite, is not kept. A step back to an earlier
-    /// `lambda` begins anew, since no polynomial goes through two predictions at one place.
+    /// Adds a prediction, and keeps at most so many. One without signal, where `lambda` is infinite, is not kept. A chain that turns around
+    /// begins anew, since no polynomial goes through two predictions at one place.
     pub fn add(&mut self, lambda: f64, prediction: Tensor, most: usize) {
-        if self.0.front().is_some_and(|(newest, _)| lambda <= *newest) {
+        let known = self.lambdas();
+        let goes_on = match known[..] {
+            [] => true,
+            [newest] => lambda != newest,
+            [newest, before, ..] => (lambda - newest) * (newest - before) > 0.0,
+        };
+        if !goes_on {
             self.clear();
         }
         if lambda.is_finite() {

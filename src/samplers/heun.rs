@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::exponential::finite_step;
 use super::{Sampler, Step, StepLayoutConfig};
 use crate::denoisers::{Denoised, Denoiser};
 use crate::error::Result;
@@ -37,7 +38,7 @@ impl Sampler for Heun {
         let (signal, signal_after) = (process.signal(from), process.signal(to));
         // Euler's step: a(to) ( y + ( sigma(to) - sigma ) eps ), which is this, also where a = 0.
         let ahead = signal_after * &x0 + process.noise(to) * &eps;
-        if to == 0.0 || signal == 0.0 {
+        if finite_step(process, from, to).is_none() {
             return Ok(Step { x: ahead, predicted_x0: x0 });
         }
         let stride = process.noise(to) / signal_after - process.noise(from) / signal;

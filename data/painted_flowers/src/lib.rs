@@ -54,8 +54,8 @@ impl Flower {
     }
 }
 
-/// Paints a picture of `flower` into `image`, `[3, H, W]`: one flower or a few of its kind before a background out of
-/// focus. Colours, number of petals, pose, size and light come from `rng`.
+/// Paints a picture of `flower` into `image`, `[3, H, W]`: one flower or a few of its kind in front of a background that is
+/// out of focus. Colours, number of petals, pose, size and light come from `rng`.
 ///
 /// # Errors
 /// [`WrongPicture`] if a side is not 1 to 65,535 pixels, or if there are not three channels.

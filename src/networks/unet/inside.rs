@@ -57,7 +57,7 @@ impl Unet {
         let what = |name: &str| match name {
             "first" => "3 x 3 convolution".to_owned(),
             "final" => "group norm, SiLU, 3 x 3 convolution".to_owned(),
-            _ if has(name, "downsample") => "halves: 3 x 3 convolution, stride 2".to_owned(),
+            _ if has(name, "downsample") => "downsampling: 3 x 3 convolution, stride 2".to_owned(),
             _ if has(name, "upsample") => "doubles: nearest pixel, 3 x 3 convolution".to_owned(),
             _ if has(name, "attention") => "residual block, attention".to_owned(),
             _ => "residual block".to_owned(),
