@@ -119,8 +119,7 @@ pub enum Error {
 
     /// Samples are far outside the range of any data.
     #[error(
-        "the samples are as far as {largest:.3e} from 0, and data is within about 4: the sampler has diverged, or the network has not learned \
-         enough. Take more steps, or another sampler or layout (`ddpm list samplers`); ddim and ancestral are the most robust"
+        "the samples are as far as {largest:.3e} from 0, and data is within about 4: the sampler has diverged. Take more steps, or another sampler or layout (`ddpm list samplers`); ddim and ancestral are the most robust"
     )]
     SamplesFarOut {
         /// The largest absolute value.

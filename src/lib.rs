@@ -105,7 +105,7 @@ pub mod prelude {
         get_model, get_process,
     };
     pub use crate::datasets::*;
-    pub use crate::denoisers::{Clipped, Denoised, Denoiser, GaussianOracle, Guided, MixtureOracle};
+    pub use crate::denoisers::{Clipped, Counted, Denoised, Denoiser, GaussianOracle, Guided, MixtureOracle};
     pub use crate::device::DeviceChoice;
     pub use crate::error::Error;
     pub use crate::exercises::{

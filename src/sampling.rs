@@ -111,14 +111,15 @@ pub fn generate_samples_by(
     Ok(samples)
 }
 
-/// Rejects samples that are far outside the range of any data, as those of a solver that has diverged. The data of a model has about unit
-/// variance, or is in `[-1, 1]`.
+/// Rejects samples that are far outside the range of any data, as those of a solver that has diverged: further from 0 than 100, and than a network
+/// takes them that predicts no noise at all, `x_T / a(T)` with ten times the standard deviation.
 ///
 /// # Errors
-/// [`Error::SamplesFarOut`] for a number beyond 100.
-pub fn require_in_range(samples: &Tensor) -> Result<()> {
-    let largest = samples.abs().max().double_value(&[]);
-    if largest <= 100.0 { Ok(()) } else { Err(Error::SamplesFarOut { largest }) }
+/// [`Error::SamplesFarOut`] with the largest number.
+pub fn require_in_range(samples: &Tensor, process: &dyn Process) -> Result<()> {
+    let (end, largest) = (process.end(), samples.abs().max().double_value(&[]));
+    let limit = (10.0 * process.noise(end) / process.signal(end)).clamp(100.0, 1e6);
+    if largest <= limit { Ok(()) } else { Err(Error::SamplesFarOut { largest }) }
 }
 
 /// The noise `x_T` from which `n` samples of a model start.

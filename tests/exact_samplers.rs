@@ -180,19 +180,23 @@ fn faults(make: &dyn Fn(Option<usize>) -> Box<dyn Sampler>, declared: SamplerPro
     let oracle = GaussianOracle::isotropic(&many, &Tensor::from_slice(&[0.3]), 0.25);
     tch::manual_seed(7);
     let none = &mut InferenceLogger::new(InferType::None);
-    let drawn = run_chain(&mut *make(None), &oracle, &many, Tensor::randn([20_000, 1], DOUBLE), none).unwrap();
+    // What chooses its steps itself takes at least so many.
+    let mut sampler = make(declared.network_calls.is_none().then_some(200));
+    let drawn = run_chain(&mut *sampler, &oracle, &many, Tensor::randn([20_000, 1], DOUBLE), none).unwrap();
     let (mean, variance) = (drawn.mean(Kind::Double).double_value(&[]), drawn.var(true).double_value(&[]));
     require((mean - 0.3).abs() < 0.02 && (variance / 0.25 - 1.0).abs() < 0.05, "other moments than the data's");
 
     let vp = Vp::default();
     let refusal = make(None).times(&vp).err().map(|error| error.to_string());
     require(
-        refusal.is_some_and(|text| text.contains("a number of steps")),
+        refusal.is_some_and(|text| text.contains("a number of steps")) || declared.network_calls.is_none(),
         "it runs without steps on a process that has none",
     );
-    // With the layout of `make` on a process that ends with signal: all but the last step are whole.
-    let called = calls_of(&mut *make(Some(12)), &vp);
-    require(called == 11 * declared.network_calls + 1, "another number of network calls than declared");
+    if let Some(of_a_step) = declared.network_calls {
+        // With the layout of `make` on a process that ends with signal: all but the last step are whole.
+        let called = calls_of(&mut *make(Some(12)), &vp);
+        require(called == 11 * of_a_step + 1, "another number of network calls than declared");
+    }
     if let Some(order) = declared.order {
         let ratio = error_on_gaussian(&mut *make(Some(40)), &vp) / error_on_gaussian(&mut *make(Some(80)), &vp);
         let expected = 2.0_f64.powi(order as i32);
@@ -205,17 +209,11 @@ fn faults(make: &dyn Fn(Option<usize>) -> Box<dyn Sampler>, declared: SamplerPro
 
 /// How many times a sampler calls the network in its chain.
 fn calls_of(sampler: &mut dyn Sampler, process: &dyn Process) -> u64 {
-    struct Counted<'a>(GaussianOracle<'a>, std::cell::Cell<u64>);
-    impl Denoiser for Counted<'_> {
-        fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised, Error> {
-            self.1.set(self.1.get() + 1);
-            self.0.denoise(x_t, t)
-        }
-    }
-    let counted = Counted(GaussianOracle::isotropic(process, &Tensor::zeros([1], DOUBLE), 0.25), 0.into());
+    let oracle = GaussianOracle::isotropic(process, &Tensor::zeros([1], DOUBLE), 0.25);
+    let counted = Counted::new(&oracle);
     let none = &mut InferenceLogger::new(InferType::None);
     let _samples = run_chain(sampler, &counted, process, Tensor::ones([1, 1], DOUBLE), none).unwrap();
-    counted.1.get()
+    counted.calls()
 }
 
 /// The relative error of a deterministic sampler for data `N(0, 0.25)`, which takes `x` at the first time to `x sqrt(v_t / v_T)`, at the last time before 0.
@@ -259,8 +257,11 @@ fn a_step_without_signal_takes_one_call_and_a_step_back_begins_anew() {
         let config = config.with_setting("steps", serde_json::json!(7)).unwrap();
         let mut sampler = config.sampler();
         let times = sampler.times(&Flow).unwrap();
-        assert_eq!(calls_of(&mut *sampler, &Flow), config.network_calls(&Flow, &times), "{}", entry.name);
-        assert_eq!(config.network_calls(&Flow, &times), 5 * config.properties().network_calls + 2, "{}", entry.name);
+        if let Some(of_a_step) = config.properties().network_calls {
+            assert_eq!(calls_of(&mut *sampler, &Flow), 5 * of_a_step + 2, "{}", entry.name);
+            let most = config.steps_within(&Flow, 5 * of_a_step + 2);
+            assert_eq!((times.len(), most), (8, Some(7)), "{}", entry.name);
+        }
 
         let vp = Vp::default();
         let oracle = GaussianOracle::isotropic(&vp, &Tensor::zeros([1], DOUBLE), 0.25);
@@ -296,6 +297,58 @@ fn the_errors_of_solvers_are_those_of_the_closed_form() {
         let error = error_on_gaussian(&mut *sampler, &Vp::default());
         assert!((error / expected - 1.0).abs() < 0.03, "{name}: {error}");
     }
+}
+
+#[test]
+fn annealed_sampling_has_ddim_and_ancestral_sampling_among_its_cases() {
+    let _guard = libtorch();
+    let constants = cosine(40);
+    let oracle = GaussianOracle::isotropic(&constants, &Tensor::from_slice(&[0.3, -0.1]), 0.25);
+    let draw = |sampler: &mut dyn Sampler| {
+        tch::manual_seed(4);
+        let (noise, none) = (Tensor::randn([200, 2], DOUBLE), &mut InferenceLogger::new(InferType::None));
+        run_chain(sampler, &oracle, &constants, noise, none).unwrap()
+    };
+    let annealed = |power| Annealed { steps: Some(20), power, ..Default::default() };
+    for (power, eta) in [(1.0, 0.0), (2.0, 1.0)] {
+        let ddim = draw(&mut Ddim { steps: Some(20), eta, ..Default::default() });
+        let difference = (draw(&mut annealed(power)) - ddim).abs().max().double_value(&[]);
+        assert!(difference < 1e-9, "power {power}: {difference}");
+    }
+    // Data that is one point always has exactly the noise of its level.
+    let one = GaussianOracle::isotropic(&constants, &Tensor::from_slice(&[0.3]), 0.0);
+    for power in [1.0, 1.5, 3.0, 100.0] {
+        let mut sampler = annealed(power);
+        let times = sampler.times(&constants).unwrap();
+        let noise = Tensor::randn([100_000, 1], DOUBLE);
+        let mut x = constants.signal(times[3]) * 0.3 + constants.noise(times[3]) * noise;
+        for pair in times[3..].windows(2).take(5) {
+            x = sampler.step(&one, &constants, &x, pair[0], pair[1]).unwrap().x;
+            let share = x.std(true).double_value(&[]) / constants.noise(pair[1]);
+            assert!((share - 1.0).abs() < 0.01, "power {power}, t = {}: {share}", pair[1]);
+        }
+    }
+    assert!(annealed(0.5).times(&constants).unwrap_err().to_string().contains("at least 1"));
+}
+
+#[test]
+fn the_adaptive_solver_keeps_its_tolerance_with_as_many_calls_as_that_takes() {
+    let _guard = libtorch();
+    let (vp, mut found) = (Vp::default(), Vec::new());
+    for rtol in [0.1, 0.01, 0.001] {
+        let adaptive = SamplerConfig::from(Adaptive { rtol, atol: 1e-6, ..Default::default() });
+        let error = error_on_gaussian(&mut *adaptive.sampler(), &vp);
+        found.push((error, calls_of(&mut *adaptive.sampler(), &vp)));
+        assert!(error < 3.0 * rtol, "{rtol}: {found:?}");
+    }
+    // The error of a step is of second order.
+    let [(rough, few), _, (fine, many)] = found[..] else { unreachable!() };
+    assert!(rough > 10.0 * fine && (5.0..20.0).contains(&(many as f64 / few as f64)), "{found:?}");
+    // Solvers with equal steps and as many calls are further off where the steps should not be equal.
+    let halves = many / 2;
+    let equal = SamplerConfig::from(DpmSolver2::default()).with_setting("steps", serde_json::json!(halves)).unwrap();
+    let of_equal = error_on_gaussian(&mut *equal.sampler(), &vp);
+    assert!(fine < of_equal, "{fine}, with equal steps {of_equal}");
 }
 
 /// On Gaussian data the mean and the variance of a sampler that remembers a step follow from the coefficients of its last two.

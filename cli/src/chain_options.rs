@@ -22,7 +22,7 @@ pub struct ChainOptions {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["n", "label", "start", "denoise_from", "nearest"])]
     encode: Option<PathBuf>,
     /// Replace the steps below this time by a single one, which only removes noise
-    #[arg(long, value_name = "TIME", conflicts_with = "label")]
+    #[arg(long, value_name = "TIME")]
     denoise_from: Option<f64>,
 }
 
@@ -122,9 +122,4 @@ pub fn run_from(
             encode(sampler, seen, process, x_0, observer)
         }
     }
-}
-
-/// How many times guidance calls the network instead of once: with the class and without it, unless one of the two has no weight.
-pub fn calls_of_guidance(scale: Option<f64>) -> u64 {
-    if scale.is_some_and(|scale| scale != 0.0 && scale != 1.0) { 2 } else { 1 }
 }

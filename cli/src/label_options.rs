@@ -100,7 +100,7 @@ impl Labels {
     }
 
     /// The label of each of `n` samples, `[n]`.
-    fn in_turn(&self, n: i64) -> Tensor {
+    pub fn in_turn(&self, n: i64) -> Tensor {
         let labels: Vec<i64> = self.indices.iter().copied().cycle().take(n as usize).collect();
         Tensor::from_slice(&labels)
     }

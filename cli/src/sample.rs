@@ -9,7 +9,7 @@ use ddpm_tutor::{Error, Result};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::chain_options::{Begin, ChainOptions, calls_of_guidance, run_from};
+use crate::chain_options::{Begin, ChainOptions, run_from};
 use crate::label_options::{LabelOptions, Labels};
 use crate::list::entry;
 use crate::model::{DataFolder, Trained};
@@ -109,20 +109,22 @@ impl Sample {
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(manager.name()).quiet();
         let started = Instant::now();
         // The transfer waits for the GPU, so the time below includes its work.
-        let samples = match begin {
-            None if labels.is_some() => Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut logger)?,
-            None => generate_samples_with(&mut *sampler, &model, &*process, n, seed, &mut logger)?,
-            Some(begin) => {
-                // Seeds the noise of the steps as if x_T were drawn.
-                let _unused = draw_noise(&model, &*process, n, seed)?;
-                let (denoiser, clips) = (model.denoiser(&*process), sampling.clip_denoised);
-                run_from(begin, &mut *sampler, &denoiser, clips, &*process, seed, &mut logger)?
-            }
+        // Drawn even if it is not used: it seeds the noise of the steps.
+        let noise = draw_noise(&model, &*process, n, seed)?;
+        let begin = begin.unwrap_or(Begin::Noise(noise));
+        let unconditional = model.denoiser(&*process);
+        let conditional = match &labels {
+            Some(labels) => model.denoiser_given(&*process, Given::label(labels.in_turn(n)))?,
+            None => model.denoiser(&*process),
         };
+        let [with, without] = [&conditional, &unconditional].map(|denoiser| Counted::new(denoiser));
+        let denoiser = Guided::new(&with, &without, labels.as_ref().map_or(1.0, Labels::guidance))?;
+        let clips = sampling.clip_denoised;
+        let samples = run_from(begin, &mut *sampler, &denoiser, clips, &*process, seed, &mut logger)?;
         let samples = samples.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
         if times.last() == Some(&0.0) {
-            require_in_range(&samples)?;
+            require_in_range(&samples, &*process)?;
         }
         self.out.write(&samples, seed, process.steps(), logger.picture())?;
         let distances = match compare {
@@ -138,7 +140,7 @@ impl Sample {
             return say(json!({
                 "out": out, "n": n, "seed": seed, "seconds": seconds, "nearest": distances, "labels": indices,
                 "guidance": guidance, "times": times,
-                "network_calls": calls_of_guidance(guidance) * sampling.sampler.network_calls(&*process, &times),
+                "network_calls": with.calls() + without.calls(),
             }));
         }
         let drawn = count(n, "sample");
@@ -172,18 +174,19 @@ impl Sample {
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(oracle.title()).quiet();
         let started = Instant::now();
         let noise = draw_noise_of(sample_shape, data.device(), &*process, n, seed)?;
+        let counted = Counted::new(&*denoiser);
         let (begin, clips) = (begin.unwrap_or(Begin::Noise(noise)), sampling.clip_denoised);
-        let samples = run_from(begin, &mut *sampler, &*denoiser, clips, &*process, seed, &mut logger)?;
+        let samples = run_from(begin, &mut *sampler, &counted, clips, &*process, seed, &mut logger)?;
         let seconds = started.elapsed().as_secs_f64();
         if times.last() == Some(&0.0) {
-            require_in_range(&samples)?;
+            require_in_range(&samples, &*process)?;
         }
         self.out.write(&samples, seed, Some(steps), logger.picture())?;
         let out = self.out.path();
         if self.json {
             return say(json!({
                 "out": out, "n": n, "seed": seed, "seconds": seconds, "steps": steps, "times": times,
-                "network_calls": sampling.sampler.network_calls(&*process, &times),
+                "network_calls": counted.calls(),
             }));
         }
         let drawn = count(n, "sample");

@@ -22,6 +22,12 @@ pub struct SamplingOptions {
     /// ddim: the share of fresh noise, from 0 for none to 1 for as much as ancestral sampling adds
     #[arg(long, value_name = "ETA")]
     eta: Option<f64>,
+    /// annealed: the power of the ratio of two noise levels that is left of the noise; 1 is ddim, 2 ancestral
+    #[arg(long, value_name = "P")]
+    power: Option<f64>,
+    /// adaptive: the relative tolerance
+    #[arg(long, value_name = "TOLERANCE")]
+    rtol: Option<f64>,
     /// ancestral: the variance of the steps; by default the model's
     #[arg(long, value_parser = choice::<ReverseVariance>())]
     variance: Option<ReverseVariance>,
@@ -44,6 +50,8 @@ impl SamplingOptions {
             ("steps", self.steps.map(|steps| json!(steps))),
             ("layout", self.layout.as_ref().map(|layout| json!(layout))),
             ("eta", self.eta.map(|eta| json!(eta))),
+            ("power", self.power.map(|power| json!(power))),
+            ("rtol", self.rtol.map(|rtol| json!(rtol))),
             ("variance", self.variance.map(|variance| json!(variance))),
         ];
         for (setting, value) in given {

@@ -124,9 +124,14 @@ fn samplers(
     calls: &[u64],
     layout: &Value,
 ) -> Result<Vec<SamplerConfig>> {
+    // One that chooses its steps itself does so.
+    if sampler.properties().network_calls.is_none() {
+        return Ok(vec![sampler.clone()]);
+    }
     // Some layouts visit steps of the process only, and cannot take more than there are.
     let all = process.steps().map_or(u64::MAX, |steps| steps as u64);
-    let steps: BTreeSet<u64> = calls.iter().map(|calls| sampler.steps_within(process, *calls).min(all)).collect();
+    let steps: BTreeSet<u64> =
+        calls.iter().filter_map(|calls| sampler.steps_within(process, *calls)).map(|steps| steps.min(all)).collect();
     steps
         .into_iter()
         .map(|steps| sampler.with_setting("steps", json!(steps))?.with_setting("layout", layout.clone()))

@@ -94,7 +94,12 @@ impl ComparisonPlan {
                 continue;
             }
             for calls in &self.calls {
-                let sampler = sampler.with_setting("steps", json!(sampler.steps_within(process, *calls)))?;
+                // One that chooses its steps itself does so.
+                let Some(steps) = sampler.steps_within(process, *calls) else {
+                    samplers.push(sampler.clone());
+                    break;
+                };
+                let sampler = sampler.with_setting("steps", json!(steps))?;
                 for layout in self.layouts_for(process) {
                     samplers.push(sampler.with_setting("layout", json!({ "name": layout }))?);
                 }

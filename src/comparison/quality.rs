@@ -1,13 +1,11 @@
 //! How close a model's samples are to data, by sampler.
 
-use std::cell::Cell;
-
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::config::{BaseConfig, InferType, TrainingConfig};
 use crate::datasets::Dataset;
-use crate::denoisers::{Denoised, Denoiser};
+use crate::denoisers::Counted;
 use crate::error::{Error, Result};
 use crate::features::{FeatureNetwork, OWN, feature_network};
 use crate::loader::get_dataloader;
@@ -86,19 +84,6 @@ fn frechet() -> Result<Box<dyn Metric>> {
     Ok(MetricConfig::from_name("frechet_distance")?.build())
 }
 
-/// Counts the calls of the denoiser that it wraps.
-struct Counted<'a> {
-    denoiser: &'a dyn Denoiser,
-    calls: Cell<u64>,
-}
-
-impl Denoiser for Counted<'_> {
-    fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
-        self.calls.set(self.calls.get() + 1);
-        self.denoiser.denoise(x_t, t)
-    }
-}
-
 /// Draws samples with one sampler and compares them with data. `drawn` is called in between.
 pub(super) fn measure(
     sampler: &SamplerConfig,
@@ -110,13 +95,13 @@ pub(super) fn measure(
     drawn: &mut dyn FnMut(),
 ) -> Result<Quality> {
     let denoiser = model.denoiser(process);
-    let counted = Counted { denoiser: &denoiser, calls: Cell::new(0) };
+    let counted = Counted::new(&denoiser);
     let noise = draw_noise(model, process, samples, seed)?;
     let clips = model.sampling().clip_denoised;
     let mut quiet = InferenceLogger::new(InferType::None).quiet();
     let samples = generate_samples_by(&mut *sampler.sampler(), &counted, clips, process, noise, seed, &mut quiet);
     drawn();
-    let calls = counted.calls.get();
+    let calls = counted.calls();
     let samples = match samples {
         // This is a result, too.
         Err(Error::SamplesNotFinite { .. }) => {

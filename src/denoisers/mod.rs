@@ -1,6 +1,7 @@
 //! Denoisers: what a sampler sees of a model. A denoiser can wrap another one.
 
 mod clipped;
+mod counted;
 mod gaussian;
 mod guided;
 mod mixture;
@@ -9,6 +10,7 @@ mod oracle;
 use tch::Tensor;
 
 pub use clipped::Clipped;
+pub use counted::Counted;
 pub use gaussian::GaussianOracle;
 pub use guided::Guided;
 pub use mixture::MixtureOracle;

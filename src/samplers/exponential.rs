@@ -20,7 +20,7 @@ pub(super) fn time_of(process: &dyn Process, lambda: f64) -> f64 {
 
 /// Less signal than this, `a / s`, is as good as none: there a solver of higher order multiplies the small errors of a network by `1 / a`, and
 /// may diverge.
-const LEAST_SIGNAL: f64 = 0.005;
+pub(super) const LEAST_SIGNAL: f64 = 0.005;
 
 /// Whether both signal and noise are left at time `t`, so that a step of higher order may begin and end there.
 pub(super) fn is_between(process: &dyn Process, t: f64) -> bool {

@@ -20,7 +20,7 @@ pub use layouts::*;
 pub use reverse_variance::ReverseVariance;
 pub use truncated::Truncated;
 
-use self::exponential::{finite_step, is_between};
+use self::exponential::is_between;
 use crate::catalogue::catalogue;
 use crate::denoisers::Denoiser;
 use crate::error::Result;
@@ -104,39 +104,44 @@ pub struct SamplerProperties {
     pub is_exact_on_a_point: bool,
     /// Whether its last step adds no noise.
     pub ends_without_noise: bool,
-    /// How many times it calls the network in each step. A step to `t = 0`, or from almost pure noise, takes one call.
-    pub network_calls: u64,
+    /// How many times it calls the network in each step; `None` if the data decides. A step to `t = 0`, or from almost pure noise, takes
+    /// one call.
+    pub network_calls: Option<u64>,
 }
 
 catalogue! {
     /// A sampler with its settings.
     SamplerConfig of "SamplingConfig.sampler", is SamplerSettings, declares SamplerProperties;
     ancestral::Ancestral, "ancestral": "the steps of the forward process back", "Ho et al. 2020, Algorithm 2",
-        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 1 };
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     ddim::Ddim, "ddim": "fewer steps, with any share of fresh noise", "Song, Meng & Ermon 2021, equation 12",
-        { order: Some(1), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 1 };
+        { order: Some(1), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     plms::Plms, "plms": "multistep, with the coefficients of Adams and Bashforth", "Liu et al. 2022 (PNDM), equation 12",
-        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 1 };
+        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     deis::Deis, "deis": "multistep, a polynomial through the predicted noise", "Zhang & Chen 2023, section 3",
-        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 1 };
+        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     dpm_solver_2::DpmSolver2, "dpm-solver-2": "second order, with the noise in the middle of each step", "Lu et al. 2022 (DPM-Solver), algorithm 1",
-        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 2 };
+        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
     dpm_solver_3::DpmSolver3, "dpm-solver-3": "third order, with the noise at two points of each step", "Lu et al. 2022 (DPM-Solver), algorithm 2",
-        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 3 };
+        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(3) };
     dpm_solver_pp_2s::DpmSolverPp2s, "dpm-solver++2s": "second order, with the data in the middle of each step", "Lu et al. 2022 (DPM-Solver++), algorithm 1",
-        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 2 };
+        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
     dpm_solver_pp_2m::DpmSolverPp2m, "dpm-solver++2m": "multistep, with the data of the step before", "Lu et al. 2022 (DPM-Solver++), algorithm 2",
-        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 1 };
+        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     dpm_solver_pp_3m::DpmSolverPp3m, "dpm-solver++3m": "multistep, a parabola through the predicted data", "Lu et al. 2022 (DPM-Solver++), proposition 4.1",
-        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 1 };
+        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     uni_pc::UniPc, "unipc": "multistep, each step corrected with the prediction at its end", "Zhao et al. 2023, algorithms 1 and 2",
-        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 1 };
+        { order: Some(3), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
+    adaptive::Adaptive, "adaptive": "second order, with step lengths that follow from the estimated error", "Lu et al. 2022 (DPM-Solver), appendix C",
+        { order: None, is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: None };
     heun::Heun, "heun": "second order, with the slopes at both ends of each step", "Karras et al. 2022, algorithm 1",
-        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 2 };
+        { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
+    annealed::Annealed, "annealed": "predicts the data, and returns to the next noise level", "Jolicoeur-Martineau et al. 2021, algorithm 1",
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     sde_dpm_solver_pp_2m::SdeDpmSolverPp2m, "sde-dpm-solver++2m": "multistep, with fresh noise", "Lu et al. 2022 (DPM-Solver++), section 5",
-        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 1 };
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     edm_stochastic::EdmStochastic, "edm-stochastic": "heun, with fresh noise before each step", "Karras et al. 2022, algorithm 2",
-        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: 2 };
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
 }
 
 impl SamplerConfig {
@@ -147,24 +152,19 @@ impl SamplerConfig {
 
     /// Whether the initial noise alone determines the samples, with these settings.
     pub fn is_deterministic(&self) -> bool {
-        self.properties().is_deterministic && !matches!(self, Self::Ddim(ddim) if ddim.eta > 0.0)
+        match self {
+            Self::Ddim(ddim) => ddim.eta == 0.0,
+            Self::Annealed(annealed) => annealed.power == 1.0,
+            _ => self.properties().is_deterministic,
+        }
     }
 
-    /// How many times it calls the network in a chain with these times.
-    pub fn network_calls(&self, process: &dyn Process, times: &[f64]) -> u64 {
-        let is_inner = |pair: &&[f64]| finite_step(process, pair[0], pair[1]).is_some();
-        let inner = times.windows(2).filter(is_inner).count() as u64;
-        inner * self.properties().network_calls + (times.len() as u64 - 1 - inner)
-    }
-
-    /// The most steps that it can take from the end of the process with so many network calls, at least one.
-    pub fn steps_within(&self, process: &dyn Process, network_calls: u64) -> u64 {
+    /// The most steps that it can take from the end of the process with so many network calls, at least one; `None` if the data decides.
+    pub fn steps_within(&self, process: &dyn Process, network_calls: u64) -> Option<u64> {
+        let of_a_step = self.properties().network_calls?;
         // The last step, and one from almost pure noise, take one call.
         let single = 1 + u64::from(!is_between(process, process.end()));
-        match network_calls.checked_sub(single) {
-            Some(others) => single + others / self.properties().network_calls,
-            None => 1,
-        }
+        Some(network_calls.checked_sub(single).map_or(1, |others| single + others / of_a_step))
     }
 }
 
