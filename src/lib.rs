@@ -26,6 +26,7 @@
 //! | [`sampling`] | `generate_samples` |
 //! | [`features`] | networks that turn images into vectors, for metrics on them |
 //! | [`metrics`] | how good samples are, and whether they are copies |
+//! | [`step_search`] | which times a sampler should visit: found by dynamic programming, or learned by gradient |
 //! | [`show`] | loggers, pictures of chains, progress |
 //! | [`models`] | a model's folder, complete trainings, import and export of weights |
 //! | [`comparison`] | which combination of process, parameterization and objective is best, and which sampler |
@@ -79,6 +80,7 @@ pub mod samplers;
 pub mod sampling;
 pub mod show;
 pub mod show_source;
+pub mod step_search;
 pub mod training;
 pub mod visualize;
 
@@ -133,6 +135,7 @@ pub mod prelude {
     };
     pub use crate::show::{InferenceLogger, show_progress, show_progress_and_curve};
     pub use crate::show_source::show_source;
+    pub use crate::step_search::*;
     pub use crate::training::{
         AdamW, Descent, Ema, EpochLoss, Learner, LearnerStep, ModelLearner, ParameterGroup, StepReport, TrainingState,
         train_one_epoch, train_one_epoch_of, validation_loss,

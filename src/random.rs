@@ -39,6 +39,8 @@ pub(crate) enum Stream {
     Exercise = 13,
     /// Which part of a set is compared, and how a permutation test reassigns it.
     Subset = 14,
+    /// The noise with which the errors of a denoiser are measured at the times of a search.
+    StepSearch = 21,
     /// How images are altered for training the feature network.
     Alterations = 30,
     /// The noise added to those images.

@@ -25,6 +25,21 @@ pub struct Mmd {
     pub bandwidth: Option<f64>,
 }
 
+impl Mmd {
+    /// With the median distance between two vectors of this set as the bandwidth, so that several sets of samples are
+    /// compared with it by the same kernel.
+    ///
+    /// # Shapes
+    /// `data`: `[N, D]`, at least two vectors.
+    ///
+    /// # Errors
+    /// Those of [`Metric::compare`].
+    pub fn fitted(data: &Tensor) -> Result<Self> {
+        let (data, _) = compared(data, data, 2)?;
+        Ok(Self { bandwidth: Some(median_distance(&data, &data.narrow(0, 0, 0))) })
+    }
+}
+
 impl Metric for Mmd {
     fn compare(&self, a: &Tensor, b: &Tensor) -> Result<f64> {
         let _no_grad = no_grad_guard();
@@ -60,7 +75,10 @@ fn median_distance(a: &Tensor, b: &Tensor) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
+    use crate::random::{Draws, Stream};
 
     /// For two pairs, by hand: `k(0, 2) + k(1, 3) - 2 ( k(0, 1) + k(0, 3) + k(2, 1) + k(2, 3) ) / 4`.
     #[test]
@@ -78,5 +96,23 @@ mod tests {
         assert_eq!(Mmd::default().compare(&a.ones_like(), &b.ones_like()).unwrap(), 0.0);
         let (far_a, far_b) = (&a + 1e6, &b + 1e6);
         assert!((Mmd::default().compare(&far_a, &far_b).unwrap() - expected(1.0)).abs() < 1e-9);
+    }
+    /// For `N(0, s^2)` and `N(m, s^2)` the kernel's mean over pairs whose difference is `N(d, 2 s^2)` is
+    /// `h / sqrt(h^2 + 2 s^2) exp( -d^2 / (2 (h^2 + 2 s^2)) )`, by the integral of a product of Gaussians.
+    #[test]
+    fn of_two_gaussians_it_is_the_closed_form() {
+        let (s, m, h, n) = (0.5_f64, 0.4_f64, 0.7_f64, 4_000);
+        let draw = |k| Draws::new(3, Stream::FreshData, k).normal(&[n, 1], Device::Cpu).to_kind(Kind::Double) * s;
+        let width: f64 = h * h + 2.0 * s * s;
+        let expected = 2.0 * h / width.sqrt() * (1.0 - (-m * m / (2.0 * width)).exp());
+        let (a, b) = (draw(0), draw(1) + m);
+        let found = Mmd { bandwidth: Some(h) }.compare(&a, &b).unwrap();
+        assert!((found / expected - 1.0).abs() < 0.1, "{found}, expected {expected}");
+        let unshifted = Mmd { bandwidth: Some(h) }.compare(&a, &draw(1)).unwrap();
+        assert!(unshifted.abs() < 0.01 * expected, "{unshifted}");
+        // The median of |x - y| is 0.6745 times its standard deviation.
+        let fitted = Mmd::fitted(&a).unwrap().bandwidth.unwrap();
+        assert!((fitted / (0.6745 * 2.0_f64.sqrt() * s) - 1.0).abs() < 0.05, "{fitted}");
+        assert!(Mmd::fitted(&a.narrow(0, 0, 1)).is_err());
     }
 }

@@ -42,6 +42,8 @@ catalogue! {
         { begins_at_the_end: true, visits_steps: false, needs_steps: false, needs_signal: true };
     karras::Karras, "karras": "equal steps in the seventh root of the noise level", "Karras et al. 2022, equation 5",
         { begins_at_the_end: true, visits_steps: false, needs_steps: false, needs_signal: true };
+    knots::Knots, "knots": "given times, such as those of a search", "Watson et al. 2021",
+        { begins_at_the_end: true, visits_steps: false, needs_steps: false, needs_signal: false };
 }
 
 impl Default for StepLayoutConfig {
@@ -129,7 +131,9 @@ mod tests {
                     let at_the_end = times[0] == process.end();
                     assert!(at_the_end == declared.begins_at_the_end || steps == 40, "{name}: {times:?}");
                     let all_whole = times.iter().all(|t| t.fract() == 0.0);
-                    let visits_steps = process.steps().is_none() || steps < 7 || all_whole == declared.visits_steps;
+                    // Equal steps are whole if they are all steps of the process, whether or not they are rounded.
+                    let by_chance = steps < 7 || steps == 40 && all_whole;
+                    let visits_steps = process.steps().is_none() || by_chance || all_whole == declared.visits_steps;
                     assert!(visits_steps, "{name}: {times:?}");
                 }
                 assert!(layout.times(&*process, Some(0)).is_err(), "{name}");
@@ -156,7 +160,30 @@ mod tests {
             .map(|t| (process.noise(*t) / process.signal(*t)).powf(1.0 / 7.0))
             .collect();
         assert!(roots.windows(3).all(|of| (of[0] + of[2] - 2.0 * of[1]).abs() < 1e-9), "{roots:?}");
+        let knots = |knots: &[f64]| StepLayoutConfig::from(Knots { knots: knots.to_vec() });
+        assert_eq!(times(knots(&[]), Some(4)), [40.0, 30.0, 20.0, 10.0, 0.0]);
+        assert_eq!(times(knots(&[0.1, 0.4]), Some(3)), [40.0, 16.0, 4.0, 0.0]);
+        assert_eq!(times(knots(&[0.1, 0.4]), Some(6)), [40.0, 28.0, 16.0, 10.0, 4.0, 2.0, 0.0]);
         let message = StepLayoutConfig::default().times(&*flow, None).unwrap_err().to_string();
         assert!(message.contains("a number of steps"), "{message}");
+    }
+    #[test]
+    fn knots_go_through_every_time_of_another_layout() {
+        for process in [&*of_40_steps(), &*Flow.process().unwrap()] {
+            for (layout, steps) in [(Trailing.into(), 3), (Trailing.into(), 40), (Quadratic.into(), 17)] {
+                let of: StepLayoutConfig = layout;
+                let times = of.times(process, Some(steps)).unwrap();
+                let found = Knots::through(process, &times).unwrap().times(process, steps).unwrap();
+                assert!(found.iter().zip(&times).all(|(a, b)| (a - b).abs() < 1e-15), "{found:?}, not {times:?}");
+                assert!(process.steps().is_none() || found == times, "{found:?}, not {times:?}");
+            }
+            for times in [&[][..], &[0.0], &[0.5, 0.0], &[process.end(), 0.1, 0.2, 0.0], &[process.end(), 0.1]] {
+                assert!(Knots::through(process, times).is_err(), "{times:?}");
+            }
+        }
+        for knots in [vec![0.0, 0.5], vec![0.5, 1.0], vec![0.6, 0.3], vec![0.3, 0.3], vec![f64::NAN]] {
+            let message = Knots { knots }.times(&*of_40_steps(), 3).unwrap_err().to_string();
+            assert!(message.starts_with("Knots.knots: expected shares of the process in increasing"), "{message}");
+        }
     }
 }
