@@ -72,7 +72,7 @@ class Constants:
         alpha_bar = torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
         beta = (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
         alpha_bar = (1 - beta).cumprod(0)
-        self.timesteps, self.device = timesteps, device
+        self.timesteps, self.device, self.beta = timesteps, device, beta.numpy()
         self.sqrt_alpha_bar = alpha_bar.sqrt().float().to(device)
         self.sqrt_one_minus_alpha_bar = (1 - alpha_bar).sqrt().float().to(device)
         # Plain numbers for the sampler: all samples are at the same step.

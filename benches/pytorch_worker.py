@@ -5,6 +5,7 @@ Reads commands, answers each with a line (see benches/worker/main.rs, its counte
     about CASE              version and threads, or the GPU
     train CASE STEPS        seconds of so many training steps
     sample CASE N T TIMES   seconds of drawing N samples in T steps, so many times
+    solve CASE SAMPLER N STEPS TIMES  the same with a solver that takes fewer steps than there are
     read WORKERS FOLDER     seconds from a folder of photographs to a training set in memory
     count FOLDER            how many photographs it has
     profile CASE STEPS      where the time of a training step goes, kernel by kernel, as JSON
@@ -27,6 +28,7 @@ import torch
 from pytorch_compiled import COMPILED_CASES
 from pytorch_diffusion import CASES, DEVICE, Constants, Training, generate_samples
 from pytorch_images import photographs
+from pytorch_solvers import solve
 
 CASES = CASES | COMPILED_CASES
 
@@ -52,6 +54,13 @@ def sample(case, model, constants, n, times):
             generate_samples(model, constants, n, case.clip)
     if case.device == "cuda":
         torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def solving(model, sampler, constants, n, steps, times):
+    started = time.perf_counter()
+    for _ in range(times):
+        solve(model, sampler, constants, n, steps)
     return time.perf_counter() - started
 
 
@@ -134,6 +143,12 @@ def main():
             answer = photographs(rest, 0)[0]
         elif command == "matmul":
             answer = matmul(int(rest))
+        elif command == "solve":
+            name, sampler, *numbers = rest.split()
+            if name not in models:
+                models[name] = CASES[name].model().eval()
+            constants = schedules.setdefault(1000, Constants(1000, CASES[name].device))
+            answer = solving(models[name], sampler, constants, *(int(number) for number in numbers))
         else:
             name, *numbers = rest.split()
             case, numbers = CASES[name], [int(number) for number in numbers]

@@ -4,6 +4,7 @@
 //! about CASE              the number of threads in a training step
 //! train CASE STEPS        seconds of so many training steps, as `train_one_epoch` does them
 //! sample CASE N T TIMES   seconds of drawing N samples in T steps, so many times
+//! solve CASE SAMPLER N STEPS TIMES  the same with a sampler that takes fewer steps than there are
 //! profile CASE STEPS      milliseconds of the parts of a training step
 //! read FOLDER             seconds from a folder of photographs to a training set in memory
 //! count FOLDER            how many of its photographs can be read
@@ -52,6 +53,10 @@ fn main() -> Outcome<()> {
             }
             ["sample", case, n, timesteps, times] => {
                 println!("{}", sampling::seconds(case.parse()?, n.parse()?, timesteps.parse()?, times.parse()?)?);
+            }
+            ["solve", case, sampler, n, steps, times] => {
+                let seconds = sampling::solving(case.parse()?, sampler, n.parse()?, steps.parse()?, times.parse()?)?;
+                println!("{seconds}");
             }
             ["profile", case, steps] => println!("{}", profile::parts(case.parse()?, steps.parse()?)?),
             ["cuda"] => println!("{}", ddpm_tutor::cuda::cuda_devices()),

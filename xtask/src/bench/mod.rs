@@ -39,12 +39,18 @@ pub struct Options {
 type Measure = fn(&Project, &[Entry], &Options) -> Result<Vec<Row>>;
 
 /// The rows in the file's order. Each group is measured together.
-const GROUPS: [(&[Entry], Measure); 10] = [
+const GROUPS: [(&[Entry], Measure); 12] = [
     (&[Entry::ratio("training step, FNN, batch 512", "ms", 0.6)], |project, rows, _| {
         pairs::measure(project, rows, "fnn", "train fnn 196", 196.0)
     }),
     (&[Entry::ratio("sampling 300 points, T = 40", "ms", 0.5)], |project, rows, _| {
         pairs::measure(project, rows, "fnn", "sample fnn 300 40 10", 10.0)
+    }),
+    (&[Entry::ratio("solver step, DPM-Solver++ 2M, 300 points", "ms", 0.9)], |project, rows, _| {
+        pairs::measure(project, rows, "fnn", "solve fnn dpm-solver++2m 300 20 10", 200.0)
+    }),
+    (&[Entry::ratio("time to quality, 20000 points", "s", 0.25)], |project, rows, _| {
+        pairs::time_to_quality(project, &rows[0])
     }),
     (
         &[

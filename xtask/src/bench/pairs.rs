@@ -93,6 +93,23 @@ pub fn measure(project: &Project, rows: &[Entry], case: &str, command: &str, tim
     Ok(measured)
 }
 
+/// Points of the roll as good as those of 40 ancestral steps, in 10 steps of the shipped model with EDM's design: how long they take
+/// beside the original's loop, and beside the same solver in PyTorch. The networks are of the same size.
+pub fn time_to_quality(project: &Project, entry: &Entry) -> Result<Vec<Row>> {
+    let (loop_of_40, solver) = ("sample fnn 20000 40 1", "solve fnn sde-dpm-solver++2m 20000 10 1");
+    let mut ours = Worker::ours(project)?;
+    let threads = ours.ask("about fnn")?.parse().context("expected a number of threads from the Rust worker")?;
+    let side = |command: &str, about: &str| -> Result<Side> {
+        let mut worker = Worker::theirs(project, Some(threads))?;
+        let about = format!("{}, {about}", worker.ask("about fnn")?);
+        Ok(Side { worker, command: command.to_owned(), about })
+    };
+    let theirs = side(loop_of_40, "40 ancestral steps")?;
+    let same = side(solver, "the same solver of diffusers")?;
+    let ours = Side { worker: ours, command: solver.to_owned(), about: String::new() };
+    Ok(vec![take(entry, 1.0, &mut [ours, theirs, same])?])
+}
+
 /// The peak memory of the two programs, which have done nothing else.
 fn peak_memory(entry: &Entry, sides: &[Side]) -> Row {
     match (sides[0].worker.peak_memory(), sides[1].worker.peak_memory()) {
