@@ -47,6 +47,7 @@
 //! | `sigma` | σ_t | standard deviation of the noise of the reverse step; for EDM the noise level `s(t) / a(t)` |
 //! | `predicted_x0` | x̂₀ | the data that `x_t` and `eps_theta` imply |
 //! | `signal`, `noise` | a(t), s(t) | of any process: `x_t = a(t) x_0 + s(t) eps`; here `sqrt(alpha_bar_t)` and `sqrt(1 - alpha_bar_t)` |
+//! | `drift`, `diffusion` | f(t), g(t) | of the forward SDE of a process: `dx = f(t) x dt + g(t) dw` |
 //! | `log_snr` | log SNR | logarithm of the signal-to-noise ratio `a(t)² / s(t)²` |
 //! | `output` | F_θ | the output of a network, whatever it means |
 //! | `weight` | w(t) | the weight of the loss at time `t` |

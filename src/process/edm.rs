@@ -57,6 +57,15 @@ impl Process for EdmNoise {
         1000.0 * t.ln() / 4.0
     }
 
+    fn drift(&self, _t: f64) -> f64 {
+        0.0
+    }
+
+    /// `sqrt( 2 t )`, since `s^2 = t^2`.
+    fn diffusion(&self, t: f64) -> f64 {
+        (2.0 * t).sqrt()
+    }
+
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
         (-log_snr / 2.0).exp().min(self.sigma_max)
     }

@@ -32,6 +32,15 @@ impl Process for Flow {
         None
     }
 
+    fn drift(&self, t: f64) -> f64 {
+        -1.0 / (1.0 - t)
+    }
+
+    /// `sqrt( 2 t / ( 1 - t ) )`, which follows from `f`, `a` and `s`.
+    fn diffusion(&self, t: f64) -> f64 {
+        (2.0 * t / (1.0 - t)).sqrt()
+    }
+
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
         1.0 / (1.0 + (log_snr / 2.0).exp())
     }

@@ -5,6 +5,7 @@ mod constants;
 mod forward;
 mod level;
 mod schedules;
+mod sde;
 mod times;
 
 use std::fmt::Debug;
@@ -59,6 +60,23 @@ pub trait Process {
     /// Kingma et al. 2021, section 3.1.
     fn log_snr(&self, t: f64) -> f64 {
         2.0 * (self.signal(t).ln() - self.noise(t).ln())
+    }
+
+    /// `f(t)`, the drift of the forward SDE `dx = f(t) x dt + g(t) dw`, whose marginals are those of the process.
+    ///
+    /// ```text
+    /// f(t) = d ln a / dt,   g(t)^2 = d s^2 / dt - 2 f(t) s^2
+    /// ```
+    /// Lu et al. 2022 (DPM-Solver), equation 2.3. Unless there is a formula, it is a central difference over a millionth of the process,
+    /// one-sided at `t = 0` and at the end. At a step of a process with steps, where the slope jumps, that is the mean of both sides.
+    /// Minus infinity where no signal is left.
+    fn drift(&self, t: f64) -> f64 {
+        sde::drift(self, t)
+    }
+
+    /// `g(t)`, the diffusion of the same SDE, found in the same way. Infinity where no signal is left.
+    fn diffusion(&self, t: f64) -> f64 {
+        sde::diffusion(self, t)
     }
 
     /// The time with this logarithm of the signal-to-noise ratio, found by bisection unless there is a formula; the end

@@ -34,6 +34,15 @@ impl Process for SubVp {
     fn steps(&self) -> Option<usize> {
         None
     }
+
+    fn drift(&self, t: f64) -> f64 {
+        self.vp.drift(t)
+    }
+
+    /// `sqrt( beta(t) ( 1 - exp( - 2 B(t) ) ) )`: Song et al. 2021, equation 12.
+    fn diffusion(&self, t: f64) -> f64 {
+        (-self.vp.beta(t) * (-2.0 * self.vp.integrated_beta(t)).exp_m1()).sqrt()
+    }
 }
 
 impl ProcessSettings for SubVp {

@@ -50,6 +50,16 @@ impl Process for Ve {
         self.noise(1.0)
     }
 
+    fn drift(&self, _t: f64) -> f64 {
+        0.0
+    }
+
+    /// `sigma(t) sqrt( 2 ln( sigma_max / sigma_min ) )`: Song et al. 2021, appendix C.
+    fn diffusion(&self, t: f64) -> f64 {
+        let growth = (self.sigma_max / self.sigma_min).ln();
+        self.sigma_min * (t * growth).exp() * (2.0 * growth).sqrt()
+    }
+
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
         let growth = 2.0 * (self.sigma_max / self.sigma_min).ln();
         (((-log_snr).exp() / self.sigma_min.powi(2)).ln_1p() / growth).min(1.0)

@@ -33,6 +33,11 @@ impl Vp {
         t * self.beta_min + t * t / 2.0 * (self.beta_max - self.beta_min)
     }
 
+    /// `beta(t)`
+    pub(super) fn beta(&self, t: f64) -> f64 {
+        self.beta_min + t * (self.beta_max - self.beta_min)
+    }
+
     /// Rejects invalid rates.
     pub(super) fn validate(&self) -> Result<()> {
         require(self.beta_min > 0.0 && self.beta_min.is_finite(), "beta_min", "above 0", self.beta_min)?;
@@ -56,6 +61,14 @@ impl Process for Vp {
 
     fn steps(&self) -> Option<usize> {
         None
+    }
+
+    fn drift(&self, t: f64) -> f64 {
+        -self.beta(t) / 2.0
+    }
+
+    fn diffusion(&self, t: f64) -> f64 {
+        self.beta(t).sqrt()
     }
 
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {

@@ -4,6 +4,7 @@ mod chain;
 mod denoised_from;
 mod exponential;
 mod layouts;
+mod reverse_sde;
 mod reverse_variance;
 mod truncated;
 
@@ -16,6 +17,7 @@ pub use ancestral::reverse_step;
 pub use chain::{Chain, ChainState, Observer, encode, run_chain};
 pub(crate) use chain::{shown_time, walk};
 pub use denoised_from::DenoisedFrom;
+pub use ito_taylor::Increments;
 pub use layouts::*;
 pub use reverse_variance::ReverseVariance;
 pub use truncated::Truncated;
@@ -141,6 +143,10 @@ catalogue! {
     sde_dpm_solver_pp_2m::SdeDpmSolverPp2m, "sde-dpm-solver++2m": "multistep, with fresh noise", "Lu et al. 2022 (DPM-Solver++), section 5",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     edm_stochastic::EdmStochastic, "edm-stochastic": "heun, with fresh noise before each step", "Karras et al. 2022, algorithm 2",
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
+    sde_heun::SdeHeun, "sde-heun": "stochastic Runge-Kutta: the mean of the drifts at both ends of each step", "Kloeden & Platen 1992, section 15.1",
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
+    ito_taylor::ItoTaylor, "ito-taylor": "the Itô-Taylor expansion of strong order 1.5, without derivatives", "Rößler 2010, scheme SRA1",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
 }
 
