@@ -230,8 +230,7 @@ fn any_sampler_with_steps_learns_and_the_seed_determines_what() {
     let learn =
         |learned: &LearnedTimes| learned.learn(&oracle, &process, &data, &noise, &mut |_, _| ControlFlow::Continue(()));
     let short = |sampler: SamplerConfig| LearnedTimes { iterations: 3, ..LearnedTimes::new(sampler, 4) };
-    for sampler in [Ddim { eta: 1.0, ..Default::default() }.into(), SamplerConfig::from_name("dpm-solver++2m").unwrap()]
-    {
+    for sampler in [Ancestral::default().into(), SamplerConfig::from_name("dpm-solver++2m").unwrap()] {
         let (one, again) = (learn(&short(sampler.clone())).unwrap(), learn(&short(sampler.clone())).unwrap());
         assert!(one == again && one.losses[3] < one.losses[0], "{one:?}");
     }
@@ -249,7 +248,6 @@ fn any_sampler_with_steps_learns_and_the_seed_determines_what() {
     assert!(stopped.losses.len() == 2 && seen == 1);
 
     let message = |learned: &LearnedTimes| learn(learned).unwrap_err().to_string();
-    assert!(message(&short(Ancestral::default().into())).contains("no setting \"steps\""));
     let ddim = || short(Ddim::default().into());
     assert!(message(&LearnedTimes { learning_rate: 0.0, ..ddim() }).contains("learning_rate: expected above 0"));
     let recall = MetricConfig::from_name("recall").unwrap();
