@@ -157,10 +157,7 @@ fn an_oracle_draws_from_its_data_on_every_process() {
         ],
     ));
     for (options, words) in [
-        (
-            &["--process", "flow", "--sampler", "ancestral"][..],
-            "this one has none (its times are real numbers): use ddim",
-        ),
+        (&["--process", "flow", "--sampler", "ancestral"][..], "a number of steps"),
         (&["--process", "flow", "--steps", "9", "--layout", "karras"], "use \"trailing\" or \"quadratic\""),
         (&["--process", "vp", "--sampler", "ddim"], "a number of steps"),
         (&["--nearest", "n.png"], "an oracle is its data"),
@@ -196,7 +193,7 @@ fn ddim_takes_few_steps_and_only_its_own_options() {
     let read = |name: &str| fs::read(path.join(name)).unwrap();
     assert!(read("five.npy") != read("ddim.npy") && read("ddim.npy") != read("ancestral.npy"));
     for (options, words) in [
-        (&["--steps", "5"][..], "ancestral has no setting \"steps\"; entries with it: ddim"),
+        (&["--eta", "0.5"][..], "ancestral has no setting \"eta\"; entries with it: ddim"),
         (&["--sampler", "ddim", "--variance", "beta"], "ddim has no setting \"variance\"; entries with it: ancestral"),
         (&["--sampler", "ddim", "--steps", "11"], "1 to 10, those of the process"),
         (&["--sampler", "ddim", "--eta", "2"], "0 to 1"),
