@@ -291,9 +291,15 @@ fn solvers_take_the_steps_of_diffusers() {
         ClosedForm::new(&[2], |x, t| 0.4 * x.tanh() + 0.1 * (t.to_kind(Kind::Float) / 100.0).sin().unsqueeze(1));
     let model = network.with_parameterization(ParameterizationConfig::default().build());
     let denoiser = model.denoiser(&constants);
-    for name in ["ddim", "heun", "deis", "dpm-solver++2m", "unipc"] {
-        let settings = serde_json::json!({ "name": name, "steps": 10, "layout": "trailing" });
-        let mut sampler = serde_json::from_value::<SamplerConfig>(settings).unwrap().sampler();
+    let named = |name: &str| SamplerConfig::from_name(name).unwrap();
+    let solvers = ["ddim", "heun", "deis", "dpm-solver++2m", "unipc", "sde-dpm-solver++2m", "ancestral"];
+    let with_settings = [
+        // Euler's method with ancestral noise in diffusers.
+        ("annealed", Annealed { power: 2.0, ..Default::default() }.into()),
+        ("ancestral, posterior", Ancestral::with_variance(ReverseVariance::Posterior).into()),
+    ];
+    for (name, config) in solvers.map(|name| (name, named(name))).into_iter().chain(with_settings) {
+        let mut sampler = config.with_setting("steps", serde_json::json!(10)).unwrap().sampler();
         tch::manual_seed(1);
         let x_t = Tensor::randn([6, 2], (Kind::Double, Device::Cpu));
         let chain = Chain::new(&mut *sampler, &denoiser, &constants, x_t).unwrap();
