@@ -2,8 +2,8 @@
 
     python gpu/bench.py --seconds 400 --out bench.json --ours eager:DDPM_CUDA_GRAPHS=0 --ours graphs: --libtorch TORCH/lib
 
-Each variant is a process of its own, which waits while another has its turn. One that fails is recorded with its last lines;
-the others go on. The results are written after every round. A rehearsal without a GPU, in which ratios mean nothing:
+Each variant is a separate process, which waits while another has its turn. If one fails, its last lines are recorded, and the
+others continue. The results are written after every round. A rehearsal without a GPU, whose ratios are meaningless:
 
     DDPM_BENCH_DEVICE=cpu DDPM_BENCH_TINY=1 python gpu/bench.py --case unet-cpu --batch 2 --steps 1 --rounds 2 --sample 2,2 \\
         --matmul 256 --ours a: --ours b:X=1
@@ -22,7 +22,7 @@ from bench_report import report, table
 from bench_sides import Side
 
 ROOT = Path(__file__).resolve().parent.parent
-# Autotune comes last, in what time is left; those that compile do so beside each other, while nothing is measured.
+# Autotune comes last, in the remaining time. Variants that compile do so concurrently, while nothing is measured.
 EAGER, COMPILED, LAST = ["eager", "channels-last"], ["compiled", "graphs"], ["autotune"]
 FEWEST_ROUNDS = 3
 
@@ -33,14 +33,14 @@ def arguments():
     add("--worker", default=str(ROOT / "bin/worker"), help="the crate's side: benches/worker, built")
     add("--ours", action="append", metavar="NAME:ENV=1,ENV2=0", help="a variant of it; repeatable")
     add("--theirs", default=",".join(EAGER + COMPILED + LAST), help="PyTorch's variants (%(default)s)")
-    add("--libtorch", help="libtorch's folder, for the crate's side alone")
+    add("--libtorch", help="libtorch's folder, only for the crate's side")
     add("--case", default="unet-cuda", help="the crate's case (%(default)s)")
     add("--batch", type=int, default=128, help="images in a training step")
     add("--steps", type=int, default=50, help="training steps in a turn")
     add("--sample", default="128,50", metavar="N,T", help="samples and steps in a turn (%(default)s)")
     add("--rounds", type=int, default=9)
     add("--profile-steps", type=int, default=10)
-    add("--matmul", type=int, default=8192, help="edge of the product that shows the GPU's peak")
+    add("--matmul", type=int, default=8192, help="matrix size of the product that measures the GPU's peak")
     add("--seconds", type=float, default=480, help="for everything (%(default)s)")
     add("--compile-seconds", type=float, default=150, help="until a side's first answer (%(default)s)")
     add("--turn-seconds", type=float, default=60, help="for any other answer (%(default)s)")
@@ -93,7 +93,7 @@ class Bench:
             side.told["about"] = self.ask(side, f"about {side.case}", self.options.compile_seconds)
 
     def warm(self, side, kind, limit=None):
-        """The first turn compiles, the second shows how long a turn takes that does not."""
+        """The first turn compiles; the second measures a turn without compilation."""
         limit = limit or self.options.compile_seconds
         with side.may_fail():
             first = self.turn(side, kind, limit)
@@ -105,7 +105,7 @@ class Bench:
         print(f"{self.left():5.0f} s left  {side.name}, {kind}: {how}", flush=True)
 
     def warm_alone(self, side):
-        """What of the GPU's memory is taken meanwhile is this side's, with all that its libraries take."""
+        """The GPU memory allocated meanwhile belongs to this side, including that of its libraries."""
         before = smi("memory.used")
         if side.process is None:
             self.begin(side)
@@ -119,7 +119,7 @@ class Bench:
             list(pool.map(act, sides))
 
     def rounds(self, kind, sides, seconds):
-        """The sides in turn, each round as often as the time allows."""
+        """Runs the sides in turn, for as many rounds as the time allows."""
         started = monotonic()
         for number in range(1, self.options.rounds + 1):
             self.round += 1
@@ -133,7 +133,7 @@ class Bench:
         print(f"{self.left():5.0f} s left  {number} rounds of {kind}", flush=True)
 
     def learn(self, side):
-        """What PyTorch knows and a table needs: operations of the network, the peak of the GPU."""
+        """Gets figures for the table from PyTorch: the operations of the network, and the GPU's peak."""
         with side.may_fail():
             self.facts["flops per image, forward"] = float(self.ask(side, f"flops {side.case}"))
             self.facts["matmul flop/s"] = float(self.ask(side, f"matmul {self.options.matmul}"))
@@ -157,7 +157,7 @@ class Bench:
             [self.theirs(name) for name in names if name in wanted] for names in (EAGER, COMPILED, LAST)
         )
         first = in_turn(ours, eager + compiled)
-        # PyTorch takes many seconds to load, and nothing of the GPU yet.
+        # Loading PyTorch takes many seconds, but does not use the GPU yet.
         self.beside(eager + compiled + last, self.begin)
         for side in ours:
             self.warm_alone(side)
@@ -176,7 +176,7 @@ class Bench:
         self.rounds("sample", first, 0.4 * self.left())
         self.profile(eager[:1] + compiled[:1])
         for side in alive(last):
-            # Half of what is left must do to compile: a table with it needs the rounds.
+            # Compiling may take half of the remaining time, since the rounds need the rest.
             for kind in ("train", "sample"):
                 self.warm(side, kind, 0.5 * self.left())
                 if side.failed:
@@ -202,7 +202,7 @@ def alive(sides):
 
 
 def in_turn(ours, theirs):
-    """Ours, theirs, ours, theirs, and then the longer one's rest."""
+    """Alternates between ours and theirs; the rest of the longer list follows."""
     pairs = [side for pair in zip(ours, theirs) for side in pair]
     return pairs + ours[len(theirs) :] + theirs[len(ours) :]
 
@@ -211,7 +211,7 @@ def main():
     bench = Bench(arguments())
 
     def stop(*_):
-        # Ends the sides first: who waits for an answer has it then.
+        # End the sides first, so that nothing waits for their answers any more.
         bench.close()
         sys.exit(143)
 

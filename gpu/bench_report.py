@@ -1,8 +1,8 @@
-"""What `bench.py` writes and prints: times, ratios and shares of the GPU's peak, out of the seconds of the turns."""
+"""The report of `bench.py`: times, ratios and fractions of the GPU's peak, from the seconds of the turns."""
 
 from bench_sides import spread
 
-# FLOP/s of the H200 (SXM) in bf16 without sparsity, by its datasheet; the H100 (SXM) has the same.
+# FLOP/s of the H200 (SXM) in bf16 without sparsity, according to its datasheet. The H100 (SXM) has the same.
 PEAK = 989e12
 BASE = "PyTorch eager"
 COMPILED = ["PyTorch compiled", "PyTorch graphs", "PyTorch autotune"]
@@ -24,7 +24,7 @@ def measured(side, sides, kind, work, facts):
     if not turns:
         return None
     ms = spread([seconds / steps * 1e3 for seconds in turns])
-    # When sampling: images that go one step, not whole ones.
+    # For sampling, this counts images per reverse step, not finished images.
     told = {"ms per step": ms, "images/s": images / ms["median"] * 1e3, "turns s": turns}
     flops = facts.get("flops per image, forward")
     if flops:
@@ -41,7 +41,7 @@ def measured(side, sides, kind, work, facts):
 
 
 def report(sides, facts, work):
-    """`work`: for each kind of turn its steps, the images of a step, and how many forward passes a step amounts to."""
+    """`work`: for each kind of turn, its steps, the images per step, and the cost of a step in forward passes."""
     variants = {}
     for side in sides:
         kinds = {kind: measured(side, sides, kind, work[kind], facts) for kind in work}

@@ -1,4 +1,4 @@
-"""One variant that is measured: a process that answers each command with a line, and what is known of it."""
+"""A variant to measure: a process that answers each command with one line, and its results so far."""
 
 import os
 import select
@@ -17,7 +17,7 @@ class Failed(Exception):
 
 
 def spread(values):
-    """The median, and between what half of the values lie."""
+    """The median and the quartiles."""
     ordered = sorted(values)
     if not ordered:
         return None
@@ -28,14 +28,14 @@ def spread(values):
 class Side:
     def __init__(self, name, command, case, env, shown):
         self.name, self.command, self.case, self.env = name, command, case, env
-        # `turns`: the seconds of each round, by the round's number, so that neighbours are found.
+        # `turns`: the seconds of each turn, by round number, to compare turns of the same round.
         self.turns = {"train": {}, "sample": {}}
         self.process, self.pending, self.failed = None, b"", None
         self.told = {"case": case, "env": shown, "about": None, "compiling s": {}, "memory MiB": {}}
 
     def start(self):
         self.errors = tempfile.TemporaryFile()
-        # A group of its own, so that the compilers it starts end with it.
+        # Its own process group, so that the compilers it starts end with it.
         self.process = subprocess.Popen(
             self.command,
             env=os.environ | self.env,
@@ -67,7 +67,7 @@ class Side:
 
     @contextmanager
     def may_fail(self):
-        """What fails here is written down, and ends this side alone."""
+        """Records a failure, which ends only this side."""
         try:
             yield
         except (Failed, OSError, ValueError) as why:
@@ -89,6 +89,6 @@ class Side:
             self.process.wait()
 
     def ratios(self, kind, other):
-        """To the other's turns of the same rounds: a machine that slows down meanwhile counts for neither."""
+        """Ratios to the other's turns in the same rounds, so that a slowdown of the machine affects both."""
         ours, theirs = self.turns[kind], other.turns[kind]
         return spread([ours[number] / theirs[number] for number in ours if number in theirs])

@@ -1,4 +1,4 @@
-"""The stage `check`: does the project see the GPU, and do the tests that need one pass? Writes check.json.
+"""The stage `check`: does the project find the GPU, and do the GPU tests pass? Writes check.json.
 
     python gpu/check.py --bin FOLDER --device cuda:0 --out FOLDER
 """
@@ -19,7 +19,7 @@ MEASURED = re.compile(r"measured (\S+) (\S+) ?(.*)")
 
 
 class Results:
-    """What the test program says, line by line. A test's own lines stand between its name and its result (--nocapture)."""
+    """Parses the output of the test program. A test's own lines are between its name and its result (--nocapture)."""
 
     def __init__(self, file, device):
         self.file = file
@@ -56,7 +56,7 @@ class Results:
 
 
 def output_of(command):
-    """What a short program says, and whether it ended well."""
+    """Runs a short program. Returns whether it succeeded, and its output."""
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -66,7 +66,7 @@ def output_of(command):
 
 
 def run_tests(program, device, results):
-    """Whether the program ended well. Each line counts from the moment at which it comes."""
+    """Returns the program's exit status. The time of each line is that of its arrival."""
     environment = os.environ | {"DDPM_TUTOR_DEVICE": device}
     waits = program.parent / "libhost_waits.so"
     if waits.is_file():
@@ -99,7 +99,7 @@ def main():
         if program.is_file():
             status = run_tests(program, arguments.device, results)
         else:
-            print("expected bin/cuda in the kit, and there is none: write tests/cuda.rs, then cargo xtask gpu-kit")
+            print("bin/cuda is missing in the kit: write tests/cuda.rs, then run cargo xtask gpu-kit")
     finally:
         if results.running:
             results.end("did not end", time.monotonic())

@@ -1,10 +1,10 @@
-/* Counts how often a program waits for the GPU. Preloaded (LD_PRELOAD), it stands before the functions of the CUDA runtime that
- * wait, and calls them. A program finds the count by dlsym(RTLD_DEFAULT, "ddpm_host_waits").
+/* Counts how often a program waits for the GPU. Preloaded (LD_PRELOAD), it wraps the functions of the CUDA runtime that wait. A
+ * program gets the count through dlsym(RTLD_DEFAULT, "ddpm_host_waits").
  *
  *     cc -O2 -shared -fPIC -o libhost_waits.so gpu/host_waits.c -ldl
  *
- * The types are declared by hand, so that it builds without CUDA. Its functions have no version: the linker takes them for those
- * of every version. */
+ * The types are declared by hand, so that it builds without CUDA. Its functions have no symbol version, so the linker uses them for
+ * every version. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,8 +19,8 @@ static atomic_ulong waits;
 
 unsigned long ddpm_host_waits(void) { return atomic_load(&waits); }
 
-/* libtorch's part for CUDA is opened while the program runs, and the runtime with it: it may not be among what comes next, but it is
- * loaded. */
+/* libtorch's CUDA library is opened while the program runs, together with the CUDA runtime. RTLD_NEXT may therefore not find the
+ * runtime, although it is loaded. */
 static void *real(const char *name) {
     static const char *const runtimes[] = {"libcudart.so.13", "libcudart.so.12"};
     void *found = dlsym(RTLD_NEXT, name);

@@ -1,4 +1,4 @@
-"""Makes small photographs of a folder of large ones, and packs them into one tar archive, a folder a class.
+"""Scales down a folder of photographs, and packs them into one tar archive with one folder per class.
 
     python gpu/photographs.py FOLDER photographs.tar
 """
@@ -16,7 +16,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
 def small(path):
-    """The bytes of a JPEG file: the shorter side has SIDE pixels, and the centre is cut out."""
+    """The bytes of a JPEG file: the shorter side is scaled to SIDE pixels, and the centre is kept."""
     with Image.open(path) as image:
         image = ImageOps.exif_transpose(image).convert("RGB")
         image = ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.LANCZOS)
@@ -27,19 +27,19 @@ def small(path):
 
 def main():
     if len(sys.argv) != 3:
-        sys.exit("expected a folder with a folder of images a class, and the archive to write: "
+        sys.exit("expected a folder with one subfolder of images per class, and the archive to write: "
                  f"python {sys.argv[0]} FOLDER photographs.tar")
     source, archive = Path(sys.argv[1]), Path(sys.argv[2])
     paths = sorted(path for path in source.glob("*/*") if path.suffix.lower() in SUFFIXES)
     if not paths:
-        sys.exit(f"expected a folder of JPEG or PNG files a class in {source}, and there is none: name another folder")
+        sys.exit(f"expected one subfolder of JPEG or PNG files per class in {source}, found none: name another folder")
     classes = sorted({path.parent.name for path in paths})
     with tarfile.open(archive, "w", format=tarfile.USTAR_FORMAT) as tar:
         for count, path in enumerate(paths, 1):
             try:
                 content = small(path)
             except OSError as error:
-                sys.exit(f"{path} cannot be read as an image: {error}; remove it, or bring it anew")
+                sys.exit(f"{path} cannot be read as an image: {error}; remove it, or copy it again")
             entry = tarfile.TarInfo(f"{path.parent.name}/{path.stem}.jpg")
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))

@@ -1,4 +1,4 @@
-"""The command line `ddpm` as a function: options in, its JSON result out, within a time limit."""
+"""Runs the command line `ddpm` as a function from options to a JSON result, within a time limit."""
 
 import json
 import signal
@@ -17,13 +17,13 @@ class Program:
         self.child = None
 
     def has(self, command, option):
-        """Whether a command has an option: a program of an earlier version may not have it."""
+        """Whether a command has an option, since an earlier version may not have it."""
         told = subprocess.run([self.path, command, "--help"], capture_output=True, text=True, timeout=60)
         return f"{option} " in told.stdout
 
     def run(self, command, *options, until):
-        """The result, with the seconds from start to end as `wall`. At the time `until` the program is asked to stop; a
-        training then saves what it has."""
+        """Returns the result, with the total time in seconds as `wall`. At the time `until`, the program is asked to stop; a
+        training then saves its state."""
         begun = time.monotonic()
         if until <= begun:
             raise Failed(f"ddpm {command} was left out: no time is left")
@@ -41,13 +41,13 @@ class Program:
             result = json.loads(last[0])
         except ValueError:
             raise Failed(f"ddpm {command} ended with status {status} after {wall} s, without a result") from None
-        # A training that was stopped has a status of its own, and a result.
+        # A stopped training has its own exit status, and a result.
         if status != 0 and not result.get("stopped"):
             raise Failed(f"ddpm {command} ended with status {status} after {wall} s: {last[0]}")
         return result | {"wall": wall}
 
     def stop(self, patience=20):
-        """Ctrl-C, and the end where that does not help. What the program said."""
+        """Sends Ctrl-C, and kills the program if that does not help. Returns the program's output."""
         self.child.send_signal(signal.SIGINT)
         try:
             return self.child.communicate(timeout=patience)[0]
@@ -56,7 +56,7 @@ class Program:
             return self.child.communicate()[0]
 
     def progress(self, model):
-        """Steps and losses of each epoch, from the newest checkpoint."""
+        """The steps and the losses of each epoch, from the newest checkpoint."""
         files = self.folder.joinpath("models", model, "checkpoints").glob("*.safetensors")
         newest = max(files, key=lambda file: file.stat().st_mtime)
         with newest.open("rb") as file:

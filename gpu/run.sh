@@ -6,10 +6,10 @@ usage() {
     cat <<'TEXT'
 gpu/run.sh [--device cuda:0|cpu] [--tiny] [--limit SECONDS] STAGE…
 
-Stages: check   the doctor, and the tests that need a GPU
-        bench   times beside PyTorch
-        train   a model of all photographs
---tiny  a rehearsal that takes minutes on a CPU
+Stages: check   runs ddpm doctor and the GPU tests
+        bench   compares the speed with PyTorch
+        train   trains a model on all photographs
+--tiny  a rehearsal, which takes minutes on a CPU
 --limit the seconds that each stage may take (check 240, bench 300, train 540)
 OUT     the folder for results (./gpu-out); PYTHON the Python whose PyTorch is used (python3)
 TEXT
@@ -35,19 +35,19 @@ done
 ((${#stages[@]})) || fail "expected a stage, got none: gpu/run.sh --help shows them"
 [[ -z $limit || $limit =~ ^[1-9][0-9]*$ ]] || fail "--limit expects a number of seconds, got $limit"
 
-# What comes back: files of at most 16 MB, and at most eight.
+# The limits for results: at most eight files of at most 16 MB.
 most_bytes=16000000 most_files=8
 python=${PYTHON:-python3}
 out=${OUT:-./gpu-out}
-mkdir -p "$out" && out=$(cd "$out" && pwd) || fail "the folder $out cannot be made: OUT names another"
+mkdir -p "$out" && out=$(cd "$out" && pwd) || fail "cannot create the folder $out: set OUT to another one"
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 kit=$PWD/.gpu-kit
-[[ -f $kit/bin/ddpm.gz ]] || fail "expected the kit in $kit, and it is not there: cargo xtask gpu-kit packs it"
+[[ -f $kit/bin/ddpm.gz ]] || fail "the kit is missing in $kit: cargo xtask gpu-kit packs it"
 
-# Without importing it, which takes seconds.
+# Importing torch would take seconds.
 find_torch='import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s else "")'
-torch=$("$python" -c "$find_torch") || fail "$python does not run: PYTHON names another"
-[[ -n $torch ]] || fail "$python has no PyTorch: PYTHON names one that has"
+torch=$("$python" -c "$find_torch") || fail "$python does not run: set PYTHON to another one"
+[[ -n $torch ]] || fail "$python has no PyTorch: set PYTHON to one that does"
 export LD_LIBRARY_PATH=$torch/lib
 # All sides compute 32-bit products in 32 bits.
 export NVIDIA_TF32_OVERRIDE=0
@@ -83,7 +83,7 @@ train() {
         --seconds "$((seconds - 15))" --work "$work/train-work" --out "$folder" $tiny
 }
 
-# One archive of the stage's folder. While it is too large, the largest file but the weights is left out, the weights last of all.
+# Packs the stage's folder into one archive. While it is too large, the largest file is left out, the weights last.
 pack() {
     local archive=$out/$1.tar.gz largest
     tar -C "$work" -czf "$archive" "$1"
@@ -91,7 +91,7 @@ pack() {
         largest=$(find "$folder" -type f ! -name "*.log" -printf '%f\t%s\t%p\n' |
             awk -F '\t' '{ print ($1 ~ /\.safetensors$/), $2, $3 }' | sort -k1,1n -k2,2nr | head -n 1 | cut -d ' ' -f 3-)
         [[ -n $largest ]] || break
-        echo "left out, since the archive may have 16 MB: $(basename "$largest")" | tee -a "$folder/$1.log"
+        echo "left out to keep the archive below 16 MB: $(basename "$largest")" | tee -a "$folder/$1.log"
         rm "$largest"
         tar -C "$work" -czf "$archive" "$1"
     done
@@ -120,7 +120,7 @@ for stage in "${stages[@]}"; do
     cp "$folder/$stage.log" "$folder/$stage.json" "$out/"
 done
 
-# With many stages there are too many files: each log is in its archive as well.
+# If there are too many files, remove the logs, which are also in the archives.
 if (($(find "$out" -maxdepth 1 -type f | wc -l) > most_files)); then
     rm -f "$out"/*.log
 fi

@@ -1,8 +1,8 @@
-"""The stage `train`: a model of all photographs, in as many epochs as fit in the time, with samples and figures of it.
+"""The stage `train`: trains a model on all photographs for as many epochs as the time allows, and evaluates it.
 
     python gpu/train.py --ddpm bin/ddpm --photographs photographs.tar --seconds 500 --work FOLDER --out FOLDER
 
-It measures how long an epoch and a sampling take, plans the epochs so that the learning rate ends where it should, trains,
+It measures how long an epoch and a sampling take, plans the epochs so that the learning rate schedule is completed, trains,
 exports the averaged weights in 16 bits, draws samples, and compares them with the photographs. train.json has all figures.
 """
 
@@ -26,19 +26,19 @@ EVALUATED = 2048
 BATCH = 128
 HELD_OUT = 221
 MOST_EPOCHS = 1000
-# Epochs of the two short trainings whose difference is the time of an epoch.
+# Epochs of two short trainings, whose difference gives the time per epoch.
 SHORT, LONGER = 4, 16
 DATA = ["--dataset", "image-folder", "--data-dir", "photographs", "--image-size", 32, "--seed", 0]
 NETWORK = ["--base-channels", 48, "--channel-multipliers", "1,2,2,4", "--attention", "false,false,true,false",
            "--residual-blocks", 1, "--time-multiplier", 4, "--dropout", 0.1]
 TRAINING = ["--timesteps", 1000, "--schedule", "cosine", "--learning-rate", 8e-4, "--weight-decay", 0,
             "--ema-decay", 0.9995, "--sample-amount", 0]
-# The planned part of the time, since an epoch may take longer than it took when it was measured.
+# The planned fraction of the time, since an epoch may take longer than measured.
 CAUTION = 0.95
 
 
 def tiny():
-    """Settings of a rehearsal, which takes minutes on a CPU."""
+    """Uses the settings of a rehearsal, which takes minutes on a CPU."""
     global PRECISION, GUIDANCE, SAMPLES, EVALUATED, BATCH, HELD_OUT, MOST_EPOCHS, SHORT, LONGER, NETWORK, TRAINING
     PRECISION, GUIDANCE, SAMPLES, EVALUATED, BATCH, HELD_OUT, MOST_EPOCHS, SHORT, LONGER = "f32", [1, 2], 4, 8, 16, 16, 6, 1, 2
     NETWORK = ["--base-channels", 8, "--channel-multipliers", "1,2", "--attention", "false,true", "--residual-blocks", 1,
@@ -47,7 +47,7 @@ def tiny():
 
 
 class Stage:
-    """What is known so far, and the time that is left."""
+    """The results so far, and the remaining time."""
 
     def __init__(self, program, out, seconds):
         self.program, self.out = program, out
@@ -60,7 +60,7 @@ class Stage:
             print("note: this ddpm has no --conditional: the model learns without labels", flush=True)
 
     def step(self, name, work, *arguments):
-        """Does it, and writes down its result. Where it fails, the others go on."""
+        """Runs a step and records its result. If it fails, the others continue."""
         begun, result = time.monotonic(), None
         try:
             result = work(*arguments)
@@ -94,7 +94,7 @@ class Stage:
         return {"epoch_seconds": epoch, "steps_per_epoch": steps, "steps_per_second": steps / epoch, "begin_seconds": begin}
 
     def measure_sampling(self):
-        """Few samples take as long as their steps; of many it counts how many there are."""
+        """A few samples take as long as their steps; for many samples, the time depends on their number."""
         few = self.sample("Longer", SAMPLES, "measure.png")["wall"]
         many = self.sample("Longer", 4 * SAMPLES, "measure.png")["wall"]
         return {"few": few, "many": many}
@@ -105,10 +105,10 @@ class Stage:
         return self.program.run("sample", "--model", model, *options, until=self.end)
 
     def plan(self, epoch, sampling):
-        """Epochs, and the time at which the training has to stop. Guided sampling computes twice as much."""
+        """The number of epochs, and the time for training. Guided sampling computes twice as much."""
         pictures = sampling["few"] * sum(1 if guidance == 1 else 2 for guidance in GUIDANCE)
         evaluation = 1.2 * max(sampling["few"], sampling["many"] * EVALUATED / (4 * SAMPLES))
-        # Export, curve, and twice the photographs for the nearest ones; then a margin on everything.
+        # Export, curve, and twice the search for the nearest photographs, with a margin on everything.
         afterwards = 1.3 * (pictures + evaluation + 4 * epoch["begin_seconds"] + 5)
         left = self.end - time.monotonic() - afterwards
         epochs = min(int(CAUTION * (left - epoch["begin_seconds"]) / epoch["epoch_seconds"]), MOST_EPOCHS)
@@ -122,7 +122,7 @@ class Stage:
         return self.program.run("evaluate", "--model", MODEL, *more, until=self.end)
 
     def losses(self):
-        """The settings are copied beside them."""
+        """Saves the losses, with the settings next to them."""
         shutil.copy(self.program.folder / "models" / MODEL / "config.json", self.out)
         progress = self.program.progress(MODEL)
         (self.out / "history.json").write_text(json.dumps(progress))
@@ -140,7 +140,7 @@ class Stage:
         trained = self.step("training", self.train, MODEL, plan["epochs"], time.monotonic() + plan["training_seconds"])
         if not trained:
             return
-        # The weights first: all else can be made of them.
+        # The weights come first, since everything else can be made from them.
         weights = self.out / f"{MODEL}.safetensors"
         self.step("export", lambda: self.program.run(
             "export", "--model", MODEL, "--weights", "ema", "--dtype", DTYPE, "--out", weights, until=self.end))
@@ -172,7 +172,7 @@ def main():
         tiny()
     elif arguments.device == "cpu":
         print("note: without --tiny this takes hours on a CPU", flush=True)
-    # So that a time limit from outside leaves train.json with all that is known.
+    # An external time limit then still leaves train.json with the results so far.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(124))
     arguments.out.mkdir(parents=True, exist_ok=True)
     arguments.work.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-//! A copy of what cargo has built, ready in a moment: the libraries of crates that are never built again are shared.
+//! Quickly copies what cargo has built: the libraries of crates that are never rebuilt are shared.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -7,14 +7,14 @@ use std::path::Path;
 
 use crate::link_line::FOLDER;
 
-/// Copies the folder `from` to the folder `to`, which exists. Times of files stay: cargo tells from them what is fresh.
+/// Copies the folder `from` into the existing folder `to`. Modification times stay, since cargo uses them to detect changes.
 pub fn copy_of_build(from: &Path, to: &Path) -> io::Result<()> {
     let mut sources = HashSet::new();
     crates_with_sources(from, &mut sources)?;
     copy(from, to, &sources)
 }
 
-/// The crates that have an incremental state: those whose sources are at hand. All others come from a registry.
+/// Collects the crates that have incremental state, which are the local ones. All others come from a registry.
 fn crates_with_sources(folder: &Path, found: &mut HashSet<String>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -48,8 +48,8 @@ fn copy(from: &Path, to: &Path, sources: &HashSet<String>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this is a library of a registry's crate, or the one that cells are linked with. Those that a session may build
-/// again are its own: with a shared incremental state, one session's build spoils the other's.
+/// Whether this is a library of a registry crate, or the one that cells are linked with. Each session has its own copy
+/// of those that it may rebuild: with shared incremental state, a build of one session corrupts the other's.
 fn is_never_written_again(path: &Path, sources: &HashSet<String>) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_joined = path.parent().is_some_and(|folder| folder.ends_with(FOLDER)) && name.ends_with(".so");

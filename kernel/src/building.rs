@@ -1,16 +1,16 @@
-//! Whether a cell is being compiled, and how to stop that: the variables live in another process, and stay.
+//! Detects and stops the compilation of a cell. The variables live in another process, and stay.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Command;
 
-/// Ends what cargo is doing in this group of processes, compilers included: one that is left behind would write where the
-/// next cell's compiler writes. Whether there was something to end.
+/// Ends cargo and its compilers in this process group: a compiler that is left behind would write to the same files as
+/// the next cell's. Returns whether anything was running.
 pub async fn stop(group: Pid) -> bool {
     let listing = match Command::new("ps").args(["-A", "-o", "pid=,ppid=,pgid=,comm="]).output().await {
         Ok(listing) => String::from_utf8_lossy(&listing.stdout).into_owned(),
         Err(error) => {
-            log!("cannot find out whether a cell is being compiled, because ps does not run: {error}");
+            log!("cannot tell whether a cell is being compiled, because ps failed: {error}");
             return false;
         }
     };
@@ -21,7 +21,7 @@ pub async fn stop(group: Pid) -> bool {
     !builders.is_empty()
 }
 
-/// cargo, and all that it started.
+/// cargo and its descendants.
 fn builders(listing: &str, group: Pid) -> Vec<Pid> {
     let rows: Vec<Row> = listing.lines().filter_map(Row::read).filter(|row| row.group == group.as_raw()).collect();
     let mut builders: Vec<i32> = rows.iter().filter(|row| row.name == "cargo").map(|row| row.pid).collect();
@@ -50,7 +50,7 @@ impl<'a> Row<'a> {
             number.parse().ok()
         };
         let (pid, parent, group) = (number()?, number()?, number()?);
-        // macOS gives the whole path, in which there may be spaces.
+        // macOS gives the whole path, which may contain spaces.
         Some(Self { pid, parent, group, name: rest.trim().rsplit('/').next()? })
     }
 }

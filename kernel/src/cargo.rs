@@ -1,7 +1,8 @@
-//! cargo, as evcxr starts it (`handover.rs` puts this in its place). To see whether a crate exists, for `:dep` and before the first
-//! `.await`, evcxr has cargo resolve it alone, in the session's folder: that empties Cargo.lock of all else. The newest versions of
-//! everything would be fetched and compiled then, and each variable of another version's type lost. So the versions are put
-//! back, and with them those that the project's own Cargo.lock has for crates that are not in use yet.
+//! Wraps the cargo that evcxr starts (`handover.rs` puts this in its place). To check whether a crate exists, for
+//! `:dep` and before the first `.await`, evcxr has cargo resolve that crate alone in the session's folder, which
+//! empties Cargo.lock. cargo would then fetch and compile the newest versions of everything, and variables whose types
+//! come from another version would be lost. This module therefore restores the versions, and adds those of the
+//! project's Cargo.lock for crates that are not in use yet.
 
 use std::collections::HashSet;
 use std::env;
@@ -11,13 +12,13 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
-/// The variable that names a Cargo.lock whose versions are wanted.
+/// The variable that names the Cargo.lock with the wanted versions.
 pub const LOCK: &str = "DDPM_KERNEL_LOCK";
 
-/// How evcxr names the package in which it resolves a crate alone.
+/// evcxr's name for the package in which it resolves a crate alone.
 const ALONE: &str = "evcxr_dummy_validate_dep";
 
-/// Runs cargo with these arguments, of which the first is its path, if this program was called for that.
+/// Runs cargo if this program was called for that. The first argument after `cargo` is its path.
 pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
     let (called, arguments) = arguments.split_first()?;
     let (cargo, arguments) = arguments.split_first().filter(|_| called == "cargo")?;
@@ -38,7 +39,7 @@ pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
     })
 }
 
-/// The session's folder, if evcxr asks there whether a crate exists.
+/// The session's folder, if evcxr is checking there whether a crate exists.
 fn resolves_alone(arguments: &[OsString]) -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("EVCXR_TMPDIR")?);
     let is_there = env::current_dir().is_ok_and(|here| same(&here, &folder));
@@ -55,7 +56,7 @@ fn put(lock: &Path, versions: &str) {
     if !versions.is_empty()
         && let Err(error) = fs::write(lock, versions)
     {
-        eprintln!("the versions in {} cannot be kept: {error}", lock.display());
+        eprintln!("cannot restore the versions in {}: {error}", lock.display());
     }
 }
 
@@ -68,14 +69,14 @@ fn code(status: ExitStatus) -> u8 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()) as u8
 }
 
-/// All packages of `held`, and those of `wanted` whose names are not among them. cargo takes of a Cargo.lock what it needs.
+/// All packages of `held`, and those of `wanted` with other names. cargo ignores the entries that it does not need.
 fn together(held: &str, wanted: &str) -> String {
     const PACKAGE: &str = "[[package]]\n";
     if held.trim().is_empty() {
         return wanted.to_owned();
     }
     let names: HashSet<&str> = held.split(PACKAGE).filter_map(name).collect();
-    // What has no source is a part of the project, or evcxr's.
+    // A package without a source belongs to the project or to evcxr.
     let is_new =
         |package: &&str| name(package).is_some_and(|name| !names.contains(name)) && package.contains("\nsource = ");
     let mut all = held.trim_end().to_owned() + "\n";

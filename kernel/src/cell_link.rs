@@ -1,6 +1,6 @@
-//! The link of a cell. rustc gives the linker the cell's own objects and the libraries of the crates below it, some 130, of
-//! which only the objects changed since the last cell. Here the libraries are joined to one shared library, once
-//! (`joined.rs`), and cells are linked with that. What cannot be linked so is linked as rustc has it.
+//! Links a cell. rustc passes the linker the cell's own objects and the libraries of its dependencies, about 130, of
+//! which only the objects have changed since the last cell. Here the libraries are joined once into one shared library
+//! (`joined.rs`), and cells are linked with that. What cannot be linked in this way is linked in rustc's.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use crate::joined::Joined;
 use crate::link_line::{Line, linker, run_path, standard_library};
 
-/// What a reader sets to 0 to have cells linked with every library, as rustc does it.
+/// Users set this to 0 to link cells with every library, as rustc does.
 const JOINS: &str = "DDPM_KERNEL_JOINS";
 
-/// Calls the linker, as rustc would have, or to the same effect.
+/// Calls the linker as rustc would have, or with the same effect.
 pub fn link(arguments: &[OsString]) -> ExitCode {
     let wanted = env::var_os(JOINS).is_none_or(|value| value != "0");
     let line = Line::read(arguments).filter(|_| wanted);
@@ -26,7 +26,7 @@ pub fn link(arguments: &[OsString]) -> ExitCode {
     let as_rustc_has_it = arguments.iter().cloned().chain(standard_library(arguments).map(run_path));
     match linker(as_rustc_has_it).status() {
         Ok(status) => {
-            // The cell itself is sound, so the joined library is not.
+            // The cell itself is fine, so the joined library is not.
             if let Some(joined) = joined.filter(|_| status.success()) {
                 joined.give_up("a cell could not be linked with it");
             }

@@ -1,4 +1,4 @@
-//! What a running cell asks for over its socket, and what the process that reads its text says there.
+//! Handles the messages of a running cell, and of the process that reads its output.
 
 use std::time::Instant;
 
@@ -8,11 +8,11 @@ use tokio::sync::oneshot;
 use crate::displays::Marked;
 use crate::front::Front;
 
-/// Displays whose markers have not come by. A cell that has more to show waits: what it prints takes a longer way.
+/// How many displays can wait for their markers. A cell with more has to wait, since its printed text takes longer to arrive.
 const WAITING: usize = 8;
 
 impl Front {
-    /// A message from the cells. Text is not kept waiting: behind it may be the marker of what waits.
+    /// Handles a message from the cells. Text is never held back, since the marker of a waiting display may follow it.
     pub async fn cell_says(&mut self, connection: u64, message: Message, reply: oneshot::Sender<Answer>) {
         match message {
             Message::Printed { stream, text } => self.printed(stream, &text, Instant::now()).await,
@@ -26,7 +26,7 @@ impl Front {
         let _ = reply.send(Answer::Done);
     }
 
-    /// Answers the cells, in order, as long as there is room for what they show.
+    /// Answers the cells in order, as long as there is room for their displays.
     pub fn answer_cells(&mut self) {
         while let Some((_, message, _)) = self.held.front() {
             let marks = matches!(message, Message::Display { .. } | Message::Clear { .. });
@@ -58,7 +58,7 @@ impl Front {
             Message::Clear { wait } => mark(Marked::Clear { wait }),
             Message::Update { id, data } => match running.displays.update(&id, data) {
                 true => Answer::Done,
-                false => refused("the running cell has no display of this id"),
+                false => refused("the running cell has no display with this id"),
             },
             Message::Loop => {
                 running.looped = true;

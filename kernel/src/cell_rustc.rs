@@ -1,5 +1,5 @@
-//! The compiler of cells, quicker to link. Cargo calls this program in place of rustc (`RUSTC_WRAPPER`), and rustc calls it in
-//! place of the linker where it compiles a cell; everything else goes through as it came.
+//! Compiles cells in a way that links faster. Cargo calls this program in place of rustc (`RUSTC_WRAPPER`), and rustc
+//! calls it in place of the linker when it compiles a cell. All other calls pass through unchanged.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -10,18 +10,18 @@ use std::process::{Command, ExitCode};
 use crate::cell_link;
 use crate::link_line::LINKS;
 
-/// Into how many parts a cell is cut for its compilation. evcxr has 16; of smaller parts more stay as they were in the cell before.
+/// The number of codegen units of a cell. evcxr uses 16; with smaller units, more of them are unchanged since the last cell.
 const PARTS: &str = "codegen-units=32";
 
-/// The program that cargo is to call in place of rustc; none where a linker's arguments are not those that are known here.
+/// The program that cargo should call in place of rustc. None on platforms whose linker arguments are not known here.
 pub fn wrapper() -> Option<PathBuf> {
     let program = env::current_exe().ok().filter(|program| program.is_file());
     program.filter(|_| cfg!(target_os = "linux"))
 }
 
-/// Compiles or links, where that is what cargo or rustc called this program for. None where the front itself was called.
+/// Compiles or links, if cargo or rustc called this program for that. None if the front itself was called.
 pub fn compile_or_link(arguments: &[OsString]) -> Option<ExitCode> {
-    // Cargo may name a wrapper of the user's before rustc.
+    // Cargo may name the user's own wrapper before rustc.
     let is_rustc = |argument: &OsString| Path::new(argument).file_stem() == Some(OsStr::new("rustc"));
     if arguments.iter().take(2).any(is_rustc) {
         return Some(compile(arguments));
@@ -45,7 +45,7 @@ fn compile(arguments: &[OsString]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Whether this compiles a cell, as evcxr names it, with the linker that rustc chooses.
+/// Whether this compiles a cell, by evcxr's name for it, with rustc's default linker.
 fn is_linked_cell(arguments: &[OsString]) -> bool {
     let follows = |name: &str, value: &str| arguments.windows(2).any(|pair| pair[0] == name && pair[1] == value);
     let linker_is_chosen = arguments.iter().any(|argument| {

@@ -1,4 +1,4 @@
-//! The socket that cells speak to (`ddpm_live`).
+//! The socket that cells connect to (`ddpm_live`).
 
 use std::io;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub fn listen(private: &Path, events: &Sender<Event>) -> Result<()> {
             match listener.accept().await {
                 Ok((stream, _)) => drop(tokio::spawn(serve(stream, number, events.clone()))),
                 Err(error) => {
-                    // Out of file descriptors, most likely: asking again at once would be of no use.
+                    // Probably out of file descriptors, so an immediate retry would fail too.
                     log!("a cell could not connect: {error}");
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -50,9 +50,9 @@ async fn converse(stream: &mut UnixStream, number: u64, events: &Sender<Event>) 
                 if events.send(Event::FromCell(number, message, sender)).await.is_err() {
                     return Ok(());
                 }
-                receiver.await.unwrap_or(Answer::Refused { why: "the kernel ends".into() })
+                receiver.await.unwrap_or(Answer::Refused { why: "the kernel is shutting down".into() })
             }
-            Err(error) => Answer::Refused { why: format!("this is no message: {error}") },
+            Err(error) => Answer::Refused { why: format!("this is not a valid message: {error}") },
         };
         answer_with(stream, &answer).await?;
     }

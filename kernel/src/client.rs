@@ -1,4 +1,4 @@
-//! The client's side: five sockets at the addresses that the connection file names.
+//! The client's side: five sockets at the addresses in the connection file.
 
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use zeromq::{PubSocket, RepSocket, RouterRecvHalf, RouterSendHalf, RouterSocket,
 use crate::event::{Channel, Event};
 use crate::wire::{Key, Wire};
 
-/// What the front sends to the client with.
+/// Sends messages to the client.
 pub struct Client {
     key: Key,
     shell: RouterSendHalf,
@@ -25,20 +25,20 @@ pub struct Client {
 pub fn read_connection_file(path: &Path) -> Result<ConnectionInfo> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let info: ConnectionInfo =
-        serde_json::from_str(&text).with_context(|| format!("{} is no connection file of Jupyter", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is not a Jupyter connection file", path.display()))?;
     if info.signature_scheme != "hmac-sha256" {
-        bail!("the connection file asks for signatures by {}; hmac-sha256 is known here", info.signature_scheme);
+        bail!("the connection file requests signatures by {}; only hmac-sha256 is supported", info.signature_scheme);
     }
     if info.transport == Transport::TCP && !is_loopback(&info.ip) {
         bail!(
-            "the connection file asks to listen on {}; this kernel runs code only for this machine (127.0.0.1)",
+            "the connection file requests the address {}; this kernel listens only on this machine (127.0.0.1)",
             info.ip
         );
     }
     Ok(info)
 }
 
-/// The files of the sockets, where the transport has such.
+/// The files of the sockets, if the transport uses files.
 pub fn socket_files(info: &ConnectionInfo) -> Vec<PathBuf> {
     let urls = [info.shell_url(), info.iopub_url(), info.stdin_url(), info.control_url(), info.hb_url()];
     urls.iter().filter_map(|url| url.strip_prefix("ipc://")).map(PathBuf::from).collect()
@@ -54,13 +54,13 @@ fn is_loopback(host: &str) -> bool {
 }
 
 impl Client {
-    /// Binds the sockets, and passes on what comes from them.
+    /// Binds the sockets, and forwards the messages that arrive on them.
     pub async fn bind(info: &ConnectionInfo, events: &Sender<Event>) -> Result<Self> {
         let key = Key::of_protocol(&info.key);
         let mut heartbeat = RepSocket::new();
         bind(&mut heartbeat, &info.hb_url()).await?;
         tokio::spawn(async move {
-            // A client that went away within a message is an error here; the others wait for their answers.
+            // If a client disappears in the middle of a message, this is an error; the others still expect their replies.
             loop {
                 if let Ok(beat) = heartbeat.recv().await {
                     let _ = heartbeat.send(beat).await;
@@ -75,7 +75,7 @@ impl Client {
         Ok(Self { key, shell, control, stdin, iopub })
     }
 
-    /// A client that has gone away is no error of the kernel.
+    /// Only logs a failure: a client that has disappeared is not an error of the kernel.
     pub async fn send(&mut self, channel: Channel, message: &Wire) {
         let message = message.write(&self.key);
         let sent = match channel {

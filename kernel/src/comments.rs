@@ -1,12 +1,12 @@
-//! A comment behind the last expression of a cell. evcxr shows the value of an expression that ends the cell, and takes a comment
-//! for what ends it.
+//! Removes comments behind the last expression of a cell. evcxr shows the value of an expression at the end of a cell,
+//! but not if a comment follows it.
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, tokenize};
 
-/// The cell without the comments at its end, but with their lines. None where there are none.
+/// The cell without its trailing comments, but with their line breaks. None if it has no such comments.
 pub fn without_the_last(code: &str) -> Option<String> {
     let start = code.len() - rust_of(code).len();
-    // What is behind the last token is comments and space.
+    // Only comments and whitespace follow the last token.
     let (mut at, mut end, mut comments) = (start, start, false);
     for token in tokenize(&code[start..], FrontmatterAllowed::No) {
         at += token.len as usize;
@@ -16,7 +16,7 @@ pub fn without_the_last(code: &str) -> Option<String> {
             _ => (end, comments) = (at, false),
         }
     }
-    // A cell of nothing but comments has no value, and what does not end is the compiler's to explain.
+    // A cell of only comments has no value, and an unterminated comment is left for the compiler to report.
     if !comments || end == start {
         return None;
     }
@@ -24,7 +24,7 @@ pub fn without_the_last(code: &str) -> Option<String> {
     Some(code[..end].to_owned() + &lines)
 }
 
-/// evcxr's commands, and those for the shell, stand before the Rust of a cell.
+/// evcxr's commands and shell commands come before the Rust code of a cell.
 fn rust_of(code: &str) -> &str {
     let mut rest = code;
     while let Some(line) = rest.split_inclusive('\n').next() {

@@ -1,5 +1,5 @@
-//! What the compiler says of a crate that does not compile. evcxr passes on no more of it than `mismatched types`: no file, and
-//! no line.
+//! The compiler's errors for a crate that does not compile. evcxr reports only the message, such as `mismatched types`,
+//! without file and line.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tokio::time::timeout;
 use crate::environment;
 use crate::session::Session;
 
-/// It has compiled all but the crate with the mistake, and stops there.
+/// Only the faulty crate is left to compile, and the build stops there.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A page of it: the first mistakes are those to mend.
+/// About a page: the first errors are the ones to fix.
 const LARGEST: usize = 8_000;
 
-/// Cargo in the session's work folder.
+/// The cargo command in the session's work folder.
 pub fn cargo(session: &Session) -> Command {
     let mut cargo = Command::new("cargo");
     environment::prepare(&mut cargo, session);
@@ -23,13 +23,13 @@ pub fn cargo(session: &Session) -> Command {
     cargo
 }
 
-/// Builds in the work folder once more, as evcxr does, and returns the compiler's words. None where it has none.
+/// Builds in the work folder again, as evcxr does, and returns the compiler's errors. None if there are none.
 pub async fn complaint(mut cargo: Command) -> Option<String> {
     let version = Command::new("rustc").arg("-vV").output().await.ok()?;
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
     let host = version.lines().find_map(|line| line.strip_prefix("host: "))?;
     cargo.args(["build", "--quiet", "--color", "never", "--target", host]);
-    // These have to be evcxr's: with others cargo would build everything anew.
+    // These must be the same as evcxr's; otherwise cargo would rebuild everything.
     cargo.env("RUSTFLAGS", "-Cprefer-dynamic").env("CARGO_TARGET_DIR", "target").env("CARGO_BUILD_BUILD_DIR", "target");
     let output = timeout(PATIENCE, cargo.output()).await.ok()?.ok()?;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();

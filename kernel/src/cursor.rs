@@ -1,10 +1,9 @@
-//! Places in a cell. Jupyter counts code points, evcxr what a reader takes for one character: a family is seven code points, or
-//! one such character.
+//! Converts cursor positions. Jupyter counts code points, evcxr grapheme clusters: a family emoji is seven code points, but one cluster.
 
 use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Turns the place in a question to what evcxr takes. It reads a name up to the place; `whole` puts it to the name's end.
+/// Converts the position in a request to evcxr's. evcxr reads a name up to the position; `whole` moves it to the end of the name.
 pub fn to_evcxr(content: &mut Value, whole: bool) {
     let code = content["code"].as_str().unwrap_or_default();
     if let Some(points) = content["cursor_pos"].as_u64() {
@@ -14,7 +13,7 @@ pub fn to_evcxr(content: &mut Value, whole: bool) {
     }
 }
 
-/// Turns the places in the answer of evcxr's to a question about `code` to Jupyter's.
+/// Converts the positions in evcxr's reply to a request about `code` to Jupyter's.
 pub fn from_evcxr(content: &mut Value, code: &str) {
     for place in ["cursor_start", "cursor_end"] {
         turn(content, place, code);
@@ -49,7 +48,7 @@ mod tests {
 
     #[test]
     fn places_are_turned_there_and_back() {
-        // A family of seven code points, a flag of two, a letter with its accent.
+        // A family of seven code points, a flag of two, and a letter with a combining accent.
         let code = "\"👨‍👩‍👧‍👦🇩🇪e\u{301}\".le";
         assert_eq!(
             (characters(code, 0), characters(code, 8), characters(code, 10), characters(code, 12)),
@@ -58,7 +57,7 @@ mod tests {
         for place in [0, 1, 8, 10, 12, 13, 16] {
             assert_eq!(points(code, characters(code, place)), place);
         }
-        // Within a character is at its beginning; behind the end is the end.
+        // A position inside a cluster becomes its beginning, and one beyond the end becomes the end.
         assert_eq!((characters(code, 11), characters(code, 99), points(code, 99)), (3, 8, 16));
         let mut content = json!({"code": "s.len()", "cursor_pos": 3});
         to_evcxr(&mut content, false);

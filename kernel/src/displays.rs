@@ -1,19 +1,19 @@
-//! What a request shows by its cell's asking: what waits for its marker among the printed lines, what is there, and what
-//! is to take its place. However much is there, only what is to be done is looked at.
+//! The displays of a request: those that wait for their markers in the printed text, those that are shown, and their
+//! updates. However many there are, only those with something to do are visited.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use ddpm_live::Bundle;
 
-/// A display is updated at most this often.
+/// The shortest interval between two updates of a display.
 const UPDATES: Duration = Duration::from_millis(80);
 
-/// What is done when its marker comes by.
+/// What to do when a marker arrives.
 #[derive(Debug, PartialEq)]
 pub enum Marked {
     Show(Bundle),
-    /// Everything before is to go.
+    /// Remove all earlier output.
     Clear {
         wait: bool,
     },
@@ -21,9 +21,9 @@ pub enum Marked {
 
 #[derive(Default)]
 pub struct Displays {
-    /// In the order in which the cell asked.
+    /// In the order in which the cell sent them.
     waiting: Vec<(String, Marked)>,
-    /// When each was shown or updated last.
+    /// When each was last shown or updated.
     shown: HashMap<String, Instant>,
     updates: HashMap<String, Bundle>,
 }
@@ -33,7 +33,7 @@ impl Displays {
         self.waiting.push((id, marked));
     }
 
-    /// Those whose markers have not come by, in their order.
+    /// Those whose markers have not arrived, in order.
     pub fn waiting(&self) -> Vec<String> {
         self.waiting.iter().map(|(id, _)| id.clone()).collect()
     }
@@ -42,12 +42,12 @@ impl Displays {
         self.waiting.len()
     }
 
-    /// Whether a marker is one of these; it may come by twice, where a cell prints what it captured.
+    /// Whether this marker belongs to one of these. It may arrive twice, if a cell captures its output and then prints it.
     pub fn knows(&self, id: &str) -> bool {
         self.shown.contains_key(id) || self.waiting.iter().any(|(waiting, _)| waiting == id)
     }
 
-    /// What the marker says is to be done now.
+    /// Takes the pending display or clear for this marker.
     pub fn take(&mut self, id: &str, now: Instant) -> Option<Marked> {
         let place = self.waiting.iter().position(|(waiting, _)| waiting == id)?;
         let (id, marked) = self.waiting.remove(place);
@@ -57,7 +57,7 @@ impl Displays {
         Some(marked)
     }
 
-    /// Whether there is a display of this id.
+    /// Returns whether a display with this id exists.
     pub fn update(&mut self, id: &str, data: Bundle) -> bool {
         if let Some((_, Marked::Show(waiting))) = self.waiting.iter_mut().find(|(waiting, _)| waiting == id) {
             *waiting = data;
@@ -74,7 +74,7 @@ impl Displays {
         self.shown.get(id).map(|last| *last + UPDATES)
     }
 
-    /// Updates that may be shown now, each under its id.
+    /// The updates to show now, each with its id.
     pub fn due_updates(&mut self, now: Instant, all: bool) -> Vec<(String, Bundle)> {
         let is_due = |id: &String| all || self.due(id).is_some_and(|due| now >= due);
         let due: Vec<String> = self.updates.keys().filter(|id| is_due(id)).cloned().collect();
@@ -106,7 +106,7 @@ mod tests {
         assert!(displays.knows("a") && !displays.knows("c"));
         assert!(!displays.update("c", bundle("x")) && !displays.update("b", bundle("x")));
 
-        // Before it is shown, an update takes its place; after that it waits until it is due.
+        // Before the display is shown, an update replaces its content; afterwards it waits until it is due.
         assert!(displays.update("a", bundle("2")));
         assert_eq!(displays.take("a", now), Some(Marked::Show(bundle("2"))));
         assert_eq!((displays.take("a", now), displays.next_update()), (None, None));

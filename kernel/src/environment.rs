@@ -1,4 +1,4 @@
-//! The environment that evcxr, cargo and the cells see.
+//! The environment of evcxr, cargo and the cells.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,10 +11,10 @@ use tokio::process::Command;
 use crate::session::Session;
 use crate::{cargo, cell_rustc};
 
-/// The library that has evcxr start our programs.
+/// The library that makes evcxr start our programs.
 const HANDOVER: &str = "libddpm_handover.so";
 
-/// Settings of a build that runs this kernel would rebuild everything, or put it where evcxr does not look.
+/// Settings of an outer build that runs this kernel. They would rebuild everything, or put it where evcxr does not look.
 const OF_AN_OUTER_BUILD: [&str; 6] = [
     "CARGO_TARGET_DIR",
     "CARGO_BUILD_TARGET",
@@ -24,8 +24,8 @@ const OF_AN_OUTER_BUILD: [&str; 6] = [
     "RUSTC_WORKSPACE_WRAPPER",
 ];
 
-/// What cargo tells a program that it runs, such as `cargo xtask`. Build scripts of some dependencies watch these, and
-/// would run again for every session that was started in another way than the one that built the work folder.
+/// Whether cargo sets this variable for programs that it runs, such as `cargo xtask`. Build scripts of some dependencies
+/// watch these, and would run again in every session that was started differently from the one that built the work folder.
 fn is_said_by_cargo(name: &str) -> bool {
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
         .iter()
@@ -34,7 +34,7 @@ fn is_said_by_cargo(name: &str) -> bool {
 
 pub fn prepare(command: &mut Command, session: &Session) {
     command.env("EVCXR_TMPDIR", &session.work).env(FOLDER, &session.private);
-    // A process that is killed leaves its temporary files behind: here they go with the session.
+    // A killed process leaves its temporary files behind; here they are deleted with the session.
     command.env("TMPDIR", session.temporary());
     let said = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| is_said_by_cargo(name));
     for name in said.chain(OF_AN_OUTER_BUILD.map(str::to_owned)) {
@@ -51,13 +51,13 @@ pub fn prepare(command: &mut Command, session: &Session) {
     }
 }
 
-/// Has evcxr start our programs in place of the cells' process and of cargo (`handover.rs`). Where they are not beside this one,
-/// evcxr starts its own: cells run, and what they print reaches the front as evcxr has it.
+/// Makes evcxr start our programs in place of its cell process and of cargo (`handover.rs`). If they are not next to
+/// this program, evcxr starts its own: cells still run, and their output reaches the front through evcxr.
 pub fn hand_over(command: &mut Command, lock: Option<&Path>) {
     let Some(front) = env::current_exe().ok() else { return };
     let Some(folder) = front.parent() else { return };
     let cells = folder.join("ddpm_cells");
-    // Its standard library is that of the compiler that built it, which may have gone since.
+    // It links the standard library of the compiler that built it, which may have been removed since.
     let starts = || process::Command::new(&cells).arg("--version").output().is_ok_and(|ended| ended.status.success());
     if !folder.join(HANDOVER).is_file() || !starts() {
         return log!(
@@ -68,7 +68,7 @@ pub fn hand_over(command: &mut Command, lock: Option<&Path>) {
     let ours = env::var_os("LD_LIBRARY_PATH").and_then(|value| tidy(&value)).unwrap_or_default();
     let folders = env::split_paths(&ours).filter(|path| !path.as_os_str().is_empty()).chain([folder.to_owned()]);
     let Ok(folders) = env::join_paths(folders) else {
-        return log!("{} cannot be on a path: evcxr runs cells itself", folder.display());
+        return log!("{} cannot be in a search path: evcxr runs cells itself", folder.display());
     };
     let users = env::var_os("LD_PRELOAD").filter(|value| !value.is_empty());
     let mut preload = OsString::from(HANDOVER);
@@ -81,11 +81,11 @@ pub fn hand_over(command: &mut Command, lock: Option<&Path>) {
         command.env(cargo::LOCK, lock);
     }
     command.env("DDPM_KERNEL_CELLS", cells).env("DDPM_KERNEL_CARGO", &front);
-    // By its name alone: a path in LD_PRELOAD may have no spaces.
+    // Only the name, since a path in LD_PRELOAD cannot contain spaces.
     command.env("LD_LIBRARY_PATH", folders).env("LD_PRELOAD", preload);
 }
 
-/// Each folder once; a placeholder of the kernelspec that no client filled in means nothing.
+/// Keeps each folder once, and drops placeholders of the kernelspec that no client has filled in.
 fn tidy(value: &OsString) -> Option<OsString> {
     let mut folders = Vec::new();
     for folder in env::split_paths(value) {

@@ -1,4 +1,4 @@
-//! The unmodified `evcxr_jupyter` behind the front: started, connected to, and listened to.
+//! Starts the unmodified `evcxr_jupyter` behind the front, connects to it, and receives its messages.
 
 use std::fs::File;
 use std::io::Write;
@@ -27,15 +27,15 @@ use crate::session::Session;
 use crate::sockets::Sockets;
 use crate::wire::{Key, Wire};
 
-/// The session of requests that are the front's own: their answers go to no client.
+/// The session of the front's own requests. Their replies go to no client.
 pub const OWN: &str = "ddpm_kernel";
 
-/// How long it may take to listen. It reads its configuration before it does.
+/// How long evcxr may take to listen. It reads its configuration first.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One evcxr_jupyter process, and all that it starts.
+/// An evcxr_jupyter process, and everything that it starts.
 pub struct Evcxr {
-    /// Counts from 1; a new one takes the place of one that died.
+    /// Counts from 1; the replacement of one that died gets the next number.
     pub number: u32,
     pub group: Pid,
     key: Key,
@@ -43,7 +43,7 @@ pub struct Evcxr {
 }
 
 impl Evcxr {
-    /// Starts it in the session's work folder. That it can be talked to, and all that it says, comes as events.
+    /// Starts evcxr in the session's work folder. Its connection and all its output arrive as events.
     pub fn start(number: u32, options: &Options, session: &Session, events: &Sender<Event>) -> Result<Self> {
         let program = &options.evcxr;
         let secret = uuid::Uuid::new_v4().to_string();
@@ -56,10 +56,10 @@ impl Evcxr {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         environment::prepare(&mut command, session);
         environment::hand_over(&mut command, options.lock.as_deref());
-        // A group of its own, with cargo and the cells in it: they end together.
+        // Its own process group, which includes cargo and the cells, so that they end together.
         let mut child =
             command.process_group(0).spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        let group = Pid::from_raw(child.id().context("evcxr_jupyter ended at once")? as i32);
+        let group = Pid::from_raw(child.id().context("evcxr_jupyter exited immediately")? as i32);
         let key = Key::of_evcxr(&secret);
         let tell = Tell { number, events: events.clone() };
         tokio::spawn(tell.clone().lines(child.stdout.take()));
@@ -96,7 +96,7 @@ impl Evcxr {
     }
 }
 
-/// Five ports of this machine that are free now. Should one be taken before evcxr takes it, evcxr ends and is started anew.
+/// Five free ports of this machine. If one is taken before evcxr binds it, evcxr exits and is restarted.
 fn free_ports() -> Result<[u16; 5]> {
     let listeners: Vec<TcpListener> =
         (0..5).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>().context("no free port")?;
@@ -114,7 +114,7 @@ fn connection_file([shell, iopub, stdin, control, heartbeat]: [u16; 5], key: &st
     })
 }
 
-/// Passes on what one evcxr says.
+/// Forwards the output of one evcxr as events.
 #[derive(Clone)]
 struct Tell {
     number: u32,
@@ -148,7 +148,7 @@ impl Tell {
 
     async fn connect(self, ports: [u16; 5], key: Key) {
         let connected = timeout(PATIENCE, connection(ports, &key)).await.unwrap_or_else(|_| {
-            bail!("evcxr_jupyter does not listen, {} s after its start", PATIENCE.as_secs());
+            bail!("evcxr_jupyter is not listening {} s after its start", PATIENCE.as_secs());
         });
         let _ = match connected {
             Ok((sockets, ears)) => {
@@ -184,14 +184,14 @@ impl Tell {
         match Wire::read(message, key) {
             Ok(message) => self.event(FromEvcxr::Message(channel, message)).await,
             Err(malformed) => {
-                log!("a message of evcxr is dropped: {}", malformed.0);
+                log!("a message from evcxr is dropped: {}", malformed.0);
                 Some(())
             }
         }
     }
 }
 
-/// What is heard from evcxr.
+/// The receiving ends of the sockets.
 struct Ears {
     iopub: SubSocket,
     /// Shell, control and stdin.
@@ -211,13 +211,13 @@ async fn connection([shell, iopub, stdin, control, _]: [u16; 5], key: &Key) -> R
     let (mut shell, shell_answers) = dealer(&url(shell)).await?;
     let (control, control_answers) = dealer(&url(control)).await?;
     let (stdin, questions) = dealer(&url(stdin)).await?;
-    // A subscription takes effect some time after it was asked for: ask until something is heard.
+    // A subscription takes effect with a delay, so repeat the request until a publication arrives.
     let question = Wire::request("kernel_info_request", OWN, &json!({}));
     loop {
         shell.send(question.write(key)).await?;
         match timeout(Duration::from_millis(100), publications.recv()).await {
             Ok(Ok(_)) => break,
-            Ok(Err(error)) => bail!("evcxr_jupyter cannot be heard: {error}"),
+            Ok(Err(error)) => bail!("cannot receive messages from evcxr_jupyter: {error}"),
             Err(_) => {}
         }
     }
@@ -225,7 +225,7 @@ async fn connection([shell, iopub, stdin, control, _]: [u16; 5], key: &Key) -> R
     Ok((Sockets { shell, control, stdin }, ears))
 }
 
-/// evcxr asks for input over the address that the request came from: all channels have the same.
+/// evcxr sends input requests to the address of the execute request, so all channels use the same one.
 async fn dealer(url: &str) -> Result<(DealerSendHalf, DealerRecvHalf)> {
     let identity = PeerIdentity::try_from(OWN.as_bytes()).map_err(|error| anyhow::anyhow!("{error}"))?;
     let mut options = SocketOptions::default();

@@ -1,4 +1,4 @@
-//! Everything that the front reacts to, in the order in which it comes.
+//! Everything that the front reacts to, in order of arrival.
 
 use std::process::ExitStatus;
 
@@ -20,15 +20,15 @@ pub enum Channel {
 #[derive(Debug)]
 pub enum Event {
     FromClient(Channel, Wire),
-    /// From the evcxr that was started as this one: what an older one still had to say counts for nothing.
+    /// From the evcxr with this number. Events of an earlier one are ignored.
     FromEvcxr(u32, FromEvcxr),
-    /// A question of the running cell; the connection waits for the answer.
+    /// A request of the running cell; the connection waits for the answer.
     FromCell(u64, Message, oneshot::Sender<Answer>),
     /// A cell's connection was closed.
     CellLeft(u64),
-    /// The folder that cells are built in is there.
+    /// The folder in which cells are built is ready.
     FolderReady(Result<(), String>),
-    /// To end, because of a signal or because Jupyter has gone.
+    /// The front has to exit, because of a signal or because Jupyter has gone.
     Quit(&'static str),
 }
 
@@ -36,9 +36,9 @@ pub enum Event {
 pub enum FromEvcxr {
     Connected(Box<Sockets>),
     Message(Channel, Wire),
-    /// A line of its log: what cargo compiles.
+    /// A line of its log, for example what cargo compiles.
     Line(String),
-    /// What the compiler says of a crate that it was to load.
+    /// The compiler's errors for a crate that evcxr was to load.
     NotLoaded(String),
     Ended(ExitStatus),
     Failed(String),

@@ -1,24 +1,24 @@
-//! A cell that panicked, or in which a `?` returned an error: evcxr says no more of it than that it has run.
+//! Errors of cells that panicked or in which a `?` returned an error. evcxr reports only that they have run.
 
 use ddpm_live::Failed;
 use serde_json::{Value, json};
 
 use crate::traces::Traces;
 
-/// Of stderr text longer than this, only the last line is taken as the error; the rest is likely to be something else.
+/// If stderr has more lines, only the last one is taken as the error; the others are probably something else.
 const LINES: usize = 10;
 
-/// What a client is sent as `error`. The cell's own words stand above it, on stderr, so that it does not repeat them.
+/// The content of an `error` message. The traceback does not repeat the cell's own words, which are above it, on stderr.
 pub fn error_of(failed: &Failed) -> Value {
     let (name, what) = match failed.panicked {
         true => ("Panic", "The cell panicked, and ended there."),
         false => ("Error", "A `?` returned an error, and the cell ended there."),
     };
-    let loss = "The variables that it was to make are not there; all others are as they were.";
+    let loss = "The variables that it should have defined do not exist; all others are unchanged.";
     json!({"ename": name, "evalue": words_of(failed), "traceback": [format!("{what} {loss}")]})
 }
 
-/// What it said of its failure among all that it wrote to stderr.
+/// Finds the cell's own words about the failure in its stderr.
 fn words_of(failed: &Failed) -> String {
     let mut traces = Traces::new();
     let said: String = failed.message.split_inclusive('\n').map(|line| traces.left_out(line).into_owned()).collect();

@@ -1,5 +1,5 @@
-//! The front itself: it stands between Jupyter's client and evcxr, and between the running cell and the client. One thing
-//! happens at a time, in the order of the [`Event`]s.
+//! The front itself, between Jupyter's client and evcxr, and between the running cell and the client. It handles one
+//! [`Event`] at a time, in order.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
@@ -26,10 +26,10 @@ use crate::session::{self, Session};
 use crate::wire::Wire;
 use crate::{cells, kernel_info, quitting};
 
-/// The variable that names a work folder to use as it is: no copy, nothing loaded before the first cell.
+/// The variable that names a work folder to use in place, without a copy. Nothing is loaded before the first cell then.
 pub const WORK: &str = "DDPM_TUTOR_WORK";
 
-/// Events that may wait. Where the front cannot follow, evcxr has to wait.
+/// The number of events that can wait. If the front falls behind, evcxr has to wait.
 const EVENTS: usize = 1024;
 
 pub struct Front {
@@ -42,33 +42,33 @@ pub struct Front {
     pub preparation: Preparation,
     /// Execution requests that wait for their turn.
     pub waiting: VecDeque<Wire>,
-    /// Other requests that came before evcxr could be talked to.
+    /// Other requests that arrived before evcxr was connected.
     pub early: Vec<(Channel, Wire)>,
     pub running: Option<Running>,
-    /// The cell that ran last: what is printed after its end is its own.
+    /// The last cell that ran. Text printed after its end belongs to it.
     pub last: Option<Wire>,
-    /// Codes that evcxr was asked about, under the questions' ids.
+    /// The code of pending completion requests, by message id.
     pub asked_about: HashMap<String, String>,
-    /// Connections of loops that end by themselves when they are asked to.
+    /// Connections of loops that stop when they are asked to.
     pub loops: HashSet<u64>,
-    /// What has been printed since the last cell ended.
+    /// The text printed since the last cell ended.
     pub late: Late,
     /// The client that a cell has asked for input.
     pub question: Option<Vec<Bytes>>,
-    /// Cells run so far.
+    /// The number of cells run so far.
     pub count: u32,
     /// How to resume from the newest checkpoint.
     pub checkpoint: Option<String>,
-    /// Shown above the next cell's output.
+    /// Shown above the output of the next cell.
     pub remark: Option<String>,
-    /// How many evcxr there were, and when they died.
+    /// How many evcxr processes were started, and when they died.
     pub started: u32,
     pub deaths: Vec<Instant>,
-    /// Cells' messages for which there is no room yet.
+    /// Messages of cells that wait for room.
     pub held: VecDeque<(u64, Message, oneshot::Sender<Answer>)>,
 }
 
-/// Serves until Jupyter says that it is over, or has gone.
+/// Serves until Jupyter requests a shutdown or has gone.
 pub async fn run(options: Options) -> Result<()> {
     let info = client::read_connection_file(&options.connection_file)?;
     let (events, mut incoming) = mpsc::channel(EVENTS);
@@ -124,7 +124,7 @@ pub async fn run(options: Options) -> Result<()> {
         evcxr.kill();
     }
     front.session.remove();
-    // What was sent last is still on its way.
+    // The last messages are still being sent.
     sleep(Duration::from_millis(50)).await;
     Ok(())
 }
@@ -154,7 +154,7 @@ impl Front {
             Event::FolderReady(Ok(())) => self.start_evcxr().await,
             Event::FolderReady(Err(error)) => self.preparation.give_up(error),
             Event::Quit(why) => {
-                log!("it ends: {why}");
+                log!("the kernel exits: {why}");
                 return ControlFlow::Break(());
             }
         }
@@ -168,14 +168,14 @@ impl Front {
                 self.client.status(&message, "busy").await;
                 self.client.send(channel, &message.reply(&kernel_info::content())).await;
                 self.client.status(&message, "idle").await;
-                // Clients take the last status for the kernel's.
+                // Clients take the last status as the kernel's.
                 if let Some(running) = &self.running {
                     let request = running.request.clone();
                     self.client.status(&request, "busy").await;
                 }
             }
             (Channel::Stdin, "input_reply") => {
-                // Without a question, or from another client, it would be the answer to the next one.
+                // Without a question, or from another client, it would answer the next question.
                 if self.question.take_if(|asked| *asked == message.identities).is_some()
                     && let Some(evcxr) = &mut self.evcxr
                 {
@@ -204,7 +204,7 @@ impl Front {
         ControlFlow::Continue(())
     }
 
-    /// Starts what can be started now.
+    /// Starts waiting requests if nothing is running.
     pub async fn advance(&mut self) {
         while self.running.is_none() && self.preparation.is_over() {
             let Some(request) = self.waiting.pop_front() else { return };
@@ -222,7 +222,7 @@ impl Front {
         running.into_iter().chain(preparing).chain(patience.into_iter().flatten()).min()
     }
 
-    /// What is due now.
+    /// Does what is due.
     async fn on_time(&mut self, now: Instant) {
         self.answer_cells();
         self.show_preparation(now).await;
@@ -232,7 +232,7 @@ impl Front {
         self.end_if_done(now).await;
     }
 
-    /// Starts evcxr, the first or one in place of one that died.
+    /// Starts the first evcxr, or a replacement for one that died.
     pub async fn start_evcxr(&mut self) {
         self.started += 1;
         match Evcxr::start(self.started, &self.options, &self.session, &self.events) {

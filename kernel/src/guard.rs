@@ -1,5 +1,5 @@
-//! A second process that outlives the front by a moment. However the front ends, evcxr and the cell that it runs end too,
-//! and no folder stays: the system closes a pipe, and this process tidies up.
+//! A second process that briefly outlives the front. However the front ends, the system closes a pipe, and this process
+//! then ends evcxr and its running cell and deletes the folders.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, stdin};
@@ -14,10 +14,10 @@ use nix::unistd::Pid;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-/// The front's hold on its guard.
+/// The front's handle to its guard process.
 pub struct Guard {
     child: Child,
-    /// All messages so far: if the guard is killed, its replacement gets them again.
+    /// All messages so far. If the guard is killed, its replacement gets them again.
     told: Vec<Vec<u8>>,
 }
 
@@ -26,17 +26,17 @@ impl Guard {
         Ok(Self { child: spawn()?, told: Vec::new() })
     }
 
-    /// To be removed when the front has gone.
+    /// Registers a path to delete when the front has gone.
     pub async fn remove(&mut self, path: &Path) {
         self.tell(message("remove", path.as_os_str().as_bytes())).await;
     }
 
-    /// A group of processes that is to end with the front.
+    /// Registers a process group to end with the front.
     pub async fn end(&mut self, group: Pid) {
         self.tell(message("end", group.to_string().as_bytes())).await;
     }
 
-    /// Its processes have ended; the number may become another group's.
+    /// Forgets a group whose processes have ended, since its number may be reused.
     pub async fn forget(&mut self, group: Pid) {
         let group = group.to_string();
         let end = message("end", group.as_bytes());
@@ -49,10 +49,10 @@ impl Guard {
             self.told.push(message.clone());
         }
         if self.write(&message).await.is_none() {
-            log!("the guard process was gone, and is started again");
+            log!("the guard process has died, and is restarted");
             match spawn() {
                 Ok(child) => self.child = child,
-                Err(error) => return log!("it does not start: {error:#}"),
+                Err(error) => return log!("it cannot be restarted: {error:#}"),
             }
             let all = self.told.concat();
             let _ = self.write(&all).await;
@@ -67,20 +67,20 @@ impl Guard {
     }
 }
 
-/// A verb and its object. It ends with a zero byte, which no path contains: a line break may be part of one.
+/// A verb and its object, terminated by a zero byte: a path can contain a line break, but no zero byte.
 fn message(verb: &str, object: &[u8]) -> Vec<u8> {
     [verb.as_bytes(), b" ", object, b"\0"].concat()
 }
 
 fn spawn() -> Result<Child> {
-    let program = std::env::current_exe().context("this program does not find itself")?;
-    // A group of its own: Jupyter ends a stubborn kernel by killing its whole group.
+    let program = std::env::current_exe().context("cannot find this program's path")?;
+    // Its own process group: Jupyter kills the whole group of a kernel that does not exit.
     let mut command = Command::new(program);
     command.arg("guard").stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
     command.spawn().context("cannot start the guard process")
 }
 
-/// What the guard process does: it listens until the front has gone, and tidies up.
+/// Runs the guard process: waits until the front has gone, then cleans up.
 pub fn run() -> Result<()> {
     let Told { groups, paths } = read(stdin().lock())?;
     let running = groups.iter().filter(|group| killpg(**group, Signal::SIGKILL).is_ok()).count();
@@ -94,7 +94,7 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// What is to be done when the front has gone.
+/// What to do when the front has gone.
 #[derive(Debug, Default, PartialEq)]
 struct Told {
     groups: Vec<Pid>,

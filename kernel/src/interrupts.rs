@@ -1,4 +1,4 @@
-//! Interrupts, and ends that nobody asked for: what is lost, and how to go on.
+//! Interrupts and unexpected ends: what is lost, and how to continue.
 
 use std::time::{Duration, Instant};
 
@@ -11,26 +11,26 @@ use crate::event::Channel;
 use crate::front::Front;
 use crate::wire::Wire;
 
-/// A cell that is asked to stop has this long to do so.
+/// How long a cell has to stop when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Two that come this close together are one: a double click.
+/// Two interrupts this close together count as one: a double click.
 const DOUBLE_CLICK: Duration = Duration::from_secs(1);
 
-/// If evcxr has been asked to end the process and has not done so by then, it no longer responds.
+/// If evcxr has not ended the process this long after it was asked to, it no longer responds.
 const REACTION: Duration = Duration::from_secs(15);
 
-/// evcxr that dies this often in this time, or before it was ever ready, does not work here.
+/// evcxr does not work here if it dies this often, within this time or before it was ever ready.
 const DEATHS: usize = 3;
 const DEATHS_WITHIN: Duration = Duration::from_secs(60);
 
 impl Front {
-    /// The first interrupt asks, the second one insists. What waits behind the cell is not run.
+    /// The first interrupt asks the cell to stop, the second one ends its process. The cells that wait are not run.
     pub async fn interrupt(&mut self) {
         let Some(running) = &mut self.running else {
             for request in std::mem::take(&mut self.waiting) {
                 self.hide_preparation().await;
-                self.refuse(&request, "interrupted before it began; the kernel goes on preparing itself").await;
+                self.refuse(&request, "interrupted before it started; the kernel continues its preparation").await;
             }
             return;
         };
@@ -72,10 +72,10 @@ impl Front {
         running.end_asked.map(|asked| asked + REACTION)
     }
 
-    /// A loop that has promised to stop is given the time that its step takes. All else is ended.
+    /// Gives a loop that will stop the time to finish its step, and ends everything else.
     pub async fn lose_patience(&mut self, now: Instant) {
         if self.end_is_overdue().is_some_and(|at| now >= at) {
-            return self.evcxr_died("it did not react to an interrupt").await;
+            return self.evcxr_died("it did not respond to an interrupt").await;
         }
         if self.patience_ends().is_none_or(|end| now < end) {
             return;
@@ -84,7 +84,7 @@ impl Front {
         if heard || self.running.as_ref().is_some_and(|running| running.answered) {
             if let Some(running) = &mut self.running {
                 running.told_of_the_wait = true;
-                let text = "[it was asked to stop, and comes to its end; interrupt once more to end it at once and lose the \
+                let text = "[it was asked to stop, and is finishing; interrupt again to end it at once and lose the \
                             variables]\n";
                 self.client.publish(&running.request, "stream", json!({"name": "stdout", "text": text})).await;
             }
@@ -93,11 +93,11 @@ impl Front {
                 running.interrupted = Some(now);
             }
         } else {
-            self.end_process("it was interrupted and did not answer within 3 s").await;
+            self.end_process("it was interrupted and did not respond within 3 s").await;
         }
     }
 
-    /// As evcxr does it: the process of the cells is killed, and a new one takes its place.
+    /// Has evcxr kill the cell process and start a new one.
     async fn end_process(&mut self, because: &'static str) {
         if let Some(running) = &mut self.running {
             running.ended_because = Some(because);
@@ -109,7 +109,7 @@ impl Front {
         }
     }
 
-    /// evcxr waits for the answer to a cell's question, and hears nothing else.
+    /// Answers a cell's question with an empty line, since evcxr handles nothing else while it waits.
     async fn answer_nothing(&mut self) {
         if let (Some(identities), Some(evcxr)) = (self.question.take(), &mut self.evcxr) {
             let mut answer = Wire::request("input_reply", OWN, &json!({"value": ""}));
@@ -118,14 +118,14 @@ impl Front {
         }
     }
 
-    /// Adds to evcxr's error what the reader wants to know.
+    /// Adds an explanation for the user to evcxr's error.
     pub fn explain_end(&mut self, message: &mut Wire) {
         let Some(running) = &mut self.running else { return };
         let mut content = message.content();
         let text = content["evalue"].as_str().unwrap_or_default();
         let words = if text.contains("Subprocess terminated") {
             running.process_ended = true;
-            let killed = "it was killed from outside; the system does so where memory runs out";
+            let killed = "it was killed from outside; the system does so when memory runs out";
             let by_itself = match text {
                 text if text.contains("signal: 9 ") => killed,
                 text if text.contains("signal: 11 ") => "a segmentation fault, in code that is unsafe or not Rust",
@@ -136,10 +136,10 @@ impl Front {
             let why = running.ended_because.unwrap_or(by_itself);
             self.what_is_lost(&format!("The process that runs the cells has ended: {why}."))
         } else if running.build_stopped {
-            // In place of all that the compiler said when it was stopped.
+            // Replaces everything that the compiler reported when it was stopped.
             content["traceback"] = json!([]);
             content["evalue"] = "interrupted".into();
-            "It was interrupted while it was compiled. The variables are as they were.".to_owned()
+            "It was interrupted while it was being compiled. The variables are unchanged.".to_owned()
         } else {
             return;
         };
@@ -152,16 +152,16 @@ impl Front {
     fn what_is_lost(&self, what: &str) -> String {
         let next = match &self.checkpoint {
             Some(how_to_load) => format!("\nThe newest checkpoint: {how_to_load}"),
-            // Only who trains asks for one.
+            // Only users who train expect one.
             None if self.running.as_ref().is_some_and(|running| running.looped) => {
                 "\nNo checkpoint was written in this session.".to_owned()
             }
             None => String::new(),
         };
-        format!("{what}\nAll variables are lost; run the cells again that make them.{next}")
+        format!("{what}\nAll variables are lost; run the cells that define them again.{next}")
     }
 
-    /// Another evcxr in place of this one, which has nothing to lose any more.
+    /// Replaces this evcxr, which has nothing left to lose.
     pub async fn replace_evcxr(&mut self) {
         if let Some(evcxr) = self.evcxr.take() {
             evcxr.kill();
@@ -170,17 +170,17 @@ impl Front {
         self.start_evcxr().await;
     }
 
-    /// evcxr itself has died: reports that to the running cell and starts a new evcxr.
+    /// evcxr itself has died: reports this to the running cell, and starts a new evcxr.
     pub async fn evcxr_died(&mut self, why: &str) {
-        log!("evcxr has gone: {why}");
+        log!("evcxr has died: {why}");
         let now = Instant::now();
         if let Some(evcxr) = self.evcxr.take() {
-            // What it ran may go on without it.
+            // Processes that it started may still be running.
             evcxr.kill();
             self.guard.forget(evcxr.group).await;
         }
         let what =
-            format!("evcxr, which compiles and runs the cells, has gone: {why}. With it went what `use` brought in.");
+            format!("evcxr, which compiles and runs the cells, has died: {why}. What `use` imported is lost too.");
         let words = self.what_is_lost(&what);
         if self.running.is_some() {
             self.close_output(now).await;
@@ -198,8 +198,8 @@ impl Front {
         self.deaths.push(now);
         let counts = |death: &&Instant| !self.preparation.was_ready || now - **death < DEATHS_WITHIN;
         if self.deaths.iter().filter(counts).count() >= DEATHS {
-            let advice = "Its log stands in the output of Jupyter's server; cargo xtask doctor checks the set-up.";
-            self.preparation.give_up(format!("evcxr does not stay alive: {why}. {advice}"));
+            let advice = "Its log is in the output of Jupyter's server; cargo xtask doctor checks the set-up.";
+            self.preparation.give_up(format!("evcxr keeps dying: {why}. {advice}"));
         } else {
             self.start_evcxr().await;
         }

@@ -1,5 +1,5 @@
-//! The libraries of the crates below a cell, joined to one shared library. It lies beside the cells, with a list of what is in
-//! it: a cell that uses fewer crates than the one before is linked with the same.
+//! The shared library that joins the libraries of a cell's dependencies. It is stored next to the cells, with a list of
+//! its contents: a cell that uses fewer crates than the one before is linked with the same library.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -12,17 +12,17 @@ use std::time::UNIX_EPOCH;
 use crate::build_copy::crate_in;
 use crate::link_line::{Line, linker};
 
-/// C++ that libtorch has too. It stays inside: in the place of libtorch's own it would be called by libtorch.
+/// C++ symbols that libtorch has too. They stay local; otherwise libtorch would call them in place of its own.
 const HIDDEN: &str = "{ local: _ZNSt*; _ZNKSt*; _ZSt*; _ZN9__gnu_cxx*; _ZNK9__gnu_cxx*; _ZN2at*; _ZNK2at*; _ZN3c10*; _ZNK3c10*; \
                       _ZN5torch*; _ZNK5torch*; _ZT[IVS]*; _ZGV*; _ZZNSt*; };\n";
 
-/// A joined library that holds all crates of a cell.
+/// A joined library that contains all crates of a cell.
 pub struct Joined {
     library: PathBuf,
 }
 
 impl Joined {
-    /// The one for a cell, made if it is not there. None where these libraries cannot be joined.
+    /// Finds the library for a cell, or makes it. None if these libraries cannot be joined.
     pub fn of(line: &Line) -> io::Result<Option<Self>> {
         let folder = line.folder();
         let wanted = contents(&line.libraries)?;
@@ -63,7 +63,7 @@ impl Joined {
         if !ended.status.success() {
             let _ = fs::remove_file(&part);
             let words = String::from_utf8_lossy(&ended.stderr);
-            // What may be otherwise the next time is tried again then.
+            // A failure that may be temporary is retried next time.
             if ended.status.signal().is_none() && !words.contains("No space left") {
                 self.give_up(&words);
             }
@@ -76,7 +76,7 @@ impl Joined {
         Ok(Some(self))
     }
 
-    /// From now on these libraries are linked as rustc has it. Why is written beside.
+    /// Makes these libraries link in rustc's way from now on, and stores the reason next to them.
     pub fn give_up(&self, why: &str) {
         let _ = fs::write(self.library.with_extension("failed"), why);
         let _ = fs::remove_file(&self.library);
@@ -88,7 +88,7 @@ fn is_library(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "so")
 }
 
-/// Whether the crates in it are all wanted, be it in another version or built anew: then it will not be needed again.
+/// Whether all its crates are wanted, perhaps in another version or build. It will not be needed again then.
 fn is_superseded(held: &BTreeSet<String>, wanted: &BTreeSet<String>) -> bool {
     let crates = |entries: &BTreeSet<String>| -> BTreeSet<String> {
         entries.iter().filter_map(|entry| crate_in(entry)).collect()
@@ -96,7 +96,7 @@ fn is_superseded(held: &BTreeSet<String>, wanted: &BTreeSet<String>) -> bool {
     crates(held).is_subset(&crates(wanted))
 }
 
-/// An entry a library. Those of the same names, sizes and times are the same, wherever the work folder lies.
+/// One entry per library. Libraries with the same name, size and time are the same, wherever the work folder is.
 fn contents(libraries: &[String]) -> io::Result<BTreeSet<String>> {
     let entry = |library: &String| {
         let metadata = fs::metadata(library)?;
@@ -122,7 +122,7 @@ mod tests {
         entries.iter().map(|entry| (*entry).to_owned()).collect()
     }
 
-    /// As if these libraries had been joined.
+    /// Creates the files that joining these libraries would create.
     fn joined(line: &Line) -> PathBuf {
         let contents = contents(&line.libraries).unwrap();
         let library = line.folder().join(format!("{}.so", name_of(&contents)));
@@ -153,7 +153,7 @@ mod tests {
         let line = example(folder.path(), &["libours-1f.rlib"]);
         let library = joined(&line);
         fs::write(&line.libraries[0], "built again").unwrap();
-        // These are no libraries, so they cannot be joined.
+        // These are not real libraries, so they cannot be joined.
         assert!(Joined::of(&line).unwrap().is_none());
         assert!(!library.exists() && !library.with_extension("list").exists());
     }

@@ -1,5 +1,5 @@
-//! What the kernel says of itself. The front answers this alone, at once and at any time: evcxr needs a while to start, and
-//! has no ear for it while a cell runs.
+//! The kernel's description of itself. The front sends it without evcxr, at once and at any time: evcxr takes a while
+//! to start, and does not respond while a cell runs.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub fn content() -> Value {
             "pygments_lexer": "rust",
             "codemirror_mode": "rust",
         },
-        "banner": "Rust, by evcxr behind the front of ddpm_tutor",
-        "help_links": [{"text": "The standard library of Rust", "url": "https://doc.rust-lang.org/stable/std/"}],
+        "banner": "Rust, run by evcxr behind the ddpm_tutor front",
+        "help_links": [{"text": "The Rust standard library", "url": "https://doc.rust-lang.org/stable/std/"}],
     })
 }

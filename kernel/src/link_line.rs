@@ -1,16 +1,16 @@
-//! The linker's arguments for a cell, as rustc has them, and with one library in the place of many.
+//! The linker arguments for a cell: as rustc passes them, and with one library in place of many.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Set for the compiler of a cell, whose linker this program then is.
+/// Set for the compiler of a cell, so that this program acts as its linker.
 pub const LINKS: &str = "DDPM_KERNEL_LINKS";
 
-/// Where joined libraries are.
+/// The folder of joined libraries.
 pub const FOLDER: &str = "joined";
 
-/// What Rust's standard library needs of the system.
+/// The system libraries that Rust's standard library needs.
 const OF_THE_SYSTEM: [&str; 7] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
 
 pub fn linker(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Command {
@@ -19,7 +19,7 @@ pub fn linker(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Comma
     command
 }
 
-/// The folder of Rust's standard library, where the cell is linked with it as a shared library.
+/// The folder of Rust's standard library, if the cell is linked with it dynamically.
 pub fn standard_library(arguments: &[OsString]) -> Option<&Path> {
     let is_std = |path: &&Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -28,7 +28,7 @@ pub fn standard_library(arguments: &[OsString]) -> Option<&Path> {
     arguments.iter().map(Path::new).find(is_std)?.parent()
 }
 
-/// rustc names it relative to where it puts the cell; cargo and evcxr put it elsewhere.
+/// The run-time search path of a library. rustc's is relative to the cell, which cargo and evcxr move.
 pub fn run_path(folder: &Path) -> OsString {
     let mut option = OsString::from("-Wl,-rpath,");
     option.push(folder);
@@ -39,13 +39,13 @@ pub fn run_path(folder: &Path) -> OsString {
 pub struct Line {
     arguments: Vec<String>,
     output: PathBuf,
-    /// The crates' libraries, in their order.
+    /// The crates' libraries, in order.
     pub libraries: Vec<String>,
     standard_library: Option<PathBuf>,
 }
 
 impl Line {
-    /// None where there is nothing to join, or an argument is not understood.
+    /// None if there is nothing to join, or an argument is not understood.
     pub fn read(arguments: &[OsString]) -> Option<Self> {
         let standard_library = standard_library(arguments).map(Path::to_owned);
         let arguments: Vec<String> =
@@ -53,7 +53,7 @@ impl Line {
         let unknown = |argument: &String| argument == "-Xlinker" || argument.starts_with('@');
         let output = PathBuf::from(arguments.get(arguments.iter().position(|argument| argument == "-o")? + 1)?);
         let folder = output.parent()?;
-        // Those of the standard library lie elsewhere.
+        // The standard library's own are elsewhere.
         let is_of_a_crate =
             |argument: &&String| argument.ends_with(".rlib") && Path::new(argument).parent() == Some(folder);
         let libraries: Vec<String> = arguments.iter().filter(is_of_a_crate).cloned().collect();
@@ -61,12 +61,12 @@ impl Line {
         understood.then_some(Self { arguments, output, libraries, standard_library })
     }
 
-    /// Where joined libraries are: beside the folder in which rustc puts the cell.
+    /// The folder of joined libraries, next to the one in which rustc puts the cell.
     pub fn folder(&self) -> PathBuf {
         self.output.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join(FOLDER)
     }
 
-    /// Joins all libraries, and what they need, to `output`.
+    /// The arguments that join all libraries, and what they need, into `output`.
     pub fn joining(&self, output: &Path, name: &str, hidden: &Path) -> Vec<OsString> {
         let mut line: Vec<OsString> = vec!["-Wl,--whole-archive".into()];
         line.extend(self.libraries.iter().map(Into::into));
@@ -78,7 +78,7 @@ impl Line {
         }));
         line.extend(self.standard_library.as_deref().map(run_path));
         line.push(format!("-Wl,--version-script={}", hidden.display()).into());
-        // What is missing has to be noticed now: a cell that loads it would not start.
+        // Missing symbols must be detected now, since a cell that loads the library would not start.
         line.extend(
             [format!("-Wl,-soname,{name}"), "-Wl,-z,defs".to_owned(), "-Wl,-Bsymbolic-functions".to_owned()]
                 .map(Into::into),
@@ -86,12 +86,12 @@ impl Line {
         line
     }
 
-    /// The cell's objects with a joined library in the place of all.
+    /// The arguments that link the cell's objects with a joined library in place of all others.
     pub fn with(&self, joined: &Path) -> Vec<OsString> {
-        // What is asked for before the first crate is the cell's own.
+        // The arguments before the first crate belong to the cell itself.
         let own = self.arguments.iter().position(|argument| self.libraries.contains(argument)).unwrap_or(0);
         let crates = self.rest(own).filter(|argument| !argument.starts_with("-l") || OF_THE_SYSTEM.contains(argument));
-        // rustc would have the cell hand on what some crates export, which the joined library does.
+        // rustc would re-export symbols of some crates from the cell; here the joined library exports them.
         let line = self.arguments[..own].iter().map(String::as_str).chain(crates).map(|argument| match argument {
             "-Wl,--no-undefined-version" => "-Wl,--undefined-version",
             _ => argument,
@@ -99,7 +99,7 @@ impl Line {
         let mut line: Vec<OsString> = line.map(Into::into).collect();
         line.push(joined.into());
         line.extend(self.standard_library.as_deref().map(run_path));
-        // evcxr moves a cell into the folder above the one that rustc puts it into.
+        // evcxr moves a cell to the parent of the folder in which rustc puts it.
         line.extend([format!("-Wl,-rpath,$ORIGIN/{FOLDER}"), "-Wl,-z,defs".to_owned()].map(Into::into));
         line
     }
@@ -122,7 +122,7 @@ pub mod tests {
 
     use super::*;
 
-    /// What rustc gives a linker, in short, for a cell that is built in `folder/deps`.
+    /// A shortened version of rustc's linker arguments for a cell that is built in `folder/deps`.
     pub fn example(folder: &Path, libraries: &[&str]) -> Line {
         fs::create_dir_all(folder.join("deps")).unwrap();
         for name in libraries {

@@ -1,4 +1,4 @@
-//! What evcxr is asked before the reader's first cell, so that this need not wait for it.
+//! The requests to evcxr before the user's first cell, so that the cell need not wait for their work.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 /// One request to evcxr.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The crate.
+    /// Loads the crate.
     Load(String),
-    /// What the crate's names and types are: the code is completed.
+    /// Completes the code, which makes evcxr read the crate's names and types.
     Complete(String),
-    /// How cells are compiled.
+    /// Runs a cell, so that evcxr learns how to compile cells.
     Practise(String),
 }
 
 impl Step {
-    /// In words, for the reader who waits.
+    /// A description for the user who is waiting.
     pub fn words(&self) -> &'static str {
         match self {
             Self::Load(_) => "loading the crate",
@@ -34,9 +34,9 @@ impl Step {
     }
 }
 
-/// What is done before the first cell. To complete the name of a method, evcxr's rust-analyzer has to read every crate below
-/// this one and all their traits, seconds that the first `let` would take otherwise; and nothing is compiled or kept. That a cell may
-/// use `?`, evcxr learns from a first one that fails to compile: better this one than the reader's.
+/// The steps before the first cell. To complete a method name, evcxr's rust-analyzer has to read all dependencies of
+/// this crate and their traits, which would otherwise delay the first `let` by seconds; nothing is compiled or kept.
+/// evcxr learns that a cell may use `?` from a first one that fails to compile, which had better not be the user's.
 pub fn steps(crate_folder: &Path) -> VecDeque<Step> {
     let Some(name) = package_name(crate_folder) else { return VecDeque::new() };
     let path = crate_folder.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");

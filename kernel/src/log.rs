@@ -1,5 +1,5 @@
-//! The front's log: lines on stderr, which Jupyter's server shows among its own. Where stderr is a closed terminal or a full disk, a line is
-//! lost, and nothing else.
+//! The front's log: lines on stderr, which Jupyter's server shows among its own. If stderr is a closed terminal or a
+//! full disk, the line is lost, but nothing else.
 
 macro_rules! log {
     ($($argument:tt)*) => {{

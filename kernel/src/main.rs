@@ -1,12 +1,12 @@
-//! The kernel that Jupyter starts for `ddpm-rust`: a thin front before an unmodified `evcxr_jupyter`.
+//! The kernel that Jupyter starts for `ddpm-rust`: a thin front for an unmodified `evcxr_jupyter`.
 //!
 //! ```text
-//! Jupyter ── five channels ── front ── five channels ── evcxr_jupyter ── two pipes ── the cells' process (ddpm_cells)
+//! Jupyter ── five channels ── front ── five channels ── evcxr_jupyter ── two pipes ── the cell process (ddpm_cells)
 //!                               └────────── a private socket (ddpm_live) ─────────────────────┘
 //! ```
 //!
-//! It answers at once while evcxr still starts, prepares the session, relays what it does not know, shows what a cell asks it
-//! to show while the cell runs, and asks a cell to stop before it has it ended.
+//! It answers while evcxr is still starting, prepares the session, relays the messages that it does not handle, shows a
+//! cell's displays while the cell runs, and asks a cell to stop before it ends the process.
 
 #[macro_use]
 mod log;
@@ -63,13 +63,13 @@ struct Cli {
 enum Command {
     /// Serve one session; Jupyter calls this
     Run(options::Options),
-    /// Count the sessions and the room that they take, as JSON
+    /// Print the number of sessions and the disk space they use, as JSON
     Sessions {
-        /// Where the sessions' work folders are
+        /// The folder with the sessions' work folders
         #[arg(long)]
         sessions: PathBuf,
     },
-    /// Tidy up when the front has gone; the front calls this
+    /// Clean up when the front has gone; the front calls this
     #[command(hide = true)]
     Guard,
 }
@@ -93,7 +93,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Run(options) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             let result = runtime.block_on(front::run(options));
-            // Tasks that listen are not waited for.
+            // Do not wait for the tasks that listen.
             runtime.shutdown_background();
             result
         }

@@ -1,8 +1,8 @@
-//! How the front is started.
+//! The front's command-line options.
 
 use std::path::PathBuf;
 
-/// What Jupyter's kernelspec says.
+/// The options in Jupyter's kernelspec.
 #[derive(clap::Args, Debug)]
 pub struct Options {
     /// Jupyter's connection file
@@ -11,16 +11,16 @@ pub struct Options {
     /// The evcxr_jupyter that runs the cells
     #[arg(long)]
     pub evcxr: PathBuf,
-    /// The work folder that the set-up has built: each session gets a copy
+    /// The work folder built by the set-up; each session gets a copy
     #[arg(long)]
     pub warm_folder: PathBuf,
-    /// Where the sessions' copies are
+    /// The folder for the sessions' copies
     #[arg(long)]
     pub sessions: PathBuf,
-    /// The crate that cells use, loaded before the reader's first cell
+    /// The crate that cells use, loaded before the user's first cell
     #[arg(long = "crate")]
     pub crate_folder: Option<PathBuf>,
-    /// A Cargo.lock: cells get its versions of the crates that they ask for
+    /// A Cargo.lock with the versions of the crates that cells can ask for
     #[arg(long)]
     pub lock: Option<PathBuf>,
 }

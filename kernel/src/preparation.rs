@@ -1,4 +1,4 @@
-//! How far the front is before the reader's first cell can run, and what it says of that.
+//! The state of the preparation for the user's first cell, and its description.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use crate::loading::{self, Step};
 use crate::wire::Wire;
 
-/// A wait that is shorter is not worth a word.
+/// A shorter wait is not reported.
 const SILENCE: Duration = Duration::from_millis(300);
 const UPDATES: Duration = Duration::from_millis(500);
 
-/// It takes five seconds. A rust-analyzer that panics over some source never answers.
+/// A completion takes five seconds. If rust-analyzer panics on some source, it never answers.
 pub const LONGEST_COMPLETION: Duration = Duration::from_secs(90);
 
 pub struct Preparation {
@@ -19,14 +19,14 @@ pub struct Preparation {
     pub since: Instant,
     crate_folder: Option<PathBuf>,
     pub steps: VecDeque<Step>,
-    /// The request that is under way, since when, and whether it is a completion.
+    /// The current request, when it was sent, and whether it is a completion.
     pub step: Option<(Wire, Instant, bool)>,
-    /// A completion has not come to its end: it is not asked for again.
+    /// A completion did not finish, and is not requested again.
     pub without_completion: bool,
-    /// Cells could be run, once.
+    /// Cells could be run at some time.
     pub was_ready: bool,
     pub errors: Vec<String>,
-    /// What is being done, in words.
+    /// A description of the current step.
     pub detail: String,
     pub shown: Option<Shown>,
 }
@@ -40,7 +40,7 @@ pub enum Stage {
     Broken(String),
 }
 
-/// The line under the first cell that waits.
+/// The line under the first waiting cell.
 pub struct Shown {
     pub request: Wire,
     pub id: String,
@@ -81,7 +81,7 @@ impl Preparation {
         self.stage = Stage::Broken(why);
     }
 
-    /// Whether cells can be run, or never will be.
+    /// Whether cells can be run now, or never will be.
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Ready | Stage::Broken(_))
     }
@@ -93,7 +93,7 @@ impl Preparation {
         }
     }
 
-    /// A line of evcxr's log, such as `   Compiling ddpm_tutor v0.1.0 (/home/…)`.
+    /// Handles a line of evcxr's log, such as `   Compiling ddpm_tutor v0.1.0 (/home/…)`.
     pub fn heard(&mut self, line: &str) {
         if self.stage == Stage::Loading
             && let Some(what) = line.trim_start().strip_prefix("Compiling ")
@@ -110,7 +110,7 @@ impl Preparation {
         Some(self.shown.as_ref().map_or(self.since + SILENCE, |shown| shown.last + UPDATES))
     }
 
-    /// When a completion has taken so long that evcxr must have lost its way in it.
+    /// When the current completion counts as stuck.
     pub fn stuck_at(&self) -> Option<Instant> {
         self.step.as_ref().filter(|(_, _, completes)| *completes).map(|(_, since, _)| *since + LONGEST_COMPLETION)
     }

@@ -1,6 +1,5 @@
-//! Before the reader's first cell: the work folder is copied, evcxr starts, loads the crate, and learns what the crate's
-//! names mean.
-//! Cells that are run meanwhile wait in order, and the first of them shows what they wait for.
+//! The preparation for the user's first cell: the work folder is copied, and evcxr starts, loads the crate, and reads
+//! the crate's names. Cells that are run meanwhile wait in order, and the first of them shows what they wait for.
 
 use std::time::Instant;
 
@@ -15,7 +14,7 @@ use crate::preparation::{LONGEST_COMPLETION, Shown, Stage};
 use crate::wire::Wire;
 
 impl Front {
-    /// The next request of the front's own, or the end of the preparation.
+    /// Sends the next request of the preparation, or ends the preparation.
     pub async fn next_preparation(&mut self) {
         let Some(evcxr) = &mut self.evcxr else { return };
         let preparation = &mut self.preparation;
@@ -34,9 +33,9 @@ impl Front {
         preparation.step = Some((request, Instant::now(), matches!(step, Step::Complete(_))));
     }
 
-    /// An answer or a publication of evcxr to a request of the front's own.
+    /// Handles a reply or publication of evcxr that belongs to a request of the front's own.
     pub async fn own_answer(&mut self, message: &Wire) {
-        // It may come after the publication that ends its request.
+        // The reply may come after the publication that ends the request.
         if message.is("complete_reply") {
             let content = message.content();
             return match content["matches"].as_array().filter(|_| content["status"] == "ok") {
@@ -51,7 +50,7 @@ impl Front {
         }
         match message.header.msg_type.as_str() {
             "error" => preparation.errors.push(error_text(&message.content())),
-            // Nothing comes after it; the reply, on another channel, may come before the errors.
+            // No publication follows; the reply, on another channel, may come before the errors.
             "status" if message.content()["execution_state"] == "idle" => {
                 if preparation.errors.is_empty() {
                     return self.next_preparation().await;
@@ -62,7 +61,7 @@ impl Front {
                     return;
                 };
                 let (mut cargo, events) = (compiler::cargo(&self.session), self.events.clone());
-                // It ends with evcxr, and what it started with it.
+                // cargo and its child processes end with evcxr.
                 cargo.process_group(group.as_raw());
                 tokio::spawn(async move {
                     let words = compiler::complaint(cargo).await.unwrap_or(errors);
@@ -73,7 +72,7 @@ impl Front {
         }
     }
 
-    /// The crate does not compile: cells can be run all the same.
+    /// The crate does not compile, but cells can still be run.
     pub async fn not_loaded(&mut self, complaint: String) {
         log!("the crate could not be loaded: {complaint}");
         self.remark = Some(format!("The crate could not be compiled before the first cell:\n{complaint}\n"));
@@ -81,12 +80,12 @@ impl Front {
         self.next_preparation().await;
     }
 
-    /// A session without the completion is a slower one, and works.
+    /// Continues without the completion, which makes the session slower.
     pub async fn give_up_completion(&mut self, now: Instant) {
         if self.preparation.stuck_at().is_none_or(|at| now < at) {
             return;
         }
-        log!("evcxr did not complete a name within {} s, and is started anew", LONGEST_COMPLETION.as_secs());
+        log!("evcxr did not complete a name within {} s, and is restarted", LONGEST_COMPLETION.as_secs());
         self.preparation.without_completion = true;
         self.replace_evcxr().await;
     }
@@ -115,7 +114,7 @@ impl Front {
         }
     }
 
-    /// The line has served its purpose when this request begins.
+    /// Removes the line when a request begins.
     pub async fn hide_preparation(&mut self) {
         if let Some(shown) = self.preparation.shown.take() {
             self.client.publish(&shown.request, "clear_output", json!({"wait": false})).await;

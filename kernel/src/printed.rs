@@ -1,21 +1,21 @@
-//! What a cell prints, on its way to the client: each line comes as a message of its own; here they are gathered for
-//! some milliseconds, and a flood is cut.
+//! A cell's output on its way to the client. Each line arrives as a separate message; they are collected here for a few
+//! milliseconds, and a flood is cut.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use ddpm_live::Stream;
 
-/// Lines wait this long for others: short enough not to be felt.
+/// How long lines wait for others: too short to be noticed.
 const GATHERING: Duration = Duration::from_millis(4);
 
-/// As much text as one message carries.
+/// How much text a message carries.
 const CHUNK: usize = 64 << 10;
 
-/// As much text as a cell shows while it runs. A browser that is given a hundred megabytes stops answering.
+/// How much text a running cell shows. A browser that receives a hundred megabytes stops responding.
 const SHOWN: usize = 512 << 10;
 
-/// As much of the end of a flood as is kept.
+/// How much of the end of a flood is kept.
 const TAIL: usize = 32 << 10;
 
 /// Text for one of the two streams.
@@ -36,7 +36,7 @@ pub struct Printed {
 }
 
 impl Printed {
-    /// Takes a line, and returns what is to be sent before it can wait for others.
+    /// Adds a line, and returns what to send now.
     pub fn add(&mut self, stream: Stream, text: &str, now: Instant) -> Vec<Chunk> {
         let (text, rest) = text.split_at(floor(text, SHOWN - self.shown));
         let mut due = if text.is_empty() { Vec::new() } else { self.gather(stream, text, now) };
@@ -54,7 +54,7 @@ impl Printed {
         }
         let (chunk, _) = self.gathered.get_or_insert_with(|| (Chunk { stream, text: String::new() }, now));
         chunk.text.push_str(text);
-        // The first line after a pause does not wait at all.
+        // The first line after a pause is sent at once.
         let after_a_pause = self.last_sent.is_none_or(|sent| now - sent >= GATHERING);
         if after_a_pause || chunk.text.len() >= CHUNK {
             due.extend(self.take(now));
@@ -62,12 +62,12 @@ impl Printed {
         due
     }
 
-    /// When what waits is to be sent.
+    /// When to send the collected text.
     pub fn due(&self) -> Option<Instant> {
         self.gathered.as_ref().map(|(_, since)| *since + GATHERING)
     }
 
-    /// What waits.
+    /// Takes the collected text.
     pub fn take(&mut self, now: Instant) -> Option<Chunk> {
         let (chunk, _) = self.gathered.take()?;
         self.last_sent = Some(now);
@@ -99,7 +99,7 @@ impl Printed {
         waiting.into_iter().chain(first.then(notice)).collect()
     }
 
-    /// What is left when the cell has ended.
+    /// Returns the rest of the output when the cell has ended.
     pub fn close(&mut self, now: Instant) -> Vec<Chunk> {
         let mut chunks: Vec<Chunk> = self.take(now).into_iter().collect();
         if self.left_out > 0 {
@@ -116,14 +116,14 @@ impl Printed {
     }
 }
 
-/// What is printed when its cell has ended.
+/// Text that is printed after its cell has ended.
 #[derive(Default)]
 pub struct Late {
     size: usize,
 }
 
 impl Late {
-    /// What may still be shown of a text.
+    /// Returns the part of a text that may still be shown.
     pub fn cut<'a>(&mut self, text: &'a str) -> &'a str {
         let shown = floor(text, SHOWN - self.size);
         self.size += shown;
@@ -131,7 +131,7 @@ impl Late {
     }
 }
 
-/// How much of the beginning goes if at least `beyond` bytes have to: up to the end of a line, or else of a character.
+/// How much of the beginning to cut, at least `beyond` bytes: up to the end of a line, or else of a character.
 fn to_cut(text: &str, beyond: usize) -> usize {
     let at = ceil(text, beyond);
     match text[at..].find('\n') {
@@ -140,12 +140,12 @@ fn to_cut(text: &str, beyond: usize) -> usize {
     }
 }
 
-/// The last place at or before `at` where a character ends.
+/// The last character boundary at or before `at`.
 fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// The first place at or behind `at` where a character begins.
+/// The first character boundary at or after `at`.
 fn ceil(text: &str, at: usize) -> usize {
     (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
@@ -206,7 +206,7 @@ mod tests {
         assert!(sent.len() < SHOWN + TAIL + 200, "{}", sent.len());
         assert!(sent.starts_with("line 0\nline 1\n") && sent.ends_with("line 999998\nline 999999\n"));
         assert_eq!(sent.matches('[').count(), 2);
-        // Nothing is sent twice, and what is left out is reported.
+        // Nothing is sent twice, and omitted text is reported.
         assert!(sent.contains("MB left out]\nline 99"));
     }
 }

@@ -1,4 +1,4 @@
-//! Reasons to end that come from outside: signals, and the death of the program that started the kernel.
+//! External reasons to exit: signals, and the end of the program that started the kernel.
 
 use std::os::unix::process::parent_id;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::event::Event;
 
-/// Jupyter's client names itself in this variable, unless the kernel is to outlive it.
+/// Jupyter's client sets this variable to its process id, unless the kernel should outlive it.
 const PARENT: &str = "JPY_PARENT_PID";
 
 pub fn watch(events: &Sender<Event>) -> Result<()> {
@@ -18,10 +18,10 @@ pub fn watch(events: &Sender<Event>) -> Result<()> {
         let (mut signal, events) = (signal(kind)?, events.clone());
         tokio::spawn(async move {
             signal.recv().await;
-            let _ = events.send(Event::Quit("a signal says so")).await;
+            let _ = events.send(Event::Quit("it received a signal")).await;
         });
     }
-    // Ctrl-C in the terminal of the server is the server's: a kernel is interrupted by a message.
+    // Ctrl-C in the server's terminal is for the server. Kernels are interrupted by a message.
     let mut ctrl_c = signal(SignalKind::interrupt())?;
     tokio::spawn(async move { while ctrl_c.recv().await.is_some() {} });
     if std::env::var_os(PARENT).is_some() {

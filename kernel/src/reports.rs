@@ -1,9 +1,9 @@
-//! The place in evcxr's reports of what does not compile. It names each as the first line of a cell that it counts itself; the lines
-//! below that show the right one.
+//! Corrects the locations in evcxr's compile errors. evcxr always names the first line of the cell, by its own count;
+//! the lines below show the right location.
 
 use serde_json::Value;
 
-/// Names the cell, the line and the column, where the report shows them.
+/// Names the cell, line and column if the report shows them.
 pub fn place(content: &mut Value, count: u32) {
     let Some(lines) = content["traceback"].as_array_mut() else { return };
     let plain: Vec<String> = lines.iter().map(|line| without_colours(line.as_str().unwrap_or_default())).collect();
@@ -15,13 +15,13 @@ pub fn place(content: &mut Value, count: u32) {
     lines[head] = format!("{before}command_{count}:{line}:{column}{rest}").into();
 }
 
-/// The number of a line of code and the first column that the line below marks.
+/// The number of a line of code, and the first column marked in the line below it.
 fn marked(code: &str, marks: &str) -> Option<(usize, usize)> {
     let (number, _) = code.split_once('│')?;
     let (before, marks) = marks.split_once('│')?;
     let line = number.trim().parse().ok().filter(|_| before.trim().is_empty())?;
     let column = marks.chars().position(|mark| mark != ' ')?;
-    // A space divides the frame from the code.
+    // A space separates the frame from the code.
     marks.contains(['─', '┬', '│']).then_some((line, column))
 }
 

@@ -1,4 +1,4 @@
-//! A request's life: begun, shown, ended.
+//! The life of a request: start, output, end.
 
 use std::time::Instant;
 
@@ -42,7 +42,7 @@ impl Front {
         self.running = Some(running);
     }
 
-    /// A question about a place in a cell, as evcxr takes it; anything else as it came.
+    /// Converts the cursor position in a completion or inspection request to evcxr's. Other messages stay unchanged.
     pub fn in_evcxrs_words(&mut self, mut message: Wire) -> Wire {
         if message.is("complete_request") || message.is("inspect_request") {
             let mut content = message.content();
@@ -55,7 +55,7 @@ impl Front {
         message
     }
 
-    /// Answers of evcxr that are for one client.
+    /// Handles messages of evcxr that are for one client.
     pub async fn answered(&mut self, channel: Channel, mut message: Wire) {
         if message.parent().session == OWN {
             return self.own_answer(&message).await;
@@ -97,7 +97,7 @@ impl Front {
         }
     }
 
-    /// Publications of evcxr.
+    /// Handles publications of evcxr.
     pub async fn published(&mut self, mut message: Wire) {
         let parent = message.parent();
         if parent.session == OWN {
@@ -109,7 +109,7 @@ impl Front {
             return self.client.send(Channel::Iopub, &message).await;
         };
         match message.header.msg_type.as_str() {
-            // Where evcxr itself runs the cells.
+            // Sent only if evcxr itself runs the cells.
             "stream" => {
                 let content = message.content();
                 let stream = if content["name"] == "stderr" { Stream::Stderr } else { Stream::Stdout };
@@ -144,7 +144,7 @@ impl Front {
         self.client.send(Channel::Iopub, &message).await;
     }
 
-    /// Text of cells: whole lines, or a part of one that is a moment old.
+    /// Handles text of cells: whole lines, or a part of one that has waited for a moment.
     pub async fn printed(&mut self, stream: Stream, text: &str, now: Instant) {
         if self.running.is_none() {
             return self.printed_late(stream, text).await;
@@ -154,7 +154,7 @@ impl Front {
         }
     }
 
-    /// Of a thread that has outlived its cell: no more of it than one cares to read.
+    /// Shows text of a thread that has outlived its cell, up to a limit.
     async fn printed_late(&mut self, stream: Stream, text: &str) {
         let shown = self.late.cut(text);
         if let Some(last) = self.last.clone().filter(|_| !shown.is_empty()) {
@@ -177,13 +177,13 @@ impl Front {
         chunks.extend(running.printed.take(now));
         self.send_chunks(chunks).await;
         self.show(id, now).await;
-        // The end of its line is the marker's own.
+        // The newline behind a marker belongs to the marker.
         if after != "\n" {
             Box::pin(self.line(stream, after, now)).await;
         }
     }
 
-    /// Shows what waited for its marker.
+    /// Shows or clears what waited for its marker.
     async fn show(&mut self, id: &str, now: Instant) {
         let Some(running) = &mut self.running else { return };
         let request = running.request.clone();
@@ -233,20 +233,20 @@ impl Front {
         Box::pin(self.advance()).await;
     }
 
-    /// All that the running request had still to show.
+    /// Sends everything that the running request still has to show.
     pub async fn close_output(&mut self, now: Instant) {
         let Some(running) = &mut self.running else { return };
         let chunks = running.printed.close(now);
         let waiting = running.displays.waiting();
         self.send_chunks(chunks).await;
-        // Their markers went elsewhere: into a captured stdout, or down with the process.
+        // Their markers did not arrive: stdout was captured, or the process has ended.
         for id in waiting {
             self.show(&id, now).await;
         }
         self.send_updates(now, true).await;
     }
 
-    /// Ends a request that evcxr has not seen, or will not answer any more.
+    /// Ends a request that evcxr has not seen or will not answer any more.
     pub async fn refuse(&mut self, request: &Wire, why: &str) {
         self.hide_preparation().await;
         let error = json!({"ename": "KernelError", "evalue": why, "traceback": why.lines().collect::<Vec<_>>()});
@@ -259,7 +259,7 @@ impl Front {
         self.client.status(request, "idle").await;
     }
 
-    /// What waits behind a cell that failed is not run, as in other kernels.
+    /// Aborts the requests behind a failed cell, as other kernels do.
     pub async fn abort_waiting(&mut self) {
         for request in std::mem::take(&mut self.waiting) {
             self.client.status(&request, "busy").await;
@@ -275,7 +275,7 @@ impl Front {
     }
 }
 
-/// The number of the cell as the reader counts: evcxr counts what the front runs for itself, too.
+/// Sets the cell number that the user sees. evcxr also counts the front's own requests.
 fn number(message: &mut Wire, count: u32) {
     let mut content = message.content();
     if content.get("execution_count").is_some() {

@@ -1,4 +1,4 @@
-//! The request that is running: what it shows, and how it ends.
+//! The running request: what it shows, and how it ends.
 
 use std::time::Instant;
 
@@ -12,32 +12,32 @@ use crate::wire::Wire;
 
 pub struct Running {
     pub request: Wire,
-    /// The cell as the reader wrote it.
+    /// The cell as the user wrote it.
     pub code: Value,
-    /// The number that the cell has in the notebook.
+    /// The number of the cell in the notebook.
     pub count: u32,
     pub printed: Printed,
     pub traces: Traces,
     pub displays: Displays,
-    /// How its code failed. evcxr takes a cell that panicked or returned an error for one that ended well.
+    /// How its code failed. evcxr reports a cell that panicked or returned an error as successful.
     pub failed: Option<Failed>,
-    /// When the reader first asked it to stop.
+    /// When the user first interrupted it.
     pub interrupted: Option<Instant>,
-    /// A loop was running then that ends when it is asked to.
+    /// At the interrupt, a loop was running that stops when it is asked to.
     pub answered: bool,
-    /// It trained, or ran another loop that ends when it is asked to.
+    /// It trained, or ran another loop that stops when it is asked to.
     pub looped: bool,
-    /// Why its process was ended, once it was.
+    /// Why its process was ended, if it was.
     pub ended_because: Option<&'static str>,
-    /// When evcxr was asked to end it.
+    /// When evcxr was asked to end the process.
     pub end_asked: Option<Instant>,
     /// Its compilation was interrupted.
     pub build_stopped: bool,
-    /// The reader knows that the step under way is waited for.
+    /// The user has been told that the current step has to finish.
     pub told_of_the_wait: bool,
     pub replied: bool,
     pub process_ended: bool,
-    /// evcxr's word that all is done.
+    /// evcxr's message that the request is done.
     pub idle: Option<Wire>,
 }
 
@@ -64,17 +64,17 @@ impl Running {
         }
     }
 
-    /// The message that ends the request, when both of evcxr's have come, on two channels.
+    /// The message that ends the request, once evcxr has sent both the reply and the status, on two channels.
     pub fn end(&self) -> Option<&Wire> {
         self.idle.as_ref().filter(|_| self.replied)
     }
 
-    /// Whether it is a silent request, such as extensions send: the reader does not see it.
+    /// Whether it is a silent request, as extensions send. The user does not see it.
     pub fn is_silent(&self) -> bool {
         self.request.content()["silent"].as_bool().unwrap_or(false)
     }
 
-    /// When something is to be done next.
+    /// When the next output is due.
     pub fn deadline(&self) -> Option<Instant> {
         self.displays.next_update().into_iter().chain(self.printed.due()).min()
     }

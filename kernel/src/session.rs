@@ -1,5 +1,5 @@
-//! What a session has of its own on the disk: a copy of the warm work folder, and a private folder for sockets. Both go
-//! with it; what a crashed session left goes at the next start.
+//! A session's own files: a copy of the warm work folder, and a private folder for sockets. Both are deleted with the
+//! session; after a crash, the next start deletes them.
 
 use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Read, Write};
@@ -10,30 +10,30 @@ use anyhow::{Context, Result};
 
 use crate::build_copy::copy_of_build;
 
-/// Where one session's things lie.
+/// The folders of one session.
 pub struct Session {
-    /// Socket, connection file of evcxr, flag of an interrupt. Only this user can look into it.
+    /// For the socket, evcxr's connection file and the flag of an interrupt. Only this user can access it.
     pub private: PathBuf,
-    /// Where cells are built.
+    /// The folder in which cells are built.
     pub work: PathBuf,
     folders: Vec<PathBuf>,
-    /// Where `work` is to be copied from; nothing to copy where the user named a folder.
+    /// The folder to copy to `work`. None if the user named a work folder.
     copy_of: Option<PathBuf>,
     note: PathBuf,
-    /// Locked while the session lives.
+    /// Locked while the session is running.
     _lock: File,
 }
 
 impl Session {
-    /// A new session in `sessions`, whose work folder is `given`, or is to become a copy of `warm`.
+    /// Opens a session in `sessions`. Its work folder is `given`, or will be a copy of `warm`.
     pub fn open(sessions: &Path, warm: &Path, given: Option<PathBuf>) -> Result<Self> {
         fs::create_dir_all(sessions).with_context(|| format!("cannot make {}", sessions.display()))?;
         let mut private = tempfile::Builder::new();
         private.prefix(PRIVATE_PREFIX).permissions(Permissions::from_mode(0o700));
-        let private = private.tempdir().context("cannot make a folder for the kernel's sockets")?.keep();
+        let private = private.tempdir().context("cannot create a folder for the kernel's sockets")?.keep();
         let id = uuid::Uuid::new_v4().simple().to_string();
         let own = sessions.join(&id);
-        fs::create_dir(private.join(TEMPORARY)).context("cannot make a folder for temporary files")?;
+        fs::create_dir(private.join(TEMPORARY)).context("cannot create a folder for temporary files")?;
         let mut folders = vec![private.clone()];
         let (work, copy_of) = match given {
             Some(work) => (work, None),
@@ -42,7 +42,7 @@ impl Session {
                 (own, Some(warm.to_owned()))
             }
         };
-        // Locked before it has its name: whoever finds it unlocked may take it for that of a crashed session.
+        // Locked before it gets its name, since an unlocked note counts as that of a crashed session.
         let note = sessions.join(format!("{id}.lock"));
         let unnamed = sessions.join(format!("{id}.new"));
         let mut lock = File::create(&unnamed).with_context(|| format!("cannot write to {}", sessions.display()))?;
@@ -52,19 +52,19 @@ impl Session {
         Ok(Self { private, work, folders, copy_of, note, _lock: lock })
     }
 
-    /// Where evcxr and the cells have their temporary files.
+    /// The folder for temporary files of evcxr and the cells.
     pub fn temporary(&self) -> PathBuf {
         self.private.join(TEMPORARY)
     }
 
-    /// What brings the work folder to its place; it may take a second, or longer while the set-up writes the warm one.
+    /// A function that fills the work folder. It may take a second, or longer while the set-up is writing the warm folder.
     pub fn filling(&self) -> impl FnOnce() -> Result<()> + Send + 'static {
         let (work, copy_of) = (self.work.clone(), self.copy_of.clone());
         move || {
             let Some(warm) = copy_of else { return Ok(()) };
             fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
             if !warm.is_dir() {
-                // The first cell then compiles everything: slow, and right.
+                // The first cell then compiles everything, which is slow but correct.
                 return Ok(());
             }
             let guard = File::options().append(true).create(true).open(warm.with_extension("lock"));
@@ -74,12 +74,12 @@ impl Session {
         }
     }
 
-    /// Something more that is to go at the end.
+    /// Adds paths to delete at the end.
     pub fn also_remove(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
         self.folders.extend(paths);
     }
 
-    /// All that is to go at the end.
+    /// All paths to delete at the end.
     pub fn all_paths(&self) -> Vec<PathBuf> {
         self.folders.iter().chain([&self.note]).cloned().collect()
     }
@@ -95,7 +95,7 @@ impl Session {
 const PRIVATE_PREFIX: &str = "ddpm-kernel-";
 const TEMPORARY: &str = "tmp";
 
-/// The sessions that are there, and the room that they take.
+/// The number of sessions, and the disk space they use.
 #[derive(Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Summary {
     pub running: usize,
@@ -114,7 +114,7 @@ pub fn summary(sessions: &Path) -> Summary {
     summary
 }
 
-/// Removes what sessions left that did not end in good order: their lock went with them.
+/// Removes what crashed sessions left behind. A crash releases a session's lock.
 pub fn remove_crashed(sessions: &Path) {
     for note in notes(sessions) {
         let Some(mut file) = abandoned(&note) else { continue };
@@ -128,7 +128,7 @@ pub fn remove_crashed(sessions: &Path) {
     }
 }
 
-/// A note may be a stranger's text: only what this program makes is removed.
+/// A note may come from elsewhere, so only folders that this program makes are removed.
 fn is_private_folder(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     path.is_absolute() && name.is_some_and(|name| name.starts_with(PRIVATE_PREFIX))
@@ -139,7 +139,7 @@ fn notes(sessions: &Path) -> Vec<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|extension| extension == "lock")).collect()
 }
 
-/// The session's note, locked, if nobody else holds it.
+/// The session's note, locked, if nobody else holds the lock.
 fn abandoned(note: &Path) -> Option<File> {
     let file = File::open(note).ok()?;
     file.try_lock().is_ok().then_some(file)
@@ -151,7 +151,7 @@ fn room(path: &Path) -> u64 {
         Ok(metadata) if metadata.is_dir() => {
             fs::read_dir(path).into_iter().flatten().flatten().map(|entry| room(&entry.path())).sum()
         }
-        // A library that is shared with the warm folder takes no room of its own.
+        // A library that is shared with the warm folder takes no extra space.
         other => other.ok().filter(|file| file.nlink() == 1).map_or(0, |file| file.len()),
     }
 }

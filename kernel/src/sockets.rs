@@ -1,8 +1,8 @@
-//! The sockets on which the front talks to evcxr.
+//! The sockets between the front and evcxr.
 
 use zeromq::DealerSendHalf;
 
-/// What is sent to evcxr with.
+/// Sends messages to evcxr.
 pub struct Sockets {
     pub shell: DealerSendHalf,
     pub control: DealerSendHalf,

@@ -1,17 +1,17 @@
-//! Traces of the stack that a reader of a notebook can do nothing with: libtorch adds 25 frames of its own to each error, and
-//! evcxr has Rust tell those of each panic. What went wrong, and where, stands before them, and stays.
+//! Removes stack traces that are useless in a notebook: libtorch adds 25 frames of its own to each error, and evcxr
+//! makes Rust print a backtrace for each panic. The message and its location come before the trace, and stay.
 
 use std::borrow::Cow;
 
-/// What libtorch writes between its message and its frames; in a panic as a string that is quoted.
+/// libtorch writes this between its message and its frames; in a panic, the message is a quoted string.
 const RAISED: &str = "Exception raised from ";
-/// What its allocator, which is out of memory, goes on with at once.
+/// An out-of-memory error of libtorch's allocator continues directly with this.
 const FRAME: &str = "frame #0: ";
 
-/// Leaves traces out of the lines that a cell prints to stderr.
+/// Removes traces from the lines that a cell prints to stderr.
 pub struct Traces {
     within: Within,
-    /// The reader has set RUST_BACKTRACE=full: all of it is wanted. Many have 1, and evcxr sets that itself.
+    /// The user has set RUST_BACKTRACE=full to see everything. 1 is common, and evcxr sets it itself.
     wanted: bool,
 }
 
@@ -32,7 +32,7 @@ impl Traces {
         }
     }
 
-    /// What is to be shown of a line; nothing of one that belongs to a trace.
+    /// Returns the part of a line to show, which is empty inside a trace.
     pub fn left_out<'a>(&mut self, line: &'a str) -> Cow<'a, str> {
         if self.wanted {
             return line.into();
@@ -40,7 +40,7 @@ impl Traces {
         let text = line.trim_end();
         let (belongs, next) = match self.within {
             Within::Frames if text.starts_with("frame #") => (true, Within::Frames),
-            // Its last line is empty.
+            // The last line of a trace is empty.
             Within::Frames if text.is_empty() => (true, Within::Nothing),
             Within::Backtrace if text.starts_with("note: Some details are omitted") => (true, Within::Nothing),
             Within::Backtrace if is_of_backtrace(text) => (true, Within::Backtrace),
@@ -59,7 +59,7 @@ fn is_of_backtrace(text: &str) -> bool {
     text.starts_with(' ') && (numbered || text.trim_start().starts_with("at "))
 }
 
-/// A message of libtorch's within quotes, as `unwrap` shows it, ends where its frames begin.
+/// Cuts the frames out of a quoted message of libtorch, as `unwrap` prints it.
 fn without_quoted_frames(line: &str) -> Cow<'_, str> {
     let begins = |sign: &str| line.find(&format!("\\n{sign}"));
     let Some(at) = begins(RAISED).or_else(|| begins(FRAME)) else { return line.into() };

@@ -1,5 +1,5 @@
-//! A message of the Jupyter protocol as it travels: who it is for, a signature, and parts of which the front reads
-//! only what it needs. The rest passes as it came, byte for byte.
+//! A message of the Jupyter protocol in transit: its address, a signature, and the parts. The front decodes only the
+//! parts that it needs; the others are passed on byte for byte.
 //!
 //! <https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol>
 
@@ -15,12 +15,12 @@ const DELIMITER: &[u8] = b"<IDS|MSG>";
 /// Header, parent header, metadata and content.
 const SIGNED: usize = 4;
 
-/// What the messages of one side are signed with.
+/// The key that signs the messages of one side.
 #[derive(Clone)]
 pub struct Key {
-    /// None where the connection file has an empty key: no signatures.
+    /// None if the key in the connection file is empty: no signatures.
     mac: Option<Hmac<Sha256>>,
-    /// evcxr signs binary buffers too, which the protocol leaves out.
+    /// evcxr also signs binary buffers, which the protocol excludes.
     with_buffers: bool,
 }
 
@@ -42,7 +42,7 @@ impl Key {
 }
 
 fn mac(key: &str) -> Option<Hmac<Sha256>> {
-    // A key of any length will do: new_from_slice cannot fail.
+    // new_from_slice accepts keys of any length, so it cannot fail.
     if key.is_empty() { None } else { Hmac::new_from_slice(key.as_bytes()).ok() }
 }
 
@@ -58,7 +58,7 @@ pub struct Wire {
     pub header: Header,
 }
 
-/// What the front wants to know of a header.
+/// The fields of a header that the front needs.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Header {
@@ -68,7 +68,7 @@ pub struct Header {
 }
 
 impl Wire {
-    /// Takes a message apart and checks its signature.
+    /// Parses a message and checks its signature.
     pub fn read(message: ZmqMessage, key: &Key) -> Result<Self, Malformed> {
         let mut frames = message.into_vec();
         let delimiter = frames.iter().position(|frame| &frame[..] == DELIMITER);
@@ -86,7 +86,7 @@ impl Wire {
         Ok(Self { identities: frames, parts, header })
     }
 
-    /// Puts it together again, signed for the other side.
+    /// Assembles the message again, signed for the other side.
     pub fn write(&self, key: &Key) -> ZmqMessage {
         let signature = key.digest(&self.parts).map(|mac| hex::encode(mac.finalize().into_bytes())).unwrap_or_default();
         let mut message = ZmqMessage::from(Bytes::from(signature));
@@ -96,17 +96,17 @@ impl Wire {
         message
     }
 
-    /// A new message without parent: a request of the front's own.
+    /// A new message without a parent: one of the front's own requests.
     pub fn request(msg_type: &str, session: &str, content: &Value) -> Self {
         Self::new(msg_type, session, Bytes::from_static(b"{}"), content)
     }
 
-    /// A publication under this request.
+    /// A publication that belongs to this request.
     pub fn publication(&self, msg_type: &str, content: &Value) -> Self {
         Self::new(msg_type, &self.header.session, self.parts[0].clone(), content)
     }
 
-    /// The reply to this request, for the client that sent it.
+    /// The reply to this request, addressed to the client that sent it.
     pub fn reply(&self, content: &Value) -> Self {
         let msg_type = self.header.msg_type.replace("_request", "_reply");
         Self { identities: self.identities.clone(), ..self.publication(&msg_type, content) }
@@ -131,12 +131,12 @@ impl Wire {
         self.header.msg_type == msg_type
     }
 
-    /// The header of the request that this belongs to; empty if there is none.
+    /// The header of the request that this message belongs to; empty if there is none.
     pub fn parent(&self) -> Header {
         serde_json::from_slice(&self.parts[1]).unwrap_or_default()
     }
 
-    /// What is no JSON is null: the message passes nevertheless.
+    /// Content that is not JSON is null, but the message is still passed on.
     pub fn content(&self) -> Value {
         serde_json::from_slice(&self.parts[3]).unwrap_or_default()
     }
@@ -163,7 +163,7 @@ mod tests {
     fn what_is_written_is_read_and_relays_unchanged() {
         for key in ["", "secret"].map(Key::of_protocol) {
             let mut sent = request();
-            // Parts with an order of their own, with what no client knows, and a buffer.
+            // Fields in their own order, one that no client knows, and a buffer.
             sent.parts[2] = Bytes::from_static(b"{ \"z\":1,\"a\" : [2] }");
             sent.parts.push(Bytes::from_static(&[0, 255]));
             let read = Wire::read(sent.write(&key), &key).unwrap();
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(read(&[DELIMITER, b"", b"[", b"{}", b"{}", b"{}"]), "its header is not JSON");
     }
 
-    /// For longer by `cargo xtask fuzz --only wire`.
+    /// `cargo xtask fuzz --only wire` runs this for longer.
     #[test]
     fn fuzz_wire() {
         let seconds = std::env::var("DDPM_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0.3);
@@ -235,7 +235,7 @@ mod tests {
             for key in [&unsigned, &signed, &other] {
                 match Wire::read(message.clone(), key) {
                     Ok(mut wire) => {
-                        // Whatever it holds, it can be answered and passed on.
+                        // Whatever it contains, it can be answered and passed on.
                         let (_, _, content) = (wire.parent(), wire.reply(&json!({})), wire.content());
                         wire.set_content(&content);
                         assert!(Wire::read(wire.write(&signed), &signed).is_ok());

@@ -19,12 +19,12 @@ pub struct Front {
 }
 
 impl Front {
-    /// Connects, if this code runs in a cell behind the front.
+    /// Connects if this code runs in a cell behind the front.
     pub fn connect() -> Option<Self> {
         Self::connect_for(Some(PATIENCE))
     }
 
-    /// Connects, and waits for each answer as long as is said: for ever, if nothing is.
+    /// Connects, and waits at most `patience` for each answer. None means forever.
     pub fn connect_for(patience: Option<Duration>) -> Option<Self> {
         let place = Place::of(&folder()?, SOCKET).ok()?;
         let stream = UnixStream::connect(place.path()).ok()?;
@@ -33,10 +33,10 @@ impl Front {
         Some(Self { stream })
     }
 
-    /// Tells the front something and waits for its answer.
+    /// Sends a message to the front and waits for its answer.
     ///
     /// # Errors
-    /// Where the message is too large, is refused, or the front has gone.
+    /// If the message is too large or is rejected, or if the front has gone.
     pub fn tell(&mut self, message: &Message) -> Result<Answer> {
         match write(&mut self.stream, message).and_then(|()| read(&mut self.stream)) {
             Ok(Some(Answer::Refused { why })) => Err(Error::other(why)),
@@ -44,7 +44,7 @@ impl Front {
             Ok(None) => Err(Error::other("the kernel's front has closed the connection")),
             Err(error) => {
                 if error.kind() != ErrorKind::InvalidInput {
-                    // An answer that comes late is not to be taken for that to the next question.
+                    // A late answer must not be taken as the answer to the next message.
                     let _ = self.stream.shutdown(Shutdown::Both);
                 }
                 Err(error)
@@ -52,33 +52,33 @@ impl Front {
         }
     }
 
-    /// Shows `data` in order with what the cell prints, and returns the id under which it can be updated.
+    /// Shows `data` in order with the cell's printed text. Returns the id for later updates.
     ///
     /// # Errors
-    /// As [`Front::tell`].
+    /// Those of [`Front::tell`].
     pub fn display(&mut self, data: Bundle) -> Result<String> {
         self.in_order(&Message::Display { data })
     }
 
-    /// Shows `data` in place of what is shown under `id`.
+    /// Replaces the output that is shown under `id` with `data`.
     ///
     /// # Errors
-    /// As [`Front::tell`]; refused is the id of another cell.
+    /// Those of [`Front::tell`]. An id of another cell is rejected.
     pub fn update(&mut self, id: &str, data: Bundle) -> Result<()> {
         self.tell(&Message::Update { id: id.to_owned(), data }).map(|_| ())
     }
 
-    /// Removes all that the cell has shown so far; if `wait`, when the next output comes.
+    /// Removes everything that the cell has shown so far. If `wait`, only when the next output arrives.
     ///
     /// # Errors
-    /// As [`Front::tell`].
+    /// Those of [`Front::tell`].
     pub fn clear(&mut self, wait: bool) -> Result<()> {
         self.in_order(&Message::Clear { wait }).map(|_| ())
     }
 
     fn in_order(&mut self, message: &Message) -> Result<String> {
         let Answer::Marked { id } = self.tell(message)? else {
-            return Err(Error::other("the kernel's front gave no id"));
+            return Err(Error::other("the kernel's front returned no id"));
         };
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", marker(&id)).and_then(|()| out.flush())?;
@@ -86,8 +86,8 @@ impl Front {
     }
 }
 
-/// Whether the reader has interrupted the cell that this runs in. A look at the file system, about a microsecond;
-/// always false without the front. A cell that has seen `true` may take the time it needs to end.
+/// Whether the user has interrupted this cell. A check of the file system, which takes about a microsecond; always
+/// false without the front. After returning `true`, the cell may take the time that it needs to end.
 pub fn interrupted() -> bool {
     let Some(folder) = folder() else { return false };
     let interrupted = folder.join(INTERRUPT).exists();

@@ -5,13 +5,13 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The largest message in bytes. A picture that is larger belongs into a file.
+/// The largest message in bytes. A larger picture belongs in a file.
 pub const LARGEST: usize = 8 << 20;
 
 /// Writes one message.
 ///
 /// # Errors
-/// `InvalidInput` for one that is larger than [`LARGEST`]; those of the stream.
+/// `InvalidInput` if the message is larger than [`LARGEST`], and errors of the stream.
 pub fn write<T: Serialize>(stream: &mut impl Write, message: &T) -> Result<()> {
     let mut bytes = vec![0; 4];
     serde_json::to_writer(&mut bytes, message)?;
@@ -25,10 +25,10 @@ pub fn write<T: Serialize>(stream: &mut impl Write, message: &T) -> Result<()> {
     stream.flush()
 }
 
-/// Reads one message; `None` where the stream has ended.
+/// Reads one message. None if the stream has ended.
 ///
 /// # Errors
-/// `InvalidData` for one that claims to be larger than [`LARGEST`] or that is no such message; those of the stream.
+/// `InvalidData` if the message claims to be larger than [`LARGEST`] or is invalid, and errors of the stream.
 pub fn read<T: DeserializeOwned>(stream: &mut impl Read) -> Result<Option<T>> {
     let mut length = [0; 4];
     match stream.read_exact(&mut length) {

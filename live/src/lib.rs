@@ -1,14 +1,14 @@
-//! What a running cell and the kernel's front say to each other.
+//! The protocol between a running cell and the kernel's front.
 //!
-//! The front (`ddpm_kernel`) gives each session a private folder and names it in the environment of its cells
-//! ([`FOLDER`]). In it are a socket, to which a cell connects when it has something to show, and, while an interrupt is
-//! asked for, a file ([`interrupted`]). A connection is a sequence of questions ([`Message`]), each with its [`Answer`].
+//! The front (`ddpm_kernel`) gives each session a private folder, and names it in the environment of its cells
+//! ([`FOLDER`]). The folder contains a socket, to which a cell connects when it has something to show, and during an
+//! interrupt a file ([`interrupted`]). A connection is a sequence of requests ([`Message`]), each with its [`Answer`].
 //!
-//! What cells print comes over the same socket ([`Message::Printed`]), from the process that reads their stdout and stderr. A
-//! picture comes over a connection of its own. What keeps the two in order is a line on stdout: the front answers a
-//! [`Message::Display`] with an id, the cell prints that id's [`marker`], and the picture appears where the marker comes by.
-//! Ids are random and the front's own, so that a line cannot be made up, and a display always belongs to the request that is
-//! running.
+//! The text that cells print comes over the same socket ([`Message::Printed`]), from the process that reads their
+//! stdout and stderr. A picture comes over its own connection. A line on stdout keeps the two in order: the front
+//! answers a [`Message::Display`] with an id, the cell prints that id's [`marker`], and the picture appears at the
+//! position of the marker. The front chooses random ids, so that a marker cannot be made up, and a display always
+//! belongs to the running request.
 
 #![warn(missing_docs)]
 
@@ -25,58 +25,58 @@ pub use cell::{Front, interrupted};
 pub use frame::{LARGEST, read, write};
 pub use place::Place;
 
-/// The variable of a cell's environment that names the session's folder.
+/// The environment variable of a cell that names the session's folder.
 pub const FOLDER: &str = "DDPM_LIVE";
 
 /// The socket's name in that folder.
 pub const SOCKET: &str = "live";
 
-/// The file in that folder that is there while the running cell is asked to stop.
+/// The file in that folder that exists while the running cell is asked to stop.
 pub const INTERRUPT: &str = "interrupt";
 
-/// The file in that folder by which the cell says that it has heard of the interrupt: it is given the time to end.
+/// The file in that folder with which the cell confirms the interrupt: it then gets the time to end.
 pub const HEARD: &str = "heard";
 
-/// One thing in several formats, MIME type to content, as in Jupyter's `display_data`: text as it is, bytes in base64.
+/// One output in several formats, from MIME type to content, as in Jupyter's `display_data`: text unchanged, bytes in base64.
 pub type Bundle = BTreeMap<String, Value>;
 
-/// What a cell tells the front.
+/// A message from a cell to the front.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Message {
-    /// Show this where the [`marker`] of the id in the answer is printed.
+    /// Show this at the position of the [`marker`] of the id in the answer.
     Display {
-        /// What is shown.
+        /// The output.
         data: Bundle,
     },
-    /// Show this in place of what is shown under `id`, at once.
+    /// Replace the output that is shown under `id`, at once.
     Update {
         /// From the answer to [`Message::Display`], in the same cell.
         id: String,
-        /// What is shown from now on.
+        /// The new output.
         data: Bundle,
     },
-    /// Remove all that the cell has shown so far, where the marker of the id in the answer is printed.
+    /// Remove everything that the cell has shown so far, at the position of the [`marker`] of the id in the answer.
     Clear {
-        /// Only when the next output comes: no flicker.
+        /// Only when the next output arrives, to avoid flicker.
         wait: bool,
     },
-    /// While this connection is open a loop runs that asks [`interrupted`] at each step, and ends then. The front gives such
-    /// a cell the time to finish its step, however long that takes.
+    /// While this connection is open, a loop is running that calls [`interrupted`] at each step, and ends when it
+    /// returns true. The front gives such a cell the time to finish its step, however long that takes.
     Loop,
-    /// If the process ends, this is how to go on: shown to the reader then.
+    /// How to resume if the process ends, to be shown to the user then.
     Checkpoint {
         /// A sentence, such as `MyRoll, epoch 20: let state = manager.load_checkpoint(&model, None)?;`.
         how_to_load: String,
     },
-    /// Cells have printed this. Lines come whole; what waits for its newline comes after a moment.
+    /// Text that cells have printed. Complete lines come at once, incomplete ones after a moment.
     Printed {
-        /// Where.
+        /// The stream it was printed to.
         stream: Stream,
         /// Bytes that are not UTF-8 have been replaced.
         text: String,
     },
-    /// A cell has run. All of its output was sent before this.
+    /// A cell has ended. All of its output was sent before this.
     Over {
         /// How it failed, if it did.
         failed: Option<Failed>,
@@ -98,34 +98,34 @@ pub enum Stream {
 pub struct Failed {
     /// It panicked; otherwise a `?` returned an error.
     pub panicked: bool,
-    /// What it said on stderr.
+    /// What it printed to stderr.
     pub message: String,
 }
 
-/// What the front answers.
+/// The front's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
-    /// It is done.
+    /// The message has been handled.
     Done,
-    /// It waits for this id's [`marker`] on stdout.
+    /// The output waits for this id's [`marker`] on stdout.
     Marked {
-        /// Random, the front's own.
+        /// A random id, chosen by the front.
         id: String,
     },
-    /// It is not done.
+    /// The message was rejected.
     Refused {
-        /// The reason, in words.
+        /// The reason.
         why: String,
     },
 }
 
-/// The line that a cell prints (and the front takes out) where the display of `id` belongs. Terminals show nothing of it.
+/// The line that a cell prints, and the front removes, at the position of the display `id`. Invisible in terminals.
 pub fn marker(id: &str) -> String {
     format!("{MARKER_START}{id}{MARKER_END}")
 }
 
-/// Divides printed text at its first marker: what stands before, the id, and what stands after.
+/// Splits printed text at its first marker: the text before it, the id, and the text after it.
 pub fn at_marker(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once(MARKER_START)?;
     let (id, after) = rest.split_once(MARKER_END)?;

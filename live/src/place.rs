@@ -1,14 +1,14 @@
-//! A path for a socket. The system takes some 100 bytes of one, and a folder for temporary files may lie deeper.
+//! Paths of sockets. Systems limit them to about 100 bytes, and the folder for temporary files may be deeper.
 
 use std::fs::File;
 use std::io::Result;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
-/// The longest path that every system takes for a socket, in bytes.
+/// The longest socket path that every system accepts, in bytes.
 const LONGEST: usize = 100;
 
-/// Where a socket lies, in a form that the system takes while this value lives.
+/// The path of a socket, in a form that the system accepts as long as this value exists.
 #[derive(Debug)]
 pub struct Place {
     path: PathBuf,
@@ -16,10 +16,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place of the socket `name` in `folder`.
+    /// The path of the socket `name` in `folder`.
     ///
     /// # Errors
-    /// Where the folder cannot be opened.
+    /// If the folder cannot be opened.
     pub fn of(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(name);
         if path.as_os_str().len() <= LONGEST || !cfg!(target_os = "linux") {
@@ -30,7 +30,7 @@ impl Place {
         Ok(Self { path, _folder: Some(folder) })
     }
 
-    /// What the system is given.
+    /// The path to pass to the system.
     pub fn path(&self) -> &Path {
         &self.path
     }

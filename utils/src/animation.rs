@@ -1,24 +1,24 @@
-//! Animated crowds of points: noise that becomes data, frame by frame.
+//! Animations of moving points: noise that becomes data, frame by frame.
 
 use crate::display::{Mime, Picture};
 use crate::gif::encode_gif_in;
 use crate::plots::panels::{Sheet, prepare};
 use crate::plots::{Axes, Limits, Panel, PlotError, Raster};
 
-/// The hues of the circle with their edges look the same in half of what a GIF can hold, and take a sixth less space.
+/// The hues of the colour circle with smooth edges look the same with half of the colours of a GIF, and take a sixth less space.
 const COLORS: usize = 127;
 
-/// In small pixels, crowds of see-through dots are pale.
+/// Transparent dots look pale in small pixels.
 const OPACITY: f32 = 0.95;
 
-/// Crowds of points that move: one panel per frame, or several beside each other (`x_t` and the predicted `x_0`).
+/// Moving points: one panel per frame, or several next to each other (`x_t` and the predicted `x_0`).
 #[derive(Debug, Clone)]
 pub struct ScatterAnimation {
-    /// Over all frames; may be empty.
+    /// Above all frames; may be empty.
     pub title: String,
     /// The frames, each with its panels from left to right; all have the same number of panels.
     pub frames: Vec<Vec<Panel>>,
-    /// The part of the plane that is shown, the same in all frames.
+    /// The visible part of the plane, the same in all frames.
     pub limits: Limits,
     /// Below the horizontal axes.
     pub x_label: String,
@@ -26,11 +26,11 @@ pub struct ScatterAnimation {
     pub y_label: String,
     /// Width of a panel's data rectangle, in CSS pixels.
     pub size: u32,
-    /// How long a frame stands, in milliseconds.
+    /// How long a frame is shown, in milliseconds.
     pub frame_delay_ms: u32,
-    /// How long the first frame stands.
+    /// How long the first frame is shown, in milliseconds.
     pub first_hold_ms: u32,
-    /// How long the last frame stands.
+    /// How long the last frame is shown, in milliseconds.
     pub last_hold_ms: u32,
 }
 
@@ -51,16 +51,16 @@ impl Default for ScatterAnimation {
 }
 
 impl ScatterAnimation {
-    /// An animation of one panel per frame, with the usual speed.
+    /// An animation with one panel per frame, at the usual speed.
     pub fn new(frames: Vec<Panel>, limits: Limits) -> Self {
         Self { frames: frames.into_iter().map(|panel| vec![panel]).collect(), limits, ..Self::default() }
     }
 
-    /// Draws the animation as a GIF that repeats for ever.
+    /// Draws the animation as a GIF that repeats forever.
     ///
     /// # Errors
-    /// [`PlotError`] without frames, where frames differ in their number of panels, points are no pairs, or colours
-    /// differ in number.
+    /// [`PlotError`] if there are no frames, if frames have different numbers of panels, if points are not pairs, or if
+    /// the number of colours is wrong.
     pub fn picture(&self) -> Result<Picture, PlotError> {
         let (rasters, (width, height)) = self.rasters()?;
         let bytes = encode_gif_in(COLORS, &rasters, &self.delays_ms())?;
@@ -80,7 +80,7 @@ impl ScatterAnimation {
         (0..self.frames.len()).map(delay).collect()
     }
 
-    /// Such as `t = 1000 to t = 0`.
+    /// For example `t = 1000 to t = 0`.
     fn course(&self) -> String {
         let ends = [self.frames.first(), self.frames.last()];
         let first_panels = ends.into_iter().flatten().flat_map(|frame| frame.first());

@@ -1,27 +1,27 @@
-//! Files that appear whole or not at all: temporary name, synced, renamed.
+//! Writes files completely or not at all: to a temporary file, which is synced and renamed.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Why a file was not written. What stood there before still does.
+/// Why a file was not written. An earlier file of that name is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The folder that should hold the file is not there.
+    /// The folder for the file does not exist.
     #[error("cannot write {path}: the folder {folder} does not exist; create it first", path = path.display(), folder = folder.display())]
     NoFolder {
         /// The file.
         path: PathBuf,
-        /// The folder that is missing.
+        /// The missing folder.
         folder: PathBuf,
     },
-    /// The folder takes no new file: it is read-only, full, or no folder at all.
+    /// The folder does not accept new files: it is read-only, full, or not a folder.
     #[error("cannot write {path}: no new file can be made in the folder {folder}: {source}", path = path.display(), folder = folder.display())]
     Folder {
         /// The file.
         path: PathBuf,
-        /// The folder that refused.
+        /// The folder.
         folder: PathBuf,
         /// The system's reason.
         source: io::Error,
@@ -36,20 +36,18 @@ pub enum WriteError {
     },
 }
 
-/// Writes `bytes` to `path`, in place of what was there. After a crash at any moment, `path` holds either the old or
-/// the new content.
+/// Writes `bytes` to `path`, replacing an earlier file. After a crash at any time, `path` has either the old or the new content.
 ///
 /// # Errors
-/// [`WriteError`], which names path and cause; no temporary file stays behind.
+/// [`WriteError`], with the path and the cause. No temporary file is left behind.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), WriteError> {
     write_atomic_with(path, |file| file.write_all(bytes))
 }
 
-/// As [`write_atomic`], with the content written by `write`: for content that is made piece by piece. `write` may wrap
-/// the file in a `BufWriter`, which it must flush.
+/// Like [`write_atomic`], but `write` writes the content, piece by piece. It may wrap the file in a `BufWriter`, which it must flush.
 ///
 /// # Errors
-/// [`WriteError`], which names path and cause, those of `write` included; no temporary file stays behind.
+/// [`WriteError`], with the path and the cause, which may be an error of `write`. No temporary file is left behind.
 pub fn write_atomic_with(
     path: impl AsRef<Path>,
     write: impl FnOnce(&mut File) -> io::Result<()>,
@@ -77,28 +75,28 @@ pub fn write_atomic_with(
     sync_folder(folder).map_err(failed)
 }
 
-/// In the same folder, since only within one file system a rename replaces a file at one blow. Dropped, it is removed.
+/// Made in the same folder, since a rename is atomic only within one file system. It is removed when dropped.
 fn new_file_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".").suffix(".part");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // As any new file: what the umask leaves. The default of a temporary file is its owner's alone.
+        // The permissions of any new file, as the umask restricts them. By default, only the owner can read a temporary file.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
 }
 
-/// The new name itself must reach the disk, too. Only Unix can sync a folder.
+/// The new name must reach the disk too. Only Unix can sync a folder.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { where_possible(File::open(folder).and_then(|folder| folder.sync_all())) } else { Ok(()) }
 }
 
-/// Some network shares and FUSE file systems cannot sync, least of all a folder, and a folder may be writable but not readable.
-/// The file is complete all the same. A disk that fails (`EIO`) or is full still counts.
+/// Some network shares and FUSE file systems cannot sync, especially not a folder, and a folder may be writable but not
+/// readable. The file is complete nevertheless. A failing (`EIO`) or full disk still counts as an error.
 fn where_possible(synced: io::Result<()>) -> io::Result<()> {
-    /// "Bad file descriptor": what some systems answer for a folder.
+    /// "Bad file descriptor", which some systems return for a folder.
     const EBADF: i32 = 9;
     use io::ErrorKind::{InvalidInput, IsADirectory, PermissionDenied, Unsupported};
     match synced {
@@ -179,7 +177,7 @@ mod tests {
         assert_eq!(mode("a.txt"), mode("plain"));
 
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
-        // The administrator may write everywhere: nothing to see then.
+        // root can write everywhere, so there is nothing to test.
         if File::create(folder.path().join("probe")).is_err() {
             let error = write_atomic(&path, b"new").unwrap_err();
             assert!(matches!(&error, WriteError::Folder { folder: f, .. } if f == folder.path()), "{error}");

@@ -1,8 +1,8 @@
-//! Rust source cut into words, each with its kind.
+//! Splits Rust source into words, each with its class.
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, tokenize};
 
-/// What a piece of source is to the eye.
+/// What a piece of source is, for highlighting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     Plain,
@@ -29,7 +29,7 @@ const PRIMITIVES: [&str; 17] = [
     "usize",
 ];
 
-/// The source cut into pieces of one class each; neighbours of the same class are joined.
+/// Splits the source into pieces of one class each; neighbours of the same class are joined.
 pub(crate) fn classify(source: &str) -> Vec<(&str, Class)> {
     let mut tokens = Vec::new();
     let mut start = 0;
@@ -83,7 +83,7 @@ fn starts_attribute(tokens: &[Spanned]) -> bool {
     matches!(kinds[..], [TokenKind::Pound, ..] | [TokenKind::Bang, TokenKind::Pound])
 }
 
-/// Whether `tokens` end in `fn` and a space.
+/// Whether `tokens` end in `fn` and whitespace.
 fn defines_function(source: &str, tokens: &[Spanned]) -> bool {
     match tokens {
         [.., (TokenKind::Ident, start, end), (TokenKind::Whitespace, ..)] => &source[*start..*end] == "fn",
@@ -91,7 +91,7 @@ fn defines_function(source: &str, tokens: &[Spanned]) -> bool {
     }
 }
 
-/// The class of a token that needs no look around.
+/// The class of a token that does not depend on its neighbours.
 fn plain_class(kind: TokenKind) -> Class {
     use ra_ap_rustc_lexer::LiteralKind as L;
     match kind {
@@ -109,7 +109,7 @@ fn plain_class(kind: TokenKind) -> Class {
     }
 }
 
-/// The class of the word `name`, given what comes after it.
+/// The class of the word `name`, given the tokens after it.
 fn identifier(name: &str, after: &[Spanned]) -> Class {
     if KEYWORDS.contains(&name) {
         Class::Keyword
@@ -124,12 +124,12 @@ fn identifier(name: &str, after: &[Spanned]) -> Class {
     }
 }
 
-/// `PascalCase`, or a single capital that stands for a type; constants are in capitals throughout.
+/// `PascalCase`, or a single capital letter that names a type. Constants are all capitals.
 fn is_type_name(name: &str) -> bool {
     name.starts_with(char::is_uppercase) && (name.chars().count() == 1 || name.contains(char::is_lowercase))
 }
 
-/// `name!` before an opening bracket or, in `macro_rules! name`, before a word: `a != b` is neither.
+/// `name!` before an opening bracket or, as in `macro_rules! name`, before a word. `a != b` is neither.
 fn is_macro(name: &str, after: &[Spanned]) -> bool {
     let mut kinds = after.iter().map(|(kind, ..)| *kind).filter(|kind| *kind != TokenKind::Whitespace);
     let called = kinds.next() == Some(TokenKind::Bang)

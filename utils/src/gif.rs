@@ -1,4 +1,4 @@
-//! GIF files of equal images: one palette for all frames, and of each frame only what changed.
+//! Encodes images of one size as a GIF, with one palette for all frames. Each frame contains only what changed.
 
 use gif::Frame;
 use rayon::prelude::*;
@@ -7,19 +7,19 @@ use crate::gif_file::{Film, Part};
 use crate::palette::{MOST_COLORS, Palette};
 use crate::plots::{PlotError, Raster};
 
-/// Encodes `frames`, all of one size, as a GIF that repeats for ever. Frame `i` stands for `delays_ms[i]` milliseconds,
-/// rounded to hundredths of a second; what is missing in `delays_ms` is as its last entry, or 100. Delays below 20 ms
-/// are raised to that: players take shorter ones for an error, and slow down.
+/// Encodes `frames`, all of one size, as a GIF that repeats forever. Frame `i` is shown for `delays_ms[i]`
+/// milliseconds, rounded to hundredths of a second. Missing delays are equal to the last one, or 100 ms. Delays below
+/// 20 ms are raised to 20 ms, since players consider shorter ones an error, and slow down.
 ///
-/// Images of up to 255 colours come out exact; others get the nearest of 255 chosen from all frames.
+/// Images with up to 255 colours are exact. Otherwise each pixel gets the nearest of 255 colours, chosen from all frames.
 ///
 /// # Errors
-/// [`PlotError::Empty`] without frames, [`PlotError::UnlikeFrames`] where sizes differ.
+/// [`PlotError::Empty`] if there are no frames, [`PlotError::UnlikeFrames`] if their sizes differ.
 pub fn encode_gif(frames: &[Raster], delays_ms: &[u32]) -> Result<Vec<u8>, PlotError> {
     encode_gif_in(MOST_COLORS, frames, delays_ms)
 }
 
-/// As [`encode_gif`], in `colors` colours at most.
+/// Like [`encode_gif`], with at most `colors` colours.
 pub(crate) fn encode_gif_in(colors: usize, frames: &[Raster], delays_ms: &[u32]) -> Result<Vec<u8>, PlotError> {
     let film = Film::of(frames)?;
     let mut palette = Palette::of(&film.frames, colors);
@@ -30,7 +30,7 @@ pub(crate) fn encode_gif_in(colors: usize, frames: &[Raster], delays_ms: &[u32])
     film.file(&palette.colors(), frames, delays_ms)
 }
 
-/// What changed; pixels among it that did not are transparent where that makes the frame smaller.
+/// The part that changed. Unchanged pixels in it are transparent if that makes the frame smaller.
 fn smallest(before: Option<&[u8]>, after: &[u8], width: usize, transparent: u8) -> Frame<'static> {
     let part = Part::changed(before, after, width);
     let after = part.cut(after, width);
@@ -45,7 +45,7 @@ fn smallest(before: Option<&[u8]>, after: &[u8], width: usize, transparent: u8) 
 mod tests {
     use super::*;
 
-    /// Delays in hundredths of a second, and the images as a viewer shows them.
+    /// The delays in hundredths of a second, and the images as a viewer shows them.
     fn decode(bytes: &[u8]) -> (Vec<u16>, Vec<Vec<u8>>) {
         let mut options = ::gif::DecodeOptions::new();
         options.set_color_output(::gif::ColorOutput::RGBA);
@@ -68,7 +68,7 @@ mod tests {
         (delays, shown)
     }
 
-    /// A square of 3 x 3 pixels that wanders over a gradient of `shades` greys.
+    /// A square of 3 x 3 pixels that moves over a gradient of `shades` greys.
     fn frames(shades: usize) -> Vec<Raster> {
         let image = |step: usize| {
             let pixel = |i: usize| {

@@ -1,4 +1,4 @@
-//! What GIF files of all kinds are made of: frames that hold only what changed, each with its delay.
+//! The parts of all GIF files: frames that contain only what changed, each with its delay.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use gif::{DisposalMethod, Encoder, EncodingError, Frame, Repeat};
 
 use crate::plots::{PlotError, Raster};
 
-/// The pixels of a film's frames, all of one size.
+/// The pixels of all frames, which have the same size.
 pub(crate) struct Film<'a> {
     pub frames: Vec<&'a [[u8; 3]]>,
     pub width: usize,
@@ -15,7 +15,7 @@ pub(crate) struct Film<'a> {
 
 impl<'a> Film<'a> {
     /// # Errors
-    /// [`PlotError::Empty`] without frames, [`PlotError::UnlikeFrames`] where sizes differ.
+    /// [`PlotError::Empty`] if there are no frames, [`PlotError::UnlikeFrames`] if their sizes differ.
     pub fn of(frames: &'a [Raster]) -> Result<Self, PlotError> {
         let empty = || PlotError::Empty { what: "frames".to_owned(), item: "frame".to_owned() };
         let (width, height) = frames.first().map(|first| (first.width(), first.height())).ok_or_else(empty)?;
@@ -29,8 +29,8 @@ impl<'a> Film<'a> {
         Ok(Self { frames: frames.iter().map(|raster| raster.pixels().as_chunks().0).collect(), width, height })
     }
 
-    /// The file with these frames, which repeats for ever. Frame `i` stands for `delays_ms[i]` milliseconds; what is
-    /// missing there is as the last entry, or 100. Players take delays below 20 ms for an error, and slow down.
+    /// The file with these frames, which repeats forever. Frame `i` is shown for `delays_ms[i]` milliseconds. Missing
+    /// delays are equal to the last one, or 100 ms. Players consider delays below 20 ms an error, and slow down.
     pub fn file(&self, palette: &[u8], frames: Vec<Frame>, delays_ms: &[u32]) -> Result<Vec<u8>, PlotError> {
         let refused = |e: EncodingError| PlotError::Drawing(e.to_string());
         let mut bytes = Vec::new();
@@ -56,8 +56,8 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// The smallest part with all pixels that differ from the image before; all of the first one. It has a pixel even
-    /// where nothing changed: a frame must.
+    /// The smallest rectangle with all pixels that changed, or all of the first image. It contains at least one pixel,
+    /// which a frame requires.
     pub fn changed<T: PartialEq>(before: Option<&[T]>, after: &[T], width: usize) -> Self {
         let height = after.len() / width;
         let Some(before) = before else { return Self { left: 0, top: 0, width, height } };
@@ -69,13 +69,13 @@ impl Part {
         Self { left, top, width: right - left + 1, height: bottom - top + 1 }
     }
 
-    /// The pixels of this part, of an image that is `width` wide.
+    /// The pixels of this rectangle in an image of this `width`.
     pub fn cut<T: Copy>(&self, pixels: &[T], width: usize) -> Vec<T> {
         let rows = pixels.chunks_exact(width).skip(self.top).take(self.height);
         rows.flat_map(|row| &row[self.left..self.left + self.width]).copied().collect()
     }
 
-    /// A frame that lays `indices` over this part, already packed.
+    /// A compressed frame that draws `indices` over this rectangle.
     pub fn frame(&self, indices: Vec<u8>) -> Frame<'static> {
         let mut frame = Frame {
             left: self.left as u16,

@@ -1,4 +1,4 @@
-//! GIF files of images with many colours: each frame has a palette of its own, as large as the file's size allows.
+//! Encodes images with many colours as a GIF. Each frame has its own palette, as large as the file size allows.
 
 use gif::Frame;
 use rayon::prelude::*;
@@ -7,12 +7,12 @@ use crate::gif_file::{Film, Part};
 use crate::palette::{MOST_COLORS, Palette};
 use crate::plots::{PlotError, Raster};
 
-/// Sizes of palettes, from the best to the smallest.
+/// Sizes of palettes, from the largest to the smallest.
 const STEPS: [usize; 5] = [MOST_COLORS, 127, 63, 31, 15];
 
-/// Encodes `frames`, all of one size, as a GIF that repeats for ever; frame `i` stands for `delays_ms[i]`. As long as
-/// the file takes more than `budget` bytes, the frames that take more than their share get fewer colours: those are the
-/// frames of noise, in which they are missed the least. The last frame, the result, keeps all that a palette holds.
+/// Encodes `frames`, all of one size, as a GIF that repeats forever; frame `i` is shown for `delays_ms[i]`. While the
+/// file exceeds `budget` bytes, the frames above their share get fewer colours: these are the frames of noise, where
+/// missing colours are least visible. The last frame, the result, keeps a full palette.
 pub(crate) fn encode_within(budget: usize, frames: &[Raster], delays_ms: &[u32]) -> Result<Vec<u8>, PlotError> {
     let film = Film::of(frames)?;
     let before = |i: usize| i.checked_sub(1).map(|b| film.frames[b]);
@@ -32,7 +32,7 @@ pub(crate) fn encode_within(budget: usize, frames: &[Raster], delays_ms: &[u32])
             richer[i] = Some(std::mem::replace(&mut parts[i], part));
         }
     }
-    // A step saves more than was asked for: what is left goes back to the latest frames, which hold the least noise.
+    // A step saves more than necessary, so the rest goes back to the latest frames, which contain the least noise.
     let mut left = budget.saturating_sub(total(&parts));
     for (part, richer) in parts.iter_mut().zip(richer).rev() {
         let Some(richer) = richer else { continue };
@@ -45,13 +45,13 @@ pub(crate) fn encode_within(budget: usize, frames: &[Raster], delays_ms: &[u32])
     film.file(&[], parts.into_iter().map(|(_, frame)| frame).collect(), delays_ms)
 }
 
-/// What a frame takes in the file: its pixels in blocks of 255 bytes, its palette, and two headers.
+/// The size of a frame in the file: its pixels in blocks of 255 bytes, its palette, and two headers.
 fn size(frame: &Frame) -> usize {
     let (pixels, colors) = (frame.buffer.len(), frame.palette.as_ref().map_or(0, |palette| palette.len() / 3));
     pixels + pixels.div_ceil(255) + 3 * colors.next_power_of_two() + 20
 }
 
-/// What changed, in `colors` colours of its own.
+/// The part that changed, with its own palette of `colors` colours.
 fn encoded(before: Option<&[[u8; 3]]>, after: &[[u8; 3]], width: usize, colors: usize) -> Frame<'static> {
     let part = Part::changed(before, after, width);
     let pixels = part.cut(after, width);
@@ -84,7 +84,7 @@ mod tests {
             (last, count) = (frame.buffer.to_vec(), count + 1);
         }
         assert_eq!(count, 7);
-        // The plain frame has few colours, and keeps them.
+        // The plain frame has few colours, so it keeps them.
         let shown: Vec<u8> = last.as_chunks::<4>().0.iter().flat_map(|p| [p[0], p[1], p[2]]).collect();
         assert!(shown == frames[6].pixels());
     }

@@ -1,10 +1,10 @@
-//! Rust source as coloured HTML, for cells that show the crate's own code.
+//! Rust source as coloured HTML, for cells that show the crate's code.
 
 use crate::classify::{Class, classify};
 use crate::display::escape;
 
 impl Class {
-    /// Of middle lightness: each is legible on the white of a light theme and on the near-black of a dark one.
+    /// Medium lightness, so that each is legible on the white of a light theme and on the near-black of a dark one.
     fn color(self) -> Option<&'static str> {
         Some(match self {
             Class::Plain => return None,
@@ -29,11 +29,11 @@ impl Class {
     }
 }
 
-/// Lines as long as they are, to be scrolled: JupyterLab wraps what is in `pre` and in `code`, and in the middle of words.
+/// Long lines scroll. JupyterLab would wrap the content of `pre` and `code`, even in the middle of words.
 const UNWRAPPED: &str = "white-space:pre;word-break:normal;overflow-wrap:normal";
 
-/// `source` as a `<pre>` element with its words in colours; its text is that of `source`, character by character.
-/// Source that does not compile is coloured as far as it makes sense.
+/// `source` as a `<pre>` element with coloured words. Its text is exactly that of `source`. Source that does not
+/// compile is coloured as far as possible.
 pub fn highlight_rust(source: &str) -> String {
     let mut html = format!(
         "<pre style=\"margin:0;padding:0.4em 0.6em;overflow-x:auto;line-height:1.4;font-family:monospace;{UNWRAPPED}\">\

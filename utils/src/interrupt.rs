@@ -1,14 +1,14 @@
-//! A reader's interrupt, as a loop sees it: asked for at every step, answered at the next.
+//! Interrupts by the user, as loops see them: checked at every step.
 
 use std::time::{Duration, Instant};
 
 use ddpm_live::{Front, Message};
 
-/// How often a loop looks whether it is to end: a look costs about a microsecond.
+/// How often a loop checks whether to end. A check costs about a microsecond.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// While one of these exists, a loop runs that ends at its next step when the reader interrupts the cell. The front waits for
-/// that step, however long it takes, where it would end any other cell after some seconds.
+/// While one of these exists, a loop is running that ends at its next step when the user interrupts the cell. The front
+/// waits for this step, however long it takes; it would end any other cell after a few seconds.
 ///
 /// ```
 /// use ddpm_utils::Interruptible;
@@ -23,14 +23,14 @@ const INTERVAL: Duration = Duration::from_millis(5);
 /// ```
 #[derive(Debug)]
 pub struct Interruptible {
-    /// Open while the loop runs: that is how the front knows.
+    /// Open while the loop runs, which tells the front about the loop.
     connection: Option<Front>,
     next: Instant,
     asked: bool,
 }
 
 impl Interruptible {
-    /// The loop begins. Without the front it is never interrupted.
+    /// Begins a loop. Without the front, it is never interrupted.
     pub fn begin() -> Self {
         let loops = |mut front: Front| front.tell(&Message::Loop).is_ok().then_some(front);
         Self { connection: Front::connect().and_then(loops), next: Instant::now(), asked: false }
@@ -41,7 +41,7 @@ impl Interruptible {
         self.connection.is_some()
     }
 
-    /// Whether the loop is to end. Nearly free: it looks every few milliseconds.
+    /// Whether the loop should end. Nearly free, since it checks only every few milliseconds.
     pub fn interrupts(&mut self) -> bool {
         let now = Instant::now();
         if now >= self.next {
@@ -52,10 +52,10 @@ impl Interruptible {
     }
 }
 
-/// Tells the front how to go on if the process ends: a sentence that the reader is shown then. Without the front it does nothing.
+/// Tells the front how to resume if the process ends: a sentence to show to the user then. Does nothing without the front.
 pub fn tell_checkpoint(how_to_load: impl Into<String>) {
     if let Some(mut front) = Front::connect() {
-        // It is a help for later: that it did not arrive is no reason to stop now.
+        // This only helps later, so a failure is no reason to stop now.
         let _ = front.tell(&Message::Checkpoint { how_to_load: how_to_load.into() });
     }
 }

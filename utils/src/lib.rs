@@ -1,25 +1,24 @@
-//! What a learner need not read: plots, GIFs, notebook display, progress, atomic files.
+//! What learners need not read: plots, GIFs, notebook display, progress, atomic files.
 //!
 //! | room | what is inside |
 //! |---|---|
-//! | [`plots`] | scatter plots, panels of them, vector fields, line charts; all in one look |
-//! | [`animation`] | crowds of points that move, as GIFs |
+//! | [`plots`] | scatter plots, panels of them, vector fields and line charts, all in one style |
+//! | [`animation`] | moving points, as GIFs |
 //! | [`image_grids`] | grids of images, and films of grids |
 //! | [`gif`] | GIF files of any images of one size |
-//! | [`display`] | pictures and HTML in the output of a notebook's cell, or in a file |
-//! | [`interrupted`], [`Interruptible`] | whether the reader wants a loop to end |
+//! | [`display`] | pictures and HTML in the output of a notebook cell, or in a file |
+//! | [`interrupted`], [`Interruptible`] | whether the user wants a loop to end |
 //! | [`highlight`] | Rust source as coloured HTML |
-//! | [`images`] | image files of any kind at one size, and folders of them |
-//! | [`progress`](mod@progress) | how far a long computation is, in a terminal, a notebook or a log |
-//! | [`live_plot`](mod@live_plot) | line charts that grow while something is computed |
-//! | [`memory`] | how much memory there is, also in a container |
-//! | [`atomic`] | files that appear whole or not at all |
-//! | [`files`] | files that a user names: opened, read up to a limit, and named by their content |
-//! | [`similar`], [`did_you_mean`] | the name that was meant by one that there is not |
-//! | [`torch_file`] | files of `torch.save`, read without running anything that stands in them |
+//! | [`images`] | image files of all kinds at one size, and folders of them |
+//! | [`progress`](mod@progress) | the progress of a long computation, in a terminal, a notebook or a log |
+//! | [`live_plot`](mod@live_plot) | line charts that grow during a computation |
+//! | [`memory`] | the available memory, also in a container |
+//! | [`atomic`] | files that are written completely or not at all |
+//! | [`files`] | files that a user names: opened, read up to a limit, and described by their content |
+//! | [`similar`], [`did_you_mean`] | the most similar known name to a wrong one |
+//! | [`torch_file`] | files of `torch.save`, read without executing anything in them |
 //!
-//! The crate knows ndarray; it knows neither tensors nor diffusion, and keeps no state between
-//! cells.
+//! The crate knows ndarray, but neither tensors nor diffusion, and keeps no state between cells.
 
 #![warn(missing_docs)]
 

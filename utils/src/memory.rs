@@ -1,36 +1,36 @@
-//! How much memory the process may still take: what the system has, within the limits of its container and its shell.
+//! How much memory the process may still use: the system's, within the limits of its container and its shell.
 
 use std::fs;
 use std::path::Path;
 
-/// What one data set or one set of samples may take at the most, however much there is.
+/// The limit for one data set or one set of samples, however much memory there is.
 const MOST: u64 = 8_000_000_000;
-/// The data itself, the copy that computes, and the shuffled copy of an epoch.
+/// The data itself, the copy that is computed with, and the shuffled copy of an epoch.
 const COPIES: u64 = 3;
 
-/// The bytes that one data set, or as many samples, may take: there will be three copies of them.
+/// The bytes that one data set, or one set of samples, may take: there will be three copies.
 pub fn spare_memory() -> u64 {
     available_memory().map_or(MOST, |available| (available / COPIES).min(MOST))
 }
 
-/// The bytes that the process could get without swapping and without exceeding a limit; none where the system does not say.
+/// The bytes that the process can get without swapping or exceeding a limit. None if the system does not report them.
 pub fn available_memory() -> Option<u64> {
     available_below(Path::new("/"))
 }
 
-/// As [`available_memory`], by the files below `root`.
+/// Like [`available_memory`], from the files below `root`.
 fn available_below(root: &Path) -> Option<u64> {
     let system = number(&read(root, "proc/meminfo")?, "MemAvailable:")? * 1024;
     [of_groups(root), of_process(root)].into_iter().flatten().chain([system]).min()
 }
 
-/// What is left within the limits of the process's control group and of those around it: a container's, a batch job's.
+/// The memory left within the limits of the process's control group and its parents, such as a container or a batch job.
 fn of_groups(root: &Path) -> Option<u64> {
     let (groups, mounts) = (read(root, "proc/self/cgroup")?, read(root, "proc/self/mountinfo")?);
     groups.lines().filter_map(|group| of_group(root, group, &mounts)).min()
 }
 
-/// By a line of `/proc/self/cgroup`, `NUMBER:CONTROLLERS:PATH`; version 2 has no controllers there.
+/// From a line of `/proc/self/cgroup`, `NUMBER:CONTROLLERS:PATH`. Version 2 has no controllers there.
 fn of_group(root: &Path, group: &str, mounts: &str) -> Option<u64> {
     let [_, controllers, path] = group.splitn(3, ':').collect::<Vec<_>>()[..] else { return None };
     let version = match controllers {
@@ -46,7 +46,7 @@ fn of_group(root: &Path, group: &str, mounts: &str) -> Option<u64> {
             Version::Two => kind.first() == Some(&"cgroup2"),
             Version::One => kind.first() == Some(&"cgroup") && kind.last()?.split(',').any(|option| option == "memory"),
         };
-        // A container may see its own group as the root, and the path from outside.
+        // A container may see its own group as the root, but the path from outside.
         let below = Path::new(path).strip_prefix(place.get(3)?).unwrap_or(Path::new(""));
         let below = if below.components().any(|part| part.as_os_str() == "..") { Path::new("") } else { below };
         let top = root.join(place.get(4)?.replace("\\040", " ").trim_start_matches('/'));
@@ -61,13 +61,13 @@ enum Version {
     Two,
 }
 
-/// The least that is left in the folder of a group and in those above it.
+/// The least memory left in the folder of a group and its parents.
 fn least_left(top: &Path, group: &Path, version: Version) -> Option<u64> {
     let folders = group.ancestors().take_while(|folder| folder.starts_with(top));
     folders.filter_map(|folder| left(folder, version)).min()
 }
 
-/// What a group may still take. Files that the system has in memory make room.
+/// The memory left to a group. Cached files can be evicted, so they do not count.
 fn left(folder: &Path, version: Version) -> Option<u64> {
     let (limits, usage, cached) = match version {
         Version::One => {
@@ -82,14 +82,14 @@ fn left(folder: &Path, version: Version) -> Option<u64> {
     Some(limit.saturating_sub(value(usage).unwrap_or(0).saturating_sub(cached)))
 }
 
-/// What is left of the process's own limits, as `ulimit -v` sets them.
+/// The memory left within the process's own limits, as `ulimit -v` sets them.
 fn of_process(root: &Path) -> Option<u64> {
     let (limits, status) = (read(root, "proc/self/limits")?, read(root, "proc/self/status")?);
     let left = |(limit, taken)| Some(number(&limits, limit)?.saturating_sub(number(&status, taken)? * 1024));
     [("Max address space", "VmSize:"), ("Max data size", "VmData:")].into_iter().filter_map(left).min()
 }
 
-/// The number behind a key at the start of a line.
+/// The number after a key at the start of a line.
 fn number(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key))?.split_whitespace().next()?.parse().ok()
 }
@@ -104,7 +104,7 @@ mod tests {
 
     const MB: u64 = 1 << 20;
 
-    /// A system of these files with 10,000 MB.
+    /// A system with these files and 10,000 MB.
     fn available(files: &[(&str, &str)]) -> Option<u64> {
         let root = tempfile::tempdir().unwrap();
         let meminfo = ("proc/meminfo", "MemTotal: 20480000 kB\nMemAvailable:   10240000 kB\n");

@@ -1,13 +1,13 @@
-//! The name that was meant by one that there is not.
+//! Finds the known name that was probably meant by an unknown one.
 
 use strsim::osa_distance;
 
-/// Of `known`, the name that `name` is most likely a slip of; none where all are quite different. Upper and lower case are
-/// the same, and so are `swiss-roll`, `swiss_roll` and `SwissRoll`. Of names equally near it is the first.
+/// The name in `known` that `name` is most likely a typo of, or None if all are too different. Ignores case, and treats
+/// `swiss-roll`, `swiss_roll` and `SwissRoll` as equal. Of equally similar names, returns the first.
 pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = letters(name);
     let length = name.chars().count();
-    // A third of the letters may differ, as the Rust compiler has it; a name may also be cut short.
+    // A third of the letters may differ, as in the Rust compiler; a name may also be truncated.
     let most = length.max(3) / 3;
     let distance = |known: &str| {
         let known = letters(known);
@@ -18,7 +18,7 @@ pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }
 
-/// `; did you mean "…"?`, for an error about `name`; nothing where none of `known` is [`similar`].
+/// `; did you mean "…"?`, for an error about `name`. Empty if none of `known` is [`similar`].
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     similar(name, known).map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"))
 }

@@ -1,8 +1,8 @@
-//! When a line of progress is due: often at first, ever more rarely later, and hardly any cost in between.
+//! Decides when a progress line is due: often at first, then less and less, with little cost in between.
 
 use std::time::Duration;
 
-/// Decides which ticks become lines. It knows no clock: it is told the time since the start.
+/// Decides which ticks produce lines. It does not read the clock: callers pass the time since the start.
 #[derive(Debug, Clone)]
 pub(crate) struct Throttle {
     pace: Pace,
@@ -12,9 +12,9 @@ pub(crate) struct Throttle {
 /// How often something is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// Ten times a second: a bar that is drawn in place.
+    /// Ten times per second, for a bar that is redrawn in place.
     Bar,
-    /// Lines, which stay: every 2 s in the first 10 s, every 5 s in the first minute, then every 30 s.
+    /// Lines that stay: every 2 s in the first 10 s, every 5 s in the first minute, then every 30 s.
     Lines,
 }
 
@@ -32,7 +32,7 @@ impl Pace {
 }
 
 impl Throttle {
-    /// Nothing is due before the first interval is over: short work ends without a line but the last.
+    /// Nothing is due in the first interval, so short work produces only the final line.
     pub fn new(pace: Pace) -> Self {
         Self { pace, next: pace.interval(Duration::ZERO) }
     }
@@ -51,7 +51,7 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    /// The seconds at which lines appear when a thousand ticks come each second.
+    /// The seconds at which lines appear if there are a thousand ticks per second.
     fn seconds(pace: Pace, ticks: u64) -> Vec<f64> {
         let mut throttle = Throttle::new(pace);
         let times = (0..ticks).map(Duration::from_millis).filter(|t| throttle.due(*t));

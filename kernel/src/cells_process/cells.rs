@@ -1,4 +1,4 @@
-//! The loop that loads cells and calls them.
+//! The loop that loads and calls cells.
 
 use std::ffi::c_void;
 use std::fs;
@@ -13,21 +13,21 @@ use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use crate::pipes::OfTheCells;
 
-/// How long a thread that holds the lock of stdout can keep a cell from its end.
+/// How long a thread that holds the stdout lock can delay the end of a cell.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// What a cell says that asks the reader of the notebook something, by the crate `evcxr_input` or by hand.
+/// The source of a cell that asks the user for input contains one of these: the crate `evcxr_input`, or its marker.
 const ASKS: [&str; 2] = ["evcxr_input", "EVCXR_INPUT_REQUEST"];
 
 /// Runs cells until evcxr closes the pipe.
 pub fn run(mut pipes: OfTheCells) -> Result<()> {
     let mut flusher = Flusher::start();
-    // Passed from cell to cell: where evcxr's code keeps the variables.
+    // Passed from cell to cell: where evcxr's code stores the variables.
     let mut variables = null_mut::<c_void>();
     while let Some(line) = line(&mut pipes.commands)? {
-        // The path may have spaces, the function's name has none.
+        // The path may contain spaces, the function's name does not.
         let command = line.strip_prefix("LOAD_AND_RUN ").and_then(|rest| rest.rsplit_once(' '));
-        let Some((path, function)) = command else { bail!("evcxr said {line:?}, which is no command") };
+        let Some((path, function)) = command else { bail!("evcxr sent {line:?}, which is not a command") };
         pipes.set_stdin(asks(Path::new(&std::env::var_os("EVCXR_TMPDIR").unwrap_or_default())))?;
         variables = call(path, function, variables)?;
         flusher.flush();
@@ -40,25 +40,25 @@ pub fn run(mut pipes: OfTheCells) -> Result<()> {
 
 fn call(path: &str, function: &str, variables: *mut c_void) -> Result<*mut c_void> {
     type Cell = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
-    // Safety: a cell is what the reader of the notebook wrote, and evcxr compiled it with this function.
+    // Safety: the cell is the user's own code, and evcxr compiled it with this function.
     unsafe {
         let library =
             Library::open(Some(path), RTLD_NOW | RTLD_LOCAL).with_context(|| format!("cannot load {path}"))?;
         let cell = library.get::<Cell>(function.as_bytes()).with_context(|| format!("{path} has no {function}"))?;
         let variables = cell(variables);
-        // Variables, threads and what is called at the end of a thread live in it.
+        // Variables, threads and thread-local destructors still refer to the library.
         std::mem::forget(library);
         Ok(variables)
     }
 }
 
-/// Whether the cell that was compiled last may ask something.
+/// Whether the cell that was compiled last may ask for input.
 fn asks(work: &Path) -> bool {
     let source = fs::read_to_string(work.join("src/lib.rs")).unwrap_or_default();
     ASKS.iter().any(|word| source.contains(word))
 }
 
-/// Byte by byte: what comes behind the line may be an answer to the cell.
+/// Reads byte by byte, since an answer to the cell may follow the line.
 fn line(commands: &mut impl Read) -> Result<Option<String>> {
     let (mut line, mut byte) = (Vec::new(), [0]);
     while commands.read(&mut byte)? > 0 {
@@ -70,7 +70,7 @@ fn line(commands: &mut impl Read) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Writes out what waits in the buffers of stdout, Rust's and C's. A thread of its own waits for their locks.
+/// Flushes the stdout buffers of Rust and C. A separate thread waits for their locks.
 struct Flusher {
     ask: Sender<()>,
     done: Receiver<()>,

@@ -1,4 +1,4 @@
-//! The pipes between evcxr, the cells and the process that reads what they print.
+//! The pipes between evcxr, the cells and the process that reads their output.
 
 use std::fs::File;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
@@ -7,7 +7,7 @@ use anyhow::Result;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, pipe2};
 
-/// Both ends of all pipes, before there are two processes.
+/// Both ends of all pipes, before the process forks.
 pub struct Pipes {
     commands: OwnedFd,
     evcxr: [OwnedFd; 2],
@@ -17,34 +17,34 @@ pub struct Pipes {
     end: Vec<u8>,
 }
 
-/// What the process of the cells has of them.
+/// The ends that the cell process uses.
 pub struct OfTheCells {
-    /// evcxr's lines.
+    /// evcxr's commands.
     pub commands: File,
-    /// What a cell that asks the reader of the notebook something finds on its stdin.
+    /// The stdin of a cell that asks the user for input.
     pub answers: OwnedFd,
-    /// stdout and stderr, whatever a cell does to those two.
+    /// stdout and stderr, whatever a cell does to its own.
     pub printed: [File; 2],
-    /// What says on both that a cell is over.
+    /// Marks the end of a cell on both.
     pub end: Vec<u8>,
     _life: OwnedFd,
 }
 
-/// What the process that reads has of them.
+/// The ends that the reader uses.
 pub struct OfTheReader {
     pub commands: File,
     pub answers: File,
     pub printed: [File; 2],
     pub end: Vec<u8>,
-    /// Closed when the process of the cells has ended, even if something that it started still holds its stdout.
+    /// Closed when the cell process has ended, even if one of its child processes still holds its stdout.
     pub life: OwnedFd,
-    /// As long as it is open, and this process's stderr, evcxr takes the cells for running.
+    /// As long as this and the reader's stderr are open, evcxr considers the cell process alive.
     pub to_evcxr: File,
 }
 
 impl Pipes {
-    /// Takes this process's three streams, which are evcxr's, and puts others in their places. Nothing of it is handed on to
-    /// programs that cells start.
+    /// Takes this process's three standard streams, which are evcxr's, and replaces them. Programs that cells start
+    /// inherit none of the other descriptors.
     pub fn lay() -> Result<Self> {
         let (commands, evcxr) = (keep(0)?, [keep(1)?, keep(2)?]);
         let pipe = || pipe2(OFlag::O_CLOEXEC);
@@ -69,7 +69,7 @@ impl Pipes {
 
     pub fn for_the_reader(self) -> Result<OfTheReader> {
         let [to_evcxr, errors] = self.evcxr;
-        // Its own streams must not keep the cells' pipes open.
+        // The reader's own streams must not keep the cells' pipes open.
         dup2_stdout(File::options().write(true).open("/dev/null")?)?;
         dup2_stderr(&errors)?;
         let [(out, _), (err, _)] = self.printed;
@@ -87,17 +87,17 @@ impl Pipes {
     }
 }
 
-/// A second descriptor for one of the three streams, beyond those that programs expect.
+/// Duplicates one of the three streams, above the descriptors that programs expect.
 fn keep(stream: i32) -> Result<OwnedFd> {
-    // Safety: the three streams are open, since evcxr gives them.
+    // Safety: the three streams are open, since evcxr provides them.
     let stream = unsafe { BorrowedFd::borrow_raw(stream) };
     let copy = fcntl(stream, FcntlArg::F_DUPFD_CLOEXEC(10))?;
-    // Safety: it is new, and nobody else's.
+    // Safety: the descriptor is new, and has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 impl OfTheCells {
-    /// Gives the cell that comes next an empty stdin, or the one on which answers come.
+    /// Gives the next cell an empty stdin, or the one on which answers arrive.
     pub fn set_stdin(&self, answers: bool) -> Result<()> {
         match answers {
             true => dup2_stdin(&self.answers)?,

@@ -1,5 +1,5 @@
-//! The process that reads the cells' output. It sends the output to the front, and to evcxr only evcxr's own markers. The front learns how
-//! a cell ended before evcxr does, and has all of the cell's output by then.
+//! The process that reads the cells' output. It sends the output to the front, and only evcxr's own markers to evcxr.
+//! The front learns how a cell ended before evcxr does, and has all of the cell's output by then.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
@@ -13,13 +13,13 @@ use crate::pipes::OfTheReader;
 use crate::scanner::{Piece, Said, Scanner};
 use crate::text::{MOMENT, Text};
 
-/// What evcxr takes for the end of a cell.
+/// evcxr takes this line as the end of a cell.
 const COMPLETE: &[u8] = b"EVCXR_EXECUTION_COMPLETE\n";
 
-/// As much is read in one go.
+/// How much is read at once.
 const CHUNK: usize = 64 << 10;
 
-/// As much of stderr is kept to say how a cell failed.
+/// How much of stderr is kept to report how a cell failed.
 const KEPT: usize = 8 << 10;
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
@@ -29,18 +29,18 @@ struct Reader {
     front: Front,
     scanners: [Scanner; 2],
     texts: [Text; 2],
-    /// Since when what a scanner holds may be the beginning of a word.
+    /// Since when a scanner holds bytes that may begin a marker.
     held_since: [Option<Instant>; 2],
-    /// The streams on which the cell is over.
+    /// The streams on which the cell has ended.
     over: [bool; 2],
     panicked: Option<bool>,
-    /// The end of what the cell wrote to stderr.
+    /// The end of the cell's stderr output.
     errors: String,
 }
 
-/// Reads until the process of the cells has ended.
+/// Reads until the cell process has ended.
 pub fn run(pipes: OfTheReader) -> Result<()> {
-    let front = Front::connect_for(None).context("the kernel's front cannot be reached")?;
+    let front = Front::connect_for(None).context("cannot connect to the kernel's front")?;
     let scanners = [Scanner::new(&pipes.end), Scanner::new(&pipes.end)];
     let mut reader = Reader {
         pipes,
@@ -55,8 +55,8 @@ pub fn run(pipes: OfTheReader) -> Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
         let ended = reader.wait()?;
-        // Of a process that has ended, each pipe holds no more than a chunk or, in front of it, what a program that it started printed;
-        // such a program may print on for ever.
+        // Once the process has ended, a pipe holds at most a chunk of its output, perhaps behind that of a program that
+        // it started. Such a program may print forever.
         for _ in 0..if ended { 2 } else { 1 } {
             (0..2).try_for_each(|stream| reader.read(stream, &mut buffer))?;
         }
@@ -68,7 +68,7 @@ pub fn run(pipes: OfTheReader) -> Result<()> {
 }
 
 impl Reader {
-    /// Waits for something to do. Whether the process of the cells has ended.
+    /// Waits for something to do. Returns whether the cell process has ended.
     fn wait(&self) -> Result<bool> {
         let held = self.held_since.iter().flatten().map(|since| *since + MOMENT);
         let due = self.texts.iter().filter_map(Text::due).chain(held).min();
@@ -86,7 +86,7 @@ impl Reader {
         Ok(waited[2].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)))
     }
 
-    /// Reads a part of what has come on a stream, if anything has.
+    /// Reads some of the output on a stream, if there is any.
     fn read(&mut self, stream: usize, buffer: &mut [u8]) -> Result<()> {
         let length = match self.pipes.printed[stream].read(buffer) {
             Ok(0) => return Ok(()),
@@ -97,7 +97,7 @@ impl Reader {
         for piece in self.scanners[stream].take(&buffer[..length]) {
             match piece {
                 Piece::Text(bytes) => self.print(stream, &bytes)?,
-                // evcxr's code prints to stdout alone.
+                // evcxr's code prints only to stdout.
                 Piece::ForEvcxr(_, line) if stream == 1 => self.print(stream, &line)?,
                 Piece::ForEvcxr(said, line) => self.pass_on(said, &line)?,
                 Piece::End => {
@@ -110,7 +110,7 @@ impl Reader {
         Ok(())
     }
 
-    /// What has waited long enough for its line to end, or to become a word of evcxr's.
+    /// Sends text that has waited long enough for the rest of its line or of a marker.
     fn after_a_moment(&mut self, stream: usize) -> Result<()> {
         let now = Instant::now();
         if self.held_since[stream].is_some_and(|since| now >= since + MOMENT) {
@@ -138,7 +138,7 @@ impl Reader {
             let cut = (beyond..=self.errors.len()).find(|at| self.errors.is_char_boundary(*at)).unwrap_or(0);
             self.errors.drain(..cut);
         }
-        // The answer is waited for: cells that print faster than the front can tell it have to wait.
+        // Wait for the answer, so that cells cannot print faster than the front can pass on.
         self.front.tell(&Message::Printed { stream: STREAMS[stream], text })?;
         Ok(())
     }
@@ -156,7 +156,7 @@ impl Reader {
         match said {
             Said::Panicked => self.panicked = Some(true),
             Said::Failed => self.panicked = Some(false),
-            // The question comes behind what was printed before it.
+            // Text that was printed before the question must come before it.
             Said::Asks => self.tell_what_waits()?,
             _ => {}
         }
@@ -164,7 +164,7 @@ impl Reader {
         if said == Said::Asks { self.answer() } else { Ok(()) }
     }
 
-    /// Passes evcxr's answer on to the cell that asked. A cell whose process ends meanwhile needs none.
+    /// Passes evcxr's answer on to the cell that asked. If the cell process ends meanwhile, no answer is needed.
     fn answer(&mut self) -> Result<()> {
         let mut byte = [0];
         loop {
@@ -182,7 +182,7 @@ impl Reader {
         }
     }
 
-    /// Where both streams say so, nothing of the cell is still on its way.
+    /// Ends the cell when it has ended on both streams, so that none of its output is missing.
     fn end_the_cell(&mut self) -> Result<()> {
         if self.over != [true; 2] {
             return Ok(());
@@ -195,7 +195,7 @@ impl Reader {
         Ok(self.pipes.to_evcxr.write_all(COMPLETE)?)
     }
 
-    /// What is left when the process has ended: evcxr finds out by itself, once its pipes are closed.
+    /// Sends the rest when the process has ended. evcxr notices by itself once its pipes are closed.
     fn rest(mut self) -> Result<()> {
         for stream in 0..2 {
             let held = self.scanners[stream].give_up();

@@ -1,38 +1,38 @@
-//! Takes apart what comes on the cells' stdout: what cells print, what evcxr's code in them says to evcxr, and where a cell is over.
-//! evcxr's lines may come behind text that has no newline, and anything may come in pieces.
+//! Splits the cells' stdout into the text that they print, the markers that evcxr's code in them sends to evcxr, and
+//! the ends of cells. A marker may follow text without a newline, and anything may arrive in pieces.
 
 use std::mem::take;
 
 use memchr::{memchr, memchr2, memmem};
 
-/// One piece of it.
+/// A piece of the output.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// What a cell printed.
+    /// Text that a cell printed.
     Text(Vec<u8>),
-    /// What evcxr is to have, with its newline.
+    /// A line for evcxr, with its newline.
     ForEvcxr(Said, Vec<u8>),
-    /// The cell is over.
+    /// The cell has ended.
     End,
 }
 
-/// What such a line says.
+/// What a line for evcxr means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Said {
     Panicked,
     Failed,
     ChangedType,
-    /// It begins what is shown as the cell's value; the lines up to its end are evcxr's.
+    /// Begins the cell's value; the lines up to its end are evcxr's.
     Begins,
     Ends,
     Asks,
     OfTheValue,
 }
 
-/// The first letter of all words.
+/// The first letter of all markers.
 const FIRST: u8 = b'E';
 
-/// evcxr's words, and whether more stands behind them in their line.
+/// evcxr's markers, and whether more follows on the same line.
 const WORDS: [(&[u8], bool, Said); 6] = [
     (b"EVCXR_PANIC_NOTIFICATION", false, Said::Panicked),
     (b"EVCXR_ERROR_OCCURRED", false, Said::Failed),
@@ -43,20 +43,20 @@ const WORDS: [(&[u8], bool, Said); 6] = [
 ];
 const ENDS: &[u8] = b"EVCXR_END_CONTENT";
 
-/// What stands behind a word in its line is this long at most: a prompt, a type of content.
+/// The maximum length of what follows a marker on its line: a prompt, or a content type.
 const LONGEST: usize = 4096;
 
 pub struct Scanner {
     end: Vec<u8>,
-    /// Bytes that are not yet known to be text or a word of evcxr's.
+    /// Bytes that may be text or a marker of evcxr's.
     held: Vec<u8>,
     in_a_value: bool,
 }
 
 enum Found {
-    /// So many bytes are a word's line.
+    /// A marker's line, with this number of bytes.
     Line(usize, Said),
-    /// It may become one.
+    /// May become a marker.
     Perhaps,
     No,
 }
@@ -66,11 +66,11 @@ impl Scanner {
         Self { end: end.to_owned(), held: Vec::new(), in_a_value: false }
     }
 
-    /// The pieces in what has come. What may be the beginning of a word is held back.
+    /// Returns the pieces in the new bytes. Holds back what may begin a marker.
     pub fn take(&mut self, bytes: &[u8]) -> Vec<Piece> {
         let new = self.held.len().saturating_sub(self.end.len());
         self.held.extend_from_slice(bytes);
-        // A value may be one line of a hundred megabytes: what was searched for its end is not searched again.
+        // A value may be one line of a hundred megabytes, so its end is not searched for twice in the same bytes.
         if self.in_a_value && memchr(b'\n', bytes).is_none() && memmem::find(&self.held[new..], &self.end).is_none() {
             return Vec::new();
         }
@@ -110,12 +110,12 @@ impl Scanner {
         pieces
     }
 
-    /// What was held back and has become nothing.
+    /// Returns the bytes that were held back, but are not a marker.
     pub fn give_up(&mut self) -> Vec<u8> {
         if self.in_a_value { Vec::new() } else { take(&mut self.held) }
     }
 
-    /// Whether something is held back that may be text.
+    /// Whether bytes are held back that may be text.
     pub fn holds(&self) -> bool {
         !self.in_a_value && !self.held.is_empty()
     }
@@ -128,7 +128,7 @@ impl Scanner {
         }
     }
 
-    /// Lines of a value go to evcxr up to the one that ends it, or the cell.
+    /// Passes lines of a value to evcxr, up to the one that ends the value or the cell.
     fn value<'a>(&mut self, rest: &'a [u8], pieces: &mut Vec<Piece>) -> &'a [u8] {
         let line = memchr(b'\n', rest).map(|at| at + 1);
         let over = memmem::find(&rest[..line.unwrap_or(rest.len())], &self.end);
@@ -199,7 +199,7 @@ mod tests {
     fn all(text: &str) -> Vec<String> {
         let mut scanner = Scanner::new(END);
         let whole = shown(scanner.take(text.as_bytes()));
-        // However it is cut, it is the same; only text may be in more pieces.
+        // However the output is cut, the result is the same; only text may come in more pieces.
         let mut pieces = Vec::new();
         let mut scanner = Scanner::new(END);
         for byte in text.as_bytes() {
@@ -267,7 +267,7 @@ mod tests {
             told.extend(scanner.give_up());
             assert_eq!(String::from_utf8(told).unwrap(), text);
         }
-        // However long it is, it is not waited for.
+        // An overlong line is not waited for.
         let mut scanner = Scanner::new(END);
         scanner.take(b"EVCXR_INPUT_REQUEST:");
         assert!(!scanner.take(&[b'x'; 2 * LONGEST]).is_empty() && !scanner.holds());

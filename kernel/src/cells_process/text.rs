@@ -1,12 +1,11 @@
-//! Text of one stream on its way to the front: whole lines at once, the beginning of a line after a moment, and never half a
-//! character.
+//! Text of one stream on its way to the front: whole lines at once, incomplete ones after a moment, and never half a character.
 
 use std::time::{Duration, Instant};
 
-/// The rest of a line is waited for this long: most is printed in one go. A bar that moves within its line moves this often.
+/// How long to wait for the rest of a line, since most lines are printed in one go. A bar that redraws its line moves this often.
 pub const MOMENT: Duration = Duration::from_millis(15);
 
-/// A line that has become this long goes in parts.
+/// A longer line is sent in parts.
 const LONGEST: usize = 64 << 10;
 
 #[derive(Default)]
@@ -16,7 +15,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// Adds what was printed, and returns what to send to the front now.
+    /// Adds printed bytes, and returns what to send to the front now.
     pub fn add(&mut self, bytes: &[u8], now: Instant) -> Option<String> {
         self.waiting.extend_from_slice(bytes);
         let lines = self.waiting.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -29,24 +28,24 @@ impl Text {
         told
     }
 
-    /// When to send what waits.
+    /// When to send the waiting text.
     pub fn due(&self) -> Option<Instant> {
         self.since.map(|since| since + MOMENT)
     }
 
-    /// What has waited long enough.
+    /// Returns text that has waited long enough.
     pub fn after_a_moment(&mut self, now: Instant) -> Option<String> {
         if self.due().is_none_or(|due| now < due) {
             return None;
         }
-        // A character of which half has come is worth another moment, and no more.
+        // An incomplete character is worth another moment, but only one.
         let unfinished = unfinished(&self.waiting);
         let length = if unfinished == self.waiting.len() { unfinished } else { self.waiting.len() - unfinished };
         self.since = (length < self.waiting.len()).then_some(now);
         self.first(length)
     }
 
-    /// All that waits.
+    /// Returns all waiting text.
     pub fn rest(&mut self) -> Option<String> {
         self.since = None;
         self.first(self.waiting.len())
@@ -58,7 +57,7 @@ impl Text {
     }
 }
 
-/// How many bytes at the end are the beginning of a character.
+/// The number of bytes at the end that begin a character.
 fn unfinished(bytes: &[u8]) -> usize {
     let last = bytes.utf8_chunks().last();
     let invalid = last.map_or(&[][..], |chunk| chunk.invalid());
@@ -77,7 +76,7 @@ mod tests {
         let (mut text, now) = (Text::default(), Instant::now());
         assert_eq!(text.add(b"a\nb\nc", now).as_deref(), Some("a\nb\n"));
         assert_eq!((text.due(), text.after_a_moment(now)), (Some(now + MOMENT), None));
-        // What comes in the meantime makes it wait no longer.
+        // New bytes do not extend the wait.
         assert_eq!(text.add(b"d", now + MOMENT / 2), None);
         assert_eq!(text.after_a_moment(now + MOMENT).as_deref(), Some("cd"));
         assert_eq!((text.due(), text.rest()), (None, None));

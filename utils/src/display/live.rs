@@ -1,4 +1,4 @@
-//! `LiveDisplay`: one output of a cell that changes in place while the cell runs.
+//! `LiveDisplay`: a cell output that is updated in place while the cell runs.
 
 use std::io::ErrorKind;
 
@@ -7,10 +7,9 @@ use ddpm_live::{Bundle, Front};
 use super::Picture;
 use super::output::bundle;
 
-/// One output that changes in place. There is one only where the kernel's front is: elsewhere a cell can add to its output,
-/// and not change it.
+/// A cell output that is updated in place. It requires the kernel's front: elsewhere a cell can only add to its output.
 ///
-/// It may be kept in a variable that lives into the next cell: there it goes on in an output of that cell.
+/// It may be kept in a variable beyond the end of the cell. The next cell then continues in an output of its own.
 #[derive(Debug)]
 pub struct LiveDisplay {
     front: Option<Front>,
@@ -18,14 +17,14 @@ pub struct LiveDisplay {
 }
 
 impl LiveDisplay {
-    /// Where the front is, an output that shows nothing yet.
+    /// A new output that shows nothing yet. None without the front.
     pub fn open() -> Option<Self> {
         Front::connect().map(|front| Self { front: Some(front), id: None })
     }
 
-    /// Shows `data` in place of what this output shows; at first, and in a new cell, after what the cell has printed. Whether
-    /// it could be shown: it cannot where it is too large ([`ddpm_live::LARGEST`]), or the front has gone, which it is
-    /// not asked again then.
+    /// Shows `data` in place of the current content. The first time, and in a new cell, it appears after the text
+    /// printed so far. Returns whether it is shown: not if it is too large ([`ddpm_live::LARGEST`]), or if the front
+    /// has gone, which is not tried again.
     pub fn show(&mut self, data: Bundle) -> bool {
         let Some(front) = &mut self.front else {
             return false;
@@ -34,7 +33,7 @@ impl LiveDisplay {
             match front.update(id, data.clone()) {
                 Ok(()) => return true,
                 Err(error) if error.kind() == ErrorKind::InvalidInput => return false,
-                // The id may be that of an earlier cell, and the connection as old.
+                // The id may belong to an earlier cell, and the connection may be as old.
                 Err(_) => self.id = None,
             }
             match Front::connect() {
@@ -53,22 +52,22 @@ impl LiveDisplay {
         self.id.is_some()
     }
 
-    /// [`LiveDisplay::show`] of a picture.
+    /// [`LiveDisplay::show`] for a picture.
     pub fn show_picture(&mut self, picture: &Picture) -> bool {
         self.show(picture.bundle())
     }
 
-    /// [`LiveDisplay::show`] of HTML, with the same in plain words for where there is no HTML.
+    /// [`LiveDisplay::show`] for HTML, with a plain-text version for places without HTML.
     pub fn show_html(&mut self, html: String, plain: String) -> bool {
         self.show(bundle([("text/html", html), ("text/plain", plain)]))
     }
 
-    /// [`LiveDisplay::show`] of plain text.
+    /// [`LiveDisplay::show`] for plain text.
     pub fn show_text(&mut self, text: String) -> bool {
         self.show(bundle([("text/plain", text)]))
     }
 
-    /// Leaves what is shown as it is: what comes next is a new output.
+    /// Leaves the current content as it is; what is shown next becomes a new output.
     pub fn start_anew(&mut self) {
         self.id = None;
     }

@@ -1,4 +1,4 @@
-//! What a cell of a notebook shows: pictures and HTML, which can also be saved, and what changes in place while it runs.
+//! The output of a notebook cell: pictures and HTML, which can also be saved, and outputs that change in place while it runs.
 
 mod live;
 mod output;
@@ -15,7 +15,7 @@ pub use ddpm_live::Bundle;
 pub use live::LiveDisplay;
 pub use redraws::Redraws;
 
-/// Whether this code runs in a cell of a notebook (under the evcxr kernel).
+/// Whether this code runs in a notebook cell (under the evcxr kernel).
 pub fn in_notebook() -> bool {
     std::env::var_os("EVCXR_IS_RUNTIME").is_some()
 }
@@ -32,7 +32,7 @@ pub enum Mime {
 }
 
 impl Mime {
-    /// Such as `image/png`.
+    /// The MIME type, such as `image/png`.
     pub fn as_str(self) -> &'static str {
         match self {
             Mime::Png => "image/png",
@@ -41,7 +41,7 @@ impl Mime {
         }
     }
 
-    /// The ending of a file of this format, without the dot.
+    /// The file extension of this format, without the dot.
     pub fn ending(self) -> &'static str {
         match self {
             Mime::Png => "png",
@@ -55,14 +55,14 @@ impl Mime {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveError {
-    /// The file's ending promises another format.
+    /// The file extension belongs to another format.
     #[error("{path} cannot hold this picture: it is {mime}, so the name must end in .{expected}", path = path.display())]
     Ending {
-        /// The file that was asked for.
+        /// The requested file.
         path: PathBuf,
-        /// What the picture is.
+        /// The picture's format.
         mime: &'static str,
-        /// The ending that fits.
+        /// The correct extension.
         expected: &'static str,
     },
     /// The file could not be written.
@@ -73,25 +73,25 @@ pub enum SaveError {
     Draw(#[from] PlotError),
 }
 
-/// A picture, encoded.
+/// An encoded picture.
 ///
 /// In a cell, end with `picture.show();`, or with a variable that holds the picture. An expression with `?`, such as
-/// `plot.picture()?`, shows only text: evcxr does not see its type.
+/// `plot.picture()?`, shows only text, since evcxr does not see its type.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     /// The format of `bytes`.
     pub mime: Mime,
-    /// A whole file.
+    /// The complete file.
     pub bytes: Vec<u8>,
-    /// Width as shown, in CSS pixels. A PNG has twice as many, so that it is crisp on screens of high density.
+    /// The displayed width, in CSS pixels. A PNG has twice as many pixels, so that it is sharp on high-density screens.
     pub width: u32,
-    /// Height as shown, in CSS pixels.
+    /// The displayed height, in CSS pixels.
     pub height: u32,
-    /// What the picture shows, in words, for those who do not see it.
+    /// A description of the picture for people who cannot see it.
     pub alt: String,
 }
 
-/// Size and content in words: the bytes would fill pages.
+/// Only the size and the description, since the bytes would fill pages.
 impl std::fmt::Debug for Picture {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         let Self { mime, bytes, width, height, alt } = self;
@@ -100,19 +100,19 @@ impl std::fmt::Debug for Picture {
 }
 
 impl Picture {
-    /// Shows the picture below the cell; outside a notebook it does nothing.
+    /// Shows the picture below the cell. Does nothing outside a notebook.
     pub fn show(&self) {
         if in_notebook() {
             output::show(self.bundle());
         }
     }
 
-    /// The picture as Jupyter takes it: HTML, and its description for where there is no HTML.
+    /// The picture as Jupyter shows it: HTML, with the description for places without HTML.
     pub fn bundle(&self) -> Bundle {
         output::bundle([("text/html", self.html()), ("text/plain", self.alt.clone())])
     }
 
-    /// [`Picture::show`]: evcxr calls this where a picture is the last expression of a cell.
+    /// [`Picture::show`], which evcxr calls if the last expression of a cell is a picture.
     pub fn evcxr_display(&self) {
         self.show();
     }
@@ -128,10 +128,10 @@ impl Picture {
         )
     }
 
-    /// Writes the picture to `path`, whose ending must fit its format. The file appears whole or not at all.
+    /// Writes the picture to `path`, whose extension must match its format. The file is written completely or not at all.
     ///
     /// # Errors
-    /// [`SaveError::Ending`] for an ending of another format, [`SaveError::Write`] where the file cannot be written.
+    /// [`SaveError::Ending`] if the extension belongs to another format, [`SaveError::Write`] if the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
         let path = path.as_ref();
         let expected = self.mime.ending();
@@ -142,25 +142,25 @@ impl Picture {
     }
 }
 
-/// A piece of HTML for the output of a cell. It is shown as it is: escape what comes from elsewhere.
+/// A piece of HTML for the output of a cell. It is shown unchanged, so escape text from other sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Html(pub String);
 
 impl Html {
-    /// Shows the HTML below the cell; outside a notebook it does nothing.
+    /// Shows the HTML below the cell. Does nothing outside a notebook.
     pub fn show(&self) {
         if in_notebook() {
             output::show(output::bundle([("text/html", self.0.clone())]));
         }
     }
 
-    /// [`Html::show`]: evcxr calls this where it is the last expression of a cell.
+    /// [`Html::show`], which evcxr calls if this is the last expression of a cell.
     pub fn evcxr_display(&self) {
         self.show();
     }
 }
 
-/// `text` with the characters replaced that mean something in HTML, in elements and in attributes.
+/// Escapes `text` for use in HTML elements and attributes.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + text.len() / 8);
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The way into a cell's output: over the kernel's front where it is there, else as evcxr takes it.
+//! Sends output to the cell: through the kernel's front if there is one, otherwise in evcxr's way.
 
 use std::io::{Result, Write};
 
@@ -9,23 +9,23 @@ pub(crate) fn bundle<const N: usize>(formats: [(&str, String); N]) -> Bundle {
     formats.into_iter().map(|(mime, content)| (mime.to_owned(), content.into())).collect()
 }
 
-/// Shows `data` below the cell, after what it has printed. What the front does not take goes the plain way, where the last
-/// picture of a cell is the one that shows.
+/// Shows `data` below the cell, after the text printed so far. Data that the front rejects is shown in evcxr's way, in
+/// which only the last picture of a cell appears.
 pub(super) fn show(data: Bundle) {
     let plain = data.get("text/html").and_then(|html| html.as_str()).map(of_evcxr);
     let shown = Front::connect().is_some_and(|mut front| front.display(data).is_ok());
     if let (false, Some(plain)) = (shown, plain) {
-        // A notebook that has gone away is no error.
+        // If the notebook has gone, this is not an error.
         let _ = write_whole(&plain);
     }
 }
 
-/// Without the plain text: evcxr would show the two as two outputs.
+/// Omits the plain text, since evcxr would show it as a second output.
 fn of_evcxr(html: &str) -> String {
     format!("EVCXR_BEGIN_CONTENT text/html\n{html}\nEVCXR_END_CONTENT\n")
 }
 
-/// In one write: lines of other threads must not come between the markers.
+/// Written at once, so that no line of another thread comes between the markers.
 fn write_whole(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;

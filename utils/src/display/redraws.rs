@@ -1,8 +1,8 @@
-//! When a picture that changes is drawn again: seldom enough that drawing takes little of the time.
+//! Decides when a changing picture is redrawn: rarely enough that drawing takes little of the time.
 
 use std::time::{Duration, Instant};
 
-/// The share of the time that drawing may take: one part in so many.
+/// Drawing may take one part in this many of the time.
 const SHARE: u32 = 25;
 
 /// Decides when it is time to draw again.
@@ -13,18 +13,18 @@ pub struct Redraws {
 }
 
 impl Redraws {
-    /// At most so many a second, the first after one interval; and so seldom that drawing takes at most 4 % of the time.
+    /// At most `most` times per second, for the first time after one interval. Drawing takes at most 4 % of the time.
     pub fn per_second(most: f64) -> Self {
         let interval = Duration::from_secs_f64(1.0 / most);
         Self { interval, next: Instant::now() + interval }
     }
 
-    /// Whether it is time. A look at the clock.
+    /// Whether it is time to draw. Only reads the clock.
     pub fn due(&self) -> bool {
         Instant::now() >= self.next
     }
 
-    /// Draws with `draw`, whatever the time, and sets the time of the next drawing by how long it took.
+    /// Calls `draw` at any time, and schedules the next drawing by how long this one took.
     pub fn draw<T>(&mut self, draw: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let drawn = draw();
@@ -50,7 +50,7 @@ mod tests {
     fn slow_drawings_are_seldom() {
         let drawing = Duration::from_millis(4);
         let mut redraws = Redraws::per_second(1000.0);
-        // These bounds hold however long a busy machine pauses at any line.
+        // These bounds hold however long a busy machine pauses.
         let before = Instant::now();
         redraws.draw(|| std::thread::sleep(drawing));
         let after = Instant::now();

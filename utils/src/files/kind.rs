@@ -1,6 +1,6 @@
-//! What a file holds, by its first bytes: its name may say something else.
+//! Recognizes the content of a file by its first bytes, since its name may be wrong.
 
-/// First bytes, where they stand, and what has them.
+/// The first bytes, their offset, and the kind of file that has them.
 #[rustfmt::skip]
 const SIGNATURES: [(usize, &[u8], &str); 47] = [
     (0, b"version https://git-lfs.github.com/", LFS),
@@ -48,7 +48,7 @@ const SIGNATURES: [(usize, &[u8], &str); 47] = [
 
 const LFS: &str = "a Git LFS pointer, which only stands for the file (`git lfs pull` fetches it)";
 
-/// What these bytes, the first of a file, are of: `a PNG image`, `a web page (HTML)`; none for what is not known.
+/// Describes the file that begins with these bytes: `a PNG image`, `a web page (HTML)`. None if it is unknown.
 pub fn describe(head: &[u8]) -> Option<&'static str> {
     if head.is_empty() {
         return Some("an empty file");
@@ -73,7 +73,7 @@ pub fn describe(head: &[u8]) -> Option<&'static str> {
     text(head)
 }
 
-/// A length in eight bytes, and a JSON object.
+/// An eight-byte length and a JSON object.
 fn is_safetensors(head: &[u8]) -> bool {
     let length = head.first_chunk().map(|length| u64::from_le_bytes(*length));
     length.is_some_and(|length| (2..=100_000_000).contains(&length)) && head.get(8) == Some(&b'{')
@@ -81,7 +81,7 @@ fn is_safetensors(head: &[u8]) -> bool {
 
 fn text(head: &[u8]) -> Option<&'static str> {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    // A letter of several bytes may be cut at the end.
+    // A multi-byte character may be cut at the end.
     let end = head.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
     let readable = |letter: char| !letter.is_control() || letter.is_whitespace();
     let text = str::from_utf8(&head[..end]).ok().filter(|text| head.len() - end < 4 && text.chars().all(readable))?;

@@ -1,5 +1,4 @@
-//! Files that a user names: opened only if they are files, read up to a limit, and named by their content where it is not
-//! what was expected.
+//! Files that a user names. Only regular files are opened, reading has a limit, and unexpected content is described.
 
 mod kind;
 
@@ -9,10 +8,10 @@ use std::path::Path;
 
 pub use kind::describe;
 
-/// Opens a regular file. A folder, a pipe or a device is refused in words; opening a pipe would wait for its other end.
+/// Opens a regular file. Rejects a folder, a pipe or a device with a clear message; opening a pipe would wait for its other end.
 ///
 /// # Errors
-/// Those of opening, in words where the system's are not plain.
+/// The error of opening the file, with a clearer message if the system's is unclear.
 pub fn open_file(path: &Path) -> io::Result<File> {
     let kind = fs::metadata(path).map_err(|error| explain(path, error))?.file_type();
     if kind.is_file() {
@@ -26,7 +25,7 @@ pub fn open_file(path: &Path) -> io::Result<File> {
 /// Reads a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`open_file`]; [`ErrorKind::FileTooLarge`] for a longer file.
+/// Those of [`open_file`], and [`ErrorKind::FileTooLarge`] if the file is longer.
 pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_file(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -40,10 +39,10 @@ pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// As [`read_file`], as text.
+/// Like [`read_file`], but returns text.
 ///
 /// # Errors
-/// As [`read_file`]; [`ErrorKind::InvalidData`] for bytes that are not UTF-8, with what they are.
+/// Those of [`read_file`], and [`ErrorKind::InvalidData`], with a description of the content, if the bytes are not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read_file(path, most)?).map_err(|error| {
         let bytes = error.as_bytes();
@@ -52,22 +51,22 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     })
 }
 
-/// The first bytes of a regular file, at most `count`; for [`describe`], 512 are enough.
+/// Reads at most `count` of the first bytes of a regular file. For [`describe`], 512 are enough.
 ///
 /// # Errors
-/// As [`open_file`].
+/// Those of [`open_file`].
 pub fn head(path: &Path, count: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_file(path)?.take(count).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// A path in one line: characters that would break it, or move a terminal's cursor, are written as escapes.
+/// A path on one line. Characters that would break the line or move a terminal's cursor are escaped.
 pub fn shown(path: &Path) -> String {
     one_line(&path.to_string_lossy())
 }
 
-/// A text in one line, as [`shown`].
+/// Text on one line, like [`shown`].
 pub fn one_line(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut line, letter| {
         if letter.is_control() {
@@ -106,7 +105,7 @@ fn special(_: FileType) -> &'static str {
     "device"
 }
 
-/// The first files of a folder, since one of them is what was meant.
+/// The first files of a folder, since the user probably meant one of them.
 fn inside(folder: &Path) -> String {
     const SHOWN: usize = 3;
     let mut names: Vec<String> = fs::read_dir(folder)

@@ -1,4 +1,4 @@
-//! Films of image grids: noise that becomes pictures, frame by frame.
+//! Films of image grids: noise that becomes images, frame by frame.
 
 use ndarray::Array4;
 
@@ -9,34 +9,34 @@ use crate::plots::style::{OUTER_MARGIN, PANEL_GAP, PANEL_TITLE_SIZE, TEXT};
 use crate::plots::text::{self, Anchor};
 use crate::plots::{PlotError, Raster};
 
-/// Widths in pixels: of the whole film, and of one image at the most.
+/// Widths in pixels: of the whole film, and the maximum for one image.
 const PAGE: usize = 640;
 const IMAGE: usize = 64;
 const GAP: usize = 2;
-/// What the file may take, in bytes, whatever it shows: a page bears 5 MB.
+/// The largest file in bytes, whatever it shows: a page can handle 5 MB.
 const MOST_BYTES: usize = 4_640_000;
 
 /// A grid of images with a title.
 #[derive(Debug, Clone)]
 pub struct ImagePanel {
-    /// Such as `x_t, t = 640`; may be empty.
+    /// For example `x_t, t = 640`; may be empty.
     pub title: String,
     /// `[N, C, H, W]`, 0 to 255: 3 channels for RGB, 1 for grey.
     pub images: Array4<u8>,
 }
 
-/// Grids of images that change: one panel per frame, or several beside each other (`x_t` and the predicted `x_0`).
+/// Changing grids of images: one panel per frame, or several next to each other (`x_t` and the predicted `x_0`).
 #[derive(Debug, Clone)]
 pub struct ImageAnimation {
-    /// The frames, each with its panels from left to right; all are alike in number and shape.
+    /// The frames, each with its panels from left to right; all have the same number and shape of panels.
     pub frames: Vec<Vec<ImagePanel>>,
-    /// Images in a row of a panel; as many as make it about square where it is left out.
+    /// Images in a row of a panel. By default, the panel is about square.
     pub columns: Option<usize>,
-    /// How long a frame stands, in milliseconds.
+    /// How long a frame is shown, in milliseconds.
     pub frame_delay_ms: u32,
-    /// How long the first frame stands.
+    /// How long the first frame is shown, in milliseconds.
     pub first_hold_ms: u32,
-    /// How long the last frame stands.
+    /// How long the last frame is shown, in milliseconds.
     pub last_hold_ms: u32,
 }
 
@@ -47,12 +47,12 @@ impl Default for ImageAnimation {
 }
 
 impl ImageAnimation {
-    /// Draws the film as a GIF that repeats for ever, below 5 MB: of 0.3 MB for two images, of 4.6 MB for 16. The frames
-    /// that take the most, those of noise, get fewer colours for that; the last one does not.
+    /// Draws the film as a GIF that repeats forever, below 5 MB: 0.3 MB for two images, 4.6 MB for 16. To save space,
+    /// the largest frames, those of noise, get fewer colours; the last frame does not.
     ///
     /// # Errors
-    /// [`PlotError::Empty`] without frames; [`PlotError::NotImages`] for a panel that holds none;
-    /// [`PlotError::UnlikeFrames`] where frames differ in the number or the shape of their panels.
+    /// [`PlotError::Empty`] if there are no frames, [`PlotError::NotImages`] if a panel does not contain images,
+    /// [`PlotError::UnlikeFrames`] if frames have different numbers or shapes of panels.
     pub fn picture(&self) -> Result<Picture, PlotError> {
         let (block, panels) = self.block()?;
         let rasters =
@@ -72,7 +72,7 @@ impl ImageAnimation {
         Ok(Picture { mime: Mime::Gif, bytes, width, height, alt })
     }
 
-    /// Where the images of a panel lie, and how many panels a frame has.
+    /// The layout of the images of a panel, and the number of panels in a frame.
     fn block(&self) -> Result<(Block, usize), PlotError> {
         let empty = || PlotError::Empty { what: "frames".to_owned(), item: "frame with a panel".to_owned() };
         let model = self.frames.first().ok_or_else(empty)?;
@@ -102,8 +102,8 @@ impl ImageAnimation {
     }
 }
 
-/// Bytes for a film of so many images a panel. An image gets the more the more there are: a film of a few lies in a notebook,
-/// among other pictures; one of many is a file to look at.
+/// The size of a film with this many images per panel. The more images, the more bytes each gets: a film of a few
+/// images is one of many pictures in a notebook, while one of many images is a file to look at.
 fn budget(images: usize) -> usize {
     (images * (120_000 + 10_600 * images)).min(MOST_BYTES)
 }
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(delays, [80, 10, 10, 10, 250]);
     }
 
-    /// Painted flowers that form out of noise, as a chain of 59 steps shows them, the longest film that there is.
+    /// Painted flowers that emerge from noise, as a chain of 59 steps shows them, the longest film there is.
     fn flowers(images: usize) -> Vec<Vec<ImagePanel>> {
         let mut x0 = Array4::zeros((images, 3, 32, 32));
         for (i, image) in x0.outer_iter_mut().enumerate() {
@@ -183,7 +183,7 @@ mod tests {
         (0..60).rev().map(frame).collect()
     }
 
-    /// Bytes of the file, and the colours of its last frame.
+    /// The size of the file in bytes, and the number of colours in its last frame.
     fn size_and_last_colors(images: usize) -> (usize, usize) {
         let bytes = ImageAnimation { frames: flowers(images), ..Default::default() }.picture().unwrap().bytes;
         let mut options = ::gif::DecodeOptions::new();

@@ -1,20 +1,20 @@
-//! Images of one size in rows, each enlarged or averaged by a whole factor. Lengths are pixels of the picture.
+//! Images of one size in rows, each enlarged or averaged by an integer factor. Lengths are in pixels of the picture.
 
 use ndarray::{ArrayView3, ArrayView4, Axis};
 
 use crate::plots::{PlotError, Raster};
 
-/// How a pixel of an image relates to pixels of the picture.
+/// How pixels of an image relate to pixels of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Zoom {
-    /// A pixel becomes a square with sides of so many.
+    /// A pixel becomes a square with sides of this many pixels.
     In(usize),
-    /// Squares of so many pixels a side become one, their mean.
+    /// Squares with sides of this many pixels become one pixel, their mean.
     Out(usize),
 }
 
 impl Zoom {
-    /// The largest at which a length of `have` pixels is `room` at most.
+    /// The largest zoom at which `have` pixels take at most `room`.
     pub fn fitting(have: usize, room: usize) -> Self {
         match room / have.max(1) {
             0 => Zoom::Out(have.div_ceil(room.max(1))),
@@ -40,45 +40,45 @@ impl Zoom {
     }
 }
 
-/// Where images lie beside and below each other.
+/// The layout of images in rows and columns.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     pub columns: usize,
     pub rows: usize,
     pub zoom: Zoom,
     pub gap: usize,
-    /// Room below each image.
+    /// The space below each image.
     pub below: usize,
-    /// Height and width of an image.
+    /// The height and width of an image.
     pub image: (usize, usize),
 }
 
 impl Block {
-    /// How many images there is room for.
+    /// The number of images that fit.
     pub fn images(&self) -> usize {
         self.columns * self.rows
     }
 
-    /// Width and height of an image as it is shown.
+    /// The width and height of an image as shown.
     pub fn cell(&self) -> (usize, usize) {
         (self.zoom.of(self.image.1), self.zoom.of(self.image.0))
     }
 
-    /// Width and height of the whole.
+    /// The width and height of the whole block.
     pub fn size(&self) -> (usize, usize) {
         let (width, height) = self.cell();
         let along = |count: usize, side: usize| count * side + count.saturating_sub(1) * self.gap;
         (along(self.columns, width), along(self.rows, height + self.below))
     }
 
-    /// The upper left corner of image `index`, counted row by row.
+    /// The upper left corner of image `index`, row by row.
     pub fn corner(&self, index: usize) -> (usize, usize) {
         let (width, height) = self.cell();
         let (column, row) = (index % self.columns, index / self.columns);
         (column * (width + self.gap), row * (height + self.below + self.gap))
     }
 
-    /// Draws `images`, `[N, C, H, W]`, with the block's corner at `(left, top)`.
+    /// Draws `images`, `[N, C, H, W]`, with the upper left corner of the block at `(left, top)`.
     pub fn draw(&self, raster: &mut Raster, (left, top): (usize, usize), images: &ArrayView4<u8>) {
         for (index, image) in images.axis_iter(Axis(0)).enumerate() {
             let (x, y) = self.corner(index);
@@ -97,7 +97,7 @@ impl Block {
 
     fn pixel(&self, image: &ArrayView3<u8>, x: usize, y: usize) -> [u8; 3] {
         let channels = image.dim().0;
-        // Grey is three times the same.
+        // For grey images, the same value three times.
         [0, 1, 2].map(|channel: usize| {
             let plane = image.index_axis(Axis(0), channel.min(channels - 1));
             match self.zoom {
@@ -114,7 +114,7 @@ impl Block {
     }
 }
 
-/// Refuses images that cannot be drawn: none, without pixels, or with other than 1 or 3 channels.
+/// Rejects images that cannot be drawn: no images, no pixels, or not 1 or 3 channels.
 pub(super) fn check(what: &str, images: &ArrayView4<u8>) -> Result<(), PlotError> {
     let shape = images.shape();
     if !matches!(shape[1], 1 | 3) || images.is_empty() {
@@ -123,7 +123,7 @@ pub(super) fn check(what: &str, images: &ArrayView4<u8>) -> Result<(), PlotError
     Ok(())
 }
 
-/// As many columns as make `count` images about square, in full rows where that is near.
+/// The number of columns that makes `count` images about square, with full rows if that is close.
 pub(super) fn squarish(count: usize, columns: Option<usize>) -> usize {
     let square = (count as f64).sqrt().ceil() as usize;
     columns.unwrap_or(square).clamp(1, count.max(1))

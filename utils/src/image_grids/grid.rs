@@ -1,4 +1,4 @@
-//! `ImageGrid`: images in rows and columns as a PNG, with what they are written beside them.
+//! `ImageGrid`: images in rows and columns as a PNG, with labels.
 
 use ndarray::Array4;
 
@@ -8,7 +8,7 @@ use crate::plots::style::{LABEL_SIZE, OUTER_MARGIN, PNG_SCALE, TEXT, TICK_SIZE, 
 use crate::plots::text::{self, Anchor};
 use crate::plots::{PlotError, Raster};
 
-/// Widths in CSS pixels: of the images together, and of one of them at the most.
+/// Widths in CSS pixels: of all images together, and the maximum for one image.
 const PAGE: usize = 700;
 const IMAGE: usize = 128;
 const GAP: usize = 2;
@@ -18,18 +18,17 @@ const GAP: usize = 2;
 pub struct ImageGrid {
     /// `[N, C, H, W]`, 0 to 255: 3 channels for RGB, 1 for grey.
     pub images: Array4<u8>,
-    /// Images in a row; as many as make the grid about square where it is left out.
+    /// Images in a row. By default, the grid is about square.
     pub columns: Option<usize>,
-    /// Pixels of the PNG per pixel of an image; where it is left out, as many as fit into a notebook. (A PNG has two
-    /// pixels for one of the page.)
+    /// Pixels of the PNG per pixel of an image. By default, as many as fit into a notebook. (A PNG has two pixels for one CSS pixel.)
     pub scale: Option<usize>,
     /// Above the grid; may be empty.
     pub title: String,
-    /// Below the images, one each; empty where there are none.
+    /// Below the images, one label for each; may be empty.
     pub labels: Vec<String>,
-    /// To the left of the rows; empty where there are none.
+    /// To the left of the rows; may be empty.
     pub row_labels: Vec<String>,
-    /// Above the columns; empty where there are none.
+    /// Above the columns; may be empty.
     pub column_labels: Vec<String>,
 }
 
@@ -45,7 +44,7 @@ fn pixels(css: f64) -> usize {
 }
 
 impl ImageGrid {
-    /// A grid of `images`, `[N, C, H, W]`, about square and without words.
+    /// A grid of `images`, `[N, C, H, W]`, about square and without labels.
     pub fn new(images: Array4<u8>) -> Self {
         Self {
             images,
@@ -58,7 +57,7 @@ impl ImageGrid {
         }
     }
 
-    /// The same grid under a title.
+    /// The same grid with a title.
     #[must_use]
     pub fn titled(self, title: impl Into<String>) -> Self {
         Self { title: title.into(), ..self }
@@ -67,15 +66,14 @@ impl ImageGrid {
     /// Draws the grid.
     ///
     /// # Errors
-    /// [`PlotError::NotImages`] for no images, or channels other than 1 or 3; [`PlotError::BadSize`] where the picture
-    /// would be too large.
+    /// [`PlotError::NotImages`] if there are no images, or not 1 or 3 channels; [`PlotError::BadSize`] if the picture would be too large.
     pub fn picture(&self) -> Result<Picture, PlotError> {
         check("images of a grid", &self.images.view())?;
         let block = self.block();
         let (left, top) = self.margins()?;
         let (width, height) = block.size();
         let outer = pixels(OUTER_MARGIN);
-        // The title begins where the images do, behind the labels of the rows.
+        // The title begins above the images, to the right of the row labels.
         let title = pixels(text::width(&self.title, TITLE_SIZE)?);
         let mut raster = Raster::new(left + width.max(title) + outer, top + height + outer)?;
         block.draw(&mut raster, (left, top), &self.images.view());
@@ -101,7 +99,7 @@ impl ImageGrid {
         Block { columns, rows: count.div_ceil(columns), zoom, gap, below, image: (height, width) }
     }
 
-    /// The room to the left and above.
+    /// The space to the left and above.
     fn margins(&self) -> Result<(usize, usize), PlotError> {
         let mut left = 0.0_f64;
         for label in &self.row_labels {
@@ -117,7 +115,7 @@ impl ImageGrid {
         let at = |x: usize, y: usize| (x as f64, y as f64);
         let mut write = |words: &str, at: (f64, f64), size: f64, anchor, room: usize| {
             let wide = text::width(words, size * PNG_SCALE)?;
-            // Smaller where it would run into its neighbour, as far as it can be read.
+            // Shrinks text that would run into its neighbour, as long as it stays legible.
             let size = size * PNG_SCALE * (room as f64 / wide.max(1.0)).clamp(0.6, 1.0);
             text::draw(raster, words, at, size, anchor, false, TEXT)
         };
@@ -187,7 +185,7 @@ mod tests {
         let (left, _) = grid.margins().unwrap();
         let room = wide(&grid) - left / PNG_SCALE as usize;
         assert!(room as f64 >= text::width(title, TITLE_SIZE).unwrap(), "{room} pixels behind the labels");
-        // Without row labels it is as wide as ever.
+        // Without row labels, it is not wider.
         let plain = ImageGrid { row_labels: Vec::new(), ..grid };
         let words = text::width(title, TITLE_SIZE).unwrap() + 2.0 * OUTER_MARGIN;
         assert!((wide(&plain) as f64 - words).abs() <= 1.0, "{} pixels for {words}", wide(&plain));

@@ -1,6 +1,6 @@
-//! Pictures of images: grids of them, and films of grids.
+//! Pictures of images: grids, and films of grids.
 //!
-//! Small images are enlarged pixel by pixel, so that each is seen as it is; large ones are averaged down.
+//! Small images are enlarged pixel by pixel, so that each pixel is visible; large ones are averaged down.
 
 mod animation;
 mod block;

@@ -1,4 +1,4 @@
-//! The binary format of CIFAR: for each image one or two labels, then 32 x 32 red, green and blue values.
+//! The binary format of CIFAR: one or two labels for each image, then 32 x 32 red, green and blue values.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,10 @@ const PIXELS: usize = 3 * SIDE * SIDE;
 /// The longest of the original files is 154 MB.
 const MOST_BYTES: u64 = 1_000_000_000;
 
-/// Reads files of images with `labels` labels each, of which the last one counts.
+/// Reads files of images with `labels` labels each; the last label is used.
 ///
 /// # Errors
-/// [`DataFileError`]: a file that is empty or ends within an image, or a label that is no class.
+/// [`DataFileError`] if a file is empty or ends within an image, or if a label is not a class.
 pub fn read_cifar(files: &[PathBuf], labels: usize, classes: usize) -> Result<Labelled, DataFileError> {
     let mut all = Labelled { pixels: Array4::zeros((0, 3, SIDE, SIDE)), labels: Vec::new() };
     let mut pixels = Vec::new();
@@ -41,7 +41,7 @@ fn records(path: &Path, record: usize) -> Result<Vec<u8>, DataFileError> {
     if length == whole {
         return Ok(bytes);
     }
-    // Any bytes are colours: only the length tells another kind of file.
+    // Any bytes are valid colours, so only the length can reveal another kind of file.
     match describe(&bytes[..bytes.len().min(512)]).filter(|_| length > 0) {
         Some(kind) => Err(DataFileError::Kind { path: path.to_owned(), kind }),
         None => Err(DataFileError::Truncated { path: path.to_owned(), expected: whole, got: length }),

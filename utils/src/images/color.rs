@@ -1,8 +1,8 @@
-//! Every kind of pixel as 8-bit RGB or grey.
+//! Converts every kind of pixel to 8-bit RGB or grey.
 
 use image::{DynamicImage, GrayImage, RgbImage};
 
-/// RGB or grey, 8 bits: alpha is composited on white, 16 bits are rounded to 8.
+/// 8-bit RGB or grey: alpha is composited on white, 16 bits are rounded to 8.
 pub(super) fn flatten(image: DynamicImage) -> DynamicImage {
     match image {
         DynamicImage::ImageRgb8(_) | DynamicImage::ImageLuma8(_) => image,
@@ -35,7 +35,7 @@ fn over_white(value: u8, alpha: u8) -> u8 {
     ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
-/// The luma of ITU-R 601, which PIL's `convert("L")` computes, too.
+/// The luma of ITU-R 601, which PIL's `convert("L")` also computes.
 pub(super) fn luma(image: &RgbImage) -> GrayImage {
     let mut grey = GrayImage::new(image.width(), image.height());
     for (to, from) in grey.pixels_mut().zip(image.pixels()) {
@@ -45,7 +45,7 @@ pub(super) fn luma(image: &RgbImage) -> GrayImage {
     grey
 }
 
-/// YCCK, which is CMYK whose first three inks went through the conversion of JFIF, as colours that they take away.
+/// YCCK is CMYK whose first three inks are stored as the YCbCr of JFIF, as the colours that they absorb.
 pub(super) fn ycck_to_cmyk(ycck: &[u8]) -> Vec<u8> {
     let byte = |value: f32| value.round().clamp(0.0, 255.0) as u8;
     let mut cmyk = Vec::with_capacity(ycck.len());
@@ -58,7 +58,7 @@ pub(super) fn ycck_to_cmyk(ycck: &[u8]) -> Vec<u8> {
     cmyk
 }
 
-/// CMYK without a colour profile. Adobe's programs store it inverted: 255 is no ink.
+/// CMYK without a colour profile. Adobe's programs store it inverted, with 255 for no ink.
 pub(super) fn cmyk_to_rgb(cmyk: &[u8], inverted: bool) -> Vec<u8> {
     let paper = |ink: u8| u32::from(if inverted { ink } else { 255 - ink });
     let mut rgb = Vec::with_capacity(cmyk.len() / 4 * 3);

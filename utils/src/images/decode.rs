@@ -1,4 +1,4 @@
-//! From the bytes of a file to an upright picture in 8-bit RGB or grey.
+//! Decodes the bytes of a file to an upright picture in 8-bit RGB or grey.
 
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::limits::{MAX_FILE, MAX_PIXELS};
 use super::{jpeg, palette_tiff};
 use crate::files::{describe, open_file};
 
-/// Reads and decodes a file. What kind it is follows from its content, not from its name.
+/// Reads and decodes a file. Its content determines its type, not its name.
 pub(super) fn decode_file(path: &Path, buffer: &mut Vec<u8>) -> Result<DynamicImage, FileError> {
     let file = open_file(path)?;
     let length = file.metadata()?.len();
@@ -35,7 +35,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, FileError> {
     Ok(flatten(image))
 }
 
-/// Everything but JPEG; of a file with many pictures the first.
+/// Everything except JPEG. If a file has several pictures, the first is used.
 fn decode_other(bytes: &[u8]) -> Result<(DynamicImage, Orientation), FileError> {
     let unknown = || FileError::Unknown(describe(&bytes[..bytes.len().min(512)]));
     let format = image::guess_format(bytes).map_err(|_| unknown())?;
@@ -49,7 +49,7 @@ fn decode_other(bytes: &[u8]) -> Result<(DynamicImage, Orientation), FileError> 
         return Ok(picture);
     }
     let decoded = decode_first(bytes, format);
-    // The end of a PNG may be missing where its pixels are all there.
+    // The end of a PNG may be missing if all its pixels are there.
     let ended = if format == Png && decoded.is_err() { with_png_end(bytes) } else { None };
     ended.map_or(decoded, |ended| decode_first(&ended, format))
 }
@@ -66,10 +66,10 @@ fn decode_first(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orie
     Ok((DynamicImage::from_decoder(decoder)?, orientation))
 }
 
-/// A PNG file up to its last whole chunk, and the chunk that ends it; none where that is there.
+/// A PNG file up to its last complete chunk, followed by the end chunk. None if the file already has that.
 fn with_png_end(bytes: &[u8]) -> Option<Vec<u8>> {
     const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
-    // Behind the signature: chunks of a length, a name, as many bytes and a checksum.
+    // After the signature, chunks of a length, a name, the data and a checksum.
     let mut at = 8;
     while let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
         let next = at.checked_add(u32::from_be_bytes(*length) as usize)?.checked_add(12)?;

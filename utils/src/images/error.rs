@@ -1,4 +1,4 @@
-//! What can be wrong with a folder of images, and with one file of it.
+//! Errors of a folder of images, and of a single file in it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,17 +19,17 @@ pub enum ImagesError {
         /// The system's reason.
         source: io::Error,
     },
-    /// There is no folder of that name.
+    /// There is no folder with that name.
     #[error(
         "there is no folder {}: expected one with a sub-folder of images for each class, or with the images themselves{}",
         shown(path),
         instead(path)
     )]
     NoFolder {
-        /// What was looked for.
+        /// The kinds of images that were looked for.
         path: PathBuf,
     },
-    /// The folder holds no image files.
+    /// The folder contains no image files.
     #[error(
         "{} holds no image files: expected PNG, JPEG, GIF, BMP, WebP or TIFF, in one sub-folder a class or all in the \
          folder itself{}", shown(path), passed_over(.remarks)
@@ -37,7 +37,7 @@ pub enum ImagesError {
     NoImages {
         /// The folder.
         path: PathBuf,
-        /// What was passed over.
+        /// The files that were skipped.
         remarks: Vec<String>,
     },
     /// None of the files could be read.
@@ -45,9 +45,9 @@ pub enum ImagesError {
     NothingReadable {
         /// The folder.
         path: PathBuf,
-        /// How many there are.
+        /// The number of files.
         files: usize,
-        /// The first file, and what is wrong with it.
+        /// The first file, and its error.
         first: String,
     },
     /// The data would not fit in memory.
@@ -56,43 +56,43 @@ pub enum ImagesError {
          (dataset_size) or smaller ones (size)", size(*.bytes), size(*.limit)
     )]
     Memory {
-        /// How many images.
+        /// The number of images.
         images: usize,
         /// `C x H x W`.
         shape: String,
-        /// What they take.
+        /// The memory they would take.
         bytes: u64,
-        /// What there is.
+        /// The available memory.
         limit: u64,
     },
 }
 
-/// Why one file cannot be read.
+/// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
     /// Opening or reading failed.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// The file holds nothing.
+    /// The file is empty.
     #[error("it is empty")]
     Empty,
-    /// The bytes are those of no kind of image that is known here.
+    /// The bytes are not those of a known kind of image.
     #[error("its content is no PNG, JPEG, GIF, BMP, WebP or TIFF{}", .0.map_or_else(String::new, |what| format!(", but {what}")))]
     Unknown(Option<&'static str>),
-    /// A JPEG file that is cut off or damaged.
+    /// A JPEG file that is truncated or damaged.
     #[error("damaged JPEG: {0}")]
     Jpeg(String),
-    /// A TIFF file that is cut off or damaged.
+    /// A TIFF file that is truncated or damaged.
     #[error("damaged TIFF: {0}")]
     Tiff(#[from] tiff::TiffError),
-    /// A kind of file that is known, in a variety that is not read.
+    /// An unsupported variant of a known kind of file.
     #[error("{0}")]
     Unsupported(String),
-    /// Another file that is cut off or damaged.
+    /// Another file that is truncated or damaged.
     #[error("{0}")]
     Decode(#[from] image::ImageError),
-    /// More pixels than any photograph has: what a small file made to fill the memory says of itself.
+    /// More pixels than any photograph has, as a small file may claim in order to fill the memory.
     #[error("{width} x {height} pixels are more than the {} million that are read", MAX_PIXELS / 1_000_000)]
     TooLarge {
         /// Columns.
@@ -100,18 +100,18 @@ pub enum FileError {
         /// Rows.
         height: u64,
     },
-    /// The file itself is larger than any photograph.
+    /// The file is larger than any photograph.
     #[error("{} are more than the {} that are read", size(*.0), size(MAX_FILE))]
     TooLong(u64),
-    /// The picture could not be scaled.
+    /// The picture could not be resized.
     #[error("{0}")]
     Resize(String),
     /// The decoder itself failed.
-    #[error("it makes the decoder fail")]
+    #[error("the decoder failed")]
     Panic,
 }
 
-/// Bytes as a reader says them: `13.3 MB`.
+/// A readable number of bytes: `13.3 MB`.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),
@@ -120,7 +120,7 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// What is there in place of a folder.
+/// What exists in place of a folder.
 fn instead(path: &Path) -> String {
     let what = head(path, 512).ok().and_then(|head| describe(&head)).unwrap_or("a file");
     if path.is_file() { format!("; this is {what}") } else { String::new() }
@@ -130,7 +130,7 @@ fn passed_over(remarks: &[String]) -> String {
     remarks.iter().map(|remark| format!("; {remark}")).collect()
 }
 
-/// Refuses a picture of more pixels than are read.
+/// Rejects a picture with more pixels than the limit.
 pub(super) fn check_size(width: u64, height: u64) -> Result<(), FileError> {
     if width * height > MAX_PIXELS { Err(FileError::TooLarge { width, height }) } else { Ok(()) }
 }

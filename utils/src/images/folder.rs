@@ -1,4 +1,4 @@
-//! What a folder of images holds: its classes, its files, and what is passed over.
+//! The content of a folder of images: its classes, its files, and what is skipped.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,27 +7,27 @@ use std::path::{Path, PathBuf};
 use super::error::ImagesError;
 use crate::files::{describe, head};
 
-/// The endings of the kinds that are read.
+/// The file extensions of the supported kinds.
 const READ: [&str; 11] = ["png", "apng", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "webp", "tif", "tiff"];
-/// Pictures of other kinds: worth a word, since somebody may miss them.
+/// Pictures of other kinds, which are reported, since somebody may miss them.
 const OTHER: [&str; 16] =
     ["heic", "heif", "avif", "jxl", "jp2", "svg", "psd", "ico", "ppm", "pgm", "pbm", "pnm", "tga", "exr", "dds", "qoi"];
-/// The same by their content: names may be wrong, or have no ending.
+/// The same by content, since a name may be wrong or have no extension.
 const READ_CONTENT: [&str; 6] =
     ["a PNG image", "a JPEG image", "a GIF image", "a BMP image", "a WebP image", "a TIFF image"];
-/// How deep a class's folder is searched.
+/// How deep the folder of a class is searched.
 const DEPTH: usize = 16;
 
 /// An image file and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageFile {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Its class, an index into the folder's classes.
     pub class: usize,
 }
 
-/// A folder with one sub-folder a class, or with the images of one class.
+/// A folder with one subfolder per class, or with the images of one class.
 #[derive(Debug, Clone)]
 pub struct Folder {
     /// The folder, with all links resolved.
@@ -36,16 +36,16 @@ pub struct Folder {
     pub classes: Vec<String>,
     /// The files, by class and then by path.
     pub files: Vec<ImageFile>,
-    /// What was passed over, a line each.
+    /// What was skipped, one line each.
     pub remarks: Vec<String>,
 }
 
 impl Folder {
-    /// Lists a folder: its sub-folders that hold images are the classes, sorted by name; where there are none, its images
-    /// are of one class, named after the folder. Of files whose name says nothing, the first bytes are looked at.
+    /// Lists a folder. The subfolders that contain images are the classes, sorted by name. If there are none, the folder's
+    /// images form one class, named after it. If the name of a file does not determine its type, its first bytes do.
     ///
     /// # Errors
-    /// [`ImagesError`] where the folder is not there, cannot be listed or holds no image files.
+    /// [`ImagesError`] if the folder does not exist, cannot be listed or contains no image files.
     pub fn open(path: &Path) -> Result<Self, ImagesError> {
         let mut folder = Self::empty(path)?;
         let mut walk = Walk::new(&folder.root);
@@ -64,10 +64,10 @@ impl Folder {
         folder.finish(walk)
     }
 
-    /// As [`Folder::open`], with classes that are known: each is the first of its possible sub-folders that is there.
+    /// Like [`Folder::open`], for known classes: each is the first of its possible subfolders that exists.
     ///
     /// # Errors
-    /// [`ImagesError`] where the folder is not there, cannot be listed or holds no image files of these classes.
+    /// [`ImagesError`] if the folder does not exist, cannot be listed or contains no image files of these classes.
     pub fn open_classes(path: &Path, classes: &[(&str, &[&str])]) -> Result<Self, ImagesError> {
         let mut folder = Self::empty(path)?;
         let mut walk = Walk::new(&folder.root);
@@ -118,7 +118,7 @@ impl Walk {
         Self { root: root.to_owned(), outside: 0, linked: 0, special: 0, other: BTreeMap::new() }
     }
 
-    /// The image files under a folder, sorted by path.
+    /// The image files in a folder and its subfolders, sorted by path.
     fn files(&mut self, folder: &Path, depth: usize) -> Result<Vec<PathBuf>, ImagesError> {
         let (mut files, folders) = self.entries(folder)?;
         for folder in folders.iter().filter(|_| depth > 0) {
@@ -128,7 +128,7 @@ impl Walk {
         Ok(files)
     }
 
-    /// The image files and the folders in a folder, each sorted. What is hidden is passed over without a word.
+    /// The image files and subfolders of a folder, each sorted. Hidden ones are silently skipped.
     fn entries(&mut self, folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), ImagesError> {
         let failed = |source| ImagesError::Folder { path: folder.to_owned(), source };
         let (mut files, mut folders) = (Vec::new(), Vec::new());

@@ -1,8 +1,8 @@
-//! What every image is made into.
+//! The format into which every image is converted.
 
 use serde::{Deserialize, Serialize};
 
-/// What every image is made into.
+/// The format into which every image is converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageFormat {
     /// Rows.
@@ -11,24 +11,24 @@ pub struct ImageFormat {
     pub width: usize,
     /// 3 for RGB, 1 for grey.
     pub channels: usize,
-    /// What becomes of images of another aspect ratio.
+    /// What happens to images with another aspect ratio.
     pub fit: Fit,
 }
 
 impl ImageFormat {
-    /// The bytes of one image.
+    /// The number of bytes per image.
     pub fn bytes(&self) -> usize {
         self.channels * self.height * self.width
     }
 }
 
-/// What becomes of an image of another aspect ratio than the one that is wanted.
+/// What happens to an image with another aspect ratio than requested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fit {
-    /// What is too much is cut off at both sides.
+    /// Both sides are cropped equally.
     #[default]
     Crop,
-    /// It is squeezed.
+    /// It is stretched.
     Squash,
 }

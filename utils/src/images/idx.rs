@@ -1,4 +1,4 @@
-//! The IDX format of MNIST: a magic number, the sizes of the axes, the bytes.
+//! The IDX format of MNIST: a magic number, the sizes of the axes, and the bytes.
 
 use std::path::Path;
 
@@ -12,14 +12,14 @@ use super::labelled::{DataFile, DataFileError, Labelled, check_labels};
 const IMAGES: u32 = 0x0000_0803;
 /// Bytes along one axis.
 const LABELS: u32 = 0x0000_0801;
-/// More than this is no file of this kind but a header gone wrong.
+/// A larger number can only come from a corrupt header.
 const MOST: u64 = 10_000_000;
 
-/// Reads grey images and their labels, each file packed (`.gz`) or not. No more is unpacked than the header promises.
+/// Reads grey images and their labels from files that may be compressed (`.gz`). Decompresses no more than the header promises.
 ///
 /// # Errors
-/// [`DataFileError`]: another kind of file, one that is cut off or goes on, images of another size than `[rows,
-/// columns]`, a label that is no class, two files that do not belong together.
+/// [`DataFileError`] if a file is of another kind, is truncated or continues after its end, if the images do not have
+/// the size `[rows, columns]`, if a label is not a class, or if the two files do not belong together.
 pub fn read_idx(images: &Path, labels: &Path, size: [u64; 2], classes: usize) -> Result<Labelled, DataFileError> {
     let mut file = open(images, IMAGES, "IDX images")?;
     let count = items(&mut file)?;

@@ -1,4 +1,4 @@
-//! Images and labels as the classic data sets store them, and what can be wrong with such files.
+//! Images and labels in the format of the classic data sets, and the errors of such files.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::resize::Scaler;
 use super::{Fit, ImageFormat};
 use crate::files::{open_file, shown};
 
-/// Images with a label each, as they are stored.
+/// Images with one label each, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labelled {
     /// `[N, C, H, W]`.
@@ -40,21 +40,21 @@ pub enum DataFileError {
     Magic {
         /// The file.
         path: PathBuf,
-        /// What should have been in it.
+        /// The expected content.
         what: &'static str,
-        /// The number of such files.
+        /// The magic number of such files.
         expected: u32,
-        /// The number that it has.
+        /// The magic number of this file.
         got: u32,
-        /// What it is, where that is known.
+        /// What the file is, if known.
         kind: Option<&'static str>,
     },
-    /// The file is something else altogether.
+    /// The file is something completely different.
     #[error("{}: expected images and labels in the binary format, this is {kind}", shown(path))]
     Kind {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// What the file is.
         kind: &'static str,
     },
     /// The file ends too early.
@@ -62,12 +62,12 @@ pub enum DataFileError {
     Truncated {
         /// The file.
         path: PathBuf,
-        /// How long it should be, unpacked.
+        /// The expected length, decompressed.
         expected: u64,
-        /// How long it is.
+        /// The actual length.
         got: u64,
     },
-    /// The file goes on after its end.
+    /// The file continues after its end.
     #[error(
         "{}: expected {expected} bytes, but it goes on after them: it is damaged, or another kind of file",
         shown(path)
@@ -75,10 +75,10 @@ pub enum DataFileError {
     TooLong {
         /// The file.
         path: PathBuf,
-        /// How long it should be, unpacked.
+        /// The expected length, decompressed.
         expected: u64,
     },
-    /// The images are of another size.
+    /// The images have another size.
     #[error("{}: expected images of {expected:?} pixels, got {got:?}", shown(path))]
     ImageSize {
         /// The file.
@@ -88,17 +88,17 @@ pub enum DataFileError {
         /// Rows and columns in the file.
         got: [u64; 2],
     },
-    /// More images than any such data set has.
+    /// The file has more images than any such data set.
     #[error("{} says that it holds {count} items: it is damaged, since no such file has over {most}", shown(path))]
     Count {
         /// The file.
         path: PathBuf,
-        /// What its header says.
+        /// The number in its header.
         count: u64,
-        /// What is read at most.
+        /// The limit.
         most: u64,
     },
-    /// Images and labels are not of the same set.
+    /// Images and labels are not from the same set.
     #[error(
         "{} holds {labels} labels, and there are {images} images: the two files belong to different sets",
         shown(path)
@@ -106,26 +106,26 @@ pub enum DataFileError {
     CountsDiffer {
         /// The file of labels.
         path: PathBuf,
-        /// How many labels it has.
+        /// The number of labels.
         labels: usize,
-        /// How many images there are.
+        /// The number of images.
         images: usize,
     },
-    /// A label that is no class.
+    /// A label that is not a class.
     #[error("{}: label {label} of image {index}: expected 0 to {}; the file is damaged", shown(path), classes - 1)]
     Label {
         /// The file.
         path: PathBuf,
-        /// Which image.
+        /// The index of the image.
         index: usize,
         /// Its label.
         label: u8,
-        /// How many classes there are.
+        /// The number of classes.
         classes: usize,
     },
 }
 
-/// A file, unpacked if it is packed (gzip, whatever its name says), that is read to an end which is known beforehand.
+/// A file whose length is known in advance. It is decompressed if it is a gzip file, whatever its name.
 pub(super) struct DataFile<'a> {
     pub path: &'a Path,
     reader: Box<dyn Read>,
@@ -142,7 +142,7 @@ impl<'a> DataFile<'a> {
         Ok(Self { path, reader, got: 0 })
     }
 
-    /// The next `count` bytes, and no more, whatever the file unpacks to. `expected`: the length of the whole.
+    /// Reads the next `count` bytes, and no more, whatever the file decompresses to. `expected` is the total length.
     pub fn take(&mut self, count: u64, expected: u64) -> Result<Vec<u8>, DataFileError> {
         let mut bytes = Vec::new();
         let read = self.reader.by_ref().take(count).read_to_end(&mut bytes);
@@ -156,7 +156,7 @@ impl<'a> DataFile<'a> {
         }
     }
 
-    /// Everything, up to `most` bytes, of a file whose length is not known beforehand.
+    /// Reads a file of unknown length, up to `most` bytes.
     pub fn all(mut self, most: u64) -> Result<Vec<u8>, DataFileError> {
         let mut bytes = Vec::new();
         match self.reader.by_ref().take(most + 1).read_to_end(&mut bytes) {
@@ -172,14 +172,14 @@ impl<'a> DataFile<'a> {
         }
     }
 
-    /// The next four bytes as a number, most significant first.
+    /// Reads the next four bytes as a big-endian number.
     pub fn number(&mut self) -> Result<u32, DataFileError> {
         let expected = self.got + 4;
         let bytes = self.take(4, expected)?;
         Ok(bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
     }
 
-    /// Refuses a file that goes on. (Reading its end also checks the sum of a packed one.)
+    /// Rejects a file that continues. (Reading to the end also verifies the checksum of a compressed file.)
     pub fn end(mut self) -> Result<(), DataFileError> {
         match self.reader.read(&mut [0]) {
             Ok(0) => Ok(()),
@@ -199,7 +199,7 @@ pub(super) fn check_labels(path: &Path, labels: &[u8], classes: usize) -> Result
     }
 }
 
-/// Some of the images, in the order of `chosen`, scaled to `[height, width]` if they are of another size.
+/// The images at the indices `chosen`, in that order, resized to `[height, width]` if they have another size.
 pub fn choose_and_scale(pixels: &Array4<u8>, chosen: &[usize], size: [usize; 2]) -> Array4<u8> {
     let (_, channels, height, width) = pixels.dim();
     let mut scaled = Array4::zeros((chosen.len(), channels, size[0], size[1]));

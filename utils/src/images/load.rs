@@ -1,4 +1,4 @@
-//! Many files at once: every core decodes, and the result does not depend on which did what.
+//! Reads many files at once on all cores. The result does not depend on which core decoded which file.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,21 +12,21 @@ use super::error::FileError;
 use super::resize::Scaler;
 use super::{ImageFormat, ImagesError, check_memory};
 
-/// What was read of a list of files.
+/// The result of reading a list of files.
 #[derive(Debug)]
 pub struct Loaded {
-    /// `[N, C, H, W]`: the files that could be read, in their order.
+    /// `[N, C, H, W]`: the files that could be read, in order.
     pub pixels: Array4<u8>,
-    /// Which files those are, as indices into the list.
+    /// The indices of these files in the list.
     pub read: Vec<usize>,
-    /// The others, and what is wrong with each.
+    /// The other files, each with its error.
     pub broken: Vec<(usize, FileError)>,
 }
 
 /// Reads the files on all available cores.
 ///
 /// # Errors
-/// [`ImagesError::Memory`] where their pixels would not fit in memory. Files that cannot be read are no error.
+/// [`ImagesError::Memory`] if the pixels would not fit in memory. Files that cannot be read do not cause an error.
 pub fn load_files(paths: &[&Path], format: ImageFormat) -> Result<Loaded, ImagesError> {
     check_memory(paths.len(), format)?;
     let size = format.bytes();
@@ -38,7 +38,7 @@ pub fn load_files(paths: &[&Path], format: ImageFormat) -> Result<Loaded, Images
             let mut scaler = Scaler::new(format);
             let mut broken = Vec::new();
             while let Some((index, (pixels, path))) = next() {
-                // A file that nobody foresaw may make a decoder panic; the others are still worth reading.
+                // An unforeseen file may make a decoder panic; the others are still worth reading.
                 let read = catch_unwind(AssertUnwindSafe(|| scaler.read(path, pixels)));
                 if let Err(error) = read.unwrap_or_else(|_| {
                     scaler = Scaler::new(format);

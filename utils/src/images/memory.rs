@@ -1,13 +1,13 @@
-//! Whether a data set fits in memory, before it fills it.
+//! Checks whether a data set fits in memory before it is loaded.
 
 use super::error::size;
 use super::{ImageFormat, ImagesError};
 use crate::memory::spare_memory;
 
-/// The size of `images` images in memory, in words: `4317 images of 3 x 32 x 32: 13.3 MB`.
+/// The size of `images` images in memory, as text: `4317 images of 3 x 32 x 32: 13.3 MB`.
 ///
 /// # Errors
-/// [`ImagesError::Memory`] where that is more than can be spared.
+/// [`ImagesError::Memory`] if that is more than the memory that can be spared.
 pub fn check_memory(images: usize, format: ImageFormat) -> Result<String, ImagesError> {
     check(images, format, spare_memory())
 }

@@ -1,8 +1,8 @@
-//! Image files of any common kind as bytes of one size and one number of channels, folders full of them,
-//! and the files of MNIST and CIFAR.
+//! Reads image files of all common kinds as bytes of one size and number of channels, folders of such files, and the
+//! files of MNIST and CIFAR.
 //!
-//! Whatever a file holds (grey, palette, alpha, CMYK, 16 bits a channel, a camera that was held sideways), what comes
-//! out is upright RGB or grey, 8 bits a channel, and scaled as PIL scales with `Image.BICUBIC`.
+//! Whatever a file contains (grey, palette, alpha, CMYK, 16 bits per channel, a sideways camera), the result is upright
+//! RGB or grey with 8 bits per channel, resized as PIL does with `Image.BICUBIC`.
 
 mod cifar;
 mod color;
@@ -30,10 +30,10 @@ pub use memory::check_memory;
 
 use std::path::Path;
 
-/// Reads one image file: `format.bytes()` bytes in the order channel, row, column.
+/// Reads an image file: `format.bytes()` bytes in the order channel, row, column.
 ///
 /// # Errors
-/// [`FileError`] with what keeps the file from being read.
+/// [`FileError`], with the reason why the file cannot be read.
 pub fn read_image(path: &Path, format: ImageFormat) -> Result<Vec<u8>, FileError> {
     let mut pixels = vec![0; format.bytes()];
     resize::Scaler::new(format).read(path, &mut pixels)?;

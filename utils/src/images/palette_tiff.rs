@@ -1,4 +1,4 @@
-//! TIFF files whose pixels are indices of a palette: the decoder refuses them, so they are decoded as grey, and coloured here.
+//! TIFF files whose pixels are indices into a palette. The decoder rejects them, so they are decoded as grey and coloured here.
 
 use std::io::Cursor;
 
@@ -10,11 +10,11 @@ use tiff::tags::Tag;
 
 use super::error::{FileError, check_size};
 
-/// Values of the tag that says what a pixel means.
+/// Values of the tag that defines the meaning of a pixel.
 const GREY: u16 = 1;
 const PALETTE: u16 = 3;
 
-/// The picture, with the orientation that the file names; none where its pixels are no indices.
+/// The picture, with the orientation in the file. None if its pixels are not indices.
 pub(super) fn decode(bytes: &[u8]) -> Result<Option<(DynamicImage, Orientation)>, FileError> {
     let mut decoder = Decoder::new(Cursor::new(bytes))?;
     if decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)? != Some(PALETTE) {
@@ -53,12 +53,12 @@ fn unsupported(what: &str) -> FileError {
     FileError::Unsupported(format!("a TIFF with a palette {what} is not read: save it as PNG"))
 }
 
-/// The file with its pixels called grey values. `directory`: where the list of its tags begins.
+/// The same file with its pixels declared as grey. `directory` is the offset of the list of tags.
 fn called_grey(bytes: &[u8], directory: usize) -> Option<Vec<u8>> {
     let big_endian = bytes.starts_with(b"MM");
     let order = |pair: [u8; 2]| if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) };
     let read = |at: usize| bytes.get(at..at + 2).map(|pair| order([pair[0], pair[1]]));
-    // A file of 64 bits, 43 here, has longer entries.
+    // The entries of a 64-bit file (43 here) are longer.
     if read(2)? != 42 {
         return None;
     }
@@ -70,7 +70,7 @@ fn called_grey(bytes: &[u8], directory: usize) -> Option<Vec<u8>> {
     Some(grey)
 }
 
-/// Indices of `bits` bits, the first in the highest; each row begins at a byte.
+/// Indices of `bits` bits, the first in the highest bits; each row begins at a byte boundary.
 fn unpacked(rows: &[u8], width: usize, bits: usize) -> impl Iterator<Item = u8> {
     let each = 8 / bits;
     rows.chunks(width.div_ceil(each).max(1)).flat_map(move |row| {

@@ -1,4 +1,4 @@
-//! Pictures of any size at one size: antialiased bicubic, as PIL does it.
+//! Resizes pictures to one size: antialiased bicubic, like PIL.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::decode::decode_file;
 use super::error::FileError;
 use super::format::{Fit, ImageFormat};
 
-/// Reads files into one format. It keeps its buffers from one file to the next.
+/// Reads files in one format. Reuses its buffers for the next file.
 pub(super) struct Scaler {
     format: ImageFormat,
     file: Vec<u8>,
@@ -48,8 +48,8 @@ impl Scaler {
         Ok(())
     }
 
-    /// The kernel widens with the scale, so that a picture made smaller does not alias. Its third-order spline with
-    /// a = -1/2 (Keys 1981, Catmull-Rom) is what PIL calls bicubic.
+    /// The kernel widens with the scale, so that smaller pictures do not alias. Its cubic spline with a = -1/2 (Keys
+    /// 1981, Catmull-Rom) is what PIL calls bicubic.
     fn resize(&mut self, image: &DynamicImage, kind: PixelType) -> Result<Vec<u8>, FileError> {
         let failed = |error: &dyn std::fmt::Display| FileError::Resize(error.to_string());
         let source = ImageRef::new(image.width(), image.height(), image.as_bytes(), kind).map_err(|e| failed(&e))?;

@@ -1,4 +1,4 @@
-//! `live_plot`: a line chart that grows while a cell computes.
+//! `live_plot`: a line chart that grows while a cell runs.
 
 mod thinned;
 
@@ -9,7 +9,7 @@ use thinned::Thinned;
 use crate::display::{LiveDisplay, Picture, Redraws, SaveError, in_notebook};
 use crate::plots::{AxisScale, LineChart, LineStyle, PlotError, Series};
 
-/// A chart without lines, which grows with what is pushed to it.
+/// An empty chart, which grows with each point that is pushed to it.
 ///
 /// ```
 /// use ddpm_utils::live_plot::live_plot;
@@ -21,14 +21,14 @@ use crate::plots::{AxisScale, LineChart, LineStyle, PlotError, Series};
 /// plot.finish();
 /// ```
 ///
-/// Where the kernel's front is, the cell shows it three times a second at the most; elsewhere a cell shows it when it is
-/// finished, and a terminal never, though it can be [saved](LivePlot::save).
+/// Behind the kernel's front, the cell shows it at most three times per second. Elsewhere a cell shows it when it is
+/// finished. A terminal never shows it, but it can be [saved](LivePlot::save).
 pub fn live_plot(title: impl Into<String>) -> LivePlot {
     let chart = LineChart { title: title.into(), ..Default::default() };
     LivePlot { chart, lines: Vec::new(), redraws: Redraws::per_second(3.0), output: LiveDisplay::open(), shown: true }
 }
 
-/// A line chart that grows: see [`live_plot`]. It takes any number of points: of many, those stay that show.
+/// A growing line chart: see [`live_plot`]. It accepts any number of points, and keeps those that are visible.
 #[derive(Debug)]
 pub struct LivePlot {
     /// Its series are empty.
@@ -36,7 +36,7 @@ pub struct LivePlot {
     lines: Vec<Line>,
     redraws: Redraws,
     output: Option<LiveDisplay>,
-    /// Whether all points were shown.
+    /// Whether all points have been shown.
     shown: bool,
 }
 
@@ -48,7 +48,7 @@ struct Line {
 }
 
 impl LivePlot {
-    /// The same chart with labels at its axes.
+    /// The same chart with axis labels.
     #[must_use]
     pub fn axes(mut self, x_label: impl Into<String>, y_label: impl Into<String>) -> Self {
         (self.chart.x_label, self.chart.y_label) = (x_label.into(), y_label.into());
@@ -62,7 +62,7 @@ impl LivePlot {
         self
     }
 
-    /// The same chart, with `series` thin and pale in the colour of the one that comes next: raw values below their mean.
+    /// The same chart, with `series` thin and pale in the colour of the next one: raw values below their mean.
     #[must_use]
     pub fn faint(mut self, series: &str) -> Self {
         let index = self.line(series);
@@ -70,7 +70,7 @@ impl LivePlot {
         self
     }
 
-    /// Lets the line `series` grow by a point; with its first one it joins the chart. Points that are not finite are left out.
+    /// Adds a point to the line `series`, and the line to the chart with its first point. Points that are not finite are left out.
     pub fn push(&mut self, series: &str, x: f64, y: f64) {
         let index = self.line(series);
         self.lines[index].points.push(x, y);
@@ -80,7 +80,7 @@ impl LivePlot {
         }
     }
 
-    /// The chart as it is now.
+    /// The current chart.
     ///
     /// # Errors
     /// Those of drawing.
@@ -93,15 +93,15 @@ impl LivePlot {
         LineChart { series: series.collect(), ..self.chart.clone() }.picture()
     }
 
-    /// Writes the chart as it is now to `path`, an `.svg`.
+    /// Writes the current chart to `path`, an `.svg` file.
     ///
     /// # Errors
-    /// As [`Picture::save`], and those of drawing.
+    /// Those of [`Picture::save`] and of drawing.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
         self.picture()?.save(path)
     }
 
-    /// Shows the chart with all its points. A plot that is dropped does the same; one in a variable of the notebook's is not
+    /// Shows the chart with all its points. Dropping the plot does the same, but a plot in a notebook variable is not
     /// dropped at the end of its cell.
     pub fn finish(self) {}
 
@@ -113,7 +113,7 @@ impl LivePlot {
         })
     }
 
-    /// A chart that cannot be drawn is a fault of ours, and no reason to stop what it shows.
+    /// If a chart cannot be drawn, this is our bug, and no reason to stop the computation.
     fn redraw(&mut self) {
         let mut redraws = self.redraws.clone();
         let shown = redraws.draw(|| {

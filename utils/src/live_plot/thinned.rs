@@ -1,18 +1,18 @@
-//! A line of any number of points in bounded room: of neighbours the lowest and the highest stay.
+//! A line with any number of points in bounded memory: of neighbouring points, the lowest and the highest are kept.
 
-/// Bins at the most; each holds two points. More than a screen has pixels in the width of a chart.
+/// The maximum number of bins, each with two points: more than the pixels in the width of a chart on a screen.
 const BINS: usize = 1024;
 
-/// The points of a line, in the order in which they came. Those that are not finite are left out.
+/// The points of a line, in order of arrival. Those that are not finite are left out.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Thinned {
     full: Vec<Bin>,
-    /// How many points a full bin is made from.
+    /// The number of points in a full bin.
     points: usize,
     last: Option<(Bin, usize)>,
 }
 
-/// Neighbouring points: the one with the lowest and the one with the highest `y`, in their order.
+/// Neighbouring points: those with the lowest and the highest `y`, in order.
 type Bin = [(f64, f64); 2];
 
 impl Thinned {
@@ -33,7 +33,7 @@ impl Thinned {
         }
     }
 
-    /// `x` and `y` of what is left.
+    /// The `x` and `y` of the remaining points.
     pub fn columns(&self) -> (Vec<f64>, Vec<f64>) {
         let bins = self.full.iter().chain(self.last.iter().map(|(bin, _)| bin));
         let mut points: Vec<(f64, f64)> = bins.flatten().copied().collect();

@@ -1,4 +1,4 @@
-//! A framed rectangle with grid, ticks and labels: what all plots have in common.
+//! A framed rectangle with grid, ticks and labels, shared by all plots.
 
 use plotters_backend::DrawingBackend;
 
@@ -34,13 +34,13 @@ pub(crate) struct Axes {
     pub y: Axis,
     pub x_label: String,
     pub y_label: String,
-    /// Whether ticks are labelled: of panels that share limits, only the outer ones are.
+    /// Whether ticks have labels. If panels share limits, only the outer ones do.
     pub x_ticks: bool,
     pub y_ticks: bool,
 }
 
 impl Axes {
-    /// About one tick per so many CSS pixels.
+    /// About one tick per this many CSS pixels.
     fn wanted(length: f64, apart: f64) -> usize {
         ((length / apart) as usize).clamp(3, 7)
     }
@@ -53,7 +53,7 @@ impl Axes {
         Self::wanted(height, 42.0)
     }
 
-    /// The room that labels need to the left of a plot `height` high.
+    /// The space that the labels need to the left of a plot with this `height`.
     pub fn left_margin(&self, height: f64) -> Result<f64, PlotError> {
         let mut margin: f64 = 0.0;
         if self.y_ticks {
@@ -67,21 +67,21 @@ impl Axes {
         Ok(margin)
     }
 
-    /// The room that labels need below a plot.
+    /// The space that the labels need below a plot.
     pub fn bottom_margin(&self) -> f64 {
         let ticks = if self.x_ticks { style::TICK_SIZE + style::TICK_GAP } else { 0.0 };
         let label = if self.x_label.is_empty() { 0.0 } else { style::LABEL_SIZE * 1.1 + style::LABEL_GAP };
         ticks + label
     }
 
-    /// Where a value pair lies, in CSS pixels; `None` where a scale has no place for it.
+    /// The position of a pair of values, in CSS pixels. None if it has no position on a scale.
     pub fn locate(&self, place: &Place, x: f64, y: f64) -> Option<(f64, f64)> {
         let x = self.x.position(x)?;
         let y = self.y.position(y)?;
         Some((place.left + x * place.width(), place.bottom - y * place.height()))
     }
 
-    /// Draws grid, frame, ticks and labels.
+    /// Draws the grid, frame, ticks and labels.
     pub fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>, place: &Place) -> Result<(), PlotError> {
         let column = |x: f64| [(x, place.top), (x, place.bottom)];
         let row = |y: f64| [(place.left, y), (place.right, y)];

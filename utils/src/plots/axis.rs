@@ -1,4 +1,4 @@
-//! Scales of axes: where a value lies.
+//! Axes and their scales: the positions of values.
 
 use super::ticks::{Tick, linear_ticks, log_ticks};
 
@@ -8,14 +8,14 @@ pub enum AxisScale {
     /// Equal distances for equal differences.
     #[default]
     Linear,
-    /// Equal distances for equal ratios; values that are not positive have no place on it.
+    /// Equal distances for equal ratios. Values that are not positive have no position.
     Log,
 }
 
-/// What is larger has no place on an axis: the width of its range would be no number any more.
+/// Larger values have no position, since the width of their range would not be finite.
 const HUGE: f64 = 1e250;
 
-/// An axis: its scale and the finite range `low < high` that it shows (both positive on a log scale).
+/// An axis: its scale and the finite range `low < high` that it shows (both positive for a logarithmic scale).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Axis {
     pub scale: AxisScale,
@@ -28,7 +28,7 @@ impl Axis {
         Self { scale: AxisScale::Linear, low, high }
     }
 
-    /// The axis that shows all of `values` that can be shown, with a little room.
+    /// The axis that shows all displayable `values`, with a small margin.
     pub fn around(scale: AxisScale, values: impl Iterator<Item = f64>, room: f64) -> Self {
         let log = scale == AxisScale::Log;
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -40,7 +40,7 @@ impl Axis {
         if low > high {
             (low, high) = (0.0, 1.0);
         }
-        // A constant still gets an axis that shows where it lies.
+        // A constant also gets an axis around it.
         let span = if high > low { high - low } else { (0.2 * high.abs()).max(if log { 1.0 } else { 1e-9 }) };
         if high <= low {
             (low, high) = (low - span / 2.0, high + span / 2.0);
@@ -49,7 +49,7 @@ impl Axis {
         if log { Self { scale, low: 10f64.powf(low), high: 10f64.powf(high) } } else { Self { scale, low, high } }
     }
 
-    /// The position of `value`: 0 at the lower end, 1 at the upper one; `None` for a value that has no place.
+    /// The position of `value`: 0 at the lower end, 1 at the upper one. None if it has no position.
     pub fn position(&self, value: f64) -> Option<f64> {
         let position = match self.scale {
             AxisScale::Linear => (value - self.low) / (self.high - self.low),
@@ -67,7 +67,7 @@ impl Axis {
         }
     }
 
-    /// Unlabelled positions of a log scale: 2, 3, …, 9 within each decade, or the decades alone where they are many.
+    /// Unlabelled positions of a logarithmic scale: 2, 3, …, 9 in each decade, or only the decades if there are many.
     pub fn minor(&self) -> Vec<f64> {
         if self.scale == AxisScale::Linear {
             return Vec::new();

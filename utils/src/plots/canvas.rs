@@ -1,4 +1,4 @@
-//! One way to draw axes and text in CSS pixels, whatever is beneath: plotters' SVG backend, or a smooth raster.
+//! Draws axes and text in CSS pixels on any backend: plotters' SVG backend, or a smooth raster.
 
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
@@ -12,17 +12,17 @@ use super::error::PlotError;
 use super::style;
 use super::text::{self, Anchor};
 
-/// plotters states font sizes 1.24 times as large as an em.
+/// A font size in plotters is 1.24 times the em.
 pub(crate) const PLOTTERS_EM: f64 = 1.24;
 
-/// Where the anchor point of a text lies vertically.
+/// The vertical position of the anchor point in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Vertical {
     Top,
     Middle,
 }
 
-/// How a text looks and lies.
+/// The style and orientation of a text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TextLook {
     pub size: f64,
@@ -64,13 +64,13 @@ impl<B: DrawingBackend> Canvas<B> {
         self.area.draw(&Rectangle::new([self.at(from), self.at(to)], style)).map_err(refused)
     }
 
-    /// A broken line through `points`.
+    /// A polyline through `points`.
     pub fn path(&self, points: &[(f64, f64)], color: Rgb, alpha: f64, width: f64) -> Result<(), PlotError> {
         let points: Vec<_> = points.iter().map(|p| self.at(*p)).collect();
         self.area.draw(&PathElement::new(points, self.stroke(color, alpha, width))).map_err(refused)
     }
 
-    /// A dashed line through `points`.
+    /// A dashed polyline through `points`.
     pub fn dashes(&self, points: &[(f64, f64)], color: Rgb, width: f64) -> Result<(), PlotError> {
         let points: Vec<_> = points.iter().map(|p| self.at(*p)).collect();
         let length = |css: f64| (css * self.scale).round() as i32;
@@ -96,7 +96,7 @@ impl<B: DrawingBackend> Canvas<B> {
         self.area.draw(&Text::new(text, self.at(at), style)).map_err(refused)
     }
 
-    /// Text no wider than `room`: set smaller where it would be, down to two thirds.
+    /// Text no wider than `room`: shrunk if necessary, down to two thirds.
     pub fn text_within(&self, text: &str, at: (f64, f64), look: TextLook, room: f64) -> Result<(), PlotError> {
         let width = text::width(text, look.size)?;
         let shrink = (room / width.max(1e-9)).clamp(2.0 / 3.0, 1.0);

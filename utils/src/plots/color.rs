@@ -1,4 +1,4 @@
-//! Colour maps: a cyclic one for angles, a sequential one for magnitudes, both even in the OKLCH colour space.
+//! Colour maps: a cyclic one for angles and a sequential one for magnitudes, both perceptually uniform in OKLCH.
 
 /// An opaque sRGB colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,12 +17,12 @@ impl Rgb {
     }
 }
 
-/// Lightness and chroma of the hue circle: dark enough to read on white, and as colourful as most hues allow.
+/// The lightness and chroma of the colour circle: dark enough to be legible on white, and as colourful as most hues allow.
 const CYCLE_LIGHTNESS: f64 = 0.65;
 const CYCLE_CHROMA: f64 = 0.145;
 
-/// The colour of `turn`, an angle in turns: 0 and 1 are the same colour. Values outside `[0, 1)` wrap around,
-/// non-finite ones are grey.
+/// The colour of `turn`, an angle in turns, where 0 and 1 have the same colour. Values outside `[0, 1)` wrap around,
+/// and non-finite ones are grey.
 pub fn cyclic(turn: f32) -> Rgb {
     if !turn.is_finite() {
         return Rgb(150, 150, 150);
@@ -31,13 +31,13 @@ pub fn cyclic(turn: f32) -> Rgb {
     in_gamut(CYCLE_LIGHTNESS, CYCLE_CHROMA, hue)
 }
 
-/// The colour of `level` in `[0, 1]` (clamped): from a pale blue to a deep violet, ever darker.
+/// The colour of `level` in `[0, 1]` (clamped): from pale blue to deep violet, increasingly dark.
 pub fn sequential(level: f32) -> Rgb {
     let s = if level.is_nan() { 0.0 } else { f64::from(level.clamp(0.0, 1.0)) };
     in_gamut(0.7 - 0.4 * s, 0.08 + 0.09 * (1.0 - (2.0 * s - 1.0).powi(2)).max(s * 0.9), 215.0 + 80.0 * s)
 }
 
-/// The sRGB colour of an OKLCH one; chroma is reduced until the colour exists, so that lightness and hue stay.
+/// Converts OKLCH to sRGB. The chroma is reduced until the colour exists, so that lightness and hue stay the same.
 fn in_gamut(lightness: f64, chroma: f64, hue_degrees: f64) -> Rgb {
     let mut chroma = chroma;
     loop {

@@ -1,4 +1,4 @@
-//! One line of a chart: its data, its pieces between gaps, its strokes.
+//! A line in a chart: its data, the pieces between gaps, and its style.
 
 use plotters_backend::DrawingBackend;
 
@@ -11,23 +11,23 @@ use super::style;
 /// How a line is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LineStyle {
-    /// In full strength.
+    /// At full strength.
     #[default]
     Solid,
-    /// Thin and pale, in the colour of the next series that is not faint: raw values before their average.
+    /// Thin and pale, in the colour of the next series that is not faint: raw values below their average.
     Faint,
-    /// Dashed: a reference, or a bound.
+    /// Dashed: a reference or a bound.
     Dashed,
 }
 
-/// One line of a chart.
+/// A line in a chart.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
-    /// In the legend; empty: not in it.
+    /// The label in the legend. If empty, the line is not in the legend.
     pub label: String,
     /// Horizontal values, one per point.
     pub xs: Vec<f64>,
-    /// Vertical values, one per point. Those that are not finite, or not positive on a log scale, leave a gap.
+    /// Vertical values, one per point. Values that are not finite, or not positive on a logarithmic scale, leave a gap.
     pub ys: Vec<f64>,
     /// How the line is drawn.
     pub style: LineStyle,
@@ -39,19 +39,19 @@ impl Series {
         Self { label: label.into(), xs, ys, style: LineStyle::Solid }
     }
 
-    /// A solid line through `ys` over 1, 2, 3, …: epochs, or timesteps.
+    /// A solid line through `ys` at 1, 2, 3, …, such as epochs or timesteps.
     pub fn counted(label: impl Into<String>, ys: Vec<f64>) -> Self {
         Self::new(label, (1..=ys.len()).map(|i| i as f64).collect(), ys)
     }
 
-    /// The same line in another style.
+    /// The same line with another style.
     #[must_use]
     pub fn styled(self, style: LineStyle) -> Self {
         Self { style, ..self }
     }
 }
 
-/// Draws a broken line through `points`.
+/// Draws a polyline through `points`.
 pub(crate) fn stroke<B: DrawingBackend>(
     canvas: &Canvas<B>,
     points: &[(f64, f64)],
@@ -72,7 +72,7 @@ pub(crate) fn pieces(axes: &Axes, place: &Place, series: &Series) -> Vec<Vec<(f6
     runs.map(|run| {
         let points: Vec<_> = run.iter().flatten().copied().collect();
         match points[..] {
-            // A value between two gaps would have no length.
+            // A single value between two gaps would have no length.
             [(x, y)] => vec![(x - 1.0, y), (x + 1.0, y)],
             _ => thinned(points),
         }
@@ -80,7 +80,7 @@ pub(crate) fn pieces(axes: &Axes, place: &Place, series: &Series) -> Vec<Vec<(f6
     .collect()
 }
 
-/// Of each half pixel's many points, the lowest and the highest, in their order: nothing else of them could be seen.
+/// Of the points in each half pixel, only the lowest and the highest, in order: the others would be invisible.
 fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let column = |p: &(f64, f64)| (2.0 * p.0).floor() as i64;
     let ordered = points.windows(2).all(|w| w[0].0 <= w[1].0);

@@ -1,10 +1,10 @@
-//! What can be wrong with the data of a plot.
+//! Errors in the data of a plot.
 
 /// Why a picture could not be drawn.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlotError {
-    /// Points come as one row `(x, y)` each.
+    /// Points must be rows of `(x, y)`.
     #[error("{what} have shape {shape:?}: expected [N, 2], one row (x, y) per point")]
     NotPairs {
         /// Which argument.
@@ -12,7 +12,7 @@ pub enum PlotError {
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// Images come as bytes, grey or in colour.
+    /// Images must be bytes, grey or in colour.
     #[error("{what} have shape {shape:?}: expected [N, C, H, W] with at least one image, and C = 3 (RGB) or 1 (grey)")]
     NotImages {
         /// Which argument.
@@ -20,7 +20,7 @@ pub enum PlotError {
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// A point has one colour.
+    /// Each point must have one colour.
     #[error("{what}: {points} points, but {colors} colours; give one colour per point, or none at all")]
     ColorCount {
         /// Which plot or panel.
@@ -30,7 +30,7 @@ pub enum PlotError {
         /// Number of colours.
         colors: usize,
     },
-    /// An arrow has one origin.
+    /// Each arrow must have one origin.
     #[error("{origins} origins, but {vectors} vectors; each vector needs the point that it starts from")]
     VectorCount {
         /// Number of origins.
@@ -38,7 +38,7 @@ pub enum PlotError {
         /// Number of vectors.
         vectors: usize,
     },
-    /// A series has as many `x` as `y`.
+    /// A series must have as many `x` as `y` values.
     #[error("series \"{label}\" has {xs} x values, but {ys} y values")]
     SeriesLength {
         /// The label of the series.
@@ -53,20 +53,20 @@ pub enum PlotError {
     Empty {
         /// Which argument.
         what: String,
-        /// What it should hold.
+        /// What it should contain.
         item: String,
     },
-    /// All frames of an animation have the same panels, or all images the same size.
+    /// All frames of an animation must have the same panels, or all images the same size.
     #[error("frame {frame} has {got}, but frame 0 has {expected}; all frames must be alike")]
     UnlikeFrames {
         /// Index of the frame that differs.
         frame: usize,
-        /// What it has.
+        /// What this frame has.
         got: String,
-        /// What the first one has.
+        /// What the first frame has.
         expected: String,
     },
-    /// Limits that span nothing, or are not finite.
+    /// Limits with an empty range, or that are not finite.
     #[error("limits {axis} from {low} to {high}: expected finite numbers, the first one smaller")]
     BadLimits {
         /// `x` or `y`.
@@ -76,7 +76,7 @@ pub enum PlotError {
         /// Upper limit.
         high: f64,
     },
-    /// A picture that is too large, or has no pixels.
+    /// The picture is too large, or has no pixels.
     #[error("a picture of {width} x {height} pixels cannot be made: each side must be 1 to 65,535 at most")]
     BadSize {
         /// Width in pixels.
@@ -84,7 +84,7 @@ pub enum PlotError {
         /// Height in pixels.
         height: usize,
     },
-    /// A library refused; not expected to happen.
+    /// A library reported an error, which is not expected.
     #[error("drawing failed: {0}")]
     Drawing(String),
 }

@@ -1,29 +1,29 @@
-//! The part of the plane that a plot of points shows, and the checks that points pass first.
+//! The visible part of the plane in a plot of points, and the checks of its points.
 
 use ndarray::Array2;
 
 use super::axis::Axis;
 use super::error::PlotError;
 
-/// The part of the plane that is shown. Points outside it are not drawn.
+/// The visible part of the plane. Points outside it are not drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Limits {
-    /// All points, with a little room.
+    /// All points, with a small margin.
     #[default]
     Auto,
     /// From `-a` to `a` on both axes.
     Square(f64),
-    /// The given ranges `(low, high)`.
+    /// The given ranges, `(low, high)`.
     Fixed {
-        /// Range of the horizontal axis.
+        /// The range of the horizontal axis.
         x: (f64, f64),
-        /// Range of the vertical axis.
+        /// The range of the vertical axis.
         y: (f64, f64),
     },
 }
 
 impl Limits {
-    /// Horizontal and vertical axis; `Auto` looks at all finite points of all `crowds`.
+    /// The horizontal and the vertical axis. `Auto` uses the finite points of all `crowds`.
     pub(crate) fn axes<'a>(
         &self,
         crowds: impl Iterator<Item = &'a Array2<f32>> + Clone,
@@ -51,7 +51,7 @@ impl Limits {
     }
 }
 
-/// Checks that `points` are pairs, and says how many of them are not finite. No points of any shape are no points.
+/// Checks that `points` are pairs, and returns how many are not finite. An empty array may have any shape.
 pub(crate) fn check_pairs(what: &str, points: &Array2<f32>) -> Result<usize, PlotError> {
     if points.is_empty() {
         return Ok(0);
@@ -62,7 +62,7 @@ pub(crate) fn check_pairs(what: &str, points: &Array2<f32>) -> Result<usize, Plo
     Ok(points.rows().into_iter().filter(|row| row.iter().any(|v| !v.is_finite())).count())
 }
 
-/// Checks that there is one colour per point, or none.
+/// Checks that there is one colour per point, or no colours.
 pub(crate) fn check_colors(what: &str, points: &Array2<f32>, colors: &[f32]) -> Result<(), PlotError> {
     let count = if points.is_empty() { 0 } else { points.nrows() };
     if colors.is_empty() || colors.len() == count {
@@ -71,7 +71,7 @@ pub(crate) fn check_colors(what: &str, points: &Array2<f32>, colors: &[f32]) -> 
     Err(PlotError::ColorCount { what: what.to_owned(), points: count, colors: colors.len() })
 }
 
-/// `title`, followed by how many points could not be drawn.
+/// `title`, followed by the number of points that could not be drawn.
 pub(crate) fn with_missing(title: &str, missing: usize) -> String {
     let note = match missing {
         0 => return title.to_owned(),

@@ -1,4 +1,4 @@
-//! Line charts: schedules, losses, anything over time; alone, or several beside each other in one SVG.
+//! Line charts: schedules, losses, anything over time. One chart, or several next to each other in one SVG.
 
 use plotters::backend::SVGBackend;
 use plotters_backend::DrawingBackend;
@@ -13,16 +13,16 @@ use super::style;
 use super::text::{self, Anchor};
 use crate::display::{Mime, Picture};
 
-/// Lines over a common horizontal axis.
+/// Lines with a common horizontal axis.
 #[derive(Debug, Clone, Default)]
 pub struct LineChart {
-    /// Over the chart.
+    /// Above the chart.
     pub title: String,
     /// Below the horizontal axis.
     pub x_label: String,
-    /// Beside the vertical axis.
+    /// Next to the vertical axis.
     pub y_label: String,
-    /// The lines; later ones lie over earlier ones. None, or empty ones: axes alone.
+    /// The lines; later ones are drawn on top. Without lines or points, only the axes are drawn.
     pub series: Vec<Series>,
     /// The scale of the vertical axis.
     pub y_scale: AxisScale,
@@ -32,16 +32,16 @@ impl LineChart {
     /// Draws the chart as an SVG, 620 CSS pixels wide.
     ///
     /// # Errors
-    /// [`PlotError::SeriesLength`] where a series has not as many `xs` as `ys`.
+    /// [`PlotError::SeriesLength`] if a series has different numbers of `xs` and `ys`.
     pub fn picture(&self) -> Result<Picture, PlotError> {
         draw("", std::slice::from_ref(self), 620.0, 340.0)
     }
 }
 
-/// Draws `charts` beside each other as one SVG, 900 CSS pixels wide; from the fourth on they go into a further row.
+/// Draws `charts` next to each other as one SVG, 900 CSS pixels wide. More than three charts continue in further rows.
 ///
 /// # Errors
-/// [`PlotError::Empty`] without charts, [`PlotError::SeriesLength`] where a series has not as many `xs` as `ys`.
+/// [`PlotError::Empty`] if there are no charts, [`PlotError::SeriesLength`] if a series has different numbers of `xs` and `ys`.
 pub fn line_charts(title: &str, charts: &[LineChart]) -> Result<Picture, PlotError> {
     if charts.is_empty() {
         return Err(PlotError::Empty { what: "charts".to_owned(), item: "chart".to_owned() });
@@ -76,7 +76,7 @@ fn draw(title: &str, charts: &[LineChart], width: f64, height: f64) -> Result<Pi
         chart.draw(&canvas, Place { left, top, right: left + cell, bottom: top + height }, charts.len() > 1)?;
     }
     canvas.finish()?;
-    // The viewBox keeps the fine units; shown, the picture has its size in CSS pixels.
+    // The viewBox keeps the fine units, but the picture is shown at its size in CSS pixels.
     let (wide, high) = (device(full_width), device(full_height));
     let svg = svg.replacen(
         &format!("width=\"{wide}\" height=\"{high}\""),
@@ -91,7 +91,7 @@ fn draw(title: &str, charts: &[LineChart], width: f64, height: f64) -> Result<Pi
     Ok(Picture { mime: Mime::Svg, bytes, width: full_width as u32, height: full_height as u32, alt })
 }
 
-/// A line of the legend: where each series' label starts, and the series.
+/// A line of the legend: for each series, the position of its label and its colour.
 type LegendRow<'a> = Vec<(f64, &'a Series, Rgb)>;
 
 const SWATCH: f64 = 20.0;
@@ -145,7 +145,7 @@ impl LineChart {
         Ok(())
     }
 
-    /// Each series its colour; a faint one that of the series it belongs to.
+    /// The colour of each series. A faint one has the colour of the series that it belongs to.
     fn colors(&self) -> Vec<Rgb> {
         let mut next = 0;
         let take = |series: &Series| {
@@ -158,7 +158,7 @@ impl LineChart {
         self.series.iter().map(take).collect()
     }
 
-    /// Labels beside each other, in as many rows as they need: outside the axes, where they hide no line.
+    /// Places the labels next to each other, in as many rows as necessary, outside the axes so that they hide no line.
     fn legend(&self, colors: &[Rgb], room: f64) -> Result<Vec<LegendRow<'_>>, PlotError> {
         let mut rows: Vec<LegendRow> = Vec::new();
         let mut x = f64::INFINITY;

@@ -1,6 +1,6 @@
-//! Plots in one look: crowds of points and vector fields as PNGs at twice the size, line charts as SVGs.
+//! Plots in one style: points and vector fields as PNGs at double resolution, line charts as SVGs.
 //!
-//! Each plot is a struct to fill in and to draw with `picture()`; what is left out has a default:
+//! Each plot is a struct to fill in and to draw with `picture()`. All fields have defaults:
 //!
 //! ```
 //! use ddpm_utils::plots::{Limits, ScatterPlot};

@@ -1,14 +1,14 @@
-//! Images as small PNG files, without loss: a notebook holds a dozen of them, and has to stay a page that one can send.
+//! Writes images as small lossless PNG files: a notebook has a dozen of them, and must stay small enough to send.
 
 use std::io::Write;
 
 use png::{ColorType, Compression, Encoder, EncodingError, Filter};
 use rayon::prelude::*;
 
-/// Bytes of a chunk of the file.
+/// The size of a chunk of the file, in bytes.
 const CHUNK: usize = 1 << 20;
 
-/// The filters of which the best is taken: none for maps and noise, the others for photographs.
+/// The filters that are tried, of which the best is used: none for maps and noise, the others for photographs.
 const TRIED: [Filter; 3] = [Filter::NoFilter, Filter::Up, Filter::MinEntropy];
 
 /// A PNG of RGB pixels, three bytes each, row by row from the top.
@@ -17,14 +17,13 @@ pub(super) fn rgb(size: (u32, u32), pixels: &[u8]) -> Result<Vec<u8>, EncodingEr
     files.try_reduce_with(|a, b| Ok(if b.len() < a.len() { b } else { a })).unwrap_or_else(|| Ok(Vec::new()))
 }
 
-/// A PNG of indices into a palette of three bytes a colour. Neighbours in a palette are not alike: there is nothing to
-/// gain from differences.
+/// A PNG of indices into a palette with three bytes per colour. Adjacent palette entries are not similar, so
+/// differences would save nothing.
 pub(super) fn indexed(size: (u32, u32), palette: Vec<u8>, indices: &[u8]) -> Result<Vec<u8>, EncodingError> {
     file(size, Some(palette), indices, Filter::NoFilter)
 }
 
-/// A row that is the one above again, as most are in an enlarged image, is a difference of zeros; the others take
-/// `filter`.
+/// A row that equals the one above, as most do in an enlarged image, is stored as zero differences. All other rows use `filter`.
 fn file(size: (u32, u32), palette: Option<Vec<u8>>, bytes: &[u8], filter: Filter) -> Result<Vec<u8>, EncodingError> {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, size.0, size.1);

@@ -1,4 +1,4 @@
-//! Rows of square panels of points: the drawing behind scatter plots, panels and animations.
+//! Rows of square panels of points, used by scatter plots, panels and animations.
 
 use ndarray::Array2;
 
@@ -13,30 +13,30 @@ use super::raster_backend::RasterBackend;
 use super::style;
 use super::text::Anchor;
 
-/// A crowd of points with a title.
+/// Points with a title.
 #[derive(Debug, Clone, Default)]
 pub struct Panel {
-    /// Such as `t = 20`; may be empty.
+    /// For example `t = 20`; may be empty.
     pub title: String,
     /// `[N, 2]`: a row `(x, y)` per point. Points that are not finite are left out, and counted in the title.
     pub points: Array2<f32>,
-    /// One colour per point, in turns: `angle / 2π`, where 0 and 1 are the same colour. Empty: all points alike.
+    /// One colour per point, in turns: `angle / 2π`, where 0 and 1 have the same colour. If empty, all points have one colour.
     pub colors: Vec<f32>,
 }
 
 impl Panel {
-    /// A panel of `points [N, 2]`, coloured by `colors` in turns (empty: all alike).
+    /// A panel of `points [N, 2]`, coloured by `colors` in turns (empty: one colour for all).
     pub fn new(title: impl Into<String>, points: Array2<f32>, colors: Vec<f32>) -> Self {
         Self { title: title.into(), points, colors }
     }
 }
 
-/// How panels lie beside and below each other. Lengths are CSS pixels.
+/// The layout of panels in rows and columns. Lengths are in CSS pixels.
 pub(crate) struct Sheet {
     pub title: String,
     pub columns: usize,
     pub rows: usize,
-    /// Sides of the data rectangle of each panel.
+    /// The width and height of each panel's data rectangle.
     pub panel: (f64, f64),
     pub panel_titles: bool,
     pub axes: Axes,
@@ -45,7 +45,7 @@ pub(crate) struct Sheet {
 }
 
 impl Sheet {
-    /// A sheet whose panels are `width` wide, and as high as equal units on both axes make them.
+    /// A sheet whose panels are `width` wide, and as high as equal units on both axes require.
     pub fn new(
         title: &str,
         (columns, rows): (usize, usize),
@@ -55,7 +55,7 @@ impl Sheet {
         scale: f64,
     ) -> Result<Self, PlotError> {
         let ratio = (axes.y.high - axes.y.low) / (axes.x.high - axes.x.low);
-        // A very flat or very tall plot would be no plot: its units are then not equal.
+        // A very flat or very tall plot would be useless, so its units are not equal.
         let height = (width * ratio.clamp(0.25, 2.0)).round();
         let margin = (axes.left_margin(height)?.ceil(), axes.bottom_margin().ceil());
         Ok(Self { title: title.to_owned(), columns, rows, panel: (width, height), panel_titles, axes, scale, margin })
@@ -70,7 +70,7 @@ impl Sheet {
         if self.panel_titles { style::PANEL_TITLE_SIZE + 6.0 } else { 0.0 }
     }
 
-    /// Width and height of the whole.
+    /// The width and height of the whole sheet.
     pub fn size(&self) -> (f64, f64) {
         let (columns, rows) = (self.columns as f64, self.rows as f64);
         // The last label of an axis is centred on the right edge of its panel.
@@ -83,7 +83,7 @@ impl Sheet {
         (width.ceil(), height.ceil())
     }
 
-    /// The data rectangle of panel `index`, counted row by row.
+    /// The data rectangle of panel `index`, row by row.
     pub fn place(&self, index: usize) -> Place {
         let (column, row) = ((index % self.columns) as f64, (index / self.columns) as f64);
         let left = style::OUTER_MARGIN + self.margin.0 + column * (self.panel.0 + style::PANEL_GAP);
@@ -92,7 +92,7 @@ impl Sheet {
         Place { left, top, right: left + self.panel.0, bottom: top + self.panel.1 }
     }
 
-    /// The axes of panel `index` of `count`: labels stand at the left and at the bottom of the sheet only.
+    /// The axes of panel `index` of `count`. Only the left and the lowest panels have labels.
     pub fn axes_of(&self, index: usize, count: usize) -> Axes {
         let outer_left = index.is_multiple_of(self.columns);
         let outer_bottom = index + self.columns >= count;
@@ -130,7 +130,7 @@ impl Sheet {
         Ok(raster)
     }
 
-    /// Draws the points of `panel` as panel `index`, with the usual opacity or another one.
+    /// Draws the points of `panel` as panel `index`, with the usual opacity or with `opacity`.
     pub fn crowd(&self, raster: &mut Raster, index: usize, panel: &Panel, opacity: Option<f32>) {
         let place = self.place(index);
         let (radius, alpha) = style::dots(panel.points.nrows(), place.width());
@@ -138,7 +138,7 @@ impl Sheet {
     }
 }
 
-/// Draws those of `points` that lie within the axes, as dots of `radius` CSS pixels and opacity `alpha`.
+/// Draws the `points` within the axes, as dots with a radius of `radius` CSS pixels and opacity `alpha`.
 pub(crate) fn crowd(
     raster: &mut Raster,
     axes: &Axes,
@@ -148,7 +148,7 @@ pub(crate) fn crowd(
     colors: &[f32],
     (radius, alpha): (f64, f32),
 ) {
-    // Steps of five degrees cannot be told apart, and fit into a palette.
+    // Steps of five degrees are indistinguishable, and fit into a palette.
     const SHADES: usize = 72;
     let shades: Vec<Rgb> = (0..SHADES).map(|i| color::cyclic(i as f32 / SHADES as f32)).collect();
     for (i, row) in points.rows().into_iter().enumerate() {
@@ -169,7 +169,7 @@ pub(crate) fn crowd(
     }
 }
 
-/// Checks all `panels`; yields their titles with what is missing noted, and the axes that they share.
+/// Checks all `panels`. Returns their titles, with the number of omitted points, and the shared axes.
 pub(crate) fn prepare(panels: &[&Panel], limits: Limits) -> Result<(Vec<String>, Axis, Axis), PlotError> {
     let mut titles = Vec::with_capacity(panels.len());
     for (index, panel) in panels.iter().enumerate() {

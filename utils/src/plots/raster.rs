@@ -1,11 +1,11 @@
-//! An RGB image, and shapes drawn into it with smooth edges.
+//! An RGB image, and antialiased shapes drawn into it.
 
 use super::color::Rgb;
 use super::error::PlotError;
 use super::packed_png;
 use crate::palette::{MOST_COLORS, Palette};
 
-/// An image of three bytes (red, green, blue) per pixel, row by row from the top.
+/// An image with three bytes (red, green, blue) per pixel, row by row from the top.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raster {
     width: usize,
@@ -14,10 +14,10 @@ pub struct Raster {
 }
 
 impl Raster {
-    /// A white image. Sides are 1 to 65,535 pixels.
+    /// A white image. Each side has 1 to 65,535 pixels.
     ///
     /// # Errors
-    /// [`PlotError::BadSize`] where a side is not.
+    /// [`PlotError::BadSize`] if a side does not.
     pub fn new(width: usize, height: usize) -> Result<Self, PlotError> {
         let sides = 1..=usize::from(u16::MAX);
         if !sides.contains(&width) || !sides.contains(&height) {
@@ -29,7 +29,7 @@ impl Raster {
     /// An image of `pixels`, three bytes each, row by row from the top.
     ///
     /// # Errors
-    /// [`PlotError::BadSize`] where a side is not 1 to 65,535, or `pixels` does not hold `3 * width * height` bytes.
+    /// [`PlotError::BadSize`] if a side does not have 1 to 65,535 pixels, or `pixels` does not have `3 * width * height` bytes.
     pub fn from_rgb(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self, PlotError> {
         let empty = Self::new(width, height)?;
         if pixels.len() != empty.pixels.len() {
@@ -56,7 +56,7 @@ impl Raster {
     /// The colour at column `x` of row `y`.
     ///
     /// # Panics
-    /// Outside the image.
+    /// If the position is outside the image.
     pub fn get(&self, x: usize, y: usize) -> Rgb {
         let at = 3 * (y * self.width + x);
         Rgb(self.pixels[at], self.pixels[at + 1], self.pixels[at + 2])
@@ -65,16 +65,16 @@ impl Raster {
     /// The image as a PNG file.
     ///
     /// # Errors
-    /// [`PlotError::Drawing`] where the encoder refuses.
+    /// [`PlotError::Drawing`] if the encoder fails.
     pub fn to_png(&self) -> Result<Vec<u8>, PlotError> {
         packed_png::rgb(self.size(), &self.pixels).map_err(failed)
     }
 
-    /// The image as a PNG file of at most 256 colours, chosen from its own: a third of the size, and for the few hues
-    /// of a plot no visible difference.
+    /// The image as a PNG file with at most 256 of its colours. It takes a third of the space; with the few hues of a
+    /// plot, the difference is invisible.
     ///
     /// # Errors
-    /// [`PlotError::Drawing`] where the encoder refuses.
+    /// [`PlotError::Drawing`] if the encoder fails.
     pub fn to_indexed_png(&self) -> Result<Vec<u8>, PlotError> {
         let pixels = self.pixels.as_chunks().0;
         let mut palette = Palette::of(&[pixels], MOST_COLORS);
@@ -86,14 +86,14 @@ impl Raster {
         (self.width as u32, self.height as u32)
     }
 
-    /// Colours a pixel; outside the image nothing happens.
+    /// Sets a pixel. Does nothing outside the image.
     pub(crate) fn set(&mut self, x: usize, y: usize, rgb: [u8; 3]) {
         if x < self.width && y < self.height {
             self.pixels[3 * (y * self.width + x)..][..3].copy_from_slice(&rgb);
         }
     }
 
-    /// Lays `color` over a pixel with opacity `alpha` in `[0, 1]`; outside the image nothing happens.
+    /// Blends `color` into a pixel with opacity `alpha` in `[0, 1]`. Does nothing outside the image.
     pub(crate) fn blend(&mut self, x: i64, y: i64, color: Rgb, alpha: f32) {
         if x < 0 || y < 0 || x >= self.width as i64 || y >= self.height as i64 {
             return;
@@ -103,14 +103,14 @@ impl Raster {
         self.pixels[at..at + 3].copy_from_slice(&[r, g, b]);
     }
 
-    /// A disc about `(x, y)`.
+    /// A disc around `(x, y)`.
     pub(crate) fn disc(&mut self, (x, y): (f64, f64), radius: f64, color: Rgb, alpha: f32) {
         self.shape((x - radius, y - radius), (x + radius, y + radius), color, alpha, |px, py| {
             (px - x).hypot(py - y) - radius
         });
     }
 
-    /// A line with round ends, as wide as `width`.
+    /// A line of this `width` with round ends.
     pub(crate) fn line(&mut self, a: (f64, f64), b: (f64, f64), width: f64, color: Rgb, alpha: f32) {
         let half = width / 2.0;
         let (dx, dy) = (b.0 - a.0, b.1 - a.1);
@@ -141,8 +141,8 @@ impl Raster {
         });
     }
 
-    /// Fills where `distance`, the signed distance of a pixel's centre from the edge of the shape, is negative; pixels
-    /// that the edge crosses are covered in part.
+    /// Fills the pixels whose centre has a negative `distance`, the signed distance to the edge of the shape. Pixels
+    /// that the edge crosses are partly covered.
     fn shape(&mut self, from: (f64, f64), to: (f64, f64), color: Rgb, alpha: f32, distance: impl Fn(f64, f64) -> f64) {
         let first = |v: f64| (v - 1.0).floor().max(0.0) as usize;
         let end = |v: f64, side: usize| ((v + 2.0).ceil().max(0.0) as usize).min(side);

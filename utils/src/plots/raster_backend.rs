@@ -1,4 +1,4 @@
-//! A raster as a backend of plotters: smooth lines, and text with accents over their letters.
+//! A raster as a backend of plotters, with antialiased lines, and text with accents above their letters.
 
 use std::convert::Infallible;
 
@@ -11,8 +11,8 @@ use super::color::Rgb;
 use super::raster::Raster;
 use super::text::{self, Anchor};
 
-/// A raster as a backend of plotters. Its own bitmap backend has no smooth edges, and drops the space that a font
-/// leaves to the left of a glyph, which moves accents off their letters.
+/// A raster as a backend of plotters. plotters' own bitmap backend does not antialias, and drops the space to the left
+/// of a glyph, which moves accents off their letters.
 pub(crate) struct RasterBackend<'a>(pub &'a mut Raster);
 
 type Drawn = Result<(), DrawingErrorKind<Infallible>>;
@@ -43,7 +43,7 @@ impl DrawingBackend for RasterBackend<'_> {
 
     fn draw_line<S: BackendStyle>(&mut self, from: (i32, i32), to: (i32, i32), style: &S) -> Drawn {
         let (color, width) = (style.color(), f64::from(style.stroke_width()));
-        // A line of odd width is sharp only along the middle of its pixels.
+        // A line of odd width is sharp only if it is centred on pixels.
         let middle = if style.stroke_width() % 2 == 1 { 0.5 } else { 0.0 };
         let at = |p: (i32, i32)| (f64::from(p.0) + middle, f64::from(p.1) + middle);
         self.0.line(at(from), at(to), width, rgb(color), color.alpha as f32);
@@ -69,7 +69,7 @@ impl DrawingBackend for RasterBackend<'_> {
             HPos::Center => Anchor::Middle,
             HPos::Right => Anchor::End,
         };
-        // The same shares of an em as in the SVG backend.
+        // The same fractions of an em as in the SVG backend.
         let down = size
             * match style.anchor().v_pos {
                 VPos::Top => 0.76,

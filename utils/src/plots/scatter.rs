@@ -1,4 +1,4 @@
-//! Scatter plots: one crowd of points, or several beside each other with shared limits.
+//! Scatter plots: one set of points, or several next to each other with shared limits.
 
 use ndarray::Array2;
 
@@ -9,20 +9,20 @@ use super::panels::{Panel, Sheet, prepare};
 use super::style;
 use crate::display::{Mime, Picture};
 
-/// A crowd of points in the plane, with equal units on both axes.
+/// Points in the plane, with equal units on both axes.
 #[derive(Debug, Clone, Default)]
 pub struct ScatterPlot {
-    /// Over the plot.
+    /// Above the plot.
     pub title: String,
     /// `[N, 2]`: a row `(x, y)` per point. Points that are not finite are left out, and counted in the title.
     pub points: Array2<f32>,
-    /// One colour per point, in turns: `angle / 2π`, where 0 and 1 are the same colour. Empty: all points alike.
+    /// One colour per point, in turns: `angle / 2π`, where 0 and 1 have the same colour. If empty, all points have one colour.
     pub colors: Vec<f32>,
-    /// The part of the plane that is shown.
+    /// The visible part of the plane.
     pub limits: Limits,
     /// Below the horizontal axis.
     pub x_label: String,
-    /// Beside the vertical axis.
+    /// Next to the vertical axis.
     pub y_label: String,
 }
 
@@ -30,7 +30,7 @@ impl ScatterPlot {
     /// Draws the plot as a PNG, about 480 CSS pixels wide.
     ///
     /// # Errors
-    /// [`PlotError`] where points are no pairs, colours differ in number, or limits span nothing.
+    /// [`PlotError`] if points are not pairs, if the number of colours is wrong, or if limits have an empty range.
     pub fn picture(&self) -> Result<Picture, PlotError> {
         let panel = Panel::new(self.title.clone(), self.points.clone(), self.colors.clone());
         let (titles, x, y) = prepare(&[&panel], self.limits)?;
@@ -43,20 +43,20 @@ impl ScatterPlot {
     }
 }
 
-/// Crowds of points beside each other, with shared limits.
+/// Sets of points next to each other, with shared limits.
 #[derive(Debug, Clone, Default)]
 pub struct ScatterPanels {
-    /// Over all panels; may be empty.
+    /// Above all panels; may be empty.
     pub title: String,
-    /// The crowds, in reading order.
+    /// The panels, in reading order.
     pub panels: Vec<Panel>,
-    /// The part of the plane that each panel shows.
+    /// The visible part of the plane, the same in each panel.
     pub limits: Limits,
     /// Panels in a row; `None` chooses rows of up to six.
     pub columns: Option<usize>,
-    /// Below the horizontal axes, in the lowest row.
+    /// Below the horizontal axes of the lowest row.
     pub x_label: String,
-    /// Beside the vertical axes, in the first column.
+    /// Next to the vertical axes of the first column.
     pub y_label: String,
 }
 
@@ -64,7 +64,7 @@ impl ScatterPanels {
     /// Draws the panels as a PNG, at most 900 CSS pixels wide.
     ///
     /// # Errors
-    /// [`PlotError`] where there are no panels, points are no pairs, colours differ in number, or limits span nothing.
+    /// [`PlotError`] if there are no panels, if points are not pairs, if the number of colours is wrong, or if limits have an empty range.
     pub fn picture(&self) -> Result<Picture, PlotError> {
         let count = self.panels.len();
         if count == 0 {
@@ -86,7 +86,7 @@ impl ScatterPanels {
     }
 }
 
-/// Rows of up to six panels that are as full as each other: 8 is 4 + 4, not 6 + 2.
+/// Rows of up to six panels, as equal as possible: 8 is 4 + 4, not 6 + 2.
 fn even_columns(count: usize) -> usize {
     let rows = count.div_ceil(6);
     count.div_ceil(rows.max(1))

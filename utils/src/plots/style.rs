@@ -1,8 +1,8 @@
-//! The one look of all plots: colours, type sizes, margins. Lengths are CSS pixels.
+//! The common style of all plots: colours, font sizes, margins. Lengths are in CSS pixels.
 
 use super::color::Rgb;
 
-/// Fonts of SVG text; the measures, and the text of PNGs, come from the first one, which is embedded.
+/// The fonts of SVG text. Measurements, and the text of PNGs, use the first one, which is embedded.
 pub const FONT_FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
 pub const BACKGROUND: Rgb = Rgb(255, 255, 255);
@@ -11,10 +11,10 @@ pub const QUIET_TEXT: Rgb = Rgb(108, 114, 122);
 pub const GRID: Rgb = Rgb(235, 237, 240);
 pub const MINOR_GRID: Rgb = Rgb(244, 245, 247);
 pub const FRAME: Rgb = Rgb(190, 195, 201);
-/// Points without a colour of their own.
+/// The colour of points without their own.
 pub const INK: Rgb = Rgb(47, 103, 177);
 
-/// The colours of line charts, in the order in which series take them.
+/// The colours of line charts, in the order in which series use them.
 pub const SERIES: [Rgb; 6] =
     [Rgb(47, 103, 177), Rgb(206, 86, 44), Rgb(38, 138, 104), Rgb(134, 87, 166), Rgb(190, 137, 10), Rgb(94, 102, 112)];
 
@@ -32,16 +32,16 @@ pub const PANEL_GAP: f64 = 14.0;
 pub const GRID_WIDTH: f64 = 1.0;
 pub const LINE_WIDTH: f64 = 1.75;
 
-/// The width that a notebook gives to a picture.
+/// The width of a picture in a notebook.
 pub const PAGE_WIDTH: f64 = 900.0;
 
-/// Device pixels per CSS pixel of a PNG: crisp on screens of high density.
+/// Device pixels per CSS pixel in a PNG, for sharp pictures on high-density screens.
 pub const PNG_SCALE: f64 = 2.0;
-/// The SVG backend of plotters knows whole numbers only: drawn this much larger, positions are exact to an eighth.
+/// The SVG backend of plotters has integer coordinates. Drawing at this scale makes positions exact to an eighth.
 pub const SVG_SCALE: f64 = 8.0;
 
-/// Radius and opacity of the dots of a crowd of `count` points in a panel with sides of `side`: a crowd of any size
-/// covers a similar share of its panel.
+/// The radius and opacity of the dots for `count` points in a panel with sides of `side`. However many there are,
+/// points cover a similar fraction of their panel.
 pub fn dots(count: usize, side: f64) -> (f64, f32) {
     let radius = 0.33 * side / (count.max(1) as f64).sqrt();
     let radius = radius.clamp(0.9, 2.6);

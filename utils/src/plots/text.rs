@@ -1,4 +1,4 @@
-//! Text in PNGs: glyphs of the embedded font, placed with kerning, so that accents stand over their letters.
+//! Draws text in PNGs, with glyphs of the embedded font, kerning, and accents above their letters.
 
 use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
 
@@ -6,7 +6,7 @@ use super::color::Rgb;
 use super::error::PlotError;
 use super::raster::Raster;
 
-/// The part of a text that its anchor point marks.
+/// The part of a text at its anchor point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -18,13 +18,13 @@ fn font() -> Result<FontRef<'static>, PlotError> {
     FontRef::try_from_slice(dejavu::sans::regular()).map_err(|e| PlotError::Drawing(e.to_string()))
 }
 
-/// The scale at which an em is `size` pixels.
+/// The font scale at which an em has `size` pixels.
 fn scale(font: &FontRef, size: f64) -> PxScale {
     let units_per_em = font.units_per_em().unwrap_or(2048.0);
     PxScale::from(size as f32 * font.height_unscaled() / units_per_em)
 }
 
-/// Each glyph with the position of its origin, and the width of the whole.
+/// Each glyph with the position of its origin, and the total width.
 fn layout(font: &FontRef, text: &str, size: f64) -> (Vec<(GlyphId, f32)>, f32) {
     let font = font.as_scaled(scale(font, size));
     let mut x = 0.0;
@@ -35,7 +35,7 @@ fn layout(font: &FontRef, text: &str, size: f64) -> (Vec<(GlyphId, f32)>, f32) {
         if let Some(previous) = previous {
             x += font.kern(previous, glyph);
         }
-        // A mark belongs to the letter before it: without the font's anchor tables, its centre over the letter's.
+        // A combining mark belongs to the letter before it. Without the font's anchor tables, it is centred on the letter.
         let mark = ('\u{300}'..='\u{36f}').contains(&c);
         let shift = match (mark, previous) {
             (true, Some(base)) => centre(&font, base) - font.h_advance(base) - centre(&font, glyph),
@@ -60,7 +60,7 @@ pub(crate) fn width(text: &str, size: f64) -> Result<f64, PlotError> {
     Ok(f64::from(layout(&font()?, text, size).1))
 }
 
-/// Draws `text` with its baseline through `(x, y)`; `upward` turns it by a quarter against the clock.
+/// Draws `text` with its baseline through `(x, y)`. `upward` rotates it by 90° anticlockwise.
 pub(crate) fn draw(
     raster: &mut Raster,
     text: &str,
@@ -79,7 +79,7 @@ pub(crate) fn draw(
     };
     let scale = scale(&font, size);
     for (glyph, offset) in glyphs {
-        // Turned text is drawn level into the same raster positions, with the axes swapped afterwards.
+        // Rotated text is drawn horizontally into the same raster positions, and the axes are swapped afterwards.
         let along = f64::from(start + offset) + if upward { -y } else { x };
         let across = if upward { x } else { y };
         let placed = glyph.with_scale_and_position(scale, point(along as f32, across as f32));

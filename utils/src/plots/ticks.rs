@@ -1,4 +1,4 @@
-//! Which values of an axis get a label, and how it is written.
+//! Chooses the labelled values of an axis, and writes the labels.
 
 /// A labelled position.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +13,7 @@ pub(crate) fn linear_ticks(low: f64, high: f64, wanted: usize) -> Vec<Tick> {
     let slack = 1e-9 * (high - low);
     let (first, last) = (((low - slack) / step).ceil() as i64, ((high + slack) / step).floor() as i64);
     let largest = low.abs().max(high.abs());
-    // Far from one, a common power of ten would need a place of its own: each label carries it instead.
+    // For very large or small values, a common power of ten would need extra space, so each label contains it.
     let exponent = largest.log10().floor() as i32;
     let scientific = largest > 0.0 && !(-4..5).contains(&exponent);
     let unit = if scientific { 10f64.powi(exponent) } else { 1.0 };
@@ -32,7 +32,7 @@ pub(crate) fn linear_ticks(low: f64, high: f64, wanted: usize) -> Vec<Tick> {
         .collect()
 }
 
-/// The step of 1, 2 or 5 times a power of ten whose number of intervals in `span` is nearest to `wanted`, by ratio.
+/// The step of 1, 2 or 5 times a power of ten for which the number of intervals in `span` is closest to `wanted`, as a ratio.
 fn round_step(span: f64, wanted: usize) -> f64 {
     let raw = span / wanted.max(1) as f64;
     let unit = 10f64.powf(raw.log10().floor());
@@ -45,7 +45,7 @@ fn is_whole(x: f64) -> bool {
     (x - x.round()).abs() < 1e-6 * x.abs().max(1.0)
 }
 
-/// About `wanted` powers of ten between `low` and `high`, or round multiples of them where powers are few.
+/// About `wanted` powers of ten between `low` and `high`, or round multiples of them if there are few powers.
 pub(crate) fn log_ticks(low: f64, high: f64, wanted: usize) -> Vec<Tick> {
     let (first, last) = ((low.log10() - 1e-9).ceil() as i32, (high.log10() + 1e-9).floor() as i32);
     if last - first >= 2 {
@@ -71,11 +71,11 @@ pub(crate) fn log_ticks(low: f64, high: f64, wanted: usize) -> Vec<Tick> {
             }
         }
     }
-    // Less than a step of the finest ladder: the round values of a linear axis are the best that there is.
+    // The range is smaller than the finest step here, so round values as on a linear axis are best.
     if ticks.len() < 2 { linear_ticks(low, high, wanted.min(4)) } else { ticks }
 }
 
-/// Every how many powers of ten a label stands.
+/// The distance between labels, in powers of ten.
 fn decade_stride(decades: i32, wanted: usize) -> i32 {
     let needed = (decades as usize).div_ceil(wanted.max(1)) as i32;
     [1, 2, 3, 4, 5, 10, 20, 50].into_iter().find(|stride| *stride >= needed).unwrap_or(100)

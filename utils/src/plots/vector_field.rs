@@ -14,37 +14,37 @@ use super::style;
 use super::text::Anchor;
 use crate::display::{Mime, Picture};
 
-/// Arrows that start at given points, with equal units on both axes. Colour shows the magnitude, length its square
-/// root, so that small vectors keep a visible direction beside large ones.
+/// Arrows from given points, with equal units on both axes. The colour shows the magnitude, and the length its square
+/// root, so that small vectors next to large ones still have a visible direction.
 #[derive(Debug, Clone, Default)]
 pub struct VectorField {
-    /// Over the plot.
+    /// Above the plot.
     pub title: String,
-    /// `[N, 2]`: where each arrow starts. Arrows that are not finite are left out, and counted in the title.
+    /// `[N, 2]`: the start of each arrow. Arrows that are not finite are left out, and counted in the title.
     pub origins: Array2<f32>,
-    /// `[N, 2]`: direction and magnitude of each arrow, in any unit: lengths are scaled to fit between neighbours.
+    /// `[N, 2]`: the direction and magnitude of each arrow, in any unit. Lengths are scaled to fit between neighbours.
     pub vectors: Array2<f32>,
-    /// Points beneath the arrows, with one colour each in turns (or none).
+    /// Points below the arrows, with one colour each in turns (or none).
     pub backdrop: Option<(Array2<f32>, Vec<f32>)>,
-    /// The part of the plane that is shown.
+    /// The visible part of the plane.
     pub limits: Limits,
     /// Below the horizontal axis.
     pub x_label: String,
-    /// Beside the vertical axis.
+    /// Next to the vertical axis.
     pub y_label: String,
 }
 
-/// Arrows take this share of the distance between neighbours at most.
+/// The maximum length of an arrow, as a fraction of the distance between neighbours.
 const FILL: f64 = 0.85;
 
-/// Magnitudes beyond this share of all are drawn alike, so that a few large ones do not make the others vanish.
+/// Magnitudes above this quantile are drawn alike, so that a few large ones do not make the others vanish.
 const FULL_LENGTH_QUANTILE: f64 = 0.95;
 
 impl VectorField {
     /// Draws the field as a PNG, about 480 CSS pixels wide.
     ///
     /// # Errors
-    /// [`PlotError`] where origins, vectors or the backdrop are no pairs, their numbers differ, or limits span nothing.
+    /// [`PlotError`] if origins, vectors or the backdrop are not pairs, if their numbers differ, or if limits have an empty range.
     pub fn picture(&self) -> Result<Picture, PlotError> {
         let (origins, vectors) = (self.origins.nrows(), self.vectors.nrows());
         if origins != vectors {
@@ -104,7 +104,7 @@ fn arrows(raster: &mut Raster, sheet: &Sheet, place: &Place, finite: &[[f64; 4]]
     }
 }
 
-/// An arrow of `length` CSS pixels along `unit`; one too short to show a direction is a dot.
+/// An arrow of `length` CSS pixels along `unit`. If it is too short to show a direction, it is a dot.
 fn arrow(raster: &mut Raster, scale: f64, from: (f64, f64), unit: (f64, f64), length: f64, color: Rgb) {
     let width = 1.25;
     let at = |along: f64, across: f64| {
@@ -132,7 +132,7 @@ fn full_length(arrows: &[[f64; 4]]) -> f64 {
     magnitudes.get(index).copied().filter(|m| *m > 0.0).unwrap_or(1.0)
 }
 
-/// The median distance to the nearest neighbour, from up to 300 of `points` spread over all.
+/// The median distance to the nearest neighbour, estimated from up to 300 of the `points`, evenly chosen.
 fn spacing(points: &[(f64, f64)]) -> f64 {
     let every = points.len().div_ceil(300).max(1);
     let nearest = |i: usize| {
@@ -144,7 +144,7 @@ fn spacing(points: &[(f64, f64)]) -> f64 {
     distances.get(distances.len() / 2).copied().unwrap_or(30.0)
 }
 
-/// Three digits.
+/// Three significant digits.
 fn short(value: f64) -> String {
     let digits = (2 - value.abs().log10().floor() as i32).clamp(0, 6) as usize;
     format!("{value:.digits$}")

@@ -1,5 +1,4 @@
-//! Bars within each other, and where they are drawn: those of inner loops are rows below the outermost's, and it alone
-//! leaves a line behind.
+//! Nested bars, and where they are drawn. The bars of inner loops are rows below the outermost one, which alone leaves a line behind.
 
 use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
@@ -16,25 +15,25 @@ use crate::display::{LiveDisplay, in_notebook};
 use crate::throttle::{Pace, Throttle};
 
 thread_local! {
-    /// Where the bars are drawn that are open on this thread. The one state that this crate keeps between calls: a bar in the
-    /// body of a loop cannot be told of the loop's bar in another way that is as simple to use. It points weakly, to what
-    /// open bars own: between cells, when none is open, there is nothing.
+    /// Where the open bars of this thread are drawn. This is the crate's only state between calls: there is no equally
+    /// simple way to tell a bar in the body of a loop about the loop's bar. It is a weak pointer to something that open
+    /// bars own, so it is empty between cells, when no bar is open.
     static OPEN: RefCell<Weak<Mutex<Group>>> = const { RefCell::new(Weak::new()) };
 }
 
-/// How long the row of an inner bar that has ended stays, if none takes its place: the next loop's bar comes at once, and a
-/// row that goes and comes would let everything below it jump.
+/// How long the row of a finished inner bar stays if no other replaces it. The next loop's bar usually follows at once,
+/// and if the row disappeared and reappeared, everything below it would jump.
 const STAYS: Duration = Duration::from_secs(1);
 
 /// Where bars are drawn.
 #[derive(Debug)]
 pub(super) enum Surface {
-    /// One output of the cell, which changes.
+    /// An output of the cell that changes.
     Front(LiveDisplay),
     Terminal(MultiProgress),
-    /// Lines on stdout: what a cell of a notebook shows as it comes.
+    /// Lines on stdout, which a notebook cell shows as they are printed.
     NotebookLines,
-    /// Lines on stderr: stdout belongs to results.
+    /// Lines on stderr, since stdout is for results.
     Lines,
 }
 
@@ -45,7 +44,7 @@ impl Surface {
         } else if in_notebook() {
             Surface::NotebookLines
         } else if std::io::stderr().is_terminal() {
-            // The throttle decides when to draw; the target's own limit is above it.
+            // The throttle decides when to draw; the draw target's own limit is higher.
             Surface::Terminal(MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20)))
         } else {
             Surface::Lines
@@ -71,7 +70,7 @@ pub(super) struct Group {
 
 #[derive(Debug)]
 struct Row {
-    /// How the bar and its row know each other; and the bar says here how far it is, at every tick.
+    /// Identifies the row to its bar, which stores its progress here at every tick.
     done: Arc<AtomicU64>,
     standing: Standing,
     terminal: Option<TerminalBar>,
@@ -87,7 +86,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A row below the bars that are open on this thread, or the first one where there are none.
+    /// Adds a row below the open bars of this thread. If there are none, it is the first row.
     pub fn find(standing: &Standing) -> Self {
         let group = OPEN.with_borrow_mut(|open| {
             open.upgrade().unwrap_or_else(|| {
@@ -110,12 +109,12 @@ impl Place {
         Self { group, done, pace }
     }
 
-    /// Says how far the bar is. It costs next to nothing, and shows when something else draws.
+    /// Stores the progress of the bar. Nearly free; it becomes visible when something else draws.
     pub fn set_done(&self, done: u64) {
         self.done.store(done, Ordering::Relaxed);
     }
 
-    /// Takes note of all that is to be shown.
+    /// Stores everything to show.
     pub fn set(&self, standing: &Standing) {
         self.set_done(standing.done);
         let mut group = lock(&self.group);
@@ -124,7 +123,7 @@ impl Place {
         }
     }
 
-    /// [`Place::set`], and draws if that is due.
+    /// [`Place::set`], followed by drawing if it is due.
     pub fn show(&self, standing: &Standing) {
         self.set(standing);
         let mut group = lock(&self.group);
@@ -136,7 +135,7 @@ impl Place {
         }
     }
 
-    /// Takes the row out. `last` is what remains to be read, if this is the outermost bar.
+    /// Removes the row. If this is the outermost bar, the line `last` stays.
     pub fn end(self, last: &str) {
         let mut group = lock(&self.group);
         let Some(index) = group.index(&self.done) else { return };
@@ -161,7 +160,7 @@ impl Group {
         self.rows.iter().position(|row| Arc::ptr_eq(&row.done, done))
     }
 
-    /// Draws all rows; where only lines can be drawn, that of the row at `index`.
+    /// Draws all rows. If only lines can be drawn, draws the row at `index`.
     fn draw(&mut self, index: usize) {
         self.rows.retain(|row| row.ended.is_none_or(|ended| ended.elapsed() < STAYS));
         for row in &mut self.rows {
@@ -192,7 +191,7 @@ impl Group {
         }
     }
 
-    /// Shows what remains of the outermost bar. A bar within it that is still open goes on below.
+    /// Shows the final line of the outermost bar. An inner bar that is still open continues below it.
     fn say(&mut self, last: &str) {
         match &mut self.surface {
             Surface::Front(display) => {
@@ -204,7 +203,7 @@ impl Group {
                 }
             }
             Surface::Terminal(bars) => {
-                // Not `suspend`, which panics where the terminal has been closed.
+                // Not `suspend`, which panics if the terminal has been closed.
                 let _ = bars.clear();
                 print(std::io::stderr().lock(), last);
             }
@@ -225,7 +224,7 @@ fn print(mut to: impl Write, line: &str) {
     let _ = to.write_all(format!("{line}\n").as_bytes());
 }
 
-/// A panic while drawing leaves rows that can be drawn again.
+/// After a panic while drawing, the rows can still be drawn.
 fn lock(group: &Mutex<Group>) -> MutexGuard<'_, Group> {
     group.lock().unwrap_or_else(PoisonError::into_inner)
 }

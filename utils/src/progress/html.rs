@@ -1,4 +1,4 @@
-//! Bars as HTML, in the colours of JupyterLab's theme, of VS Code's, or of neither: a row each.
+//! Bars as HTML, one row each, in the colours of the theme of JupyterLab or VS Code, or in neutral ones.
 
 use std::fmt::Write;
 
@@ -13,10 +13,10 @@ const TROUGH: &str = "flex:0 0 14em;height:6px;border-radius:3px;overflow:hidden
 const FILL: &str = "height:100%;border-radius:3px;\
                     background:var(--jp-brand-color1,var(--vscode-progressBar-background,#2f67b1))";
 const QUIET: &str = "color:var(--jp-content-font-color2,inherit)";
-/// Digits of one width: nothing moves while they change.
+/// Digits of equal width, so that nothing moves when they change.
 const NUMBER: &str = "font-variant-numeric:tabular-nums;text-align:right";
 
-/// The rows, the outermost bar first. Labels are as wide as the longest, so that the bars stand below each other.
+/// The rows, the outermost bar first. All labels are as wide as the longest one, so that the bars are aligned.
 pub(super) fn rows(standings: &[&Standing]) -> String {
     let longest = |text: fn(&Standing) -> usize| standings.iter().map(|standing| text(standing)).max().unwrap_or(0);
     let label = longest(|standing| standing.label.chars().count());

@@ -1,4 +1,4 @@
-//! `progress`: a loop with a bar, which the reader can end.
+//! `progress`: a loop with a bar, which the user can end.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -6,10 +6,10 @@ use std::iter::FusedIterator;
 use super::Progress;
 use crate::interrupt::Interruptible;
 
-/// Goes through `items` and shows how far it is: `for batch in progress("epoch 3", batches) { … }`. A loop in its body may
-/// have a bar of its own, which is shown below this one while it runs.
+/// Iterates over `items` and shows the progress: `for batch in progress("epoch 3", batches) { … }`. A loop in its body
+/// may have its own bar, which is shown below this one while it runs.
 ///
-/// When the reader interrupts the cell, the loop ends before its next step; what comes after it in the cell runs.
+/// When the user interrupts the cell, the loop ends before its next step, and the rest of the cell runs.
 pub fn progress<I: IntoIterator>(label: impl Into<String>, items: I) -> ProgressIter<I::IntoIter> {
     let (items, label) = (items.into_iter(), label.into());
     let total = match items.size_hint() {
@@ -25,7 +25,7 @@ pub struct ProgressIter<I> {
     items: I,
     label: String,
     taken: u64,
-    /// Until the end.
+    /// None at the end.
     open: Option<Open>,
 }
 
@@ -35,7 +35,7 @@ struct Open {
     total: u64,
 }
 
-/// What a cell shows whose last line is [`progress`], which does nothing yet.
+/// Shown by a cell whose last line is [`progress`], which does nothing yet.
 impl<I> fmt::Debug for ProgressIter<I> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(
@@ -52,7 +52,7 @@ impl<I: Iterator> Iterator for ProgressIter<I> {
     fn next(&mut self) -> Option<I::Item> {
         let taken = self.taken;
         let open = self.open.as_mut()?;
-        // An item is done when the next one is asked for. Of the last one the last line tells.
+        // An item is done when the next one is requested. The final line reports the last item.
         let all = open.total > 0 && taken >= open.total;
         if all {
             open.progress.set_done(taken);
@@ -72,7 +72,7 @@ impl<I: Iterator> Iterator for ProgressIter<I> {
         item
     }
 
-    /// At least 0: it may be interrupted.
+    /// At least 0, since it may be interrupted.
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, self.items.size_hint().1)
     }

@@ -1,24 +1,24 @@
-//! The text of a line of progress: where, how fast, how long.
+//! The text of a progress line: position, speed and remaining time.
 
 use std::time::Duration;
 
-/// How far something is.
+/// The current progress.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Standing {
     pub label: String,
-    /// What is counted, as a plural: its `s`, if it has one, goes where there is one of it.
+    /// What is counted, as a plural. For a single one, a final `s` is removed.
     pub unit: &'static str,
-    /// Steps that were done before: they do not count as speed.
+    /// Steps that were done before the start, and do not count for the speed.
     pub first: u64,
     pub done: u64,
-    /// 0: unknown.
+    /// 0 if unknown.
     pub total: u64,
-    /// Steps a second, now.
+    /// The current speed, in steps per second.
     pub speed: Option<f64>,
     pub message: String,
 }
 
-/// Steps per second, where that can be said.
+/// Steps per second, if known.
 pub(super) fn speed((first, done): (u64, u64), elapsed: Duration) -> Option<f64> {
     let steps = done.saturating_sub(first) as f64;
     let seconds = elapsed.as_secs_f64();
@@ -26,7 +26,7 @@ pub(super) fn speed((first, done): (u64, u64), elapsed: Duration) -> Option<f64>
 }
 
 impl Standing {
-    /// The share that is done, 0 to 1; none of an unknown total.
+    /// The fraction that is done, 0 to 1. None if the total is unknown.
     pub fn share(&self) -> Option<f64> {
         (self.total > 0).then(|| (self.done as f64 / self.total as f64).min(1.0))
     }
@@ -37,7 +37,7 @@ impl Standing {
         if *total > 0 { format!("{done}/{total}") } else { format!("{done} {unit}") }
     }
 
-    /// `412 steps/s`; slow steps are told by the time that one takes.
+    /// `412 steps/s`. For slow steps, the time per step.
     pub fn rate(&self) -> Option<String> {
         Some(match self.speed? {
             speed @ ..0.5 => format!("{} a {}", in_words(Duration::from_secs_f64(1.0 / speed)), one(self.unit)),
@@ -86,7 +86,7 @@ impl Standing {
     }
 }
 
-/// Two spaces, and the text where there is one.
+/// Two spaces and the text, or nothing if it is empty.
 fn apart(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("  {text}") }
 }
@@ -95,7 +95,7 @@ fn one(unit: &str) -> &str {
     unit.strip_suffix('s').unwrap_or(unit)
 }
 
-/// Such as `45 s`, `3 min 07 s` or `2 h 05 min`.
+/// For example `45 s`, `3 min 07 s` or `2 h 05 min`.
 fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 9.95 {

@@ -1,4 +1,4 @@
-//! How far a long computation is: a bar in a notebook and on a terminal, plain lines in a log file.
+//! The progress of a long computation: a bar in a notebook or on a terminal, plain lines in a log file.
 
 mod group;
 mod html;
@@ -16,7 +16,7 @@ use rate::Rate;
 
 use crate::throttle::Throttle;
 
-/// Shows the progress of `total` steps. A tick costs a look at the clock, so it may come a thousand times a second.
+/// Shows the progress of `total` steps. A tick only reads the clock, so there may be a thousand per second.
 ///
 /// ```
 /// use ddpm_utils::progress::Progress;
@@ -29,19 +29,19 @@ use crate::throttle::Throttle;
 /// progress.finish("trained");
 /// ```
 ///
-/// One that begins while another is open on the same thread is shown below it while it runs, and leaves nothing behind.
+/// If another one is open on the same thread, this one is shown below it while it runs, and leaves nothing behind.
 #[derive(Debug)]
 pub struct Progress {
     standing: Standing,
     start: Instant,
     rate: Rate,
-    /// None: it shows nothing, or has ended.
+    /// None if it shows nothing, or has ended.
     shown: Option<(Place, Throttle)>,
 }
 
 impl Progress {
-    /// Progress of `total` steps (0: unknown) where it fits: in a cell of a notebook a bar, or lines on stdout where the
-    /// kernel shows no bars; on a terminal a bar on stderr, elsewhere lines on stderr.
+    /// Shows the progress of `total` steps (0: unknown) in a suitable place: in a notebook cell a bar, or lines on
+    /// stdout if the kernel shows no bars; on a terminal a bar on stderr; elsewhere lines on stderr.
     pub fn new(label: impl Into<String>, total: u64) -> Self {
         let standing = Standing { label: label.into(), unit: "steps", total, ..Default::default() };
         Self::at(Some(Place::find(&standing)), standing)
@@ -60,7 +60,7 @@ impl Progress {
         Self { standing, start: Instant::now(), rate: Rate::from(0), shown }
     }
 
-    /// The same, for work of which `done` steps were done before: they do not count as speed.
+    /// The same, with `done` steps that were done before and do not count for the speed.
     #[must_use]
     pub fn resumed_at(self, done: u64) -> Self {
         let mut progress = self;
@@ -68,14 +68,14 @@ impl Progress {
         progress.restated(|standing| (standing.first, standing.done) = (done, done))
     }
 
-    /// The same, for work that began at `start` and is shown only now: all of its steps count.
+    /// The same, for work that began at `start` but is shown only now. All its steps count for the speed.
     #[must_use]
     pub fn begun_at(mut self, start: Instant) -> Self {
         self.start = start;
         self
     }
 
-    /// The same, counted in something else than `steps`, such as `MB` or `files`.
+    /// The same, but counts something other than `steps`, such as `MB` or `files`.
     #[must_use]
     pub fn counting(self, unit: &'static str) -> Self {
         self.restated(|standing| standing.unit = unit)
@@ -89,7 +89,7 @@ impl Progress {
         self
     }
 
-    /// Says that `done` steps in all are done. `message` is only called where something is shown.
+    /// Reports that `done` steps are done in total. `message` is called only if something is shown.
     pub fn tick(&mut self, done: u64, message: impl FnOnce() -> String) {
         self.standing.done = done;
         let Some((place, throttle)) = &mut self.shown else {
@@ -111,12 +111,12 @@ impl Progress {
         }
     }
 
-    /// One step more, without a message.
+    /// Reports one more step, without a message.
     pub fn inc(&mut self) {
         self.tick(self.standing.done + 1, String::new);
     }
 
-    /// The last line: the steps done, `message`, and the time that they took.
+    /// Shows the final line: the number of steps, `message`, and the time taken.
     pub fn finish(mut self, message: impl AsRef<str>) {
         self.end(message.as_ref());
     }
@@ -129,7 +129,7 @@ impl Progress {
     }
 }
 
-/// Work that ends early, by an error or a `break`, says so and leaves no half-drawn bar behind.
+/// If the work ends early, by an error or a `break`, this is reported, and no partial bar is left behind.
 impl Drop for Progress {
     fn drop(&mut self) {
         let whole = self.standing.total > 0 && self.standing.done >= self.standing.total;

@@ -1,29 +1,29 @@
-//! How fast it goes now: over the last seconds, so that what was before a pause does not count for long.
+//! The current speed: over the last seconds, so that steps before a pause do not count for long.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The time that is looked back on, or one step where that takes longer.
+/// The time over which the speed is measured, or one step if that takes longer.
 const WINDOW: Duration = Duration::from_secs(10);
-/// The least time between two marks.
+/// The shortest time between two marks.
 const APART: Duration = Duration::from_millis(250);
 
-/// Steps done by the clock. It knows no clock: it is told the time since the start.
+/// Steps over time. It does not read the clock: callers pass the time since the start.
 #[derive(Debug)]
 pub(super) struct Rate {
-    /// The first is the start, or the last mark before the window; at most 42.
+    /// The first mark is the start, or the last one before the window. There are at most 42.
     marks: VecDeque<(Duration, u64)>,
     now: (Duration, u64),
 }
 
 impl Rate {
-    /// Begins at time 0, with steps that were done before.
+    /// Starts at time 0, with steps that were done before.
     pub fn from(done: u64) -> Self {
         let start = (Duration::ZERO, done);
         Self { marks: VecDeque::from([start]), now: start }
     }
 
-    /// So many steps are done at that time.
+    /// Records that `done` steps were done at time `elapsed`.
     pub fn mark(&mut self, elapsed: Duration, done: u64) {
         self.now = (elapsed, done);
         if self.marks.back().is_some_and(|(last, _)| elapsed < *last + APART) {
@@ -35,7 +35,7 @@ impl Rate {
         }
     }
 
-    /// Steps a second, where that can be said.
+    /// Steps per second, if known.
     pub fn speed(&self) -> Option<f64> {
         let (since, before) = *self.marks.front()?;
         let (elapsed, done) = self.now;
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(rate.speed(), None);
         (1..=20_000).for_each(|i| rate.mark(ms(i), 500 + i));
         assert!((rate.speed().unwrap() - 1000.0).abs() < 1.0);
-        // A pause of a minute, then a hundred steps a second.
+        // A pause of a minute, then a hundred steps per second.
         for i in 1..=1_300 {
             rate.mark(ms(80_000 + 10 * i), 20_500 + i);
         }

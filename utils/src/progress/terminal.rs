@@ -4,7 +4,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::line::Standing;
 
-/// A row among those of a terminal; it goes when it is dropped.
+/// A row on a terminal, which disappears when it is dropped.
 #[derive(Debug)]
 pub(super) struct TerminalBar(ProgressBar);
 

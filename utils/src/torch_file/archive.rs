@@ -1,4 +1,4 @@
-//! The zip archive around a pickle and its storages. Nothing is unpacked to the disk.
+//! The zip archive around a pickle and its storages. Nothing is extracted to disk.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -10,16 +10,16 @@ use crate::files::describe;
 
 const MAX_ENTRIES: u64 = 100_000;
 const MAX_PICKLE: u64 = 64 << 20;
-/// torch.save does not compress; what someone compressed afterwards does not shrink to a hundredth.
+/// torch.save does not compress, and tensors that somebody compressed later do not shrink to a hundredth.
 const MAX_RATIO: u64 = 100;
 
-/// Tells a zip archive from the formats before it, by the first bytes.
+/// Distinguishes a zip archive from older formats by the first bytes.
 pub(super) fn check_kind(file: &mut (impl Read + Seek)) -> Result<(), TorchFileError> {
     let mut head = Vec::new();
     file.seek(SeekFrom::Start(0))
         .and_then(|_| file.by_ref().take(512).read_to_end(&mut head))
         .map_err(TorchFileError::Io)?;
-    // A pickle of the number 0x1950a86a20f9469cfc6c; or, older still, a tar archive with four entries of its own.
+    // A pickle of the number 0x1950a86a20f9469cfc6c or, even older, a tar archive with four specific entries.
     let (magic, tar) = (&b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"[..], head.get(257..262));
     let entry = ["sys_info", "pickle", "storages", "tensors"].iter().any(|name| head.starts_with(name.as_bytes()));
     if head.get(2..14) == Some(magic) || tar == Some(b"ustar") && entry {
@@ -33,10 +33,10 @@ pub(super) fn check_kind(file: &mut (impl Read + Seek)) -> Result<(), TorchFileE
     Err(TorchFileError::NotTorch(describe(&head).map_or_else(start, |what| format!("{what}{archive}"))))
 }
 
-/// An archive with a `data.pkl` in it.
+/// An archive that contains a `data.pkl`.
 pub(super) struct Archive<R> {
     zip: ZipArchive<R>,
-    /// The folder that everything is in: the name that the file had when it was saved, and a slash.
+    /// The folder of all entries: the name of the file when it was saved, and a slash.
     folder: String,
 }
 
@@ -77,7 +77,7 @@ impl<R: Read + Seek> Archive<R> {
         self.read(&name, |size| within("size of its pickle", MAX_PICKLE, size))
     }
 
-    /// The bytes of a storage, which have to be `size`.
+    /// The bytes of a storage, whose size must be `size`.
     pub fn storage(&mut self, key: &str, size: u64) -> Result<Vec<u8>, TorchFileError> {
         let name = format!("{}data/{key}", self.folder);
         self.read(&name, |found| {
@@ -88,7 +88,7 @@ impl<R: Read + Seek> Archive<R> {
 
     fn check_byte_order(&mut self) -> Result<(), TorchFileError> {
         let name = format!("{}byteorder", self.folder);
-        // Files from before PyTorch 2.1 do not say; nearly all of them are little-endian.
+        // Files from before PyTorch 2.1 do not specify it; nearly all of them are little-endian.
         if self.zip.index_for_name(&name).is_none() {
             return Ok(());
         }
@@ -96,7 +96,7 @@ impl<R: Read + Seek> Archive<R> {
         if order.starts_with(b"little") { Ok(()) } else { Err(TorchFileError::BigEndian) }
     }
 
-    /// Reads an entry whose declared size `accept` takes. What it inflates to is held to that size.
+    /// Reads an entry if `accept` accepts its declared size. The decompressed data must have that size.
     fn read(
         &mut self,
         name: &str,
@@ -114,7 +114,7 @@ impl<R: Read + Seek> Archive<R> {
             within("bytes that a byte of a compressed entry unpacks to", MAX_RATIO, size / packed.max(1))?;
         }
         let mut bytes = Vec::new();
-        // One more byte than declared: whether there is more, and to reach the end, where the checksum is compared.
+        // Reads one byte more than declared, to detect a longer entry, and to reach the end, where the checksum is verified.
         let read = entry.take(size.saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|error| TorchFileError::Archive(format!("{name}: {error}")))?;
         if bytes.len() as u64 == size {
@@ -124,7 +124,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-/// What an archive without a pickle holds, in words.
+/// Describes the content of an archive without a pickle.
 fn other<R: Read + Seek>(zip: &ZipArchive<R>) -> String {
     let names: Vec<String> = zip.file_names().flatten().map(|name| name.escape_debug().to_string()).collect();
     if !names.is_empty() && names.iter().all(|name| name.ends_with(".npy")) {

@@ -1,8 +1,8 @@
-//! Why a file of `torch.save` was not read.
+//! Why a `torch.save` file was not read.
 
 use std::io;
 
-/// Why a file of `torch.save` was not read. The file's name is the caller's to add.
+/// Why a `torch.save` file was not read. The caller adds the file's name.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TorchFileError {
@@ -12,31 +12,31 @@ pub enum TorchFileError {
     /// The file is not a zip archive.
     #[error("this is no file of torch.save, but {0}")]
     NotTorch(String),
-    /// The file has the format of PyTorch before 1.6.
+    /// The file has the format from before PyTorch 1.6.
     #[error(
         "this file has the format of PyTorch before 1.6. Load it in Python and save it again: torch.save without \
          _use_new_zipfile_serialization=False, or safetensors.torch.save_file"
     )]
     Legacy,
-    /// The zip archive is damaged, or not one that `torch.save` writes.
+    /// The zip archive is damaged, or was not written by `torch.save`.
     #[error("the zip archive is damaged or not from torch.save: {0}")]
     Archive(String),
     /// The numbers are big-endian.
     #[error("its numbers are big-endian; save it again on a little-endian machine (x86-64, ARM)")]
     BigEndian,
-    /// The pickle names something else than a tensor's parts. Python would have run or made it.
+    /// The pickle names something other than a part of a tensor. Python would have executed or created it.
     #[error(
         "this file asks to run {0}; a checkpoint has no need to. If the file is your own, load it in Python and save \
          model.state_dict() alone, which holds the weights without the code"
     )]
     Global(String),
-    /// A program of `torch.jit.save`.
+    /// A program saved by `torch.jit.save`.
     #[error(
         "this is a TorchScript program (torch.jit.save), not a file of weights. In Python: \
          torch.save(torch.jit.load(FILE).state_dict(), \"weights.pt\")"
     )]
     Script,
-    /// A zip archive of something else.
+    /// A zip archive with other content.
     #[error("this is no file of torch.save, but a zip archive of {0}")]
     OtherZip(String),
     /// The pickle has an instruction that `torch.save` does not write.
@@ -45,30 +45,30 @@ pub enum TorchFileError {
          it in Python, and save model.state_dict() with torch.save"
     )]
     Opcode {
-        /// Its number; Python's `pickletools` has its name.
+        /// Its number; for its name, see Python's `pickletools`.
         code: u8,
-        /// Where it stands.
+        /// Its offset.
         at: usize,
     },
-    /// The pickle is cut short or makes no sense.
+    /// The pickle is truncated or invalid.
     #[error("its pickle is damaged at byte {at}: {problem}")]
     Pickle {
-        /// Where.
+        /// The offset.
         at: usize,
-        /// What is wrong there.
+        /// What is invalid there.
         problem: String,
     },
-    /// More of something than any checkpoint of this kind has.
+    /// A quantity that is larger than in any checkpoint of this kind.
     #[error("{what}: at most {limit} is accepted, got {got}")]
     Limit {
-        /// Of what.
+        /// Which quantity.
         what: &'static str,
-        /// The most that is accepted.
+        /// The limit.
         limit: u64,
-        /// What the file has or asks for.
+        /// What the file has or requests.
         got: u64,
     },
-    /// A tensor that its storage cannot hold.
+    /// A tensor that does not fit into its storage.
     #[error("tensor {name:?}: {problem}")]
     Tensor {
         /// The tensor's name.
@@ -76,7 +76,7 @@ pub enum TorchFileError {
         /// What does not fit.
         problem: String,
     },
-    /// The file holds something else than a state dict.
+    /// The file contains something other than a state dict.
     #[error("expected a state dict (names and tensors), alone or under a key such as \"model\"; got {0}")]
     NoStateDict(String),
 }

@@ -1,9 +1,9 @@
-//! The names that a pickle of tensors needs. There are no others: to name anything else is to be refused.
+//! The names that a pickle of tensors needs. All others are rejected.
 
 use super::error::TorchFileError;
 use super::tensor::Dtype;
 
-/// What a name in a pickle stands for.
+/// The meaning of a name in a pickle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Global {
     /// `collections.OrderedDict`
@@ -12,10 +12,10 @@ pub(super) enum Global {
     RebuildTensor,
     /// `torch._utils._rebuild_parameter(tensor, requires_grad, hooks)`
     RebuildParameter,
-    /// `torch.FloatStorage` and its like
+    /// `torch.FloatStorage` and similar types
     Storage(Dtype),
-    /// What may stand beside the weights, such as a loss of NumPy's or the options of a training. It is not made: what is
-    /// called by such a name becomes a word for it.
+    /// Something that may be stored next to the weights, such as a NumPy loss or the options of a training. It is not
+    /// created: a call of such a name returns a word for it.
     Passed(&'static str),
 }
 
@@ -37,14 +37,14 @@ impl Global {
             ("torch", "ByteStorage") => storage(Dtype::U8),
             ("torch", "BoolStorage") => storage(Dtype::Bool),
             ("torch", "float16" | "bfloat16" | "float32" | "float64" | "int64" | "device" | "Size") => {
-                Ok(Global::Passed("a setting of PyTorch's"))
+                Ok(Global::Passed("a PyTorch setting"))
             }
             _ => passed(module, name).map(Global::Passed).ok_or_else(|| refused(module, name)),
         }
     }
 }
 
-/// Names of plain values: Python's own, NumPy's, and the usual holders of settings.
+/// Names of plain values: those of Python and NumPy, and the usual types for settings.
 fn passed(module: &str, name: &str) -> Option<&'static str> {
     const SETTINGS: &str =
         "omegaconf pytorch_lightning lightning lightning_fabric yacs easydict ml_collections addict munch typing";

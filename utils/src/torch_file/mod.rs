@@ -1,9 +1,9 @@
-//! Files of `torch.save`, read without Python and without running anything that stands in them.
+//! Files of `torch.save`, read without Python and without executing anything in them.
 //!
-//! Such a file is a zip archive: `data.pkl`, a pickle, says which tensors there are, and `data/0`, `data/1`, … hold their
-//! numbers. A pickle is a program, and Python runs whatever it names. Here a small machine knows the few instructions and
-//! names that describe tensors; everything else is refused by its name. What a file claims about sizes is checked against
-//! what it holds and against limits, before memory is taken.
+//! Such a file is a zip archive: a pickle, `data.pkl`, describes the tensors, and `data/0`, `data/1`, … contain their
+//! numbers. A pickle is a program, and Python runs whatever it names. Here a small machine knows the few instructions
+//! and names that describe tensors, and rejects all others with their names. Sizes that a file claims are compared with
+//! its content and with limits before memory is allocated.
 
 mod archive;
 mod error;
@@ -27,30 +27,30 @@ use crate::files::open_file;
 use archive::Archive;
 use tensor::MAX_BYTES;
 
-/// A file of `torch.save`: what its pickle says is known, no tensor has been read.
+/// A `torch.save` file whose pickle has been read, but no tensors yet.
 pub struct TorchFile<R> {
     archive: Archive<R>,
-    /// The state dicts that it holds: dicts of names and tensors, the file's own first.
+    /// The state dicts in the file: dicts of names and tensors, the file's own first.
     pub state_dicts: Vec<StateDict>,
-    /// The keys of the outermost dict, with what is under each.
+    /// The keys of the outermost dict, each with a description of its value.
     pub keys: Vec<(String, &'static str)>,
 }
 
 impl TorchFile<BufReader<File>> {
-    /// Opens a file, and finds the state dicts in it.
+    /// Opens a file, and finds its state dicts.
     ///
     /// # Errors
-    /// [`TorchFileError`] for what is no such file, is damaged, beyond the limits, or asks for more than tensors.
+    /// [`TorchFileError`] if it is not such a file, is damaged, exceeds the limits, or requires more than tensors.
     pub fn open(path: &Path) -> Result<Self, TorchFileError> {
         Self::from_reader(BufReader::new(open_file(path).map_err(TorchFileError::Io)?))
     }
 }
 
 impl<R: Read + Seek> TorchFile<R> {
-    /// As [`TorchFile::open`], from anything that can be read at any place.
+    /// Like [`TorchFile::open`], for any seekable source.
     ///
     /// # Errors
-    /// As [`TorchFile::open`].
+    /// Those of [`TorchFile::open`].
     pub fn from_reader(mut file: R) -> Result<Self, TorchFileError> {
         let length = file.seek(SeekFrom::End(0)).map_err(TorchFileError::Io)?;
         error::within("size of the file", MAX_BYTES, length)?;
@@ -64,7 +64,7 @@ impl<R: Read + Seek> TorchFile<R> {
     /// Reads the tensors of a state dict whose names `wanted` accepts.
     ///
     /// # Errors
-    /// [`TorchFileError`] for a tensor that is not there as a whole, and beyond the limits.
+    /// [`TorchFileError`] if a tensor is incomplete, or if the limits are exceeded.
     pub fn load(
         &mut self,
         state_dict: &StateDict,

@@ -1,5 +1,5 @@
-//! The machine that runs a pickle: a stack, a memo, and nothing that could touch the world outside. It knows the
-//! instructions that `torch.save` writes (protocol 2).
+//! The machine that runs a pickle: a stack, a memo, and no access to anything outside. It knows the instructions that
+//! `torch.save` writes (protocol 2).
 
 use std::collections::HashMap;
 
@@ -8,15 +8,16 @@ use super::globals::Global;
 use super::reader::Reader;
 use super::values::{Id, Storage, TensorView, Value, Values};
 
-/// Instructions; a thousand tensors with their optimizer's state take 60,000. It bounds stack, memo and values, too.
+/// The limit for instructions; a thousand tensors with their optimizer's state take 60,000. It also bounds the stack,
+/// the memo and the values.
 const MAX_OPCODES: u64 = 2_000_000;
 const MAX_DEPTH: u64 = 100_000;
 const MAX_MARKS: u64 = 1_000;
-/// A tensor may be made again and again from what is noted: it is kept small.
+/// The memo can repeat a tensor many times, so tensors are kept small.
 const MAX_DIMENSIONS: usize = 8;
 const MAX_KEY: usize = 32;
 
-/// Runs a pickle to its end: all values that it made, and the place of its result.
+/// Runs a pickle to its end. Returns all values that it creates, and the id of its result.
 pub(super) fn run(pickle: &[u8]) -> Result<(Values, Id), TorchFileError> {
     let mut machine = Machine {
         reader: Reader::new(pickle),
@@ -46,13 +47,13 @@ struct Machine<'a> {
     reader: Reader<'a>,
     values: Values,
     stack: Vec<Id>,
-    /// The heights of the stack at which a mark was set.
+    /// The heights of the stack at the marks.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
 }
 
 impl Machine<'_> {
-    /// Carries out an instruction, which stands under its name in Python's `pickletools`.
+    /// Executes an instruction. The comments give its name in Python's `pickletools`.
     fn step(&mut self, code: u8) -> Result<(), TorchFileError> {
         match code {
             // PROTO
@@ -96,7 +97,7 @@ impl Machine<'_> {
                 };
                 self.push(Value::Tuple(items));
             }
-            // EMPTY_LIST, APPEND, APPENDS: what lists hold is the optimizer's business.
+            // EMPTY_LIST, APPEND, APPENDS: the content of lists only matters to the optimizer.
             b']' => self.push(Value::List),
             b'a' | b'e' => {
                 let _items = if code == b'a' { self.pop_many(1)? } else { self.pop_to_mark()? };
@@ -126,7 +127,7 @@ impl Machine<'_> {
             }
             // REDUCE, NEWOBJ
             b'R' | 0x81 => self.reduce()?,
-            // BUILD: the attributes of an OrderedDict are versions of modules, which no tensor depends on.
+            // BUILD: the attributes of an OrderedDict are module versions, on which no tensor depends.
             b'b' => {
                 let (state, object) = (self.pop()?, self.top()?);
                 match (self.values.get(object), self.values.get(state)) {
@@ -211,7 +212,7 @@ impl Machine<'_> {
         self.stack.push(id);
     }
 
-    /// The lowest place that may be popped: values below the latest mark are not for the taking.
+    /// The lowest position that may be popped. Values below the latest mark must stay.
     fn floor(&self) -> usize {
         self.marks.last().copied().unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! The bytes of a pickle, and what belongs to an instruction: numbers, texts, names.
+//! Reads the bytes of a pickle, and the operands of its instructions: numbers, texts, names.
 
 use super::error::TorchFileError;
 
@@ -8,7 +8,7 @@ pub(super) struct Reader<'a> {
     pub at: usize,
 }
 
-/// The longest text: a parameter's name has some dozen letters.
+/// The longest text. The name of a parameter has a few dozen letters.
 const MAX_TEXT: usize = 1 << 16;
 
 impl<'a> Reader<'a> {
@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    /// An integer; none where it has more than eight bytes, as the state of a random generator and no size or count.
+    /// An integer. None if it has more than eight bytes, which occurs in the state of a random generator, but not in a size or count.
     pub fn long(&mut self) -> Result<Option<i64>, TorchFileError> {
         let length = usize::from(self.byte()?);
         let bytes = self.take(length)?;

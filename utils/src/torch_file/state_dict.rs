@@ -1,4 +1,4 @@
-//! The state dicts in what a pickle made, and their tensors' numbers.
+//! The state dicts among the values of a pickle, and the numbers of their tensors.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{Read, Seek};
@@ -13,16 +13,16 @@ const MAX_TENSORS: u64 = 10_000;
 const MAX_DEPTH: usize = 5;
 const MAX_STATE_DICTS: u64 = 100;
 const MAX_DICTS: usize = 10_000;
-/// The longest name, in bytes: a text can stand under any number of keys.
+/// The longest name, in bytes, since one text can be used for any number of keys.
 const MAX_NAME: usize = 512;
-/// Keys that are looked at to say what a file holds, and those that are named where it holds no state dict.
+/// The number of keys examined to describe a file, and the number of keys named if it has no state dict.
 const LISTED: usize = 1000;
 const SHOWN: usize = 6;
 
 /// A dict of names and tensors.
 #[derive(Debug, Clone)]
 pub struct StateDict {
-    /// The keys under which it lies, the outermost first; none where it is the file's own.
+    /// The keys that lead to it, the outermost first. Empty if it is the file itself.
     pub path: Vec<String>,
     pub(super) tensors: Vec<(String, TensorView)>,
 }
@@ -34,11 +34,11 @@ impl StateDict {
     }
 }
 
-/// The dicts in `root` that hold tensors under names, itself among them.
+/// The dicts in `root` that contain tensors with names, including `root` itself.
 pub(super) fn find(values: &Values, root: Id) -> Result<Vec<StateDict>, TorchFileError> {
     let (mut found, mut seen) = (Vec::new(), HashSet::from([root]));
     let mut open = vec![(Vec::new(), root)];
-    // By depth, so that what lies near comes first.
+    // By depth, so that dicts near the root come first.
     for _ in 0..MAX_DEPTH {
         let mut deeper = Vec::new();
         for (path, id) in open {
@@ -74,14 +74,14 @@ fn state_dict(values: &Values, path: &[String], entries: &[(Id, Id)]) -> Result<
     Ok((!tensors.is_empty()).then(|| StateDict { path: path.to_owned(), tensors }))
 }
 
-/// The keys of a dict, with what is under each.
+/// The keys of a dict, each with a description of its value.
 pub(super) fn keys(values: &Values, root: Id) -> Vec<(String, &'static str)> {
     let Value::Dict(entries) = values.get(root) else { return Vec::new() };
     let key = |key: &Id| values.text(*key).unwrap_or_else(|| values.get(*key).kind()).chars().take(MAX_NAME).collect();
     entries.iter().take(LISTED).map(|(name, value)| (key(name), values.get(*value).kind())).collect()
 }
 
-/// What there is where no tensors are, in words.
+/// Describes what the file contains instead of tensors.
 fn instead(values: &Values, root: Id) -> String {
     let keys = keys(values, root);
     match (values.get(root), &keys[..]) {
@@ -98,7 +98,7 @@ fn instead(values: &Values, root: Id) -> String {
     }
 }
 
-/// Reads the tensors' numbers, each storage once, whatever shares it.
+/// Reads the numbers of the tensors. Each storage is read once, however many tensors share it.
 pub(super) fn load<R: Read + Seek>(
     archive: &mut Archive<R>,
     tensors: Vec<(String, TensorView)>,

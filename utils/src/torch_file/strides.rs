@@ -1,18 +1,18 @@
-//! From a storage to a tensor: the numbers that shape, strides and offset choose, in the usual order.
+//! Copies a tensor out of its storage: the numbers that shape, strides and offset select, in the usual order.
 
 use super::values::TensorView;
 
 impl TensorView {
-    /// How many numbers the tensor has.
+    /// The number of elements of the tensor.
     pub fn elements(&self) -> Option<u64> {
         self.shape.iter().try_fold(1_u64, |product, size| product.checked_mul(*size))
     }
 
-    /// What keeps the storage from holding this tensor, in words.
+    /// Describes why the storage cannot contain this tensor.
     pub fn misfit(&self) -> Option<String> {
         let held = self.storage.elements;
         let too_large = || Some(format!("shape {:?} is more than its storage of {held} numbers holds", self.shape));
-        // A tensor that repeats numbers (stride 0) may be far larger than its storage. No parameter is.
+        // A tensor that repeats numbers (stride 0) may be far larger than its storage, but no parameter does that.
         let Some(elements) = self.elements().filter(|elements| *elements <= held) else { return too_large() };
         if elements == 0 {
             return None;
@@ -26,7 +26,7 @@ impl TensorView {
         Some(format!("offset {offset} and strides {strides:?} lead out of its storage of {held} numbers"))
     }
 
-    /// Copies the tensor's numbers out of its storage's bytes, which were found to hold them: see [`TensorView::misfit`].
+    /// Copies the tensor's numbers out of its storage's bytes, which must contain them: see [`TensorView::misfit`].
     pub fn gather(&self, storage: &[u8]) -> Vec<u8> {
         let width = self.storage.dtype.size();
         let elements = self.elements().unwrap_or(0) as usize;
@@ -42,7 +42,7 @@ impl TensorView {
         let mut place = offset;
         for _ in 0..elements {
             bytes.extend_from_slice(&storage[place * width..(place + 1) * width]);
-            // As an odometer: the last dimension turns first.
+            // Works like an odometer: the last dimension changes first.
             for (i, stride) in self.strides.iter().enumerate().rev() {
                 index[i] += 1;
                 place += *stride as usize;

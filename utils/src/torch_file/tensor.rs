@@ -1,6 +1,6 @@
-//! A tensor of a file, the kinds of numbers that it can have, and how large all tensors may be together.
+//! A tensor in a file, the types of its numbers, and the maximum size of all tensors together.
 
-/// The kind of a tensor's numbers.
+/// The type of a tensor's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each variant is its own name")]
@@ -18,7 +18,7 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// Bytes a number.
+    /// Bytes per number.
     pub fn size(self) -> usize {
         match self {
             Dtype::F64 | Dtype::I64 => 8,
@@ -34,13 +34,13 @@ impl Dtype {
 pub struct NamedTensor {
     /// Its name in the state dict, such as `fc1.weight`.
     pub name: String,
-    /// The kind of its numbers.
+    /// The type of its numbers.
     pub dtype: Dtype,
     /// Its shape; empty for a single number.
     pub shape: Vec<usize>,
-    /// Its numbers, little-endian, the last dimension fastest.
+    /// Its numbers, little-endian, in row-major order.
     pub bytes: Vec<u8>,
 }
 
-/// The largest file that is read, and the most bytes that its tensors may have together.
+/// The largest file that is read, and the largest total size of its tensors, in bytes.
 pub(super) const MAX_BYTES: u64 = 4 << 30;

@@ -1,4 +1,4 @@
-//! Files put together byte by byte, since no well-behaved program writes what has to be refused here.
+//! Files assembled byte by byte, since no correct program writes what has to be rejected here.
 
 use std::io::{Cursor, Write};
 
@@ -59,7 +59,7 @@ fn zipped(entries: &[(&str, &[u8])], compression: CompressionMethod) -> Vec<u8> 
     zip.finish().unwrap().into_inner()
 }
 
-/// A file with this pickle and one storage of the numbers 0 to 5.
+/// A file with this pickle and one storage, which contains the numbers 0 to 5.
 fn file(pickle: &[u8]) -> Vec<u8> {
     zipped(&[("a/data.pkl", pickle), ("a/byteorder", b"little"), ("a/data/0", &numbers(6))], CompressionMethod::Stored)
 }
@@ -68,7 +68,7 @@ fn read(file: &[u8]) -> Result<Vec<NamedTensor>, TorchFileError> {
     read_all(file).map(|mut all| all.swap_remove(0).1)
 }
 
-/// Every state dict of a file, by its keys.
+/// Every state dict of a file, with its keys.
 fn read_all(file: &[u8]) -> Result<Vec<(String, Vec<NamedTensor>)>, TorchFileError> {
     let mut file = TorchFile::from_reader(Cursor::new(file))?;
     let state_dicts = file.state_dicts.clone();
@@ -110,7 +110,7 @@ fn one_under_model_is_found_and_the_rest_is_left_alone() {
     let tensors = read(&file(&pickle)).unwrap();
     assert_eq!(tensors.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     assert_eq!(tensors.iter().map(values).collect::<Vec<_>>(), [[0.0, 1.0], [4.0, 5.0]]);
-    // Someone may have zipped it anew.
+    // Someone may have compressed it.
     let entries = [("x/data.pkl", &pickle[..]), ("x/data/0", &numbers(6))];
     assert_eq!(read(&zipped(&entries, CompressionMethod::Deflated)).unwrap(), tensors);
 }
@@ -120,7 +120,7 @@ fn all_state_dicts_are_found_and_what_stands_beside_them_is_passed_over() {
     let tensor = |pickle: Pickle, key: &str| pickle.text(key).tensor("0", 6, 0, &[2], &[1]);
     let nest = |pickle: Pickle, key: &str| tensor(pickle.text(key).raw(b"}("), "w").raw(b"u");
     let mut pickle = nest(Pickle::new().raw(b"}("), "model");
-    // A loss of NumPy's, settings, a set, a time, a number of 16 bytes, and an optimizer's state under numbers.
+    // A NumPy loss, settings, a set, a time, a number of 16 bytes, and an optimizer's state with numbers as keys.
     pickle =
         pickle.text("loss").raw(b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(").text("f8").raw(b"K\x00K\x01tR(");
     pickle = pickle.raw(b"K\x03").text("<").raw(b"NNNK\x00K\x00K\x00tbc_codecs\nencode\n").text("x").raw(b"\x85RtR");
@@ -154,7 +154,7 @@ fn what_would_run_in_python_is_refused_by_its_name() {
         "a call with arguments",
     );
     refused(&file(&Pickle::new().raw(b"ctorch._utils\n_rebuild_parameter\n(K\x01tR.").0), "a call with arguments");
-    // INST, NEWOBJ_EX, STACK_GLOBAL, OBJ, EXT1, and one that there is not.
+    // INST, NEWOBJ_EX, STACK_GLOBAL, OBJ, EXT1, and one that does not exist.
     for code in [b'i', 0x92, 0x93, b'o', 0x82, 7] {
         refused(&file(&Pickle::new().raw(&[code]).0), &format!("instruction {code:#04x}"));
     }
@@ -179,7 +179,7 @@ fn a_tensor_that_its_storage_cannot_hold() {
     ] {
         refused(&file(&Pickle::one("0", 6, offset, shape, strides)), word);
     }
-    // The storage itself: of another size than claimed, missing, or claimed in two ways.
+    // The storage itself: its size differs from the claim, it is missing, or it is claimed in two ways.
     refused(&file(&Pickle::one("0", 7, 0, &[7], &[1])), "should have 28 bytes, it has 24");
     refused(&file(&Pickle::one("0", 1 << 40, 0, &[1], &[1])), "bytes of its tensors: at most");
     refused(&file(&Pickle::one("1", 6, 0, &[6], &[1])), "no entry");
@@ -202,13 +202,13 @@ fn bombs_of_all_kinds_end_soon() {
     refused(&file(&nest(200_000, b"]")), "depth of its pickle's stack");
     refused(&file(&nest(200_000, b"(")), "nested marks");
     refused(&file(&Pickle::new().raw(b"N").raw(&b"q\x00".repeat(3_000_000)).0), "instructions of its pickle");
-    // A hundred levels of [x, x]: 2^100 values if they were copied; and a dict that contains itself.
+    // A hundred levels of [x, x], which would be 2^100 values if copied; and a dict that contains itself.
     let doubled = Pickle::new().raw(b")q\x00").raw(&b"h\x00h\x00\x86q\x00".repeat(99)).raw(b".").0;
     refused(&file(&doubled), "values left");
     let deep = Pickle::new().raw(b")").raw(&b"\x85".repeat(1_000_000)).raw(b".").0;
     refused(&file(&deep), "got a tuple");
     refused(&file(&Pickle::new().raw(b"}q\x00").text("model").raw(b"h\x00s.").0), "a dict under \"model\"");
-    // A text under many keys, and many dicts under one another.
+    // One text under many keys, and many nested dicts.
     let name = "n".repeat(60_000);
     let keys = Pickle::new().raw(b"}(").text(&name).raw(b"q\x00N").raw(&b"h\x00N".repeat(40_000)).raw(b"u.").0;
     refused(&file(&keys), "no tensors");
@@ -250,7 +250,7 @@ fn other_files_are_told_apart() {
     let end = crowded.len() - 22;
     crowded[end + 8..end + 12].copy_from_slice(&[0xff; 4]);
     assert!(read(&crowded).is_err());
-    // A flipped byte of the numbers: the checksum knows.
+    // A flipped byte in the numbers, which the checksum detects.
     let mut flipped = good.clone();
     let place = good.windows(24).position(|window| window == numbers(6)).unwrap();
     flipped[place + 5] ^= 1;
@@ -279,7 +279,7 @@ fn any_byte_of_a_pickle_flipped_is_no_panic() {
         for mask in [0x01, 0x08, 0x40, 0x80, 0xff] {
             let mut flipped = good.clone();
             flipped[i] ^= mask;
-            // A name or an offset may come through as another one; numbers that are not there never do.
+            // A corrupt name or offset may be accepted as another one, but numbers that do not exist never are.
             match read(&file(&flipped)) {
                 Ok(tensors) => assert!(tensors.len() <= expected.len(), "byte {i} ^ {mask:#x}"),
                 Err(_) => refused += 1,

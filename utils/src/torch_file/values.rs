@@ -1,10 +1,10 @@
-//! What a pickle makes. All values lie in one list and refer to one another by their place in it: a value may be shared,
-//! or contain itself, without being copied, and dropping a deep nest takes no deep recursion.
+//! The values that a pickle creates. They are stored in one list, and refer to each other by their index: a value may
+//! be shared or contain itself without being copied, and dropping deeply nested values needs no deep recursion.
 
 use super::globals::Global;
 use super::tensor::Dtype;
 
-/// The place of a value.
+/// The index of a value.
 pub(super) type Id = usize;
 
 /// A value.
@@ -21,7 +21,7 @@ pub(super) enum Value {
     Global(Global),
     Storage(Storage),
     Tensor(TensorView),
-    /// What is passed over, by a word for it.
+    /// A word for something that is ignored.
     Object(&'static str),
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Storage {
     pub elements: u64,
 }
 
-/// Which numbers of a storage a tensor has, and in which order.
+/// The numbers that a tensor takes from a storage, and their order.
 #[derive(Debug, Clone)]
 pub(super) struct TensorView {
     pub storage: Storage,
@@ -64,7 +64,7 @@ impl Values {
         if let Value::Text(text) = self.get(id) { Some(text) } else { None }
     }
 
-    /// A count or an index: an integer that is not negative.
+    /// A count or an index: a nonnegative integer.
     pub fn count(&self, id: Id) -> Option<u64> {
         if let Value::Int(value) = self.get(id) { u64::try_from(*value).ok() } else { None }
     }
@@ -76,7 +76,7 @@ impl Values {
 }
 
 impl Value {
-    /// What to call it in a message.
+    /// Its description in a message.
     pub fn kind(&self) -> &'static str {
         match self {
             Value::None => "None",

@@ -18,7 +18,7 @@ use crate::ui;
 
 /// The kit's folder in the checkout.
 const FOLDER: &str = ".gpu-kit";
-/// The kit and the tracked files are copied together, at most 64 MB.
+/// The kit and the tracked files are copied together, with a limit of 64 MB.
 const SIZE_LIMIT: u64 = 35_000_000;
 
 #[derive(Args)]

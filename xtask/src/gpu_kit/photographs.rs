@@ -1,4 +1,4 @@
-//! The kit's photographs: small ones, in one archive.
+//! The kit's photographs, scaled down, in one archive.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ pub fn find(project: &Project, given: Option<&Path>) -> Result<PathBuf> {
     photographs::folder(project, given)?.map_or_else(|| fail("no photographs found for the kit", todo), Ok)
 }
 
-/// Writes them to `file`, a tar archive, at the size that the script chooses.
+/// Writes the photographs to `file`, a tar archive, in the size that the script chooses.
 pub fn pack(project: &Project, source: &Path, file: &Path) -> Result<()> {
     let mut script = side_environment::make(project, &PYTORCH)?.command();
     script.arg(project.root.join("gpu/photographs.py")).arg(source).arg(file);

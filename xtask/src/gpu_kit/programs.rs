@@ -1,4 +1,4 @@
-//! The kit's programs: built with optimisation, stripped and compressed.
+//! The kit's programs, optimized, stripped and compressed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::process::error_of;
 use crate::project::Project;
 use crate::ui;
 
-/// Package, target kind and name.
+/// The package, target kind and name.
 const PROGRAMS: [(&str, [&str; 2]); 2] = [("ddpm", ["--bin", "ddpm"]), ("ddpm_tutor", ["--bench", "worker"])];
 /// The tests that need a GPU, as one program.
 const TESTS: (&str, [&str; 2]) = ("ddpm_tutor", ["--test", "cuda"]);

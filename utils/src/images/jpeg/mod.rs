@@ -1,4 +1,4 @@
-//! JPEG files, which most photographs are: by a decoder of our choice, for speed and for what `image` passes over.
+//! Reads JPEG files, which most photographs are, with a separate decoder, for speed and for errors that `image` ignores.
 
 mod segments;
 #[cfg(test)]
@@ -23,8 +23,8 @@ pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xd8, 0xff])
 }
 
-/// Decodes to RGB or grey, with the orientation that the EXIF data names. What follows the picture's end, such as the film
-/// of a motion photo, is left alone.
+/// Decodes to RGB or grey, with the orientation in the EXIF data. Data after the end of the picture, such as the video
+/// of a motion photo, is ignored.
 pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), FileError> {
     let segments = Segments::find(bytes)?;
     check_size(segments.width.into(), segments.height.into())?;
@@ -32,8 +32,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), FileEr
     let (pixels, orientation) = if segments.has_end {
         pixels(&picture, segments.colors)?
     } else {
-        // The end marker is missing. Whether anything else is, shows when something is appended: a picture that is all
-        // there does not depend on it. (The decoder paints what is missing grey, without a word.)
+        // The end marker is missing. To find out whether anything else is, append other bytes: a complete picture does
+        // not depend on them. (The decoder silently fills missing parts with grey.)
         if !segments.all_scans {
             return Err(cut_off());
         }
@@ -63,7 +63,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), FileEr
     Ok((image, orientation))
 }
 
-/// Grey, RGB, or four inks as they are stored: what they mean is known here, not in the decoder.
+/// Grey, RGB, or four inks as they are stored: this module knows what they mean, the decoder does not.
 fn pixels(bytes: &[u8], colors: Colors) -> Result<(Vec<u8>, Orientation), FileError> {
     let damaged = |error: DecodeErrors| FileError::Jpeg(format!("{error:?}"));
     let options = DecoderOptions::new_fast()
@@ -76,7 +76,7 @@ fn pixels(bytes: &[u8], colors: Colors) -> Result<(Vec<u8>, Orientation), FileEr
     let wanted = match colors {
         Colors::Grey => ColorSpace::Luma,
         Colors::YCbCr => ColorSpace::RGB,
-        // Asked for what it believes is stored, the decoder gives the numbers as they are.
+        // If asked for the format that it believes is stored, the decoder returns the numbers unchanged.
         Colors::Rgb => stored,
         Colors::Cmyk { .. } | Colors::Ycck { .. } => ColorSpace::CMYK,
     };
@@ -86,7 +86,7 @@ fn pixels(bytes: &[u8], colors: Colors) -> Result<(Vec<u8>, Orientation), FileEr
     Ok((pixels, orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
-/// Bytes that are no marker, and the end marker.
+/// Bytes that are not markers, and the end marker.
 fn noise() -> impl Iterator<Item = u8> {
     let bytes = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8 & 0x7f);
     bytes.chain(END)

@@ -1,26 +1,26 @@
-//! The segments of a JPEG file: what its header says, and where its picture ends.
+//! The segments of a JPEG file: its header, and the end of its picture.
 
 use std::ops::Range;
 
 use super::super::error::FileError;
 
-/// What the numbers of a pixel mean.
+/// What the components of a pixel mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Colors {
     Grey,
     YCbCr,
     Rgb,
-    /// Four inks; `inverted`: 255 is no ink, as Adobe's programs store it.
+    /// Four inks. If `inverted`, 255 is no ink, as Adobe's programs store it.
     Cmyk {
         inverted: bool,
     },
-    /// Three of the four inks as YCbCr.
+    /// CMYK with the first three inks stored as YCbCr.
     Ycck {
         inverted: bool,
     },
 }
 
-/// What a file says of its picture.
+/// What a file states about its picture.
 #[derive(Debug)]
 pub(super) struct Segments {
     pub width: u16,
@@ -28,11 +28,11 @@ pub(super) struct Segments {
     pub colors: Colors,
     /// Whether the end-of-image marker is there.
     pub has_end: bool,
-    /// Whether every component has been refined to its last bit by some scan.
+    /// Whether scans have refined every component to its last bit.
     pub all_scans: bool,
-    /// Where the picture ends: after that marker, or with the file.
+    /// The end of the picture: after that marker, or at the end of the file.
     end: usize,
-    /// Where Adobe's segments are.
+    /// The locations of Adobe's segments.
     adobe: Vec<Range<usize>>,
 }
 
@@ -53,7 +53,7 @@ impl Segments {
             let Some(marker) = next_marker(bytes, &mut at) else { break false };
             match marker {
                 0xd9 => break true,
-                // Without content: restarts, another start, and what some cameras write.
+                // Markers without content: restarts, another start, and some that a few cameras write.
                 0x01 | 0xd0..=0xd8 => continue,
                 _ => (),
             }
@@ -69,7 +69,7 @@ impl Segments {
                 0xc0..=0xcf | 0xf7 => frame = frame.or(Some(Frame::read(marker, content)?)),
                 0xe0 => jfif |= content.starts_with(b"JFIF\0"),
                 0xee if content.starts_with(b"Adobe") => {
-                    // One that is too short to hold the number says nothing.
+                    // A segment that is too short to contain the number is ignored.
                     transform = content.get(11).copied().or(transform);
                     adobe.push(start..at);
                 }
@@ -98,7 +98,7 @@ impl Segments {
         Ok(Self { width, height, colors, has_end, all_scans, end, adobe })
     }
 
-    /// The picture alone, without Adobe's segments, which are understood here: the decoder refuses unusual ones.
+    /// The picture without Adobe's segments, which are handled here, since the decoder rejects unusual ones.
     pub fn without_adobe(&self, bytes: &[u8]) -> Vec<u8> {
         let (mut picture, mut from) = (Vec::with_capacity(self.end + 8192), 0);
         for segment in &self.adobe {
@@ -110,8 +110,7 @@ impl Segments {
     }
 }
 
-/// Goes on to behind the next marker: 0xff and a byte that is neither 0, which stands for a 0xff among a scan's numbers, nor
-/// another 0xff.
+/// Advances past the next marker: 0xff and a byte that is neither 0, which escapes a 0xff in a scan's data, nor another 0xff.
 fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
     loop {
         *at += bytes.get(*at..)?.iter().position(|byte| *byte == 0xff)? + 1;
@@ -135,7 +134,7 @@ impl Frame {
             0xf7 => "a JPEG-LS image",
             0xc3 => "a lossless JPEG",
             0xc5..=0xc7 => "a hierarchical JPEG",
-            0xc9.. => "a JPEG in arithmetic coding",
+            0xc9.. => "a JPEG with arithmetic coding",
             _ => "",
         };
         if !kind.is_empty() {
@@ -143,7 +142,7 @@ impl Frame {
         }
         let &[bits, h1, h0, w1, w0, count, ref rest @ ..] = content else { return Err(cut_off()) };
         if bits != 8 {
-            return unsupported(format!("a JPEG of {bits} bits a channel"));
+            return unsupported(format!("a JPEG with {bits} bits per channel"));
         }
         let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
         if width == 0 || height == 0 {
@@ -154,11 +153,11 @@ impl Frame {
     }
 }
 
-/// Which coefficients of which components the scans have brought so far, as far as their last bit.
+/// The coefficients of each component that the scans have completed to the last bit.
 #[derive(Default)]
 struct Scans {
     any: bool,
-    /// A bit a coefficient, for each component.
+    /// One bit per coefficient, for each component.
     whole: Vec<(u8, u64)>,
 }
 
@@ -169,7 +168,7 @@ impl Scans {
         let Some((components, &[first, last, bits, ..])) = rest.split_at_checked(2 * usize::from(*count)) else {
             return;
         };
-        // The low four bits: how many bits of the coefficients a later scan has to bring.
+        // The low four bits: how many bits of the coefficients a later scan must add.
         let brought = match (progressive, bits & 0x0f) {
             (false, _) => u64::MAX,
             (true, 0) => (0..64).filter(|k| (first..=last).contains(k)).fold(0, |brought, k| brought | 1 << k),

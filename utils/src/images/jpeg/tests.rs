@@ -1,10 +1,10 @@
-//! JPEG files of one colour, put together segment by segment, and what is done to a photograph.
+//! JPEG files of one colour, assembled from segments, and damaged photographs.
 
 use image::DynamicImage;
 
 use super::{FileError, decode};
 
-/// A baseline file in which every block of 8 x 8 has one number, and what is to be changed about it.
+/// A baseline file with a single number in every block of 8 x 8, and the changes to make to it.
 struct File {
     values: Vec<u8>,
     ids: &'static [u8],
@@ -14,7 +14,7 @@ struct File {
 }
 
 const SIDE: u8 = 16;
-/// How many DC codes of each length there are: the luminance table of the standard's annex K.
+/// The number of DC codes of each length: the luminance table in annex K of the standard.
 const LENGTHS: [u8; 16] = [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0];
 
 impl File {
@@ -51,7 +51,7 @@ impl File {
     }
 }
 
-/// The bits of a block: its mean, as a difference from the block before, and the end of the block.
+/// The bits of a block: its mean, as a difference from the previous block, and the end of the block.
 fn code(block: usize, value: u8) -> String {
     let difference = if block == 0 { 8 * (i32::from(value) - 128) } else { 0 };
     let size = 32 - difference.unsigned_abs().leading_zeros();
@@ -76,7 +76,7 @@ fn ycc([r, g, b]: [u8; 3]) -> Vec<u8> {
 
 const COLOR: [u8; 3] = [200, 120, 60];
 
-/// The file is a picture of this colour.
+/// Checks that the file is a picture of this colour.
 fn is(file: &[u8], color: [u8; 3], what: &str) {
     let (image, _) = decode(file).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!((image.width(), image.height()), (SIDE.into(), SIDE.into()), "{what}");
@@ -105,7 +105,7 @@ fn colors_are_what_the_header_says() {
     is(&File::new(&four(&inks, 0)).bytes(), COLOR, "CMYK without Adobe");
     is(&File::new(&[90]).bytes(), [90; 3], "grey");
     is(&File::new(&[90]).adobe(0).bytes(), [90; 3], "grey, Adobe");
-    // What no program should write, and some do.
+    // Files that no program should write, but some do.
     is(&File::new(&ycc(COLOR)).adobe(7).bytes(), COLOR, "Adobe, a number that is not known");
     is(&File::new(&ycc(COLOR)).adobe(2).bytes(), COLOR, "Adobe, YCCK of three components");
     let short = File { segments: b"\xff\xee\0\x09Adobe\0\x64".to_vec(), ..File::new(&ycc(COLOR)) };
@@ -137,7 +137,7 @@ fn a_photograph_that_is_cut_off_is_no_picture() {
         let pixels = |bytes: &[u8]| decode(bytes).map(|(image, _): (DynamicImage, _)| image.into_bytes());
         let expected = pixels(&whole).unwrap();
         assert!(pixels(&whole[..whole.len() - 2]).unwrap() == expected, "{name}");
-        // One byte may be padding; twenty are not.
+        // One byte may be padding, but not twenty.
         for length in (0..whole.len() - 20).step_by(whole.len() / 97) {
             assert!(matches!(pixels(&whole[..length]), Err(FileError::Jpeg(_))), "{name} cut to {length}");
         }
