@@ -119,7 +119,8 @@ pub enum Error {
 
     /// Samples are far outside the range of any data.
     #[error(
-        "the samples are as far as {largest:.3e} from 0, and data is within about 4: the sampler has diverged. Take more steps, or another sampler or layout (`ddpm list samplers`); ddim and ancestral are the most robust"
+        "the sampler has diverged: the largest number in the samples is {largest:.3e}, and data lies within about 4. Take more steps, or \
+         another sampler or step layout"
     )]
     SamplesFarOut {
         /// The largest absolute value.

@@ -4,7 +4,9 @@ use rayon::prelude::*;
 use tch::{Device, Tensor, no_grad_guard};
 
 /// Sets the number of threads that libtorch may use; restores the previous number when dropped.
-pub(crate) struct Threads {
+#[derive(Debug)]
+#[must_use]
+pub struct Threads {
     before: i32,
 }
 

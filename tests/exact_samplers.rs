@@ -90,6 +90,7 @@ fn the_analytic_variance_is_that_of_gaussian_data_and_makes_any_number_of_steps_
         let expected = beta * v(to) / (alpha * v(to) + beta);
         assert!((sigma.powi(2) / expected - 1.0).abs() < 1e-7, "t = {t}: {}, expected {expected}", sigma.powi(2));
     }
+    let oracle_of_flow = GaussianOracle::isotropic(&Flow, &Tensor::zeros([1], DOUBLE), variance);
     tch::manual_seed(5);
     let mut x = Tensor::randn([400_000, 1], DOUBLE) * v(700.0).sqrt();
     for (t, to) in [(700.0, 300.0), (300.0, 50.0)] {
@@ -97,6 +98,9 @@ fn the_analytic_variance_is_that_of_gaussian_data_and_makes_any_number_of_steps_
         let found = x.var(true).double_value(&[]);
         assert!((found / v(to) - 1.0).abs() < 0.01, "t = {to}: {found}, expected {}", v(to));
     }
+    let of_nothing =
+        reverse_step(&oracle_of_flow, &Flow, ReverseVariance::Analytic, &(1.1 * x.sign()), 1.0, 0.5).unwrap();
+    assert!(bool::try_from(of_nothing.x.isfinite().all()).unwrap());
     // In almost pure noise a few samples say nothing of what x_0 may be: the variance stays within bounds.
     let few = Tensor::from_slice(&[0.5, -0.1]).view([2, 1]);
     let step = reverse_step(&oracle, &constants, ReverseVariance::Analytic, &few, 1000.0, 900.0).unwrap();
@@ -268,13 +272,51 @@ fn a_step_without_signal_takes_one_call_and_a_step_back_begins_anew() {
         let mut sampler = config.sampler();
         sampler.times(&vp).unwrap();
         let mut x = Tensor::ones([3, 1], DOUBLE);
-        // A sampler with fresh noise cannot go to a later time.
+        // A sampler with fresh noise cannot go to a later time, and says so.
         let later = if config.properties().is_deterministic { 0.6 } else { 0.5 };
+        if later == 0.5 {
+            let refused = sampler.step(&oracle, &vp, &x, 0.5, 0.6).unwrap_err().to_string();
+            assert!(refused.contains("back to a time"), "{}: {refused}", entry.name);
+        }
         let steps = [(0.9, 0.7), (0.7, 0.5), (0.7, 0.5), (0.5, later), (later, 0.2)];
         for (from, to) in steps.into_iter().filter(|(from, to)| from != to) {
             x = sampler.step(&oracle, &vp, &x, from, to).unwrap().x;
         }
         assert!(bool::try_from(x.isfinite().all()).unwrap(), "{}", entry.name);
+        // After the turn nothing is left of the steps before it.
+        if config.properties().is_deterministic && config.properties().network_calls == Some(1) {
+            let mut fresh = config.sampler();
+            fresh.times(&vp).unwrap();
+            let mut of_fresh = Tensor::ones([3, 1], DOUBLE);
+            let mut of_turned = of_fresh.copy();
+            for (from, to) in [(0.9, 0.7), (0.7, 0.5), (0.5, 0.6)] {
+                sampler.step(&oracle, &vp, &of_turned, from, to).unwrap();
+            }
+            for (from, to) in [(0.6, 0.4), (0.4, 0.2)] {
+                of_turned = sampler.step(&oracle, &vp, &of_turned, from, to).unwrap().x;
+                of_fresh = fresh.step(&oracle, &vp, &of_fresh, from, to).unwrap().x;
+            }
+            let difference = (of_turned - of_fresh).abs().max().double_value(&[]);
+            assert!(difference < 1e-12, "{}: {difference}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn as_many_steps_are_taken_as_the_calls_allow() {
+    let _guard = libtorch();
+    for (name, layout) in [("heun", "log-snr"), ("dpm-solver-3", "trailing"), ("ddim", "karras")] {
+        let settings = serde_json::json!({ "name": name, "layout": layout });
+        let config = serde_json::from_value::<SamplerConfig>(settings).unwrap();
+        for calls in [1, 7, 20] {
+            let constants = cosine(1000);
+            let steps = config.steps_within(&constants, calls).unwrap();
+            let taken = |steps: u64| {
+                let config = config.with_setting("steps", serde_json::json!(steps)).unwrap();
+                calls_of(&mut *config.sampler(), &constants)
+            };
+            assert!(taken(steps) <= calls && taken(steps + 1) > calls, "{name}, {calls} calls: {steps} steps");
+        }
     }
 }
 
@@ -309,7 +351,7 @@ fn annealed_sampling_has_ddim_and_ancestral_sampling_among_its_cases() {
         let (noise, none) = (Tensor::randn([200, 2], DOUBLE), &mut InferenceLogger::new(InferType::None));
         run_chain(sampler, &oracle, &constants, noise, none).unwrap()
     };
-    let annealed = |power| Annealed { steps: Some(20), power, ..Default::default() };
+    let annealed = |power| ConsistentAnnealed { steps: Some(20), power, ..Default::default() };
     for (power, eta) in [(1.0, 0.0), (2.0, 1.0)] {
         let ddim = draw(&mut Ddim { steps: Some(20), eta, ..Default::default() });
         let difference = (draw(&mut annealed(power)) - ddim).abs().max().double_value(&[]);
@@ -344,6 +386,14 @@ fn the_adaptive_solver_keeps_its_tolerance_with_as_many_calls_as_that_takes() {
     // The error of a step is of second order.
     let [(rough, few), _, (fine, many)] = found[..] else { unreachable!() };
     assert!(rough > 10.0 * fine && (5.0..20.0).contains(&(many as f64 / few as f64)), "{found:?}");
+    // The end of this process is almost pure noise: a single step of first order leads to where its steps begin.
+    let cosine = cosine(40);
+    let adaptive = SamplerConfig::from(Adaptive { rtol: 0.001, atol: 1e-6, ..Default::default() });
+    let error = error_on_gaussian(&mut *adaptive.sampler(), &cosine);
+    assert!(error < 0.003 && calls_of(&mut *adaptive.sampler(), &cosine) > 50, "{error}");
+    let (of_flow, calls) =
+        (variance_of_samples(&mut *adaptive.sampler(), &Flow, 0.25), calls_of(&mut *adaptive.sampler(), &Flow));
+    assert!((of_flow / 0.25 - 1.0).abs() < 0.01 && calls > 50, "{of_flow} {calls}");
     // Solvers with equal steps and as many calls are further off where the steps should not be equal.
     let halves = many / 2;
     let equal = SamplerConfig::from(DpmSolver2::default()).with_setting("steps", serde_json::json!(halves)).unwrap();

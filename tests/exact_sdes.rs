@@ -13,7 +13,7 @@ fn drift(d: &dyn Denoiser, p: &dyn Process, x: &Tensor, t: f64) -> Tensor {
     -p.drift(t) * x + p.diffusion(t).powi(2) * score
 }
 
-type StepOfTest = fn(&dyn Denoiser, &dyn Process, &Tensor, f64, f64, &Increments) -> Tensor;
+type StepOfTest = fn(&dyn Denoiser, &dyn Process, &Tensor, f64, f64, &BrownianIncrements) -> Tensor;
 
 /// A step that is written in this file, as a sampler.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Sampler for InTest {
     }
 
     fn step(&mut self, d: &dyn Denoiser, p: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step, Error> {
-        let x = (self.0)(d, p, x, from, to, &Increments::draw(x, from - to));
+        let x = (self.0)(d, p, x, from, to, &BrownianIncrements::draw(x, from - to));
         Ok(Step { predicted_x0: x.shallow_clone(), x })
     }
 }
@@ -38,13 +38,13 @@ const ITO_TAYLOR: StepOfTest = |d, p, x, from, to, noise| ItoTaylor::step_along(
 /// Wrong: `dZ` has its variance, but knows nothing of `dW`.
 const INDEPENDENT: StepOfTest = |d, p, x, from, to, noise| {
     let (dw, dz) = (noise.dw.shallow_clone(), (from - to).powf(1.5) / 3.0_f64.sqrt() * x.randn_like());
-    ITO_TAYLOR(d, p, x, from, to, &Increments { dw, dz })
+    ITO_TAYLOR(d, p, x, from, to, &BrownianIncrements { dw, dz })
 };
 
 /// Wrong: `dZ` is what `dW` alone says of it.
 const EXPECTED: StepOfTest = |d, p, x, from, to, noise| {
     let (dw, dz) = (noise.dw.shallow_clone(), (from - to) / 2.0 * &noise.dw);
-    ITO_TAYLOR(d, p, x, from, to, &Increments { dw, dz })
+    ITO_TAYLOR(d, p, x, from, to, &BrownianIncrements { dw, dz })
 };
 
 /// Wrong: Heun's method with other noise in the corrector than in the predictor.
@@ -118,12 +118,12 @@ fn errors_of_paths(step: StepOfTest, counts: &[usize]) -> Vec<f64> {
     let h = (start - end) / FINEST as f64;
     tch::manual_seed(6);
     let x = Tensor::randn([500, 2], DOUBLE);
-    let path: Vec<Increments> = (0..FINEST).map(|_| Increments::draw(&x, h)).collect();
+    let path: Vec<BrownianIncrements> = (0..FINEST).map(|_| BrownianIncrements::draw(&x, h)).collect();
     let walk = |step: StepOfTest, count: usize| {
         let length = FINEST / count;
         let time = |i: usize| start - (i * length) as f64 * h;
         path.chunks(length).enumerate().fold(x.shallow_clone(), |x, (i, parts)| {
-            let mut whole = Increments { dw: x.zeros_like(), dz: x.zeros_like() };
+            let mut whole = BrownianIncrements { dw: x.zeros_like(), dz: x.zeros_like() };
             for part in parts {
                 whole.dz = whole.dz + h * &whole.dw + &part.dz;
                 whole.dw += &part.dw;
@@ -158,7 +158,7 @@ fn increments_vary_together_as_those_of_brownian_motion() {
     let _guard = libtorch();
     tch::manual_seed(8);
     let (x, h) = (Tensor::zeros([400_000, 1], DOUBLE), 0.3_f64);
-    let Increments { dw, dz } = Increments::draw(&x, h);
+    let BrownianIncrements { dw, dz } = BrownianIncrements::draw(&x, h);
     let mean = |of: &Tensor| of.mean(Kind::Double).double_value(&[]);
     let moments = [(mean(&dw.square()), h), (mean(&(&dw * &dz)), h * h / 2.0), (mean(&dz.square()), h.powi(3) / 3.0)];
     assert!(moments.iter().all(|(found, expected)| (found / expected - 1.0).abs() < 0.01), "{moments:?}");
@@ -179,9 +179,12 @@ fn they_run_on_every_process() {
                 tch::manual_seed(9);
                 let noise = process.noise_at_end() * Tensor::randn([8_000, 1], DOUBLE);
                 let none = &mut InferenceLogger::new(InferType::None);
-                let Ok(times) = sampler.times(&*process) else {
-                    continue;
-                };
+                let of_layout = StepLayoutConfig::from_name(layout.name).unwrap().properties();
+                let fits = (process.steps().is_some() || !of_layout.needs_steps)
+                    && (process.signal(process.end()) > 0.0 || !of_layout.needs_signal);
+                let times = sampler.times(&*process);
+                assert_eq!(times.is_ok(), fits, "{name} on {} with {}", entry.name, layout.name);
+                let Ok(times) = times else { continue };
                 let x = run_chain(&mut *sampler, &oracle, &*process, noise, none).unwrap();
                 let (mean, variance) = (x.mean(Kind::Double).double_value(&[]), x.var(true).double_value(&[]));
                 let what = format!("{name} on {} with {}: {mean} {variance}", entry.name, layout.name);

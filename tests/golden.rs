@@ -295,7 +295,7 @@ fn solvers_take_the_steps_of_diffusers() {
     let solvers = ["ddim", "heun", "deis", "dpm-solver++2m", "unipc", "sde-dpm-solver++2m", "ancestral"];
     let with_settings = [
         // Euler's method with ancestral noise in diffusers.
-        ("annealed", Annealed { power: 2.0, ..Default::default() }.into()),
+        ("annealed", ConsistentAnnealed { power: 2.0, ..Default::default() }.into()),
         ("ancestral, posterior", Ancestral::with_variance(ReverseVariance::Posterior).into()),
     ];
     for (name, config) in solvers.map(|name| (name, named(name))).into_iter().chain(with_settings) {

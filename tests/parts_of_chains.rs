@@ -95,6 +95,9 @@ fn a_chain_that_is_denoised_early_lacks_the_variance_that_the_left_out_steps_gen
         let mut sampler = DenoisedFrom::new(Box::new(Ancestral::default()), last);
         let times = sampler.times(&constants).unwrap();
         assert_eq!(times[times.len() - 2..], [last, 0.0]);
+        let ddim = Ddim { steps: Some(10), ..Default::default() };
+        let few = DenoisedFrom::new(Box::new(ddim), last).times(&constants).unwrap();
+        assert_eq!(few[few.len() - 2..], [last, 0.0]);
         tch::manual_seed(2);
         let samples = run_chain(&mut sampler, &oracle, &constants, Tensor::randn([100_000, 1], DOUBLE), none).unwrap();
         let v = constants.signal(last).powi(2) * variance + constants.noise(last).powi(2);

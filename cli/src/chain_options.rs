@@ -12,14 +12,14 @@ use crate::npy::read_samples;
 pub struct ChainOptions {
     /// Start from this x_T (.npy, one sample per row) instead of noise from the seed; its standard deviation should be that of
     /// the noise at the end of the process (1, for edm sigma_max)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["n", "label"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "n")]
     start: Option<PathBuf>,
     /// With --start: the time of these samples, if they are not pure noise (truncation)
     #[arg(long, value_name = "TIME", requires = "start")]
     start_time: Option<f64>,
     /// Go the other way: from these samples (.npy, one per row, in the range of the model) to the noise that a deterministic sampler
     /// draws them from
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["n", "label", "start", "denoise_from", "nearest"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["n", "start", "denoise_from", "nearest"])]
     encode: Option<PathBuf>,
     /// Replace the steps below this time by a single one, which only removes noise
     #[arg(long, value_name = "TIME")]
@@ -75,6 +75,11 @@ impl ChainOptions {
             sampler = Box::new(Truncated::new(sampler, start));
         }
         Ok(sampler)
+    }
+
+    /// Whether samples are encoded.
+    pub fn encodes(&self) -> bool {
+        self.encode.is_some()
     }
 
     /// The times of the chain, from its first to its last.

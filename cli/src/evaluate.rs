@@ -84,6 +84,7 @@ impl Evaluate {
         for seed in progress("evaluation", seeds) {
             let mut quiet = InferenceLogger::new(InferType::None);
             let samples = Labels::samples(labels.as_ref(), &model, &*process, n, seed, &mut quiet)?;
+            require_in_range(&samples, &*process)?;
             runs.push(evaluate(&samples, &dataset, seed)?);
             if self.json && n >= MIN_SAMPLES {
                 more.push(further_metrics(&samples, &dataset, seed)?);

@@ -109,6 +109,7 @@ impl Sample {
         let mut logger = InferenceLogger::new(self.out.infer_type(are_images)).titled(manager.name()).quiet();
         let started = Instant::now();
         // The transfer waits for the GPU, so the time below includes its work.
+        let _threads = threads_for(&model);
         // Drawn even if it is not used: it seeds the noise of the steps.
         let noise = draw_noise(&model, &*process, n, seed)?;
         let begin = begin.unwrap_or(Begin::Noise(noise));
@@ -120,6 +121,9 @@ impl Sample {
         let [with, without] = [&conditional, &unconditional].map(|denoiser| Counted::new(denoiser));
         let denoiser = Guided::new(&with, &without, labels.as_ref().map_or(1.0, Labels::guidance))?;
         let clips = sampling.clip_denoised;
+        if clips && self.chain.encodes() {
+            note("warning: clipping makes codes inexact: --clip-denoised false");
+        }
         let samples = run_from(begin, &mut *sampler, &denoiser, clips, &*process, seed, &mut logger)?;
         let samples = samples.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
@@ -143,8 +147,7 @@ impl Sample {
                 "network_calls": with.calls() + without.calls(),
             }));
         }
-        let drawn = count(n, "sample");
-        say(format!("drew {drawn} from {} in {seconds:.2} s (seed {seed}): {}", manager.name(), out.display()))?;
+        say(self.done(n, manager.name(), seconds, seed))?;
         distances.map_or(Ok(()), say)
     }
 
@@ -189,7 +192,15 @@ impl Sample {
                 "network_calls": counted.calls(),
             }));
         }
-        let drawn = count(n, "sample");
-        say(format!("drew {drawn} from the {} in {seconds:.2} s (seed {seed}): {}", oracle.name(), out.display()))
+        say(self.done(n, &format!("the {}", oracle.name()), seconds, seed))
+    }
+
+    /// What was done with a model or an oracle.
+    fn done(&self, n: i64, with: &str, seconds: f64, seed: u64) -> String {
+        let (samples, out) = (count(n, "sample"), self.out.path().display());
+        match self.chain.encodes() {
+            true => format!("encoded {samples} with {with} in {seconds:.2} s: {out}"),
+            false => format!("drew {samples} from {with} in {seconds:.2} s (seed {seed}): {out}"),
+        }
     }
 }

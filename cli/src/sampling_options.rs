@@ -13,7 +13,7 @@ pub struct SamplingOptions {
     /// The sampler (`ddpm list samplers`); by default the model's
     #[arg(long, value_name = "NAME", value_parser = entry(SamplerConfig::ENTRIES, SamplerConfig::from_name))]
     sampler: Option<SamplerConfig>,
-    /// The number of steps, for a sampler that takes any number; by default all steps of the process
+    /// The number of steps, by default all steps of the process; for adaptive, of stretches between which it chooses its steps
     #[arg(long, value_name = "K")]
     steps: Option<usize>,
     /// How the steps are spaced (`ddpm list layouts`)
@@ -22,10 +22,10 @@ pub struct SamplingOptions {
     /// ddim: the share of fresh noise, from 0 for none to 1 for as much as ancestral sampling adds
     #[arg(long, value_name = "ETA")]
     eta: Option<f64>,
-    /// annealed: the power of the ratio of two noise levels that is left of the noise; 1 is ddim, 2 ancestral
+    /// consistent-annealed: how fast fresh noise replaces old noise; 1 is ddim, 2 ancestral; by default 3
     #[arg(long, value_name = "P")]
     power: Option<f64>,
-    /// adaptive: the relative tolerance
+    /// adaptive: the relative tolerance, by default 0.05
     #[arg(long, value_name = "TOLERANCE")]
     rtol: Option<f64>,
     /// ancestral: the variance of the steps; by default the model's

@@ -16,7 +16,8 @@ use crate::samplers::{SamplerConfig, SamplingConfig};
 /// How good the samples of a model are, and how long they take, by sampler and number of network calls.
 #[derive(Debug)]
 pub struct SamplerLadder {
-    /// The most network calls for each sample, in ascending order; at the end those of the model's own sampler if they are more.
+    /// The most network calls for each sample, in ascending order; at the end those of the model's own sampler and of one that chooses
+    /// its steps, if they are more.
     pub calls: Vec<u64>,
     /// Those that were asked for.
     requested: Vec<u64>,
@@ -63,7 +64,8 @@ impl SamplerLadder {
         let own_steps = own.sampler().times(process)?.len() - 1;
         let mut all = Vec::new();
         for entry in SamplerConfig::ENTRIES {
-            for sampler in samplers(&SamplerConfig::from_name(entry.name)?, process, calls, &layout)? {
+            let base = if entry.name == own.name() { own.clone() } else { SamplerConfig::from_name(entry.name)? };
+            for sampler in samplers(&base, process, calls, &layout)? {
                 let steps = sampler.sampler().times(process)?.len() - 1;
                 all.push((sampler, steps));
             }
@@ -128,14 +130,9 @@ fn samplers(
     if sampler.properties().network_calls.is_none() {
         return Ok(vec![sampler.clone()]);
     }
-    // Some layouts visit steps of the process only, and cannot take more than there are.
-    let all = process.steps().map_or(u64::MAX, |steps| steps as u64);
-    let steps: BTreeSet<u64> =
-        calls.iter().filter_map(|calls| sampler.steps_within(process, *calls)).map(|steps| steps.min(all)).collect();
-    steps
-        .into_iter()
-        .map(|steps| sampler.with_setting("steps", json!(steps))?.with_setting("layout", layout.clone()))
-        .collect()
+    let sampler = sampler.with_setting("layout", layout.clone())?;
+    let steps: BTreeSet<u64> = calls.iter().filter_map(|calls| sampler.steps_within(process, *calls)).collect();
+    steps.into_iter().map(|steps| sampler.with_setting("steps", json!(steps))).collect()
 }
 
 fn layout_of(sampler: &SamplerConfig) -> Option<Value> {

@@ -94,14 +94,14 @@ impl ComparisonPlan {
                 continue;
             }
             for calls in &self.calls {
-                // One that chooses its steps itself does so.
-                let Some(steps) = sampler.steps_within(process, *calls) else {
-                    samplers.push(sampler.clone());
-                    break;
-                };
-                let sampler = sampler.with_setting("steps", json!(steps))?;
                 for layout in self.layouts_for(process) {
-                    samplers.push(sampler.with_setting("layout", json!({ "name": layout }))?);
+                    let sampler = sampler.with_setting("layout", json!({ "name": layout }))?;
+                    // One that chooses its steps itself does so.
+                    let steps = sampler.steps_within(process, *calls);
+                    samplers.push(match steps {
+                        Some(steps) => sampler.with_setting("steps", json!(steps))?,
+                        None => sampler,
+                    });
                 }
             }
         }

@@ -12,6 +12,7 @@ use crate::loader::get_dataloader;
 use crate::metrics::{Metric, MetricConfig, evaluate};
 use crate::model::Model;
 use crate::models::ModelConfig;
+use crate::networks::threads_for;
 use crate::process::Process;
 use crate::samplers::SamplerConfig;
 use crate::sampling::{draw_noise, generate_samples_by};
@@ -94,6 +95,7 @@ pub(super) fn measure(
     seed: u64,
     drawn: &mut dyn FnMut(),
 ) -> Result<Quality> {
+    let _threads = threads_for(model);
     let denoiser = model.denoiser(process);
     let counted = Counted::new(&denoiser);
     let noise = draw_noise(model, process, samples, seed)?;

@@ -81,7 +81,7 @@ pub fn parameter_count(model: &dyn Network) -> i64 {
 const SMALL: i64 = 1_000_000;
 
 /// Sets the number of CPU threads that suits a network, until dropped: one for a small network on points.
-pub(crate) fn threads_for(model: &dyn Network) -> Threads {
+pub fn threads_for(model: &dyn Network) -> Threads {
     let small = model.sample_shape().len() == 1 && parameter_count(model) < SMALL;
     if small { Threads::one() } else { Threads::all() }
 }

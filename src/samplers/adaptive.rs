@@ -13,17 +13,17 @@ use crate::process::Process;
 /// estimates the error. A step whose error exceeds the tolerance is taken again with a smaller length `h` in `lambda`.
 ///
 /// ```text
-/// E = root mean square of ( x_1 - x_2 ) / max( atol, rtol max( |x_1|, |x before| ) ), the largest of the batch
+/// E = root mean square of ( x_1 - x_2 ) / max( atol, rtol max( |x_1|, |x_1 of the step before| ) ), the largest of the batch
 /// accept x_2 if E <= 1;   h <- 0.9 h / sqrt(E)
 /// ```
 /// Lu et al. 2022 (DPM-Solver), appendix C: DPM-Solver-12, with its tolerances for images. Two network calls for each step, one for each rejected
-/// one: how many, the data decides. The last step, to `t = 0`, is of first order.
+/// one: how many depends on the data. On a GPU, the estimate is waited for. The last step, to `t = 0`, is of first order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adaptive {
     /// The relative tolerance, above 0.
     pub rtol: f64,
-    /// The absolute tolerance, above 0: a difference of one in 256 levels of gray.
+    /// The absolute tolerance, above 0; by default one gray level of 256.
     pub atol: f64,
     /// The number of stretches in each of which it chooses its steps; `None` for a single one, to the first time above 0.
     pub steps: Option<usize>,
@@ -74,8 +74,9 @@ impl Sampler for Solver {
         match steps {
             Some(_) => layout.times(process, steps),
             None => {
-                let first_with_signal = time_of(process, LEAST_SIGNAL.ln());
-                let mut times = vec![process.end(), first_with_signal, process.first_time(), 0.0];
+                // A little more signal than the least, so that rounding does not make it less.
+                let with_signal = time_of(process, LEAST_SIGNAL.ln() + 1e-6);
+                let mut times = vec![process.end(), with_signal, process.first_time(), 0.0];
                 times.dedup();
                 Ok(times)
             }

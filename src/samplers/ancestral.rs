@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::direction::require_steps_back;
 use super::{ReverseVariance, Sampler, Step, StepLayoutConfig};
 use crate::denoisers::{Denoised, Denoiser};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::process::Process;
 
 /// Ancestral sampling: from each `x_t` draws `x_{t-1} ~ p_theta(x_{t-1} | x_t)`, for `t = T, …, 1`. See
@@ -44,7 +45,7 @@ impl Ancestral {
 /// `x_t`: `[N, D]` or `[N, C, H, W]`; so is `x` of the step.
 ///
 /// # Errors
-/// [`Error::Timestep`] unless `0 <= to < t` and `t` is within the process; errors of the denoiser.
+/// [`Error::Timestep`](crate::Error::Timestep) unless `0 <= to < t` and `t` is within the process; errors of the denoiser.
 pub fn reverse_step(
     denoiser: &dyn Denoiser,
     process: &dyn Process,
@@ -53,7 +54,7 @@ pub fn reverse_step(
     t: f64,
     to: f64,
 ) -> Result<Step> {
-    check_times(process, t, to)?;
+    require_steps_back(process, t, to, false)?;
     let sqrt_alpha = process.signal(t) / process.signal(to);
     let beta = (process.noise(t).powi(2) - (sqrt_alpha * process.noise(to)).powi(2)).max(0.0);
 
@@ -68,14 +69,6 @@ pub fn reverse_step(
         false => mean,
     };
     Ok(Step { x, predicted_x0: x0 })
-}
-
-fn check_times(process: &dyn Process, t: f64, to: f64) -> Result<()> {
-    if 0.0 <= to && to < t && t <= process.end() {
-        return Ok(());
-    }
-    let expected = format!("a step from t, at most {}, back to a time from 0 to below t", process.end());
-    Err(Error::Timestep { expected, got: format!("from {t} to {to}") })
 }
 
 impl Sampler for Ancestral {

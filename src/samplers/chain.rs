@@ -66,7 +66,7 @@ impl<F: FnMut(&ChainState) -> ControlFlow<()>> Observer for F {
     }
 }
 
-/// A chain as an iterator: yields `x_T` and the state after each step, the last of which is at `t = 0` (or the other way round). It switches
+/// A chain as an iterator: yields `x_T` and the state after each step, the last of which is at `t = 0` (an encoding chain runs from 0 to `T`). It switches
 /// gradients off, unless it is told to [keep](Chain::with_gradients) them.
 pub struct Chain<'a> {
     sampler: &'a mut dyn Sampler,
@@ -78,7 +78,8 @@ pub struct Chain<'a> {
     keeps_gradients: bool,
 }
 
-/// The first step from data to noise. No denoiser says what noise there is at `t = 0`: it is asked about the data at the next time.
+/// The first step from data to noise. At `t = 0` there is no noise to predict: the denoiser is
+/// asked about the data at the next time.
 ///
 /// ```text
 /// x_to = a(to) x_0 + s(to) eps( a(to) x_0, to )

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::direction::require_steps_back;
 use super::{Sampler, Step, StepLayoutConfig};
 use crate::denoisers::{Denoised, Denoiser};
 use crate::error::{Error, Result};
@@ -44,6 +45,7 @@ impl Sampler for Ddim {
         from: f64,
         to: f64,
     ) -> Result<Step> {
+        require_steps_back(process, from, to, self.eta == 0.0)?;
         let (kept, noise, noise_after) = (process.signal(from) / process.signal(to), process.noise(from), process.noise(to));
         let added = (noise.powi(2) - (kept * noise_after).powi(2)).max(0.0);
         let sigma = self.eta * noise_after / noise * added.sqrt();

@@ -11,7 +11,7 @@ use crate::process::Process;
 /// predicts there.
 ///
 /// Most of these steps only remove noise and generate nothing. Deja et al. 2022, "On analyzing generative and denoising capabilities of
-/// diffusion-based deep generative models", section 4, where the denoiser is another network.
+/// diffusion-based deep generative models", where the denoiser is another network.
 #[derive(Debug)]
 pub struct DenoisedFrom {
     sampler: Box<dyn Sampler>,
@@ -19,7 +19,7 @@ pub struct DenoisedFrom {
 }
 
 impl DenoisedFrom {
-    /// This sampler, which jumps from the first of its times that is at most `last` to 0.
+    /// This sampler, which goes to `last`, and from there to 0 in one step.
     pub fn new(sampler: Box<dyn Sampler>, last: f64) -> Self {
         Self { sampler, last }
     }
@@ -31,13 +31,8 @@ impl Sampler for DenoisedFrom {
             let expected = format!("a time to denoise from, above 0 and at most {}", process.end());
             return Err(Error::Timestep { expected, got: self.last.to_string() });
         }
-        let mut times = self.sampler.times(process)?;
-        let above = times.iter().take_while(|t| **t > self.last).count();
-        times.truncate(above + 1);
-        if times.last() != Some(&0.0) {
-            times.push(0.0);
-        }
-        Ok(times)
+        let above = self.sampler.times(process)?.into_iter().take_while(|t| *t > self.last);
+        Ok(above.chain([self.last, 0.0]).collect())
     }
 
     fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {

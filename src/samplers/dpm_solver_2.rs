@@ -16,8 +16,8 @@ use crate::process::Process;
 /// u    = a(m) / a x - s(m) ( e^{h/2} - 1 ) eps(x, t),   lambda(m) = lambda(t) + h / 2
 /// x_to = a(to) / a x - s(to) ( e^h - 1 ) eps(u, m)
 /// ```
-/// Lu et al. 2022 (DPM-Solver), algorithm 1 with `r_1 = 1/2`. The last step, to `t = 0`, is of first order, as is a step that
-/// begins without any signal.
+/// Lu et al. 2022 (DPM-Solver), algorithm 1 with `r_1 = 1/2`. The last step, to `t = 0`, is of first order, as is a step
+/// from almost pure noise.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DpmSolver2 {

@@ -17,8 +17,8 @@ use crate::process::Process;
 /// u_2  = a_2 / a x - s_2 ( e^{2h/3} - 1 ) eps - 2 s_2 ( ( e^{2h/3} - 1 ) / ( 2h/3 ) - 1 ) D_1,   D_2 = eps(u_2) - eps
 /// x_to = a(to) / a x - s(to) ( e^h - 1 ) eps - 3/2 s(to) ( ( e^h - 1 ) / h - 1 ) D_2
 /// ```
-/// Lu et al. 2022 (DPM-Solver), algorithm 2. The last step, to `t = 0`, is of first order, as is a step that begins without any
-/// signal.
+/// Lu et al. 2022 (DPM-Solver), algorithm 2. The last step, to `t = 0`, is of first order, as is a step from almost
+/// pure noise.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DpmSolver3 {

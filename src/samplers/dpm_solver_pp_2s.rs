@@ -16,8 +16,8 @@ use crate::process::Process;
 /// u    = s(m) / s x + a(m) ( 1 - e^{-h/2} ) x_0(x, t),   lambda(m) = lambda(t) + h / 2
 /// x_to = s(to) / s x + a(to) ( 1 - e^{-h} ) x_0(u, m)
 /// ```
-/// Lu et al. 2022 (DPM-Solver++), algorithm 1 with `r = 1/2`. The last step, to `t = 0`, is of first order, as is a step that
-/// begins without any signal.
+/// Lu et al. 2022 (DPM-Solver++), algorithm 1 with `r = 1/2`. The last step, to `t = 0`, is of first order, as is a step
+/// from almost pure noise.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DpmSolverPp2s {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::direction::require_steps_back;
 use super::{Heun, Sampler, SamplerSettings, Step, StepLayoutConfig};
 use crate::denoisers::Denoiser;
 use crate::error::{Result, require};
@@ -69,6 +70,7 @@ impl Sampler for Solver {
     }
 
     fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {
+        require_steps_back(process, from, to, false)?;
         let EdmStochastic { s_churn, s_min, s_max, s_noise, .. } = self.settings;
         let sigma = process.noise(from) / process.signal(from);
         let gamma = (s_churn / self.steps as f64).min(2.0_f64.sqrt() - 1.0);

@@ -17,8 +17,8 @@ use crate::process::Process;
 /// y' = y + ( sigma(to) - sigma ) eps(y, sigma)
 /// y_to = y + ( sigma(to) - sigma ) ( eps(y, sigma) + eps(y', sigma(to)) ) / 2
 /// ```
-/// Karras et al. 2022, algorithm 1. The last step, to `t = 0`, is an Euler step, as is a step that begins without any
-/// signal.
+/// Karras et al. 2022, algorithm 1. The last step, to `t = 0`, is an Euler step, as is a step from almost
+/// pure noise.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Heun {

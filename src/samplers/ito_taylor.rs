@@ -24,7 +24,7 @@ use crate::process::Process;
 /// Rößler 2010, scheme SRA1. The derivative-free scheme of Kloeden & Platen, section 11.2, would take two calls for each dimension of `x`,
 /// and the ideal derivatives of Tachibana et al. 2021 are those of data that is a single point.
 ///
-/// The last step, to `t = 0`, is of first order and adds no noise; a step that begins without any signal is of first order, too. An explicit method
+/// The last step, to `t = 0`, is of first order and adds no noise; a step from almost pure noise is of first order, too. An explicit method
 /// needs short steps: where `g^2 h` is not small against the variance of `x`, it amplifies errors, more than [`SdeHeun`](super::SdeHeun) does.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -42,14 +42,14 @@ pub struct ItoTaylor {
 /// ```
 /// Kloeden & Platen 1992, equation 10.4.2. Both are shaped like the samples.
 #[derive(Debug)]
-pub struct Increments {
+pub struct BrownianIncrements {
     /// `dW`, of variance `h`.
     pub dw: Tensor,
     /// `dZ`, of variance `h^3 / 3` and covariance `h^2 / 2` with `dW`.
     pub dz: Tensor,
 }
 
-impl Increments {
+impl BrownianIncrements {
     /// Draws the increments of a step of length `h`, from two standard normal numbers each; Kloeden & Platen 1992, equation 10.4.3.
     ///
     /// # Shapes
@@ -70,7 +70,7 @@ impl ItoTaylor {
         process: &dyn Process,
         x: &Tensor,
         (from, to): (f64, f64),
-        Increments { dw, dz }: &Increments,
+        BrownianIncrements { dw, dz }: &BrownianIncrements,
     ) -> Result<Step> {
         let known = denoiser.denoise(x, from)?;
         let (h, g, g_after) = (from - to, process.diffusion(from), process.diffusion(to));
@@ -89,7 +89,7 @@ impl Sampler for ItoTaylor {
 
     fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {
         match length(process, from, to)? {
-            Some(h) => Self::step_along(denoiser, process, x, (from, to), &Increments::draw(x, h)),
+            Some(h) => Self::step_along(denoiser, process, x, (from, to), &BrownianIncrements::draw(x, h)),
             None => Ok(renoised(process, denoiser.denoise(x, from)?, to)),
         }
     }

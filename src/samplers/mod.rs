@@ -2,6 +2,7 @@
 
 mod chain;
 mod denoised_from;
+mod direction;
 mod exponential;
 mod layouts;
 mod reverse_sde;
@@ -17,12 +18,12 @@ pub use ancestral::reverse_step;
 pub use chain::{Chain, ChainState, Observer, encode, run_chain};
 pub(crate) use chain::{shown_time, walk};
 pub use denoised_from::DenoisedFrom;
-pub use ito_taylor::Increments;
+pub use ito_taylor::BrownianIncrements;
 pub use layouts::*;
 pub use reverse_variance::ReverseVariance;
 pub use truncated::Truncated;
 
-use self::exponential::is_between;
+use self::exponential::finite_step;
 use crate::catalogue::catalogue;
 use crate::denoisers::Denoiser;
 use crate::error::Result;
@@ -37,14 +38,14 @@ pub trait Sampler: Debug {
     /// [`Error::Unsupported`](crate::Error::Unsupported) for a process that it cannot run on.
     fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>>;
 
-    /// Takes the samples `x` from the time `from` to the next time `to`, which may also be a later one. The sampler may
-    /// keep state for the following steps.
+    /// Takes the samples `x` from the time `from` to the next time `to`; a sampler without fresh noise also goes to a later one. The sampler
+    /// may keep state for the following steps.
     ///
     /// # Shapes
     /// `x`: `[N, …]`, in f32 or f64; the result has the same type.
     ///
     /// # Errors
-    /// Those of the denoiser.
+    /// [`Error::Timestep`](crate::Error::Timestep) for a step to a later time with fresh noise; those of the denoiser.
     fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step>;
 }
 
@@ -97,8 +98,8 @@ impl SamplingConfig {
 /// about its moments after many steps, and follow from the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SamplerProperties {
-    /// The order of convergence: its error falls with this power of the step length; `None` if the process determines
-    /// the steps, or if noise hides the order.
+    /// The order of convergence: its error falls with this power of the step length; `None` if the sampler chooses its
+    /// steps itself, or if noise hides the order.
     pub order: Option<u32>,
     /// Whether the initial noise alone determines the samples.
     pub is_deterministic: bool,
@@ -106,7 +107,7 @@ pub struct SamplerProperties {
     pub is_exact_on_a_point: bool,
     /// Whether its last step adds no noise.
     pub ends_without_noise: bool,
-    /// How many times it calls the network in each step; `None` if the data decides. A step to `t = 0`, or from almost pure noise, takes
+    /// How many times it calls the network in each step; `None` if it depends on the data. A step to `t = 0`, or from almost pure noise, takes
     /// one call.
     pub network_calls: Option<u64>,
 }
@@ -138,7 +139,7 @@ catalogue! {
         { order: None, is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: None };
     heun::Heun, "heun": "second order, with the slopes at both ends of each step", "Karras et al. 2022, algorithm 1",
         { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
-    annealed::Annealed, "annealed": "predicts the data, and returns to the next noise level", "Jolicoeur-Martineau et al. 2021, algorithm 1",
+    consistent_annealed::ConsistentAnnealed, "consistent-annealed": "predicts the data, and returns to the next noise level", "Jolicoeur-Martineau et al. 2021, section 3",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     sde_dpm_solver_pp_2m::SdeDpmSolverPp2m, "sde-dpm-solver++2m": "multistep, with fresh noise", "Lu et al. 2022 (DPM-Solver++), section 5",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
@@ -160,17 +161,22 @@ impl SamplerConfig {
     pub fn is_deterministic(&self) -> bool {
         match self {
             Self::Ddim(ddim) => ddim.eta == 0.0,
-            Self::Annealed(annealed) => annealed.power == 1.0,
+            Self::ConsistentAnnealed(annealed) => annealed.power == 1.0,
             _ => self.properties().is_deterministic,
         }
     }
 
-    /// The most steps that it can take from the end of the process with so many network calls, at least one; `None` if the data decides.
+    /// The most steps that it can take with its layout and so many network calls, at least one; `None` if the number of calls depends on the
+    /// data.
     pub fn steps_within(&self, process: &dyn Process, network_calls: u64) -> Option<u64> {
         let of_a_step = self.properties().network_calls?;
-        // The last step, and one from almost pure noise, take one call.
-        let single = 1 + u64::from(!is_between(process, process.end()));
-        Some(network_calls.checked_sub(single).map_or(1, |others| single + others / of_a_step))
+        // The last step, and those in almost pure noise, take one call.
+        let calls = |steps: u64| {
+            let times = self.with_setting("steps", steps.into()).ok()?.sampler().times(process).ok()?;
+            let of = |pair: &[f64]| finite_step(process, pair[0], pair[1]).map_or(1, |_| of_a_step);
+            Some(times.windows(2).map(of).sum::<u64>())
+        };
+        (1..).take_while(|steps| *steps == 1 || calls(*steps).is_some_and(|calls| calls <= network_calls)).last()
     }
 }
 

@@ -3,21 +3,19 @@
 use tch::Tensor;
 
 use super::Step;
+use super::direction::require_steps_back;
 use super::exponential::finite_step;
 use crate::denoisers::Denoised;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::process::Process;
 
-/// The length `h = from - to` of a step of the SDE; `None` for a step to `t = 0`, where a denoiser cannot be called, and from a time
-/// without signal, where the drift is infinite.
+/// The length `h = from - to` of a step of the SDE; `None` for a step to `t = 0`, where a denoiser cannot be called, and from almost
+/// pure noise, where the drift is very large.
 ///
 /// # Errors
-/// [`Error::Timestep`] for a step that does not go back within the process.
+/// [`Error::Timestep`](crate::Error::Timestep) for a step that does not go back within the process.
 pub(super) fn length(process: &dyn Process, from: f64, to: f64) -> Result<Option<f64>> {
-    if !(0.0 <= to && to < from && from <= process.end()) {
-        let expected = format!("a step from t, at most {}, back to a time from 0 to below t", process.end());
-        return Err(Error::Timestep { expected, got: format!("from {from} to {to}") });
-    }
+    require_steps_back(process, from, to, false)?;
     Ok(finite_step(process, from, to).map(|_| from - to))
 }
 
@@ -31,8 +29,8 @@ pub(super) fn drift(process: &dyn Process, x: &Tensor, t: f64, eps: &Tensor) -> 
     -process.drift(t) * x - process.diffusion(t).powi(2) / process.noise(t) * eps
 }
 
-/// The step of first order for where [`length`] is `None`: draws from `q(x_to | x_0)` with the predicted data; at `t = 0` it is this data,
-/// without noise. From a time without signal, whose noise says nothing about `x_to`, it is the exact solution for known data.
+/// The step of first order if [`length`] is `None`: draws from `q(x_to | x_0)` with the predicted data; at `t = 0` it is this data, without noise.
+/// From almost pure noise, which says little about `x_to`, only the variance that `x_0` still has is left out.
 ///
 /// ```text
 /// x_to = a(to) x_0 + s(to) z,   z ~ N(0, I)

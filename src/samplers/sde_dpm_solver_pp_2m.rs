@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::direction::require_steps_back;
 use super::{Sampler, SamplerSettings, Step, StepLayoutConfig};
 use crate::denoisers::{Denoised, Denoiser};
 use crate::error::Result;
@@ -54,6 +55,7 @@ impl Sampler for Solver {
     }
 
     fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {
+        require_steps_back(process, from, to, false)?;
         let Denoised { x0, .. } = denoiser.denoise(x, from)?;
         let h = (process.log_snr(to) - process.log_snr(from)) / 2.0;
         let extrapolated = match &self.before {

@@ -23,7 +23,7 @@ use crate::process::Process;
 /// method are of order 1; each path is of order 1, as there, since it depends on how the noise arrives within a step, which
 /// [`ItoTaylor`](super::ItoTaylor) takes into account.
 ///
-/// The last step, to `t = 0`, is of first order and adds no noise; a step that begins without any signal is of first order, too. An explicit method
+/// The last step, to `t = 0`, is of first order and adds no noise; a step from almost pure noise is of first order, too. An explicit method
 /// needs short steps: where `g^2 h` is not small against the variance of `x`, it amplifies errors.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -11,7 +11,7 @@ use crate::process::Process;
 /// below. Its chain begins with samples of `x_start`, not of pure noise: a simple generator can make them, since noise hides most of what
 /// it does wrong.
 ///
-/// Zheng et al. 2022 (TDPM), section 3; Lyu et al. 2022 (ES-DDPM), section 3.2.
+/// Zheng et al. 2022 (TDPM); Lyu et al. 2022 (ES-DDPM).
 #[derive(Debug)]
 pub struct Truncated {
     sampler: Box<dyn Sampler>,

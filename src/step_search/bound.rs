@@ -60,7 +60,7 @@ pub fn denoising_errors(
 /// L = sum over steps from t to s of  1/2 ( SNR(s) - SNR(t) ) e(t)
 /// ```
 /// Kingma et al. 2021 (VDM), equation 13: the divergence of the reverse step, whose variance is that of
-/// `q(x_s | x_t, x_0)`, from that posterior. `e(t)` is the [error of the denoiser](denoising_errors). Less is better;
+/// `q(x_s | x_t, x_0)`, from that posterior. `e(t)` is the [error of the denoiser](denoising_errors). Lower is better;
 /// an additional time can only lower it, if the denoiser is perfect. The rest of the bound is the same for all times.
 ///
 /// At `t = 0` the signal-to-noise ratio is infinite, and so would be the loss: no prediction is exact to infinitely

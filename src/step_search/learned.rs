@@ -71,8 +71,7 @@ impl LearnedTimes {
     /// `data`: `[M, …]`, `noise`: `[N, …]`, in f32 or f64.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a sampler without steps and layout; [`Error::Config`] for an invalid setting; errors of
-    /// the layout, the denoiser and the metric.
+    /// [`Error::Config`] for an invalid setting; errors of the layout, the denoiser and the metric.
     pub fn learn(
         &self,
         denoiser: &dyn Denoiser,

@@ -67,7 +67,7 @@ impl StepLayout for Knots {
         let time = |i: usize| {
             let t = process.end() * self.share(i, steps);
             // A step of the process as a share of its length, and back, can differ from it by a rounding error.
-            let is_step = process.steps().is_some() && (t - t.round()).abs() < 1e-9 * process.end();
+            let is_step = process.steps().is_some() && (i == 0 || t.round() > 0.0) && (t - t.round()).abs() < 1e-9 * process.end();
             if is_step { t.round() } else { t }
         };
         Ok((0..=steps).rev().map(time).collect())
