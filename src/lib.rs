@@ -47,6 +47,8 @@
 //! | `sigma` | σ_t | standard deviation of the noise of the reverse step; for EDM the noise level `s(t) / a(t)` |
 //! | `predicted_x0` | x̂₀ | the data that `x_t` and `eps_theta` imply |
 //! | `signal`, `noise` | a(t), s(t) | of any process: `x_t = a(t) x_0 + s(t) eps`; here `sqrt(alpha_bar_t)` and `sqrt(1 - alpha_bar_t)` |
+//! | `from`, `to` | t, s | the times before and after a step of a sampler |
+//! | `y` | y = x / a(t) | the samples without the factor of the signal: `y = x_0 + sigma eps` |
 //! | `drift`, `diffusion` | f(t), g(t) | of the forward SDE of a process: `dx = f(t) x dt + g(t) dw` |
 //! | `log_snr` | log SNR | logarithm of the signal-to-noise ratio `a(t)² / s(t)²` |
 //! | `output` | F_θ | the output of a network, whatever it means |
@@ -112,10 +114,11 @@ pub mod prelude {
     pub use crate::device::DeviceChoice;
     pub use crate::error::Error;
     pub use crate::exercises::{
-        Verdict, check_clipped_mean, check_copies_diagnosis, check_ema_decay, check_first_diagnosis, check_forward,
-        check_gaussian_denoiser, check_min_snr, check_posterior_variance, check_preconditioning, check_predicted_x0,
-        check_responsibilities, check_score, check_second_diagnosis, check_unit_range, check_v_target,
-        check_without_noise, check_x0_of_v,
+        Verdict, check_angle, check_clipped_mean, check_codes_diagnosis, check_copies_diagnosis, check_ddim_step,
+        check_ema_decay, check_first_diagnosis, check_forward, check_gaussian_denoiser, check_heun_step, check_min_snr,
+        check_multistep_data, check_posterior_variance, check_power, check_preconditioning, check_predicted_x0,
+        check_responsibilities, check_score, check_second_diagnosis, check_sigma_of_eta, check_solver_diagnosis,
+        check_unit_range, check_v_target, check_without_noise, check_x0_of_v, sampler_to_diagnose,
     };
     pub use crate::features::*;
     pub use crate::loader::{DataLoader, get_dataloader};

@@ -1,7 +1,9 @@
 //! The checks of the exercises in the notebooks: each answers *right*, or *not yet* with a hint.
 
 mod exact_answers;
+mod fewer_steps;
 mod flowers;
+mod solvers;
 mod swiss_roll;
 mod what_to_predict;
 
@@ -11,7 +13,9 @@ use ddpm_utils::display::{Html, escape};
 use tch::{Kind, Tensor};
 
 pub use exact_answers::{check_copies_diagnosis, check_gaussian_denoiser, check_responsibilities, check_score};
+pub use fewer_steps::{check_angle, check_codes_diagnosis, check_ddim_step, check_sigma_of_eta, sampler_to_diagnose};
 pub use flowers::{check_clipped_mean, check_ema_decay, check_unit_range};
+pub use solvers::{check_heun_step, check_multistep_data, check_power, check_solver_diagnosis};
 pub use swiss_roll::{check_forward, check_posterior_variance, check_predicted_x0, check_without_noise};
 pub use what_to_predict::{
     check_first_diagnosis, check_min_snr, check_preconditioning, check_second_diagnosis, check_v_target, check_x0_of_v,
