@@ -90,7 +90,7 @@ pub fn check_codes_diagnosis(answer: char) -> Verdict {
     let hint = match answer.to_ascii_uppercase() {
         'C' => {
             return Verdict::Right(
-                "eta is 0.5. The samples are as good as ever, but half of what makes them is drawn in the steps, and no \
+                "eta is 0.5. The samples are as good as ever, but part of what makes them is drawn in the steps, and no \
                  code can contain that.",
             );
         }
