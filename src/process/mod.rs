@@ -71,12 +71,12 @@ pub trait Process {
     /// one-sided at `t = 0` and at the end. At a step of a process with steps, where the slope jumps, that is the mean of both sides.
     /// Minus infinity where no signal is left.
     fn drift(&self, t: f64) -> f64 {
-        sde::drift(self, t)
+        sde::drift(|t| self.signal(t), t, self.end())
     }
 
     /// `g(t)`, the diffusion of the same SDE, found in the same way. Infinity where no signal is left.
     fn diffusion(&self, t: f64) -> f64 {
-        sde::diffusion(self, t)
+        sde::diffusion(|t| self.noise(t), self.drift(t), t, self.end())
     }
 
     /// The time with this logarithm of the signal-to-noise ratio, found by bisection unless there is a formula; the end

@@ -1,17 +1,14 @@
 //! The forward SDE of a process from its signal and noise, by differences where there is no formula.
 
-use super::Process;
-
-/// `f(t) = d ln a / dt`. Lu et al. 2022 (DPM-Solver), equation 2.3.
-pub(super) fn drift(process: &(impl Process + ?Sized), t: f64) -> f64 {
-    derivative(|t| process.signal(t).ln(), t, process.end())
+/// `f(t) = d ln a / dt`, from the signal `a` of a process that ends at `end`. Lu et al. 2022 (DPM-Solver), equation 2.3.
+pub(super) fn drift(signal: impl Fn(f64) -> f64, t: f64, end: f64) -> f64 {
+    derivative(|t| signal(t).ln(), t, end)
 }
 
-/// `g(t) = sqrt( d s^2 / dt - 2 f s^2 )`. Lu et al. 2022 (DPM-Solver), equation 2.3.
-pub(super) fn diffusion(process: &(impl Process + ?Sized), t: f64) -> f64 {
-    let variance = |t: f64| process.noise(t).powi(2);
-    let added = derivative(variance, t, process.end()) - 2.0 * process.drift(t) * variance(t);
-    added.max(0.0).sqrt()
+/// `g(t) = sqrt( d s^2 / dt - 2 f s^2 )`, from the noise `s` and the drift `f(t)`. Lu et al. 2022 (DPM-Solver), equation 2.3.
+pub(super) fn diffusion(noise: impl Fn(f64) -> f64, drift: f64, t: f64, end: f64) -> f64 {
+    let variance = |t: f64| noise(t).powi(2);
+    (derivative(variance, t, end) - 2.0 * drift * variance(t)).max(0.0).sqrt()
 }
 
 /// The derivative at `t`, from 0 to `end`, of a function that is known only there: a central difference, or one-sided of the same
@@ -32,8 +29,7 @@ fn derivative(of: impl Fn(f64) -> f64, t: f64, end: f64) -> f64 {
 mod tests {
     use tch::Device;
 
-    use super::*;
-    use crate::process::{ConstantsManager, EdmNoise, Flow, ProcessConfig, SubVp, Ve, Vp};
+    use crate::process::{ConstantsManager, EdmNoise, Flow, Process, ProcessConfig, SubVp, Ve, Vp};
 
     /// A process without the formulas of its SDE.
     struct ByDifferences<'a>(&'a dyn Process);
