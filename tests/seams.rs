@@ -189,7 +189,7 @@ fn a_process_and_a_sampler_of_one_s_own_train_and_sample() {
     assert!(loss.validation.unwrap().is_finite() && weights(&model) != before);
     let mut none = InferenceLogger::new(InferType::None);
     let message = generate_samples(&model, &Continuous, 3, 0, &mut none).unwrap_err().to_string();
-    assert!(message.contains("the sampler ancestral") && message.contains("its times are real numbers"), "{message}");
+    assert!(message.contains("a number of steps") && message.contains("times are real numbers"), "{message}");
     let drawn = generate_samples_with(&mut WithoutNoise, &model, &Continuous, 3, 0, &mut none).unwrap();
     assert_eq!((drawn.size(), drawn.isfinite().all().int64_value(&[])), (vec![3, 2], 1));
 
