@@ -67,10 +67,13 @@ class Left(unittest.TestCase):
         self.assertEqual(leftovers(self.scratch), [])
 
     def test_an_orphan_is_found(self):
-        code = "import sys; sys.stdin.read()"
+        code = "import sys; print('it runs', flush=True); sys.stdin.read()"
         environment = {**os.environ, MARK: self.session.name}
-        with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, env=environment) as orphan:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": environment}
+        with subprocess.Popen([sys.executable, "-c", code], **pipes) as orphan:
             try:
+                # For a moment after its start, a process has no environment yet.
+                orphan.stdout.readline()
                 self.assertIn(str(orphan.pid), " ".join(leftovers(self.scratch)))
             finally:
                 orphan.kill()
