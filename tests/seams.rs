@@ -240,7 +240,7 @@ fn the_times_of_a_sampler_lie_within_the_process() {
     for times in [&[10.0, 0.0][..], &[9.5, 0.25, 3.0, 0.0], &[5.0, 1.0], &[0.0]] {
         assert_eq!(ends_at(times).unwrap(), times[times.len() - 1], "{times:?}");
     }
-    // None of noise can be told from what has none.
+    // A step from t = 0 to t = 0 has no noise to predict.
     assert!(matches!(ends_at(&[0.0, 0.0]).unwrap_err(), Error::Timestep { .. }));
     for times in [&[11.0, 0.0][..], &[5.0, -1.0, 0.0], &[f64::NAN, 0.0], &[]] {
         let error = ends_at(times).unwrap_err();

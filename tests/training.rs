@@ -196,7 +196,7 @@ fn a_panic_in_a_network_leaves_gradients_and_weights_as_they_were() {
         assert!(!gradients_are_on(), "they stay off where they were off");
     }
     let in_training = quietly(|| {
-        let observer = &mut |_: &StepReport| panic!("a slip in an observer");
+        let observer = &mut |_: &StepReport| panic!("a mistake in an observer");
         train_one_epoch(&model, &loader, &constants, &mut state, observer)
     });
     assert!(in_training.is_err() && gradients_are_on(), "after a panic while training");

@@ -15,7 +15,7 @@ use ddpm_live::{Answer, Bundle, FOLDER, INTERRUPT, Message, SOCKET, at_marker, r
 /// What the front saw of a cell.
 #[derive(Debug)]
 pub struct Seen {
-    /// What it was told, and when.
+    /// The messages that it received, and when.
     pub told: Vec<(Instant, Message)>,
     /// What the cell printed, markers among it.
     pub stdout: String,
