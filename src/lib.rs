@@ -19,6 +19,7 @@
 //! | [`denoisers`] | what a sampler sees of a model: the data and the noise in `x_t` |
 //! | [`samplers`] | from noise to data: Algorithm 2, DDIM, and the chain of states that they share |
 //! | [`model`] | a network with its parameterization |
+//! | [`likelihood`] | how likely data is under a model: the variational bound, term by term |
 //! | [`objectives`] | what training minimizes: Algorithm 1 |
 //! | [`config`] | the configuration of a run |
 //! | [`loader`] | the data in batches |
@@ -68,6 +69,7 @@ pub mod device;
 pub mod error;
 pub mod exercises;
 pub mod features;
+pub mod likelihood;
 pub mod loader;
 pub mod metrics;
 pub mod model;
@@ -121,6 +123,7 @@ pub mod prelude {
         check_unit_range, check_v_target, check_without_noise, check_x0_of_v, sampler_to_diagnose,
     };
     pub use crate::features::*;
+    pub use crate::likelihood::{Bound, Likelihood, Term, Terms, Values};
     pub use crate::loader::{DataLoader, get_dataloader};
     pub use crate::metrics::*;
     pub use crate::model::{Model, ModelDenoiser, predict};

@@ -41,6 +41,8 @@ pub(crate) enum Stream {
     Subset = 14,
     /// The noise with which the errors of a denoiser are measured at the times of a search.
     StepSearch = 21,
+    /// The noise in the terms of a likelihood.
+    Likelihood = 22,
     /// How images are altered for training the feature network.
     Alterations = 30,
     /// The noise added to those images.

@@ -94,7 +94,7 @@ fn variance_of_the_step(constants: &ConstantsManager, t: f64) -> f64 {
     struct Still;
     impl Denoiser for Still {
         fn denoise(&self, x_t: &Tensor, _t: f64) -> Result<Denoised, Error> {
-            Ok(Denoised { x0: x_t.shallow_clone(), eps: x_t.zeros_like(), variance: None })
+            Ok(Denoised { x0: x_t.shallow_clone(), eps: x_t.zeros_like(), variance_share: None })
         }
     }
     let zeros = Tensor::zeros([1], (Kind::Double, Device::Cpu));

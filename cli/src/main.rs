@@ -16,6 +16,7 @@ mod import;
 mod label_options;
 mod ladder;
 mod library_environment;
+mod likelihood;
 mod list;
 mod metrics;
 mod model;
@@ -60,6 +61,8 @@ enum Command {
     Schedule(schedule::Schedule),
     /// Measure how close a model's samples come to the data
     Evaluate(evaluate::Evaluate),
+    /// Measure how likely data is under a model, in total and by timestep
+    Likelihood(likelihood::Likelihood),
     /// Make a model from weights of the original Python tutorial, or from an exported file
     Import(import::Import),
     /// Write a model's weights to a file that the original Python tutorial loads
@@ -133,6 +136,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Sample(command) => command.run()?,
         Command::Schedule(command) => command.run()?,
         Command::Evaluate(command) => command.run()?,
+        Command::Likelihood(command) => command.run()?,
         Command::Import(command) => command.run()?,
         Command::Export(command) => command.run()?,
         Command::Predict(command) => command.run()?,

@@ -122,6 +122,28 @@ impl TrainingOptions {
         self.timesteps.map(|_| "--timesteps").or(self.schedule.as_ref().map(|_| "--schedule"))
     }
 
+    /// A learned variance has three parts: the parameterization predicts it, the objective trains it, the sampler uses it. An option that
+    /// chooses one of the first two brings the others along, unless they are given, too.
+    fn set_learned_variance(&self, training: &mut TrainingConfig) {
+        let is_predicted = |of: &ParameterizationConfig| matches!(of, ParameterizationConfig::LearnedVariance(_));
+        let needs_it = training.objective.properties().needs_variance;
+        if self.objective.is_some()
+            && self.parameterization.is_none()
+            && needs_it
+            && !is_predicted(&training.parameterization)
+        {
+            training.parameterization = LearnedVariance { mean: Box::new(training.parameterization.clone()) }.into();
+        }
+        if self.parameterization.as_ref().is_some_and(is_predicted) && self.objective.is_none() {
+            training.objective = Hybrid::default().into();
+        }
+        if let (true, SamplerConfig::Ancestral(ancestral)) =
+            (is_predicted(&training.parameterization), &mut training.sampling.sampler)
+        {
+            ancestral.variance = ReverseVariance::Learned;
+        }
+    }
+
     /// Applies every option that was given.
     ///
     /// # Errors
@@ -134,6 +156,7 @@ impl TrainingOptions {
         {
             training.objective = objective.clone();
         }
+        self.set_learned_variance(training);
         if let Some(weighting) = &self.weighting {
             training.objective = training.objective.with_setting("weighting", json!(weighting))?;
         }

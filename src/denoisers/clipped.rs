@@ -28,8 +28,8 @@ impl<'a> Clipped<'a> {
 
 impl Denoiser for Clipped<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
-        let Denoised { x0, variance, .. } = self.denoiser.denoise(x_t, t)?;
+        let Denoised { x0, variance_share, .. } = self.denoiser.denoise(x_t, t)?;
         let clipped = Denoised::from_x0(x0.clamp(-1.0, 1.0), x_t, &Level::at(self.process, t, x_t)?);
-        Ok(Denoised { variance, ..clipped })
+        Ok(Denoised { variance_share, ..clipped })
     }
 }

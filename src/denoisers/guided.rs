@@ -48,7 +48,7 @@ impl Denoiser for Guided<'_> {
         let (with, without) = (self.conditional.denoise(x_t, t)?, self.unconditional.denoise(x_t, t)?);
         let guided = |with: Tensor, without: Tensor| &without + self.scale * (with - &without);
         let (x0, eps) = (guided(with.x0, without.x0), guided(with.eps, without.eps));
-        Ok(Denoised { x0, eps, variance: with.variance })
+        Ok(Denoised { x0, eps, variance_share: with.variance_share })
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
         impl Denoiser for Constant {
             fn denoise(&self, x_t: &Tensor, _t: f64) -> Result<Denoised> {
                 let value = self.0.ok_or_else(|| Error::Unsupported("must not be called".to_owned()))?;
-                Ok(Denoised { x0: x_t * value, eps: x_t * -value, variance: Some(x_t * value) })
+                Ok(Denoised { x0: x_t * value, eps: x_t * -value, variance_share: Some(x_t * value) })
             }
         }
         let x_t = Tensor::from_slice(&[1.0_f32, -2.0]).view([1, 2]);
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(x0(None, Some(5.0), 0.0).unwrap().x0, &x_t * 5.0);
         let guided = x0(Some(3.0), Some(5.0), 2.0).unwrap();
         assert_eq!((guided.x0, guided.eps), (&x_t * 1.0, &x_t * -1.0));
-        assert_eq!(guided.variance, Some(&x_t * 3.0));
+        assert_eq!(guided.variance_share, Some(&x_t * 3.0));
         assert!(x0(Some(3.0), Some(5.0), f64::NAN).unwrap_err().to_string().starts_with("guidance: expected"));
     }
 }

@@ -25,6 +25,9 @@ const FORMAT: &str = "ddpm_tutor checkpoint 1";
 const WEIGHTS_FORMAT: &str = "ddpm_tutor weights 1";
 const DELETE_IT: &str = "Delete it to resume from the checkpoint before it, or from the start if it is the only one";
 
+/// What the objective has learned about the losses.
+const MEMORY: &str = "objective.memory";
+
 /// Which weights of a checkpoint to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -81,6 +84,9 @@ pub(crate) fn write(path: &Path, state: &TrainingState, seed: u64) -> Result<()>
     let names = ["losses.t", "losses.loss"];
     for (name, tensor) in names.into_iter().zip(state.losses.to_tensors().into_iter().flatten()) {
         tensors.push(Stored::new(name.to_owned(), &tensor, StorageKind::F32)?);
+    }
+    if let Some(memory) = state.objective().memory() {
+        tensors.push(Stored::new(MEMORY.to_owned(), &memory, StorageKind::F32)?);
     }
     let several = state.groups().iter().filter(|_| state.groups().len() > 1);
     let progress = Progress {
@@ -178,6 +184,7 @@ pub(crate) fn read_training(path: &Path, name: &str, groups: &Groups, config: &M
     }
     let device = groups.first().map_or(Device::Cpu, |(_, vs)| vs.device());
     let losses = losses(path, &parts, device)?;
+    let memory = shape_of(&parts, MEMORY).map(|shape| tensor(path, &parts, MEMORY, &shape)).transpose()?;
     // Change nothing until everything is known to fit.
     let mut state = TrainingState::of_groups(groups, config.base.seed, &config.training)?;
     for (((weights, ema, m, v), (_, vs)), group) in read.into_iter().zip(groups).zip(state.groups_mut()) {
@@ -187,6 +194,9 @@ pub(crate) fn read_training(path: &Path, name: &str, groups: &Groups, config: &M
         group.optimizer.steps = progress.optimizer_steps.get(group.name).copied().unwrap_or(progress.steps);
     }
     state.restore(progress.steps, progress.history.clone(), losses);
+    if let Some(memory) = memory {
+        state.objective().remember(&memory)?;
+    }
     Ok(state)
 }
 
@@ -196,11 +206,15 @@ fn losses(path: &Path, parts: &Parts, device: Device) -> Result<LossByTimestep> 
     if steps == 0 {
         return Ok(LossByTimestep::default());
     }
-    let shape = |name| parts.tensors.tensor(name).map(|view| view.shape().iter().map(|size| *size as i64).collect());
-    let shape: Vec<i64> = shape("losses.t").unwrap_or_else(|_| vec![0]);
+    let shape = shape_of(parts, "losses.t").unwrap_or_else(|| vec![0]);
     // The losses of the rest of the epoch will be on that device.
     let read = |name| tensor(path, parts, name, &shape).map(|losses| losses.to_device(device));
     Ok(LossByTimestep::from_tensors(steps, read("losses.t")?, read("losses.loss")?))
+}
+
+/// The shape of a tensor in the file, if it has one of that name.
+fn shape_of(parts: &Parts, name: &str) -> Option<Vec<i64>> {
+    Some(parts.tensors.tensor(name).ok()?.shape().iter().map(|size| *size as i64).collect())
 }
 
 /// Reads the network's tensors, each from the part of the file that `part` returns for it.

@@ -3,7 +3,9 @@
 use super::ModelConfig;
 use crate::config::InferType;
 use crate::error::{Error, Result, require};
+use crate::objectives::{ObjectiveConfig, ObjectiveProperties};
 use crate::parameterizations::ParameterizationConfig;
+use crate::samplers::{Ancestral, ReverseVariance, SamplerConfig};
 
 impl ModelConfig {
     /// Rejects parts that are valid but do not fit together: network and data, pictures and data, sampler and process.
@@ -12,6 +14,8 @@ impl ModelConfig {
         self.network.check_fits(&self.base.dataset)?;
         self.check_pictures()?;
         self.check_parameterization()?;
+        self.check_objective()?;
+        self.check_variance()?;
         let process = self.training.process().build().process()?;
         self.training.sampling.sampler.sampler().times(&*process).map(|_| ())
     }
@@ -32,6 +36,56 @@ impl ModelConfig {
             process.name(),
             fitting.collect::<Vec<_>>().join(", ")
         )))
+    }
+
+    /// An objective may need steps, or a network that predicts the variance of the reverse steps; and this variance needs an objective that
+    /// trains it.
+    fn check_objective(&self) -> Result<()> {
+        let (process, objective) = (self.training.process(), &self.training.objective);
+        let (declared, name) = (objective.properties(), objective.name());
+        let those = |fits: fn(ObjectiveProperties) -> bool| {
+            let names = ObjectiveConfig::ENTRIES.iter().map(|entry| entry.name);
+            let fits = |name: &&str| ObjectiveConfig::from_name(name).is_ok_and(|of| fits(of.properties()));
+            names.filter(fits).collect::<Vec<_>>().join(", ")
+        };
+        let problem = if declared.needs_steps && !process.properties().has_steps {
+            let others = those(|of| !of.needs_steps);
+            format!(
+                "the objective {name} adds up terms of single steps, and the process {} has none; these do without: {others}",
+                process.name()
+            )
+        } else if declared.needs_variance && !self.predicts_variance() {
+            format!(
+                "the objective {name} trains the variance of the reverse steps: it needs the parameterization learned-variance"
+            )
+        } else if self.predicts_variance() && !declared.trains_variance {
+            let others = those(|of| of.trains_variance);
+            format!(
+                "the objective {name} does not train the variance that the parameterization learned-variance adds; these do: {others}"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::Unsupported(problem))
+    }
+
+    /// Only a network that predicts the variance of the reverse steps can be sampled from with it.
+    fn check_variance(&self) -> Result<()> {
+        match &self.training.sampling.sampler {
+            SamplerConfig::Ancestral(Ancestral { variance: ReverseVariance::Learned, .. })
+                if !self.predicts_variance() =>
+            {
+                Err(Error::Unsupported(
+                    "the sampler's variance is learned, and only the parameterization learned-variance predicts one"
+                        .to_owned(),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn predicts_variance(&self) -> bool {
+        matches!(self.training.parameterization, ParameterizationConfig::LearnedVariance(_))
     }
 
     fn check_pictures(&self) -> Result<()> {
@@ -55,7 +109,7 @@ mod tests {
     use crate::device::DeviceChoice;
     use crate::networks::{NetworkConfig, UnetConfig};
     use crate::process::{Flow, ProcessSettings};
-    use crate::samplers::{Ddim, SamplerConfig, SamplingConfig};
+    use crate::samplers::{Ddim, SamplingConfig};
 
     fn refusal(config: &ModelConfig) -> String {
         config.validate().unwrap_err().to_string()

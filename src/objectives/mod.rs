@@ -1,6 +1,8 @@
 //! Objectives: what training minimizes.
 
+mod importance;
 mod noised;
+mod random_term;
 pub mod timesteps;
 pub mod weightings;
 
@@ -8,6 +10,7 @@ use std::fmt::Debug;
 
 use tch::{Kind, Reduction, Tensor};
 
+pub use importance::Importance;
 pub use timesteps::*;
 pub use weightings::*;
 
@@ -63,26 +66,65 @@ pub trait Objective: Debug {
     fn validate(&self) -> Result<()> {
         Ok(())
     }
+
+    /// For an objective that learns from the losses of a training: one with these settings that does, as a training uses it.
+    fn with_memory(&self) -> Option<Box<dyn Objective>> {
+        None
+    }
+
+    /// Called after each step of a training, with its loss.
+    ///
+    /// # Errors
+    /// Errors of the implementation.
+    fn observe(&self, _process: &dyn Process, _loss: &Loss) -> Result<()> {
+        Ok(())
+    }
+
+    /// What it has learned so far, which a checkpoint contains: f32 numbers; `None` if nothing.
+    fn memory(&self) -> Option<Tensor> {
+        None
+    }
+
+    /// Restores what it had learned.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for the memory of another objective.
+    fn remember(&self, _memory: &Tensor) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The declared properties of an objective. For all objectives, the loss is one number per sample, follows from the
 /// seed, and has a gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ObjectiveProperties {
-    /// The `c` that minimizes it for a network that predicts `eps = c x_t` at all times, for data `N(0, 0.25)` and the
+    /// The `c` at which its gradient vanishes for a network that predicts `eps = c x_t` at all times, for data `N(0, 0.25)` and the
     /// cosine schedule with `T = 100`. With the objective's weight `w(t)` of the error of `eps`, it is
     /// `sum w s / sum w ( a^2 / 4 + s^2 )`.
     pub best_factor: f64,
+    /// Whether it adds up terms of single steps, so that the process has to have steps.
+    pub needs_steps: bool,
+    /// Whether it trains the variance of the reverse steps, if the network predicts it.
+    pub trains_variance: bool,
+    /// Whether it needs a network that predicts this variance.
+    pub needs_variance: bool,
 }
 
 catalogue! {
     /// What the training minimizes, with its settings.
     ObjectiveConfig of "TrainingConfig.objective", is Objective, declares ObjectiveProperties;
-    simple::Simple, "simple": "the mean squared error of the network's output", "Ho et al. 2020, Algorithm 1", { best_factor: 1.0233 };
+    simple::Simple, "simple": "the mean squared error of the network's output", "Ho et al. 2020, Algorithm 1",
+        { best_factor: 1.0233, needs_steps: false, trains_variance: false, needs_variance: false };
     weighted::Weighted, "weighted": "the squared error of the noise, weighted by the noise level", "Salimans & Ho 2022, section 4",
-        { best_factor: 1.0573 };
-    l1::L1, "l1": "the mean absolute error of the network's output", "Saharia et al. 2022 (Palette), section 3", { best_factor: 1.0145 };
-    huber::Huber, "huber": "squared for small errors, absolute for large ones", "Huber 1964", { best_factor: 1.0330 };
+        { best_factor: 1.0573, needs_steps: false, trains_variance: false, needs_variance: false };
+    l1::L1, "l1": "the mean absolute error of the network's output", "Saharia et al. 2022 (Palette), section 3",
+        { best_factor: 1.0145, needs_steps: false, trains_variance: false, needs_variance: false };
+    huber::Huber, "huber": "squared for small errors, absolute for large ones", "Huber 1964",
+        { best_factor: 1.0330, needs_steps: false, trains_variance: false, needs_variance: false };
+    vlb::Vlb, "vlb": "the variational bound on the likelihood, in bits per dimension", "Ho et al. 2020, equation 5",
+        { best_factor: 1.0, needs_steps: true, trains_variance: true, needs_variance: false };
+    hybrid::Hybrid, "hybrid": "the error of the noise, and the bound for a learned variance", "Nichol & Dhariwal 2021, equation 16",
+        { best_factor: 1.0233, needs_steps: true, trains_variance: true, needs_variance: true };
 }
 
 impl Default for ObjectiveConfig {

@@ -4,6 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::timesteps::TimestepSamplingConfig;
 use super::{Batch, Loss};
+use crate::denoisers::Denoised;
 use crate::error::Result;
 use crate::model::Model;
 use crate::networks::Given;
@@ -31,11 +32,22 @@ impl Noised {
         timesteps: &TimestepSamplingConfig,
     ) -> Result<Self> {
         let t = timesteps.build().draw(process, batch.x0.size()[0])?;
+        Self::at(model, process, batch, t)
+    }
+
+    /// Draws only the noise.
+    pub fn at(model: &Model, process: &dyn Process, batch: &Batch, t: Tensor) -> Result<Self> {
         let eps = batch.x0.randn_like();
         let given = Given { label: label(model, batch), ..Given::training() };
         let level = Level::of_each(process, &t, &batch.x0)?;
         let x_t = &level.signal * &batch.x0 + &level.noise * &eps;
         Ok(Self { t, eps, x_t, level, given })
+    }
+
+    /// The data and the noise that the model sees in it.
+    pub fn denoise(&self, model: &Model) -> Result<Denoised> {
+        let output = model.output(&self.x_t, &self.level, &self.given)?;
+        Ok(model.parameterization().read(&output, &self.x_t, &self.level))
     }
 
     /// The loss of each sample as the mean of an elementwise function of output and target.

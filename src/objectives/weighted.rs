@@ -29,14 +29,13 @@ pub struct Weighted {
 
 impl Objective for Weighted {
     fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss> {
-        let Noised { t, eps, x_t, level, given } = Noised::draw(model, process, batch, &self.timesteps)?;
-        let output = model.output(&x_t, &level, &given)?;
-        let error = squared_error(&model.parameterization().read(&output, &x_t, &level).eps, &eps);
+        let noised = Noised::draw(model, process, batch, &self.timesteps)?;
+        let error = squared_error(&noised.denoise(model)?.eps, &noised.eps);
         let weighting = self.weighting.build();
-        let times: Vec<f64> = Vec::try_from(&t)?;
+        let times: Vec<f64> = Vec::try_from(&noised.t)?;
         let weights: Vec<f64> = times.iter().map(|t| weighting.weight(process, *t)).collect();
         let weights = Tensor::from_slice(&weights).to_kind(error.kind()).to_device(error.device());
-        Ok(Loss { t: Some(t), by_sample: weights * error })
+        Ok(Loss { t: Some(noised.t), by_sample: weights * error })
     }
 
     fn validate(&self) -> Result<()> {

@@ -52,7 +52,7 @@ impl Parameterization for Edm {
         // eps = ( x_t - a D ) / s, with s cancelled.
         let noise_skip = level.factor(|a, s| s / (s * s + a * a * variance));
         let noise_out = level.factor(|a, s| a * data / (s * s + a * a * variance).sqrt());
-        Denoised { x0: skip * x_t + out * output, eps: noise_skip * x_t - noise_out * output, variance: None }
+        Denoised { x0: skip * x_t + out * output, eps: noise_skip * x_t - noise_out * output, variance_share: None }
     }
 
     fn input(&self, x_t: &Tensor, level: &Level) -> Tensor {

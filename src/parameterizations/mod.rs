@@ -32,6 +32,8 @@ catalogue! {
         { reads_pure_noise: true, reads_clean_data: true };
     both::Both, "both": "the noise, the data, and how to combine them", "Benny & Wolf 2022, section 4",
         { reads_pure_noise: false, reads_clean_data: false };
+    learned_variance::LearnedVariance, "learned-variance": "another target, and the variance of the reverse step", "Nichol & Dhariwal 2021, equation 15",
+        { reads_pure_noise: false, reads_clean_data: true };
 }
 
 impl Default for ParameterizationConfig {
@@ -48,31 +50,32 @@ pub struct Denoised {
     pub x0: Tensor,
     /// The noise in it.
     pub eps: Tensor,
-    /// The variance of the reverse step, if the network predicts it. Nichol & Dhariwal 2021, section 3.1.
-    pub variance: Option<Tensor>,
+    /// The variance of the reverse step, if the network predicts it: `v`, its place between the logarithms of the smallest variance (0) and the
+    /// largest (1). Nichol & Dhariwal 2021, equation 15.
+    pub variance_share: Option<Tensor>,
 }
 
 impl Denoised {
     /// The data in `x_t`, and the noise that follows from it: `eps = (x_t - a x_0) / s`.
     pub fn from_x0(x0: Tensor, x_t: &Tensor, level: &Level) -> Self {
         let eps = (x_t - &level.signal * &x0) / &level.noise;
-        Self { x0, eps, variance: None }
+        Self { x0, eps, variance_share: None }
     }
 
     /// The noise in `x_t`, and the data that follows from it: `x_0 = (x_t - s eps) / a`.
     pub fn from_eps(eps: Tensor, x_t: &Tensor, level: &Level) -> Self {
         let x0 = (x_t - &level.noise * &eps) / &level.signal;
-        Self { x0, eps, variance: None }
+        Self { x0, eps, variance_share: None }
     }
 }
 
 /// What the output `F_theta` of a network means. [`target`](Self::target) and [`read`](Self::read) are inverse: reading
-/// the target returns `x_0` and `eps`.
+/// the target returns `x_0` and `eps`. A network may output more than has a target, at the end of its channels.
 pub trait Parameterization: Debug {
     /// The output that the network should learn for `x_t = a x_0 + s eps`.
     ///
     /// # Shapes
-    /// `x0`, `eps`: `[N, …]`. The result has [`outputs`](Self::outputs) times their channels.
+    /// `x0`, `eps`: `[N, …]`. The result has [`outputs`](Self::outputs) times their channels, less those without a target.
     fn target(&self, x0: &Tensor, eps: &Tensor, level: &Level) -> Tensor;
 
     /// The data and the noise that an output implies.
@@ -147,6 +150,13 @@ mod tests {
         }
     }
 
+    /// An output that equals the target; numbers without a target are random.
+    fn output(of: &dyn Parameterization, x0: &Tensor, eps: &Tensor, level: &Level) -> Tensor {
+        let target = of.target(x0, eps, level);
+        let further = of.outputs() * x0.size()[1] - target.size()[1];
+        Tensor::cat(&[&target, &Tensor::randn([x0.size()[0], further], (Kind::Double, Device::Cpu))], 1)
+    }
+
     fn close(a: &Tensor, b: &Tensor) -> bool {
         a.allclose(b, 1e-9, 1e-9, false)
     }
@@ -160,7 +170,7 @@ mod tests {
             let (x0, eps, t) = (draw(), draw(), Tensor::from_slice(&[0.2_f64, 1.0, 1.7, 3.0]));
             let x_t = add_noise(process, &x0, &t, &eps).unwrap();
             let level = Level::of_each(process, &t, &x_t).unwrap();
-            let read = parameterization.read(&parameterization.target(&x0, &eps, &level), &x_t, &level);
+            let read = parameterization.read(&output(parameterization, &x0, &eps, &level), &x_t, &level);
             let adds_up = &level.signal * &read.x0 + &level.noise * &read.eps;
             close(&read.x0, &x0) && close(&read.eps, &eps) && close(&adds_up, &x_t)
         });
@@ -169,7 +179,7 @@ mod tests {
             let (x0, eps) = (number(0.7), number(-0.4));
             let level = Level::with(signal, noise, &x0);
             let x_t = &level.signal * &x0 + &level.noise * &eps;
-            let read = parameterization.read(&parameterization.target(&x0, &eps, &level), &x_t, &level);
+            let read = parameterization.read(&output(parameterization, &x0, &eps, &level), &x_t, &level);
             (close(&read.x0, &x0), close(&read.eps, &eps))
         };
         reads_its_target && end(0.0, 1.0).0 == declared.reads_pure_noise && end(1.0, 0.0).1 == declared.reads_clean_data

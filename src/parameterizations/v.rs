@@ -26,6 +26,6 @@ impl Parameterization for V {
     fn read(&self, output: &Tensor, x_t: &Tensor, level: &Level) -> Denoised {
         let signal = level.factor(|a, s| a / (a * a + s * s));
         let noise = level.factor(|a, s| s / (a * a + s * s));
-        Denoised { x0: &signal * x_t - &noise * output, eps: &noise * x_t + &signal * output, variance: None }
+        Denoised { x0: &signal * x_t - &noise * output, eps: &noise * x_t + &signal * output, variance_share: None }
     }
 }

@@ -25,6 +25,6 @@ impl Parameterization for Velocity {
     fn read(&self, output: &Tensor, x_t: &Tensor, level: &Level) -> Denoised {
         let share = level.factor(|a, s| 1.0 / (a + s));
         let (signal, noise) = (level.factor(|a, s| a / (a + s)), level.factor(|a, s| s / (a + s)));
-        Denoised { x0: &share * x_t - noise * output, eps: &share * x_t + signal * output, variance: None }
+        Denoised { x0: &share * x_t - noise * output, eps: &share * x_t + signal * output, variance_share: None }
     }
 }

@@ -4,6 +4,7 @@
 mod constants;
 mod forward;
 mod level;
+mod posterior;
 mod schedules;
 mod sde;
 mod times;
@@ -13,6 +14,7 @@ use std::fmt::Debug;
 pub use constants::ConstantsManager;
 pub use forward::{add_noise, forward_diffusion, forward_step};
 pub use level::{Factor, Level};
+pub use posterior::Posterior;
 pub use schedules::*;
 pub(crate) use times::is_shared;
 

@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use super::direction::require_steps_back;
 use super::{ReverseVariance, Sampler, Step, StepLayoutConfig};
-use crate::denoisers::{Denoised, Denoiser};
+use crate::denoisers::Denoiser;
 use crate::error::Result;
 use crate::process::Process;
 
@@ -58,17 +58,17 @@ pub fn reverse_step(
     let sqrt_alpha = process.signal(t) / process.signal(to);
     let beta = (process.noise(t).powi(2) - (sqrt_alpha * process.noise(to)).powi(2)).max(0.0);
 
-    let Denoised { x0, eps, .. } = denoiser.denoise(x_t, t)?;
+    let seen = denoiser.denoise(x_t, t)?;
     let mean = match sqrt_alpha > 0.0 {
-        true => (x_t - beta / process.noise(t) * &eps) / sqrt_alpha,
+        true => (x_t - beta / process.noise(t) * &seen.eps) / sqrt_alpha,
         // At the end of a process that leaves no signal, x_t says nothing about x_{t-1}.
-        false => process.signal(to) * &x0,
+        false => process.signal(to) * &seen.x0,
     };
     let x = match to > 0.0 {
-        true => mean + variance.sigma(process, t, to, &eps) * x_t.randn_like(),
+        true => mean + variance.variance(process, t, to, &seen)?.sqrt() * x_t.randn_like(),
         false => mean,
     };
-    Ok(Step { x, predicted_x0: x0 })
+    Ok(Step { x, predicted_x0: seen.x0 })
 }
 
 impl Sampler for Ancestral {

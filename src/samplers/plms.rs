@@ -55,7 +55,7 @@ impl Sampler for Solver {
         }
         let eps = self.memory.sum(adams_bashforth(self.memory.lambdas().len()));
         let x0 = (x - process.noise(from) * &eps) / process.signal(from);
-        Ok(Step { x: first_order(process, &Denoised { x0, eps, variance: None }, to), predicted_x0: known.x0 })
+        Ok(Step { x: first_order(process, &Denoised { x0, eps, variance_share: None }, to), predicted_x0: known.x0 })
     }
 }
 

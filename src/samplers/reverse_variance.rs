@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::process::Process;
+use crate::denoisers::Denoised;
+use crate::error::{Error, Result};
+use crate::process::{Posterior, Process};
 
 /// The variance `sigma_t^2` of the noise that the reverse process adds at step `t`.
 ///
@@ -25,33 +27,66 @@ pub enum ReverseVariance {
     /// samples of the chain in place of the training data: draw many, and all from one distribution (no guidance). `V` is at most 1, as for data
     /// in `[-1, 1]`.
     Analytic,
+    /// `sigma_t^2 = exp( v ln beta_t + ( 1 - v ) ln beta~_t )`, with the `v` that the network predicts for each number of `x_t`:
+    /// [`LearnedVariance`](crate::parameterizations::LearnedVariance). Nichol & Dhariwal 2021, equation 15
+    Learned,
 }
 
 impl ReverseVariance {
-    /// The standard deviation `sigma_t` of the noise in a step from `t` to `to`: a single number. `eps`: the predicted noise, `[N, …]`.
-    pub(super) fn sigma(self, process: &dyn Process, t: f64, to: f64, eps: &Tensor) -> Tensor {
-        let (noise, noise_before) = (process.noise(t), process.noise(to));
-        let sqrt_alpha = process.signal(t) / process.signal(to);
-        let beta = (noise.powi(2) - (sqrt_alpha * noise_before).powi(2)).max(0.0);
-        let posterior = beta * (noise_before / noise).powi(2);
-        let of_noise = |t: f64| process.signal(t).powi(2) + process.noise(t).powi(2);
-        let largest = beta * of_noise(to) / of_noise(t);
-        let sigma = match self {
-            Self::Beta => largest.sqrt(),
-            Self::Posterior => posterior.sqrt(),
-            Self::Interpolated => (largest * posterior).powf(0.25),
-            Self::Analytic => {
-                let unknown: Tensor = 1.0 - eps.square().mean(Kind::Double).clamp(0.0, 1.0);
-                let of_x0 = match process.signal(t) {
-                    // x_t says nothing about x_0.
-                    0.0 => unknown.ones_like(),
-                    a => (unknown * (noise / a).powi(2)).clamp_max(1.0),
-                };
-                let share = (process.signal(to) * beta / noise.powi(2)).powi(2);
-                let variance: Tensor = posterior + share * of_x0;
-                return variance.sqrt().to_kind(eps.kind());
-            }
+    /// The variance of a step from `t` to `to`: a single number or, if the network predicts it, one for each number of `x_t`. The last step, to
+    /// `t = 0`, adds no noise; its variance, which the likelihood needs, is `beta_t` for [`Posterior`](Self::Posterior), too.
+    ///
+    /// # Shapes
+    /// `seen`: what the denoiser predicts from `x_t`, `[N, …]`. Returns `[]` or `[N, …]`, in the type of `seen`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for [`Learned`](Self::Learned) if the network predicts no variance.
+    pub fn variance(self, process: &dyn Process, t: f64, to: f64, seen: &Denoised) -> Result<Tensor> {
+        if let Some(fixed) = self.fixed(process, t, to) {
+            return Ok(Tensor::from(fixed).to_kind(seen.eps.kind()));
+        }
+        let posterior = Posterior::of(process, t, to);
+        if self == Self::Learned {
+            let log = |variance: f64| Tensor::from(variance.ln()).to_kind(seen.eps.kind());
+            let smallest = Posterior::smallest_variance(process, t, to);
+            return seen.learned_variance(&log(smallest), &log(posterior.variance_of_noise));
+        }
+        let unknown: Tensor = 1.0 - seen.eps.square().mean(Kind::Double).clamp(0.0, 1.0);
+        let of_x0 = match process.signal(t) {
+            // x_t says nothing about x_0.
+            0.0 => unknown.ones_like(),
+            a => (unknown * (process.noise(t) / a).powi(2)).clamp_max(1.0),
         };
-        Tensor::from(sigma).to_kind(eps.kind())
+        let variance: Tensor = posterior.variance + posterior.of_x0.powi(2) * of_x0;
+        Ok(variance.to_kind(seen.eps.kind()))
     }
+
+    /// The variance of a step from `t` to `to` if it depends on the process alone; otherwise `None`.
+    pub fn fixed(self, process: &dyn Process, t: f64, to: f64) -> Option<f64> {
+        let largest = Posterior::of(process, t, to).variance_of_noise;
+        let smallest = Posterior::smallest_variance(process, t, to);
+        match self {
+            Self::Beta => Some(largest),
+            Self::Posterior => Some(if to > 0.0 { smallest } else { largest }),
+            Self::Interpolated => Some((largest * smallest).sqrt()),
+            Self::Analytic | Self::Learned => None,
+        }
+    }
+}
+
+impl Denoised {
+    /// The variance that the network predicts, between the logarithms of the smallest and the largest.
+    pub(crate) fn learned_variance(&self, ln_smallest: &Tensor, ln_largest: &Tensor) -> Result<Tensor> {
+        let Some(share) = &self.variance_share else { return Err(no_learned_variance()) };
+        Ok((share * (ln_largest - ln_smallest) + ln_smallest).exp())
+    }
+}
+
+/// The error for a network that does not predict the variance.
+fn no_learned_variance() -> Error {
+    Error::Unsupported(
+        "this model does not predict the variance of the reverse steps: train one with the parameterization learned-variance, or use \
+         the variance beta, posterior, interpolated or analytic"
+            .to_owned(),
+    )
 }

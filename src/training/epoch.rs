@@ -36,7 +36,7 @@ pub fn train_one_epoch(
     observer: &mut dyn FnMut(&StepReport),
 ) -> Result<EpochLoss> {
     let _threads = threads_for(model);
-    let learner = ModelLearner::new(model, process, state.config().objective.build());
+    let learner = ModelLearner::new(model, process, state.objective());
     train_one_epoch_of(&learner, dataloader, state, observer)
 }
 

@@ -1,5 +1,7 @@
 //! `Learner`: the interface of an epoch of training to what is trained; and its implementation for models.
 
+use std::rc::Rc;
+
 use tch::{Kind, Tensor, nn};
 
 use super::state::{Descent, TrainingState};
@@ -71,13 +73,13 @@ pub struct LearnerStep {
 pub struct ModelLearner<'a> {
     model: &'a Model,
     process: &'a dyn Process,
-    objective: Box<dyn Objective>,
+    objective: Rc<dyn Objective>,
 }
 
 impl<'a> ModelLearner<'a> {
     /// A learner that trains `model` on `process`.
-    pub fn new(model: &'a Model, process: &'a dyn Process, objective: Box<dyn Objective>) -> Self {
-        Self { model, process, objective }
+    pub fn new(model: &'a Model, process: &'a dyn Process, objective: impl Into<Rc<dyn Objective>>) -> Self {
+        Self { model, process, objective: objective.into() }
     }
 }
 
@@ -104,6 +106,9 @@ impl Learner for ModelLearner<'_> {
     fn step(&self, batch: &Batch, state: &mut TrainingState) -> Result<LearnerStep> {
         let loss = self.objective.loss(self.model, self.process, batch)?;
         let descent = state.descend("", &loss.by_sample.mean(Kind::Float))?;
+        if descent.is_finite() {
+            self.objective.observe(self.process, &loss)?;
+        }
         Ok(LearnerStep { loss, descent })
     }
 

@@ -1,5 +1,7 @@
 //! `TrainingState`: the state of a training besides the weights, which checkpoints therefore contain.
 
+use std::rc::Rc;
+
 use tch::{Tensor, nn, no_grad_guard};
 
 use super::group::ParameterGroup;
@@ -7,6 +9,7 @@ use super::loss_by_timestep::{EpochLoss, LossByTimestep};
 use crate::config::{BaseConfig, TrainingConfig};
 use crate::error::{Error, Result};
 use crate::networks::Network;
+use crate::objectives::Objective;
 use crate::random::{self, Stream};
 
 /// The optimizers, the moving averages, the progress of the training, and the loss of each epoch so far.
@@ -19,6 +22,8 @@ pub struct TrainingState {
     groups: Vec<ParameterGroup>,
     seed: u64,
     config: TrainingConfig,
+    /// What is minimized, with what it has learned about the losses.
+    objective: Rc<dyn Objective>,
     steps: u64,
     /// The learning rate of the current step.
     learning_rate: Option<f64>,
@@ -47,11 +52,13 @@ impl TrainingState {
         training: &TrainingConfig,
     ) -> Result<Self> {
         training.validate()?;
+        let objective = training.objective.build();
         let group = |(name, vs): &(&'static str, &nn::VarStore)| ParameterGroup::new(name, vs, training);
         Ok(Self {
             groups: groups.iter().map(group).collect::<Result<_>>()?,
             seed,
             config: training.clone(),
+            objective: objective.with_memory().unwrap_or(objective).into(),
             steps: 0,
             learning_rate: None,
             history: Vec::new(),
@@ -95,6 +102,11 @@ impl TrainingState {
     /// The configuration of the training.
     pub fn config(&self) -> &TrainingConfig {
         &self.config
+    }
+
+    /// The objective of that configuration, with what it has learned about the losses.
+    pub fn objective(&self) -> Rc<dyn Objective> {
+        Rc::clone(&self.objective)
     }
 
     /// Runs `f` with the averaged weights in the network, and restores its own weights even if `f` fails or panics.
