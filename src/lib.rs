@@ -24,6 +24,7 @@
 //! | [`config`] | the configuration of a run |
 //! | [`loader`] | the data in batches |
 //! | [`training`] | an epoch, and the `Learner` that it trains; AdamW, the average of the weights, the validation loss |
+//! | [`learned_schedules`] | noise schedules that are learned together with the network |
 //! | [`sampling`] | `generate_samples` |
 //! | [`features`] | networks that turn images into vectors, for metrics on them |
 //! | [`metrics`] | how good samples are, and whether they are copies |
@@ -69,6 +70,7 @@ pub mod device;
 pub mod error;
 pub mod exercises;
 pub mod features;
+pub mod learned_schedules;
 pub mod likelihood;
 pub mod loader;
 pub mod metrics;
@@ -123,6 +125,7 @@ pub mod prelude {
         check_unit_range, check_v_target, check_without_noise, check_x0_of_v, sampler_to_diagnose,
     };
     pub use crate::features::*;
+    pub use crate::learned_schedules::{GammaAt, LearnedSchedule, VdmLearner};
     pub use crate::likelihood::{Bound, Likelihood, Term, Terms, Values};
     pub use crate::loader::{DataLoader, get_dataloader};
     pub use crate::metrics::*;

@@ -3,6 +3,7 @@
 mod catalogue;
 mod class_embedding;
 mod config;
+mod fourier_features;
 mod given;
 #[cfg(feature = "fast-cuda")]
 pub(crate) mod recorded;
@@ -11,6 +12,7 @@ mod time_embedding;
 
 use tch::{Tensor, nn};
 
+pub use fourier_features::FourierFeatures;
 pub use given::Given;
 pub use settings::NetworkSettings;
 pub use time_embedding::TimeEmbedding;

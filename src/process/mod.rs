@@ -133,6 +133,8 @@ catalogue! {
         { has_steps: false, preserves_variance: false, leaves_signal: true };
     flow::Flow, "flow": "a straight line from data to noise", "Liu et al. 2023, section 2.1",
         { has_steps: false, preserves_variance: false, leaves_signal: false };
+    tabulated::Tabulated, "tabulated": "variance-preserving, with a table of signal-to-noise ratios", "Kingma et al. 2021, section 3.1",
+        { has_steps: false, preserves_variance: true, leaves_signal: true };
 }
 
 impl Default for ProcessConfig {
