@@ -67,7 +67,7 @@ impl<F: FnMut(&ChainState) -> ControlFlow<()>> Observer for F {
 }
 
 /// A chain as an iterator: yields `x_T` and the state after each step, the last of which is at `t = 0` (an encoding chain runs from 0 to `T`). It switches
-/// gradients off, unless it is told to [keep](Chain::with_gradients) them.
+/// gradients off; [`Chain::with_gradients`] keeps them.
 pub struct Chain<'a> {
     sampler: &'a mut dyn Sampler,
     denoiser: &'a dyn Denoiser,

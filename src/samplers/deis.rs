@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::exponential::{Memory, finite_step, first_order, lambda, weights_of_nodes};
-use super::{Sampler, SamplerSettings, Step, StepLayoutConfig};
-use crate::denoisers::Denoiser;
+use super::exponential::{Memory, lambda};
+use super::multistep::{Formula, Multistep};
+use super::{Sampler, SamplerSettings, StepLayoutConfig};
+use crate::denoisers::Denoised;
 use crate::error::{Result, require};
 use crate::process::Process;
 
@@ -36,33 +37,29 @@ impl Default for Deis {
 
 impl SamplerSettings for Deis {
     fn sampler(&self) -> Box<dyn Sampler> {
-        Box::new(Solver { settings: self.clone(), memory: Memory::default() })
+        Box::new(Multistep::of(self.clone()))
     }
 }
 
-/// The solver with its memory.
-#[derive(Debug)]
-struct Solver {
-    settings: Deis,
-    memory: Memory,
-}
-
-impl Sampler for Solver {
-    fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
-        require(self.settings.degree <= 3, "Deis.degree", "0 to 3", self.settings.degree)?;
-        self.memory.clear();
-        self.settings.layout.times(process, self.settings.steps)
+impl Formula for Deis {
+    fn layout(&self) -> (&StepLayoutConfig, Option<usize>) {
+        (&self.layout, self.steps)
     }
 
-    fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {
-        let known = denoiser.denoise(x, from)?;
-        self.memory.add(lambda(process, from), known.eps.shallow_clone(), self.settings.degree + 1);
-        if finite_step(process, from, to).is_none() {
-            return Ok(Step { x: first_order(process, &known, to), predicted_x0: known.x0 });
-        }
-        let ends = [from, to].map(|t| lambda(process, t));
-        let weights = weights_of_nodes(&self.memory.lambdas(), ends[0], ends[1], -1.0);
-        let x = process.signal(to) * (x / process.signal(from) - self.memory.sum(&weights));
-        Ok(Step { x, predicted_x0: known.x0 })
+    fn remembered<'a>(&self, known: &'a Denoised) -> &'a Tensor {
+        &known.eps
+    }
+
+    fn predictions(&self) -> usize {
+        self.degree + 1
+    }
+
+    fn advance(&self, process: &dyn Process, predictions: &Memory, x: &Tensor, from: f64, to: f64) -> Tensor {
+        let weights = predictions.weights(lambda(process, from), lambda(process, to), -1.0);
+        process.signal(to) * (x / process.signal(from) - predictions.sum(&weights))
+    }
+
+    fn validate(&self) -> Result<()> {
+        require(self.degree <= 3, "Deis.degree", "0 to 3", self.degree)
     }
 }

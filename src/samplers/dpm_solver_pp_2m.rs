@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::exponential::{Memory, finite_step, first_order, lambda, step_with_data};
-use super::{Sampler, SamplerSettings, Step, StepLayoutConfig};
-use crate::denoisers::Denoiser;
-use crate::error::Result;
+use super::exponential::{Memory, lambda, step_with_data};
+use super::multistep::{Formula, Multistep};
+use super::{Sampler, SamplerSettings, StepLayoutConfig};
+use crate::denoisers::Denoised;
 use crate::process::Process;
 
 /// Extrapolates the predicted data linearly in `lambda` to the middle of the step. One network call per step.
@@ -26,30 +26,25 @@ pub struct DpmSolverPp2m {
 
 impl SamplerSettings for DpmSolverPp2m {
     fn sampler(&self) -> Box<dyn Sampler> {
-        Box::new(Solver { settings: self.clone(), memory: Memory::default() })
+        Box::new(Multistep::of(self.clone()))
     }
 }
 
-/// The solver with its memory.
-#[derive(Debug)]
-struct Solver {
-    settings: DpmSolverPp2m,
-    memory: Memory,
-}
-
-impl Sampler for Solver {
-    fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
-        self.memory.clear();
-        self.settings.layout.times(process, self.settings.steps)
+impl Formula for DpmSolverPp2m {
+    fn layout(&self) -> (&StepLayoutConfig, Option<usize>) {
+        (&self.layout, self.steps)
     }
 
-    fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {
-        let known = denoiser.denoise(x, from)?;
-        self.memory.add(lambda(process, from), known.x0.shallow_clone(), 2);
-        let x = match finite_step(process, from, to) {
-            Some(h) => step_with_data(process, x, from, to, &self.memory.at_middle(h)),
-            None => first_order(process, &known, to),
-        };
-        Ok(Step { x, predicted_x0: known.x0 })
+    fn remembered<'a>(&self, known: &'a Denoised) -> &'a Tensor {
+        &known.x0
+    }
+
+    fn predictions(&self) -> usize {
+        2
+    }
+
+    fn advance(&self, process: &dyn Process, predictions: &Memory, x: &Tensor, from: f64, to: f64) -> Tensor {
+        let h = lambda(process, to) - lambda(process, from);
+        step_with_data(process, x, from, to, &predictions.at_middle(h))
     }
 }

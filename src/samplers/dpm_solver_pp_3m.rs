@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::exponential::{Memory, finite_step, first_order, lambda, weights_of_nodes};
-use super::{Sampler, SamplerSettings, Step, StepLayoutConfig};
-use crate::denoisers::Denoiser;
-use crate::error::Result;
+use super::exponential::{Memory, lambda};
+use super::multistep::{Formula, Multistep};
+use super::{Sampler, SamplerSettings, StepLayoutConfig};
+use crate::denoisers::Denoised;
 use crate::process::Process;
 
 /// Integrates the parabola in `lambda` through the predicted data of the last three steps. One network call per step.
@@ -27,32 +27,25 @@ pub struct DpmSolverPp3m {
 
 impl SamplerSettings for DpmSolverPp3m {
     fn sampler(&self) -> Box<dyn Sampler> {
-        Box::new(Solver { settings: self.clone(), memory: Memory::default() })
+        Box::new(Multistep::of(self.clone()))
     }
 }
 
-/// The solver with its memory.
-#[derive(Debug)]
-struct Solver {
-    settings: DpmSolverPp3m,
-    memory: Memory,
-}
-
-impl Sampler for Solver {
-    fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
-        self.memory.clear();
-        self.settings.layout.times(process, self.settings.steps)
+impl Formula for DpmSolverPp3m {
+    fn layout(&self) -> (&StepLayoutConfig, Option<usize>) {
+        (&self.layout, self.steps)
     }
 
-    fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {
-        let known = denoiser.denoise(x, from)?;
-        self.memory.add(lambda(process, from), known.x0.shallow_clone(), 3);
-        if finite_step(process, from, to).is_none() {
-            return Ok(Step { x: first_order(process, &known, to), predicted_x0: known.x0 });
-        }
-        let ends = [from, to].map(|t| lambda(process, t));
-        let weights = weights_of_nodes(&self.memory.lambdas(), ends[0], ends[1], 1.0);
-        let x = process.noise(to) * (x / process.noise(from) + self.memory.sum(&weights));
-        Ok(Step { x, predicted_x0: known.x0 })
+    fn remembered<'a>(&self, known: &'a Denoised) -> &'a Tensor {
+        &known.x0
+    }
+
+    fn predictions(&self) -> usize {
+        3
+    }
+
+    fn advance(&self, process: &dyn Process, predictions: &Memory, x: &Tensor, from: f64, to: f64) -> Tensor {
+        let weights = predictions.weights(lambda(process, from), lambda(process, to), 1.0);
+        process.noise(to) * (x / process.noise(from) + predictions.sum(&weights))
     }
 }

@@ -109,6 +109,11 @@ impl Memory {
         }
     }
 
+    /// The weights with which the polynomial through the predictions has the integral of `e^{rate lambda} P(lambda)` over a step.
+    pub fn weights(&self, from: f64, to: f64, rate: f64) -> Vec<f64> {
+        weights_of_nodes(&self.lambdas(), from, to, rate)
+    }
+
     /// The sum of the predictions, each times its weight.
     pub fn sum(&self, weights: &[f64]) -> Tensor {
         let terms = self.0.iter().zip(weights).map(|((_, prediction), weight)| prediction * *weight);

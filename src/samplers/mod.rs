@@ -5,6 +5,7 @@ mod denoised_from;
 mod direction;
 mod exponential;
 mod layouts;
+mod multistep;
 mod reverse_sde;
 mod reverse_variance;
 mod truncated;

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::exponential::{Memory, finite_step, first_order, lambda};
-use super::{Sampler, SamplerSettings, Step, StepLayoutConfig};
-use crate::denoisers::{Denoised, Denoiser};
-use crate::error::Result;
+use super::exponential::{Memory, first_order};
+use super::multistep::{Formula, Multistep};
+use super::{Sampler, SamplerSettings, StepLayoutConfig};
+use crate::denoisers::Denoised;
 use crate::process::Process;
 
 /// Combines the predicted noise of the last four steps as Adams and Bashforth do for equal steps, and recombines it with the data that it
@@ -30,32 +30,27 @@ pub struct Plms {
 
 impl SamplerSettings for Plms {
     fn sampler(&self) -> Box<dyn Sampler> {
-        Box::new(Solver { settings: self.clone(), memory: Memory::default() })
+        Box::new(Multistep::of(self.clone()))
     }
 }
 
-/// The solver with its memory.
-#[derive(Debug)]
-struct Solver {
-    settings: Plms,
-    memory: Memory,
-}
-
-impl Sampler for Solver {
-    fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
-        self.memory.clear();
-        self.settings.layout.times(process, self.settings.steps)
+impl Formula for Plms {
+    fn layout(&self) -> (&StepLayoutConfig, Option<usize>) {
+        (&self.layout, self.steps)
     }
 
-    fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {
-        let known = denoiser.denoise(x, from)?;
-        self.memory.add(lambda(process, from), known.eps.shallow_clone(), 4);
-        if finite_step(process, from, to).is_none() {
-            return Ok(Step { x: first_order(process, &known, to), predicted_x0: known.x0 });
-        }
-        let eps = self.memory.sum(adams_bashforth(self.memory.lambdas().len()));
+    fn remembered<'a>(&self, known: &'a Denoised) -> &'a Tensor {
+        &known.eps
+    }
+
+    fn predictions(&self) -> usize {
+        4
+    }
+
+    fn advance(&self, process: &dyn Process, predictions: &Memory, x: &Tensor, from: f64, to: f64) -> Tensor {
+        let eps = predictions.sum(adams_bashforth(predictions.lambdas().len()));
         let x0 = (x - process.noise(from) * &eps) / process.signal(from);
-        Ok(Step { x: first_order(process, &Denoised { x0, eps, variance_share: None }, to), predicted_x0: known.x0 })
+        first_order(process, &Denoised { x0, eps, variance_share: None }, to)
     }
 }
 

@@ -58,7 +58,7 @@ impl Flower {
 /// out of focus. Colours, number of petals, pose, size and light come from `rng`.
 ///
 /// # Errors
-/// [`WrongPicture`] if a side is not 1 to 65,535 pixels, or if there are not three channels.
+/// [`WrongPicture`] if a side is not 1 to 65,535 pixels, or if `image` does not have three channels.
 pub fn paint_flower(flower: Flower, rng: &mut dyn Rng, image: ArrayViewMut3<u8>) -> Result<(), WrongPicture> {
     let (channels, height, width) = image.dim();
     if channels != 3 {

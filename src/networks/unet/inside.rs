@@ -41,7 +41,7 @@ impl Unet {
     /// Its blocks, with the shapes of their outputs for one image and their parameter counts.
     ///
     /// # Errors
-    /// [`Error::Torch`](crate::Error::Torch) if there is not enough memory for one image.
+    /// [`Error::Torch`](crate::Error::Torch) if memory does not suffice for one image.
     pub fn summary(&self) -> Result<UnetSummary> {
         let device = self.var_store().device();
         let mut shape = vec![1];

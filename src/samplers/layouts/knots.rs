@@ -12,7 +12,8 @@ use crate::process::Process;
 /// ```text
 /// t_i = T f(i / K),   f(0) = 0,   f(k / n) = knot_k for 0 < k < n,   f(1) = 1,   linear in between
 /// ```
-/// [`step_search`](crate::step_search) finds and learns knots. Without knots the steps are equal. Times between the
+/// [`step_search`](crate::step_search) finds and learns knots: Watson et al. 2021, "Learning to Efficiently Sample from Diffusion Probabilistic
+/// Models", section 3, and 2022, "Learning Fast Samplers for Diffusion Models by Differentiating Through Sample Quality", section 3. Without knots the steps are equal. Times between the
 /// steps of a process that has steps are visited as they are: rounded ones would not be those that were learned.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
