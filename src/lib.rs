@@ -13,6 +13,7 @@
 //! | [`catalogue`], `random`, `threads`, [`out_of_memory`] | catalogues of entries, randomness from one seed, threads, what fits into memory |
 //! | [`npy`], `tensor_file`, `pixels`, `points` | tensors as files, as images, as points |
 //! | [`process`] | from data to noise: `beta_t`, what follows from it, `forward_diffusion` |
+//! | [`noises`] | noise that is not standard Gaussian: skewed, of two modes, with heavy tails |
 //! | [`datasets`] | what to learn, one file per data set |
 //! | [`networks`] | weights and a function: `Network`, `Fnn`, `Unet` |
 //! | [`parameterizations`] | what a network's output means: the noise, the data or the velocity |
@@ -41,7 +42,7 @@
 //! |---|---|---|
 //! | `t`, `timesteps` | t, T | timestep, `1..=T`; `t = 0` is clean data |
 //! | `x0`, `x_t` | x₀, x_t | data, data with the noise of `t` steps |
-//! | `eps` | ε | the noise in `x_t`, standard Gaussian |
+//! | `eps` | ε | the noise in `x_t`, standard Gaussian unless the process has [other noise](noises) |
 //! | `eps_theta` | ε_θ(x_t, t) | the network's prediction of it |
 //! | `beta` | β_t | variance of the noise that step `t` adds |
 //! | `alpha` | α_t = 1 − β_t | share of the signal's variance that step `t` keeps |
@@ -77,6 +78,7 @@ pub mod metrics;
 pub mod model;
 pub mod models;
 pub mod networks;
+pub mod noises;
 pub mod npy;
 pub mod objectives;
 pub mod out_of_memory;
@@ -136,6 +138,7 @@ pub mod prelude {
         ConfigFile, ImportOptions, ImportReport, ModelConfig, ModelManager, StorageKind, Weights, train,
     };
     pub use crate::networks::*;
+    pub use crate::noises::*;
     pub use crate::objectives::*;
     pub use crate::parameterizations::*;
     pub use crate::precision::Precision;

@@ -4,7 +4,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::cuda::load_cuda;
 
@@ -70,6 +70,11 @@ impl Draws {
         Tensor::from_slice(&numbers).view(shape).to_device(device)
     }
 
+    /// A seed for another generator.
+    pub fn seed(&mut self) -> u64 {
+        self.0.random()
+    }
+
     /// `n` timesteps, uniform over `1..=most`: `[n]` int64.
     pub fn timesteps(&mut self, n: usize, most: usize, device: Device) -> Tensor {
         let numbers: Vec<i64> = (0..n).map(|_| self.0.random_range(1..=most as i64)).collect();
@@ -94,6 +99,16 @@ pub(crate) fn seed_libtorch(seed: u64) {
     // Without CUDA, there is no generator to seed.
     let _ = load_cuda();
     tch::manual_seed(seed as i64);
+}
+
+/// What `draw` draws from libtorch's generator with this seed. The generator then continues from a number that it drew before, so
+/// what follows still depends on its own seed.
+pub(crate) fn with_seed<T>(seed: u64, draw: impl FnOnce() -> T) -> T {
+    let next = Tensor::randint(i64::MAX, [1], (Kind::Int64, Device::Cpu)).int64_value(&[0]);
+    seed_libtorch(seed);
+    let drawn = draw();
+    seed_libtorch(next as u64);
+    drawn
 }
 
 /// The finaliser of SplitMix64. Steele et al. 2014, figure 17.

@@ -133,8 +133,8 @@ pub fn draw_noise(model: &Model, process: &dyn Process, n: i64, seed: u64) -> Re
     draw_noise_of(&model.sample_shape(), model.device(), process, n, seed)
 }
 
-/// The noise `x_T` from which `n` samples of this shape start: Gaussian numbers that follow from the seed, with the
-/// standard deviation at which the [process](Process::noise_at_end) ends. It leaves libtorch's generator ready for the
+/// The noise `x_T` from which `n` samples of this shape start: the [noise](Process::draw) of the process, which follows from
+/// the seed, with the standard deviation at which the process [ends](Process::noise_at_end). It leaves libtorch's generator ready for the
 /// noise of the steps.
 ///
 /// # Shapes
@@ -149,6 +149,7 @@ pub fn draw_noise_of(sample_shape: &[i64], device: Device, process: &dyn Process
     random::seed_libtorch(random::derive(seed, Stream::Sampling, 0));
     let shape = [&[n], sample_shape].concat();
     out_of_memory::require_room(&shape, device)?;
-    let noise = Tensor::f_randn(&shape[..], (Kind::Float, device))?;
+    let like = Tensor::f_empty(&shape[..], (Kind::Float, device))?;
+    let noise = process.draw(&Tensor::from(process.end()), &like)?;
     Ok(if process.noise_at_end() == 1.0 { noise } else { noise * process.noise_at_end() })
 }

@@ -6,6 +6,7 @@ use ddpm_utils::highlight::highlight_rust;
 
 use crate::error::{Error, Result};
 use crate::metrics::MetricConfig;
+use crate::noises::NoiseConfig;
 use crate::objectives::{ObjectiveConfig, TimestepSamplingConfig, WeightingConfig};
 use crate::parameterizations::ParameterizationConfig;
 use crate::process::{NoiseSchedule, ProcessConfig};
@@ -52,6 +53,8 @@ const FILES: &[&str] = &[
     include_str!("model/denoiser.rs"),
     include_str!("process/mod.rs"),
     include_str!("process/level.rs"),
+    include_str!("noises/mod.rs"),
+    include_str!("noises/with_noise.rs"),
     include_str!("process/schedules/mod.rs"),
     include_str!("process/constants/mod.rs"),
     include_str!("process/constants/process.rs"),
@@ -76,6 +79,7 @@ fn files() -> impl Iterator<Item = &'static str> {
         WeightingConfig::SOURCES,
         NoiseSchedule::SOURCES,
         ProcessConfig::SOURCES,
+        NoiseConfig::SOURCES,
         MetricConfig::SOURCES,
     ];
     FILES.iter().copied().chain(catalogues.into_iter().flatten().copied())
@@ -165,7 +169,7 @@ mod tests {
             ("simple_loss", "squared_error(&output, &target)"),
             ("train_one_epoch_of", "state.begin_step(steps)"),
             ("generate_samples_by", "Chain::new"),
-            ("reverse_step", "randn_like"),
+            ("reverse_step", "process.draw"),
             ("walk", "observer.see(&state)"),
             ("Given", "pub label"),
             ("Ddim", "pub eta"),

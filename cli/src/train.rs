@@ -222,7 +222,8 @@ impl Train {
 
     /// The design of a new model, unless the file or the options choose parts of it.
     fn default_design(&self, is_new: bool, config: &ModelConfig, gives: impl Fn(&str) -> bool) -> Option<Design> {
-        const PARTS: [&str; 6] = ["timesteps", "schedule", "process", "parameterization", "objective", "sampling"];
+        const PARTS: [&str; 7] =
+            ["timesteps", "schedule", "process", "noise", "parameterization", "objective", "sampling"];
         let is_chosen = self.training.chooses_a_part_of_the_design()
             || PARTS.iter().any(|part| gives(&format!("/training/{part}")));
         (is_new && self.from.is_none() && !is_chosen).then(|| Design::for_dataset(&config.base.dataset))

@@ -23,6 +23,9 @@ pub struct TrainingOptions {
     /// A process in place of the schedule's (`ddpm list processes`)
     #[arg(long, value_name = "NAME", value_parser = entry(ProcessConfig::ENTRIES, ProcessConfig::from_name))]
     process: Option<ProcessConfig>,
+    /// The distribution of the noise (`ddpm list noises`)
+    #[arg(long, value_name = "NAME", value_parser = entry(NoiseConfig::ENTRIES, NoiseConfig::from_name))]
+    noise_kind: Option<NoiseConfig>,
     /// What the network predicts (`ddpm list parameterizations`)
     #[arg(long, value_name = "NAME", value_parser = entry(ParameterizationConfig::ENTRIES, ParameterizationConfig::from_name))]
     parameterization: Option<ParameterizationConfig>,
@@ -84,10 +87,17 @@ pub struct TrainingOptions {
 }
 
 impl TrainingOptions {
-    /// Sets the process, and a sampler that runs on it if the configured one does not. Discrete means the schedule's.
-    fn set_process(&self, process: &ProcessConfig, training: &mut TrainingConfig) -> Result<()> {
-        training.process = Some(process.clone()).filter(|process| !process.properties().has_steps);
-        let built = training.process().build().process()?;
+    /// Sets the process and its noise, and a sampler that runs on them if the configured one does not. Discrete means the
+    /// schedule's.
+    fn set_process(&self, training: &mut TrainingConfig) -> Result<()> {
+        if let Some(process) = &self.process {
+            training.process = Some(process.clone()).filter(|process| !process.properties().has_steps);
+        }
+        // If the noise stays the same, it keeps its settings.
+        // If the noise stays the same, it keeps its settings.
+        let other = self.noise_kind.clone().filter(|noise| noise.name() != training.noise.name());
+        set(&mut training.noise, other);
+        let built = training.noise.of(training.process().build().process()?)?;
         if training.sampling.sampler.sampler().times(&*built).is_err() {
             training.sampling.sampler = SamplingConfig::for_process(&*built).sampler;
         }
@@ -100,6 +110,7 @@ impl TrainingOptions {
             timesteps,
             schedule,
             process,
+            noise_kind,
             parameterization,
             objective,
             weighting,
@@ -110,6 +121,7 @@ impl TrainingOptions {
         timesteps.is_some()
             || schedule.is_some()
             || process.is_some()
+            || noise_kind.is_some()
             || parameterization.is_some()
             || objective.is_some()
             || weighting.is_some()
@@ -165,8 +177,8 @@ impl TrainingOptions {
         }
         set(&mut training.timesteps, self.timesteps);
         set(&mut training.schedule, self.schedule.clone());
-        if let Some(process) = &self.process {
-            self.set_process(process, training)?;
+        if self.process.is_some() || self.noise_kind.is_some() {
+            self.set_process(training)?;
         }
         if let (Some(process), Some(option)) = (&training.process, self.discrete_option()) {
             let problem = format!(

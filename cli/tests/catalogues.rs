@@ -15,6 +15,7 @@ fn what_is_listed_can_be_chosen() {
         ("datasets", Dataset::ENTRIES),
         ("processes", ProcessConfig::ENTRIES),
         ("schedules", NoiseSchedule::ENTRIES),
+        ("noises", NoiseConfig::ENTRIES),
         ("networks", NetworkConfig::ENTRIES),
         ("layouts", StepLayoutConfig::ENTRIES),
         ("objectives", ObjectiveConfig::ENTRIES),
@@ -64,6 +65,7 @@ fn what_is_listed_can_be_chosen() {
     for (option, entries) in [
         ("--objective", ObjectiveConfig::ENTRIES),
         ("--process", ProcessConfig::ENTRIES),
+        ("--noise-kind", NoiseConfig::ENTRIES),
         ("--timestep-sampling", TimestepSamplingConfig::ENTRIES),
     ] {
         for entry in entries {
@@ -95,6 +97,39 @@ fn what_is_listed_can_be_chosen() {
         refused.code == Some(1) && refused.stderr.contains("--timesteps is for the discrete process"),
         "{refused:?}"
     );
+}
+
+#[test]
+fn a_model_keeps_its_noise_and_only_samplers_that_add_it_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let skewed = r#"{"training": {"noise": {"name": "gamma", "theta_0": 0.2}}}"#;
+    fs::write(path.join("skewed.json"), skewed).unwrap();
+    succeeded(train_tiny(path, "m", &["--config", "skewed.json", "--noise-kind", "gamma"]));
+    let config: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path.join("models/m/config.json")).unwrap()).unwrap();
+    assert_eq!(config["training"]["noise"], serde_json::json!({ "name": "gamma", "theta_0": 0.2 }));
+    let sample =
+        |options: &[&str]| ddpm(path, &[&["sample", "--model", "m", "--n", "5", "--out", "s.npy"], options].concat());
+    for sampler in [&["ancestral"][..], &["ddim", "--eta", "1"], &["heun"], &["unipc"]] {
+        succeeded(sample(&[&["--sampler"], sampler].concat()));
+    }
+    let refused = sample(&["--sampler", "sde-heun"]);
+    let words =
+        ["adds Gaussian noise, and the noise of this process is gamma", "these samplers do: ancestral, ddim, plms"];
+    assert!(refused.code == Some(1) && words.iter().all(|words| refused.stderr.contains(words)), "{refused:?}");
+    let refused = train_tiny(path, "m", &["--noise-kind", "mixture"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("noise is \"gamma\", not \"mixture\""), "{refused:?}");
+    fs::write(path.join("no.json"), skewed.replace("}}}", r#"}, "sampling": {"sampler": "sde-heun"}}}"#)).unwrap();
+    let refused = train_tiny(path, "no", &["--config", "no.json"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("adds Gaussian noise"), "{refused:?}");
+    succeeded(ddpm(path, &["schedule", "--model", "m"]));
+    succeeded(ddpm(path, &["evaluate", "--model", "m"]));
+    // A design whose sampler adds Gaussian noise gets another one.
+    let short = ["train", "--model", "flow", "--epochs", "1", "--dataset-size", "300", "--inference-type", "none"];
+    succeeded(ddpm(path, &[&short[..], &["--design", "flow", "--noise-kind", "generalized-normal"]].concat()));
+    let config = fs::read_to_string(path.join("models/flow/config.json")).unwrap();
+    assert!(config.contains("generalized-normal") && !config.contains("sde-dpm-solver++2m"), "{config}");
 }
 
 #[test]

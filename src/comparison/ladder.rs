@@ -65,6 +65,9 @@ impl SamplerLadder {
         let mut all = Vec::new();
         for entry in SamplerConfig::ENTRIES {
             let base = if entry.name == own.name() { own.clone() } else { SamplerConfig::from_name(entry.name)? };
+            if !base.fits_noise_of(process) {
+                continue;
+            }
             for sampler in samplers(&base, process, calls, &layout)? {
                 let steps = sampler.sampler().times(process)?.len() - 1;
                 all.push((sampler, steps));

@@ -76,7 +76,7 @@ impl ComparisonPlan {
         let mut config = own.over(&shared.over(&ModelConfig::for_dataset(dataset, device)?)?)?;
         config.base.seed = seed;
         config.base.compute.device = device;
-        let process = config.training.process().build().process()?;
+        let process = config.training.build_process()?;
         config.training.sampling.sampler = SamplingConfig::for_process(&*process).sampler;
         config.training.checkpoints.inference_type = InferType::None;
         config.validate()?;
@@ -89,6 +89,9 @@ impl ComparisonPlan {
         let mut samplers = Vec::new();
         for name in &self.samplers {
             let sampler = SamplerConfig::from_name(name)?;
+            if !sampler.fits_noise_of(process) {
+                continue;
+            }
             if let SamplerConfig::Ancestral(_) = sampler {
                 samplers.extend(process.steps().map(|_| sampler));
                 continue;

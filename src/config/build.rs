@@ -28,15 +28,16 @@ impl ConstantsManager {
     }
 }
 
-/// The process that a model with this configuration is trained on: the constants of its schedule, or the one that it names.
+/// The process that a model with this configuration is trained on: the constants of its schedule, or the one that it names; with its
+/// noise.
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) for settings that cannot work.
 pub fn get_process(base: &BaseConfig, training: &TrainingConfig) -> Result<Box<dyn Process>> {
-    match &training.process {
-        Some(process) => process.build().process(),
-        None => Ok(Box::new(ConstantsManager::new(base, training)?)),
-    }
+    training.noise.of(match &training.process {
+        Some(process) => process.build().process()?,
+        None => Box::new(ConstantsManager::new(base, training)?),
+    })
 }
 
 /// The model that the configurations describe, with fresh weights drawn from the seed in `base`.

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::checkpoints::CheckpointConfig;
 use crate::catalogue::is_default;
 use crate::error::{MANY, Result, require};
+use crate::noises::NoiseConfig;
 use crate::objectives::ObjectiveConfig;
 use crate::parameterizations::ParameterizationConfig;
-use crate::process::{CosineSchedule, Discrete, NoiseSchedule, ProcessConfig};
+use crate::process::{CosineSchedule, Discrete, NoiseSchedule, Process, ProcessConfig};
 use crate::samplers::SamplingConfig;
 
 /// How the learning rate changes from the first step to the last.
@@ -32,6 +33,9 @@ pub struct TrainingConfig {
     /// A process in place of the one of these two, as one in continuous time.
     #[serde(skip_serializing_if = "is_default")]
     pub process: Option<ProcessConfig>,
+    /// The distribution of the noise.
+    #[serde(skip_serializing_if = "is_default")]
+    pub noise: NoiseConfig,
     /// What the network's output means.
     pub parameterization: ParameterizationConfig,
     /// What the training minimizes.
@@ -73,6 +77,7 @@ impl Default for TrainingConfig {
             timesteps: 40,
             schedule: CosineSchedule.into(),
             process: None,
+            noise: NoiseConfig::default(),
             parameterization: ParameterizationConfig::default(),
             objective: ObjectiveConfig::default(),
             start_from: None,
@@ -142,13 +147,21 @@ impl TrainingConfig {
         self.process.clone().unwrap_or_else(discrete)
     }
 
+    /// Builds this process, with its noise, on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) for invalid settings.
+    pub(crate) fn build_process(&self) -> Result<Box<dyn Process>> {
+        self.noise.of(self.process().build().process()?)
+    }
+
     /// Rejects invalid values.
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) naming the first invalid field.
     pub fn validate(&self) -> Result<()> {
         require(self.timesteps <= 100_000, "TrainingConfig.timesteps", "at most 100000", self.timesteps)?;
-        self.process().build().process()?;
+        self.build_process()?;
         self.parameterization.build().validate()?;
         self.objective.build().validate()?;
         for (field, value) in [("TrainingConfig.epochs", self.epochs), ("TrainingConfig.batch_size", self.batch_size)] {

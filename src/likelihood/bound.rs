@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor, no_grad_guard};
 
+use super::require_gaussian_noise;
 use super::terms::{Values, gaussian_kl, sum_of_each};
 use crate::denoisers::{Denoised, Denoiser};
 use crate::error::{Error, Result};
@@ -52,7 +53,7 @@ impl Bound {
     /// `x0`: `[N, …]`, in f32 or f64.
     ///
     /// # Errors
-    /// Those of the layout; [`Error::Unsupported`] for a layout that does not start at the end of the process.
+    /// Those of the layout; [`Error::Unsupported`] for a layout that does not start at the end of the process, and for noise that is not Gaussian.
     pub fn terms<'a>(
         &self,
         denoiser: &'a dyn Denoiser,
@@ -77,6 +78,7 @@ impl Bound {
         x0: &Tensor,
         noise: Noise<'a>,
     ) -> Result<Terms<'a>> {
+        require_gaussian_noise(process)?;
         let times = self.layout.times(process, self.steps)?;
         if times.first() != Some(&process.end()) {
             return Err(Error::Unsupported(format!(

@@ -16,7 +16,7 @@ impl ModelConfig {
         self.check_parameterization()?;
         self.check_objective()?;
         self.check_variance()?;
-        let process = self.training.process().build().process()?;
+        let process = self.training.build_process()?;
         self.training.sampling.sampler.sampler().times(&*process).map(|_| ())
     }
 

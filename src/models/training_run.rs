@@ -83,12 +83,16 @@ pub fn train_until(
 /// Rejects a process other than that of the configuration.
 fn check_process(manager: &ModelManager, process: &dyn Process) -> Result<()> {
     let training = &manager.config().training;
-    let own = training.process().build().process()?;
+    let own = training.build_process()?;
     let (expected, got) = (own.steps(), process.steps());
     if expected != got {
         let shown = |steps: Option<usize>| steps.map_or("none, but real times".to_owned(), |steps| steps.to_string());
         let expected = format!("{}, those of {}", shown(expected), manager.name());
         return Err(Error::config("timesteps of the process", expected, shown(got)));
+    }
+    if own.noise_kind() != process.noise_kind() {
+        let expected = format!("{}, that of {}: use get_process", own.noise_kind(), manager.name());
+        return Err(Error::config("noise of the process", expected, process.noise_kind()));
     }
     let times = own.steps().unwrap_or(100);
     let levels = |of: &dyn Process| -> Vec<[f64; 2]> {

@@ -37,7 +37,7 @@ impl Noised {
 
     /// Draws only the noise.
     pub fn at(model: &Model, process: &dyn Process, batch: &Batch, t: Tensor) -> Result<Self> {
-        let eps = batch.x0.randn_like();
+        let eps = process.draw(&t, &batch.x0)?;
         let given = Given { label: label(model, batch), ..Given::training() };
         let level = Level::of_each(process, &t, &batch.x0)?;
         let x_t = &level.signal * &batch.x0 + &level.noise * &eps;

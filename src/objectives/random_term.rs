@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use super::noised::Noised;
 use super::{Batch, Loss};
 use crate::error::{Error, Result};
-use crate::likelihood::nats_of_each;
+use crate::likelihood::{nats_of_each, require_gaussian_noise};
 use crate::model::Model;
 use crate::process::Process;
 use crate::samplers::ReverseVariance;
@@ -30,8 +30,9 @@ pub(super) fn bound_of_each(
     Ok(Loss { t: Some(noised.t), by_sample: weights * bits })
 }
 
-/// `T`, which the terms of the bound need.
+/// `T`, which the terms of the bound need. Rejects a process whose noise is not Gaussian.
 pub(super) fn steps_of(process: &dyn Process, objective: &str) -> Result<usize> {
+    require_gaussian_noise(process)?;
     process.steps().ok_or_else(|| {
         Error::Unsupported(format!(
             "the objective {objective} adds up the terms of single steps, and this process has none: use the process discrete, or weighted with the \

@@ -18,7 +18,7 @@ use crate::process::{Level, Process};
 /// take a gradient descent step on
 ///     grad_theta || eps - eps_theta( sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, t ) ||^2
 /// ```
-/// Ho et al. 2020, Algorithm 1.
+/// Ho et al. 2020, Algorithm 1. A process may [draw](Process::draw) another `eps`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Simple {
@@ -29,7 +29,7 @@ pub struct Simple {
 impl Objective for Simple {
     fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss> {
         let t = self.timesteps.build().draw(process, batch.x0.size()[0])?;
-        let eps = batch.x0.randn_like();
+        let eps = process.draw(&t, &batch.x0)?;
         let by_sample = simple_loss(model, process, batch, &t, &eps)?;
         Ok(Loss { t: Some(t), by_sample })
     }

@@ -1,9 +1,10 @@
 //! The forward process: from data to noise, at once or one step at a time.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
-use super::{ConstantsManager, Level, Process};
+use super::{ConstantsManager, GAUSSIAN, Level, Process};
 use crate::error::{Error, Result};
+use crate::random::{self, Draws};
 
 /// Adds the noise of `t` steps at once: draws `x_t ~ q(x_t | x_0)` and returns it with its noise.
 ///
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 /// q(x_t | x_0) = N( x_t; sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I )
 /// x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps,   eps ~ N(0, I)
 /// ```
-/// Ho et al. 2020, equation 4.
+/// Ho et al. 2020, equation 4. A process may [draw](Process::draw) another `eps`.
 ///
 /// # Shapes
 /// `x0`: `[N, D]` points or `[N, C, H, W]` images, floating-point, in about `[-1, 1]`; `t`: `[N]`, int64 in `1..=T`, or
@@ -23,7 +24,7 @@ use crate::error::{Error, Result};
 /// CPU nor on the device of the samples.
 pub fn forward_diffusion(process: &dyn Process, x0: &Tensor, t: &Tensor) -> Result<(Tensor, Tensor)> {
     check_samples(x0)?;
-    let eps = x0.randn_like();
+    let eps = process.draw(t, x0)?;
     let x_t = add_noise(process, x0, t, &eps)?;
     Ok((x_t, eps))
 }
@@ -75,6 +76,20 @@ pub fn forward_step(constants: &ConstantsManager, x_prev: &Tensor, t: &Tensor) -
     constants.check_samples(x_prev, t)?;
     let z = x_prev.randn_like();
     Ok(x_prev * constants.sqrt_alpha_at(t)? + constants.sqrt_beta_at(t)? * z)
+}
+
+/// The noise of the process for samples at the times `t`, as it follows from `draws` alone: the same on every device, whatever
+/// libtorch's generator has drawn.
+///
+/// # Shapes
+/// As [`Process::draw`].
+pub(crate) fn fixed_noise(process: &dyn Process, t: &Tensor, like: &Tensor, draws: &mut Draws) -> Result<Tensor> {
+    if process.noise_kind() == GAUSSIAN {
+        return Ok(draws.normal(&like.size(), like.device()));
+    }
+    let like_on_cpu = Tensor::f_empty(like.size(), (like.kind(), Device::Cpu))?;
+    let eps = random::with_seed(draws.seed(), || process.draw(t, &like_on_cpu))?;
+    Ok(eps.to_device(like.device()))
 }
 
 fn check_samples(x: &Tensor) -> Result<()> {

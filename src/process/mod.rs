@@ -11,22 +11,28 @@ mod times;
 
 use std::fmt::Debug;
 
+use tch::Tensor;
+
 pub use constants::ConstantsManager;
+pub(crate) use forward::fixed_noise;
 pub use forward::{add_noise, forward_diffusion, forward_step};
 pub use level::{Factor, Level};
 pub use posterior::Posterior;
 pub use schedules::*;
-pub(crate) use times::is_shared;
+pub(crate) use times::{check_time, is_shared};
 
 use crate::catalogue::catalogue;
 use crate::error::Result;
+
+/// The name of standard Gaussian noise.
+pub(crate) const GAUSSIAN: &str = "gaussian";
 
 /// A diffusion process: how much signal and how much noise there is at time `t`.
 ///
 /// ```text
 /// x_t = a(t) x_0 + s(t) eps,   eps ~ N(0, I)
 /// ```
-/// Times are real numbers from 0, where there is no noise, to [`end`](Process::end). Everything is computed in f64.
+/// `eps` may have [another distribution](Process::draw) of mean 0 and variance 1. Times are real numbers from 0, where there is no noise, to [`end`](Process::end). Everything is computed in f64.
 pub trait Process {
     /// `a(t)`, the factor of `x_0`, for `t` from 0 to the end; 1 at `t = 0`.
     fn signal(&self, t: f64) -> f64;
@@ -44,6 +50,23 @@ pub trait Process {
     /// The standard deviation of the noise that sampling starts from: 1, unless the process ends with another.
     fn noise_at_end(&self) -> f64 {
         1.0
+    }
+
+    /// Draws `eps` for samples at the times `t`, from libtorch's generator: standard Gaussian, unless the process has
+    /// [other noise](crate::noises), of mean 0 and variance 1.
+    ///
+    /// # Shapes
+    /// `t`: a single time for all samples, or `[N]`; `like`: `[N, …]`, f32 or f64, like the result.
+    ///
+    /// # Errors
+    /// [`Error::Torch`](crate::Error::Torch) if memory does not suffice.
+    fn draw(&self, _t: &Tensor, like: &Tensor) -> Result<Tensor> {
+        Ok(like.f_randn_like()?)
+    }
+
+    /// The name of the distribution of `eps`, as in the catalogue of [noises](crate::noises::NoiseConfig).
+    fn noise_kind(&self) -> &'static str {
+        GAUSSIAN
     }
 
     /// The first time above 0, from which samplers take their last step: step 1 or, without steps, a thousandth of the

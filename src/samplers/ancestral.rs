@@ -65,7 +65,7 @@ pub fn reverse_step(
         false => process.signal(to) * &seen.x0,
     };
     let x = match to > 0.0 {
-        true => mean + variance.variance(process, t, to, &seen)?.sqrt() * x_t.randn_like(),
+        true => mean + variance.variance(process, t, to, &seen)?.sqrt() * process.draw(&Tensor::from(to), x_t)?,
         false => mean,
     };
     Ok(Step { x, predicted_x0: seen.x0 })

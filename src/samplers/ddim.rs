@@ -52,7 +52,7 @@ impl Sampler for Ddim {
 
         let Denoised { x0, eps, .. } = denoiser.denoise(x, from)?;
         let mean = process.signal(to) * &x0 + (noise_after.powi(2) - sigma.powi(2)).max(0.0).sqrt() * eps;
-        let x = if sigma > 0.0 { mean + sigma * x.randn_like() } else { mean };
+        let x = if sigma > 0.0 { mean + sigma * process.draw(&Tensor::from(to), x)? } else { mean };
         Ok(Step { x, predicted_x0: x0 })
     }
 }

@@ -8,6 +8,7 @@ mod layouts;
 mod multistep;
 mod reverse_sde;
 mod reverse_variance;
+mod suited;
 mod truncated;
 
 use std::fmt::Debug;
@@ -28,7 +29,7 @@ use self::exponential::finite_step;
 use crate::catalogue::catalogue;
 use crate::denoisers::Denoiser;
 use crate::error::Result;
-use crate::process::Process;
+use crate::process::{GAUSSIAN, Process};
 
 /// An algorithm that turns noise into data: the times that it visits, and the step from one to the next.
 pub trait Sampler: Debug {
@@ -84,14 +85,18 @@ pub struct SamplingConfig {
 
 impl SamplingConfig {
     /// The default for a model of this process: [Algorithm 2](Ancestral) if the process has steps, otherwise 20 steps of
-    /// [`SdeDpmSolverPp2m`].
+    /// [`SdeDpmSolverPp2m`], or of [`DpmSolverPp2m`] if the [noise](crate::noises) is not Gaussian.
     pub fn for_process(process: &dyn Process) -> Self {
         if process.steps().is_some() {
             return Self::default();
         }
         let ends_with_signal = process.log_snr(process.end()).is_finite();
         let layout: StepLayoutConfig = if ends_with_signal { LogSnr.into() } else { Trailing.into() };
-        Self { sampler: SdeDpmSolverPp2m::new(20, layout).into(), ..Self::default() }
+        let sampler = match process.noise_kind() {
+            GAUSSIAN => SdeDpmSolverPp2m::new(20, layout).into(),
+            _ => DpmSolverPp2m { steps: Some(20), layout }.into(),
+        };
+        Self { sampler, ..Self::default() }
     }
 }
 
@@ -153,11 +158,6 @@ catalogue! {
 }
 
 impl SamplerConfig {
-    /// The sampler itself, before its first chain.
-    pub fn sampler(&self) -> Box<dyn Sampler> {
-        self.build().sampler()
-    }
-
     /// Whether the initial noise alone determines the samples, with these settings.
     pub fn is_deterministic(&self) -> bool {
         match self {

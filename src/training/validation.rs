@@ -9,7 +9,7 @@ use crate::model::Model;
 use crate::networks::Given;
 use crate::objectives::{Batch, squared_error};
 use crate::out_of_memory::in_parts;
-use crate::process::{Process, add_noise};
+use crate::process::{Process, add_noise, fixed_noise};
 use crate::random::{Draws, Stream};
 
 /// The most samples that pass through the network at a time.
@@ -35,7 +35,7 @@ pub fn validation_loss(model: &Model, process: &dyn Process, held_out: &Batch) -
     for start in (0..samples).step_by(BATCH as usize) {
         let (batch, t) =
             (held_out.narrow(start, BATCH.min(samples - start)), t.narrow(0, start, BATCH.min(samples - start)));
-        let eps = noise.normal(&batch.x0.size(), batch.x0.device());
+        let eps = fixed_noise(process, &t, &batch.x0, &mut noise)?;
         let x_t = add_noise(process, &batch.x0, &t, &eps)?;
         let label = batch.label.filter(|_| model.classes() > 0);
         let given = Given { label, ..Given::default() };

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use crate::error::Result;
-use crate::process::{Level, Process};
+use crate::process::{Level, Process, fixed_noise};
 use crate::random::{Draws, Stream};
 
 /// `count` steps from 0 to `timesteps`, denser at the beginning, where the shape disappears.
@@ -19,7 +19,7 @@ pub(super) fn noised(process: &dyn Process, x0: &Tensor, t: f64) -> Result<Tenso
     if t == 0.0 {
         return Ok(x0.shallow_clone());
     }
-    let eps = Draws::new(0, Stream::Picture, 0).normal(&x0.size(), x0.device());
+    let eps = fixed_noise(process, &Tensor::from(t), x0, &mut Draws::new(0, Stream::Picture, 0))?;
     let Level { signal, noise, .. } = Level::at(process, t, x0)?;
     Ok(&signal * x0 + &noise * &eps)
 }
