@@ -27,6 +27,7 @@
 //! | [`training`] | an epoch, and the `Learner` that it trains; AdamW, the average of the weights, the validation loss |
 //! | [`learned_schedules`] | noise schedules that are learned together with the network |
 //! | [`sampling`] | `generate_samples` |
+//! | [`discrete`] | diffusion on categories: letters, grey levels |
 //! | [`features`] | networks that turn images into vectors, for metrics on them |
 //! | [`metrics`] | how good samples are, and whether they are copies |
 //! | [`step_search`] | which times a sampler should visit: found by dynamic programming, or learned by gradient |
@@ -55,6 +56,9 @@
 //! | `drift`, `diffusion` | f(t), g(t) | of the forward SDE of a process: `dx = f(t) x dt + g(t) dw` |
 //! | `log_snr` | log SNR | logarithm of the signal-to-noise ratio `a(t)² / s(t)²` |
 //! | `output` | F_θ | the output of a network, whatever it means |
+//! | `q`, `q_bar` | Q_t, Q̄_t = Q₁ … Q_t | probabilities of a step, and of `t` steps, from one category to another |
+//! | `symbols`, `states` | S, K | the categories of the data; the same with the mask, if there is one |
+//! | `rates` | R | of a process on categories in continuous time: `Q̄_t = exp(B(t) R)`, `B(t)` the integral of `beta(t)` |
 //! | `weight` | w(t) | the weight of the loss at time `t` |
 //!
 //! # Shapes
@@ -68,6 +72,7 @@ pub mod cuda;
 pub mod datasets;
 pub mod denoisers;
 pub mod device;
+pub mod discrete;
 pub mod error;
 pub mod exercises;
 pub mod features;
@@ -118,6 +123,7 @@ pub mod prelude {
     pub use crate::datasets::*;
     pub use crate::denoisers::{Clipped, Counted, Denoised, Denoiser, GaussianOracle, Guided, MixtureOracle};
     pub use crate::device::DeviceChoice;
+    pub use crate::discrete::*;
     pub use crate::error::Error;
     pub use crate::exercises::{
         Verdict, check_angle, check_bits, check_clipped_mean, check_codes_diagnosis, check_copies_diagnosis,
@@ -158,6 +164,7 @@ pub mod prelude {
     pub use crate::visualize::{
         visualize_attention, visualize_comparison, visualize_data, visualize_features, visualize_forward,
         visualize_images, visualize_ladder, visualize_nearest, visualize_points, visualize_progress,
-        visualize_score_field, visualize_training, visualize_training_beside, visualize_variance_schedule,
+        visualize_score_field, visualize_training, visualize_training_beside, visualize_transitions,
+        visualize_variance_schedule,
     };
 }

@@ -4,6 +4,7 @@ use ddpm_utils::did_you_mean;
 use ddpm_utils::display::Html;
 use ddpm_utils::highlight::highlight_rust;
 
+use crate::discrete::TransitionConfig;
 use crate::error::{Error, Result};
 use crate::metrics::MetricConfig;
 use crate::noises::NoiseConfig;
@@ -66,6 +67,20 @@ const FILES: &[&str] = &[
     include_str!("objectives/weightings/mod.rs"),
     include_str!("config/build.rs"),
     include_str!("datasets/swiss_roll.rs"),
+    include_str!("discrete/process.rs"),
+    include_str!("discrete/back.rs"),
+    include_str!("discrete/mixing.rs"),
+    include_str!("discrete/transitions/mod.rs"),
+    include_str!("discrete/samplers/ancestral.rs"),
+    include_str!("discrete/samplers/any_order.rs"),
+    include_str!("discrete/samplers/tau_leaping.rs"),
+    include_str!("discrete/chain.rs"),
+    include_str!("discrete/bound.rs"),
+    include_str!("discrete/oracle.rs"),
+    include_str!("discrete/rates.rs"),
+    include_str!("discrete/learner.rs"),
+    include_str!("discrete/networks/token_conv.rs"),
+    include_str!("discrete/text/n_gram.rs"),
 ];
 
 /// These files, followed by the catalogue entries.
@@ -80,6 +95,7 @@ fn files() -> impl Iterator<Item = &'static str> {
         NoiseSchedule::SOURCES,
         ProcessConfig::SOURCES,
         NoiseConfig::SOURCES,
+        TransitionConfig::SOURCES,
         MetricConfig::SOURCES,
     ];
     FILES.iter().copied().chain(catalogues.into_iter().flatten().copied())
@@ -173,6 +189,11 @@ mod tests {
             ("walk", "observer.see(&state)"),
             ("Given", "pub label"),
             ("Ddim", "pub eta"),
+            ("TokenProcess", "pub struct TokenProcess"),
+            ("AnyOrder", "pub struct AnyOrder"),
+            ("AbsorbingTransition", "pub struct AbsorbingTransition"),
+            ("StringsOracle", "strings: Tensor"),
+            ("loss_of", "bound_term"),
             ("Clipped", "clip( x_0, -1, 1 )"),
             ("denoise", "clamp(-1.0, 1.0)"),
             ("CosineSchedule", "pub struct CosineSchedule"),

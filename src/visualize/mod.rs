@@ -9,6 +9,7 @@ mod nearest;
 mod points;
 mod progress;
 mod steps;
+mod transitions;
 
 use ddpm_utils::display::Picture;
 
@@ -24,6 +25,7 @@ pub use inside::{visualize_attention, visualize_features};
 pub use nearest::visualize_nearest;
 pub use points::{visualize_points, visualize_score_field};
 pub use progress::visualize_progress;
+pub use transitions::visualize_transitions;
 
 /// The data set of `base`: points coloured by angle, or images with the names of their classes.
 ///
