@@ -55,6 +55,10 @@
 //! | `y` | y = x / a(t) | the samples without the factor of the signal: `y = x_0 + sigma eps` |
 //! | `drift`, `diffusion` | f(t), g(t) | of the forward SDE of a process: `dx = f(t) x dt + g(t) dw` |
 //! | `log_snr` | log SNR | logarithm of the signal-to-noise ratio `a(t)² / s(t)²` |
+//! | `gamma` | γ(t) | `-log_snr`, rising with `t` |
+//! | `variance` | σ_t², β̃_t | variance of the noise of the reverse step; of a `Posterior`, that of `x_{t-1}` once `x_t` and `x_0` are known |
+//! | `variance_share` | v | place of a learned variance between the logarithms of β̃_t (0) and β_t (1) |
+//! | `nats` | L_t | a term of the bound on the negative log likelihood, in nats, the unit of natural logarithms |
 //! | `output` | F_θ | the output of a network, whatever it means |
 //! | `q`, `q_bar` | Q_t, Q̄_t = Q₁ … Q_t | probabilities of a step, and of `t` steps, from one category to another |
 //! | `symbols`, `states` | S, K | the categories of the data; the same with the mask, if there is one |

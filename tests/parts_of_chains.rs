@@ -114,3 +114,46 @@ fn a_chain_that_is_denoised_early_lacks_the_variance_that_the_left_out_steps_gen
     let whole = draw(&mut Ancestral::default());
     assert_eq!(draw(&mut DenoisedFrom::new(Box::new(Ancestral::default()), 1.0)), whole);
 }
+
+/// A chain is given samples that are less noisy than its first time says: those of time 0.6 instead of 1.
+#[test]
+fn a_chain_that_estimates_its_noise_is_put_right() {
+    let _guard = libtorch();
+    let (vp, variance) = (Vp::default(), 0.25_f64);
+    let oracle = GaussianOracle::isotropic(&vp, &Tensor::zeros([1], DOUBLE), variance);
+    let none = &mut InferenceLogger::new(InferType::None);
+    let of_samples = |t: f64| vp.signal(t).powi(2) * variance + vp.noise(t).powi(2);
+    tch::manual_seed(1);
+    let start = Tensor::randn([20_000, 1], DOUBLE);
+    for t in [0.2, 0.6, 0.9] {
+        let found = time_of_mean_square(&vp, variance, &(&start * of_samples(t).sqrt()));
+        assert!((of_samples(found) / of_samples(t) - 1.0).abs() < 0.02, "{found} instead of {t}");
+    }
+    let disturbed = || &start * of_samples(0.2).sqrt();
+    let ddim = Ddim { steps: Some(100), ..Default::default() };
+    let of = |samples: Tensor| samples.var(false).double_value(&[]) / variance;
+    let trusting = of(run_chain(&mut ddim.clone(), &oracle, &vp, disturbed(), none).unwrap());
+    let mut estimated =
+        NoiseEstimated::new(ddim, move |process: &dyn Process, x: &Tensor| time_of_mean_square(process, 0.25, x));
+    let right = of(run_chain(&mut estimated, &oracle, &vp, disturbed(), none).unwrap());
+    assert!(
+        (right - 1.0).abs() < 0.05 && (trusting - 1.0).abs() > 0.3,
+        "{right} and {trusting} of the data's variance"
+    );
+}
+
+/// FastDPM's continuous steps: for the linear schedule, the products of the alphas are ratios of Gamma functions, which are defined between the
+/// steps, too. Kong & Ping 2021, section 3.1. Here the logarithm of the signal-to-noise ratio is interpolated linearly instead.
+#[test]
+fn between_its_steps_a_linear_schedule_is_that_of_the_gamma_function() {
+    let betas = LinearSchedule.betas(1000).unwrap();
+    let process = ConstantsManager::from_betas(&betas, 1, Device::Cpu).unwrap();
+    let slope = betas[1] - betas[0];
+    let c = (1.0 - betas[0]) / slope;
+    let ln_gamma = |x: f64| Tensor::from_slice(&[x]).lgamma().double_value(&[0]);
+    for t in [10.0, 57.5, 300.25, 700.9, 999.5] {
+        let alpha_bar = (t * slope.ln() + ln_gamma(c + 1.0) - ln_gamma(c - t + 1.0)).exp();
+        let error = process.signal(t).powi(2) / alpha_bar - 1.0;
+        assert!(error.abs() < 2e-4, "t = {t}: {error}");
+    }
+}

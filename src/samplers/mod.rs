@@ -6,6 +6,7 @@ mod direction;
 mod exponential;
 mod layouts;
 mod multistep;
+mod noise_estimated;
 mod reverse_sde;
 mod reverse_variance;
 mod suited;
@@ -22,6 +23,7 @@ pub(crate) use chain::{shown_time, walk};
 pub use denoised_from::DenoisedFrom;
 pub use ito_taylor::BrownianIncrements;
 pub use layouts::*;
+pub use noise_estimated::{NoiseEstimated, time_of_mean_square};
 pub use reverse_variance::ReverseVariance;
 pub use truncated::Truncated;
 
