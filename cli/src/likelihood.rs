@@ -42,6 +42,9 @@ pub struct Likelihood {
     /// The variance of the reverse steps; by default learned if the model predicts it, otherwise analytic
     #[arg(long, value_parser = choice::<ReverseVariance>())]
     variance: Option<ReverseVariance>,
+    /// Whether to clip the predicted x_0 to [-1, 1], the range of images; by default as in the model's configuration
+    #[arg(long, value_name = "BOOL")]
+    clip_denoised: Option<bool>,
     /// The seed of the noise, and of fresh data
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -64,7 +67,10 @@ impl Likelihood {
         let (x0, of_what) = self.samples(&manager)?;
         let x0 = x0.to_device(model.device());
         let denoiser = model.denoiser(&*process);
-        let terms = bound.terms(&denoiser, &*process, &x0, self.seed)?;
+        let clipped = Clipped::new(&denoiser, &*process);
+        let clips = self.clip_denoised.unwrap_or(model.sampling().clip_denoised);
+        let seen: &dyn Denoiser = if clips { &clipped } else { &denoiser };
+        let terms = bound.terms(seen, &*process, &x0, self.seed)?;
         let found = ddpm_tutor::prelude::Likelihood::of(progress("likelihood", terms), &x0)?;
         if self.json {
             self.say_json(&manager, &bound, &x0, &found)
