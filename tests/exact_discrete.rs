@@ -172,6 +172,25 @@ fn the_bound_of_one_masked_token_is_the_cross_entropy_for_every_number_of_steps(
     }
 }
 
+/// Sahoo et al. 2024, equation 8, for `alpha_t = 1 - t / T`; Shi et al. 2024, equation 4.
+#[test]
+fn a_term_of_masked_diffusion_is_a_weighted_cross_entropy_of_the_masks() {
+    let _guard = libtorch();
+    let process = TokenProcess::new(AbsorbingTransition::default(), 3, 8).unwrap();
+    tch::manual_seed(4);
+    let x0 = Tensor::randint(3, [16, 10], (Kind::Int64, Device::Cpu));
+    let t = Tensor::from_slice(&[1_i64, 2, 3, 4, 5, 6, 7, 8]).repeat([2]);
+    let x_t = process.corrupt(&x0, &t).unwrap();
+    let logits = Tensor::randn([16, 10, 3], DOUBLE);
+    let cross_entropy = -logits.log_softmax(-1, Kind::Double).gather(-1, &x0.unsqueeze(-1), false).squeeze_dim(-1);
+    let expected = cross_entropy * x_t.eq(3) / t.unsqueeze(1);
+    assert!(furthest(&bound_term(&process, &logits, &x0, &x_t, &t).unwrap(), &expected) < 1e-12);
+    // The share t / T of the tokens is masked.
+    let many = process.corrupt(&Tensor::zeros([8, 20_000], (Kind::Int64, Device::Cpu)), &t.narrow(0, 0, 8)).unwrap();
+    let masked = many.eq(3).to_kind(Kind::Double).mean_dim([1].as_slice(), false, Kind::Double);
+    assert!(furthest(&masked, &(t.narrow(0, 0, 8) / 8.0)) < 0.015);
+}
+
 #[test]
 fn tokens_that_depend_on_each_other_cost_what_drawing_them_at_once_loses() {
     let _guard = libtorch();
