@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in ["absorbing", "uniform"].into_iter().filter(|name| only.as_deref().is_none_or(|only| only == *name)) {
         let process = TokenProcess::new(TransitionConfig::from_name(name)?, Text::SYMBOLS, STEPS)?;
         let (network, seconds) = trained(&process, &train, epochs)?;
-        network.save(&folder.join(format!("{name}.safetensors")))?;
+        network.save(folder.join(format!("{name}.safetensors")))?;
         let predictor = NetworkPredictor::new(&network, &process)?;
         tch::manual_seed(SEED as i64);
         let nats = estimate_bound(&process, &predictor, &held_out)?.per_token();
@@ -71,7 +71,7 @@ fn trained(process: &TokenProcess, text: &Text, epochs: usize) -> Result<(TokenC
     let base = BaseConfig { compute: DeviceChoice::Cpu.into(), seed: SEED, ..Default::default() };
     let training = TrainingConfig {
         epochs,
-        batch_size: 32,
+        batch_size: 16,
         learning_rate: 2e-3,
         warmup_steps: 50,
         ema_decay: 0.99,

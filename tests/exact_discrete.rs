@@ -172,7 +172,7 @@ fn the_bound_of_one_masked_token_is_the_cross_entropy_for_every_number_of_steps(
     }
 }
 
-/// Sahoo et al. 2024, equation 8, for `alpha_t = 1 - t / T`; Shi et al. 2024, equation 4.
+/// Sahoo et al. 2024, section 3, and Shi et al. 2024, section 2, with `alpha_t = 1 - t / T`.
 #[test]
 fn a_term_of_masked_diffusion_is_a_weighted_cross_entropy_of_the_masks() {
     let _guard = libtorch();

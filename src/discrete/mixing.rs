@@ -7,7 +7,7 @@ pub enum Mixing {
     #[default]
     Posteriors,
     /// `p_theta(x_{t-1} | x_t)` in proportion to `sum_{x_0} q(x_{t-1}, x_t | x_0) p_theta(x_0 | x_t)`. Austin et al. 2021, equation 4; Hoogeboom et
-    /// al. 2021, equation 15. The two agree for a mask. For other transitions, it is exact for a `p_theta` that is not `p(x_0 | x_t)` but
+    /// al. 2021, section 4. The two agree for a mask. For other transitions, it is exact for a `p_theta` that is not `p(x_0 | x_t)` but
     /// proportional to `p(x_0 | x_t) / q(x_t | x_0)`; the cross-entropy asks for the former, and the bound for the latter.
     Joint,
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result, require};
 /// ```text
 /// d/dt p_t = p_t beta(t) R,   Q_bar_t = exp( B(t) R ),   B(t) = int_0^t beta
 /// ```
-/// Campbell et al. 2022, section 4.1. With uniform rates, `p_t = exp(-B) p_0 + ( 1 - exp(-B) ) / S`.
+/// Campbell et al. 2022, section 4.2. With uniform rates, `p_t = exp(-B) p_0 + ( 1 - exp(-B) ) / S`.
 #[derive(Debug)]
 pub struct RateProcess {
     rates: Tensor,

@@ -12,7 +12,7 @@ use crate::error::{Error, Result, require};
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TokenSchedule {
     /// `beta_t = 1 / (T - t + 1)`: with [absorbing](super::AbsorbingTransition) transitions, the share `t / T` of the tokens is masked after
-    /// `t` steps. Sohl-Dickstein et al. 2015, section 2.4.1; Austin et al. 2021, appendix A.2.2.
+    /// `t` steps. Sohl-Dickstein et al. 2015; Austin et al. 2021, section 3.2.
     Reciprocal,
     /// `beta_t = 1 - alpha_bar_t / alpha_bar_{t-1}`, where `alpha_bar_t` falls along a squared cosine to 0. Hoogeboom et al. 2021, section 4.
     Cosine,

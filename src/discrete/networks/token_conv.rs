@@ -32,7 +32,7 @@ pub struct TokenConvConfig {
 impl TokenConvConfig {
     /// Sizes that learn the words of a text in a few minutes on a CPU.
     pub fn for_text(states: i64) -> Self {
-        Self { symbols: 27, states, width: 128, dilations: vec![1, 2, 4, 1, 2, 4], kernel: 5, time_embedding: 64 }
+        Self { symbols: 27, states, width: 96, dilations: vec![1, 2, 4, 1, 2, 4], kernel: 5, time_embedding: 64 }
     }
 
     /// Rejects invalid values.
@@ -139,8 +139,8 @@ impl TokenConv {
     ///
     /// # Errors
     /// [`Error::Write`](crate::Error::Write) if the file cannot be written.
-    pub fn save(&self, file: &Path) -> Result<()> {
-        write_network(file, &self.config, &self.vs)
+    pub fn save(&self, file: impl AsRef<Path>) -> Result<()> {
+        write_network(file.as_ref(), &self.config, &self.vs)
     }
 
     /// The network in a file that [`save`](Self::save) wrote.
@@ -148,8 +148,8 @@ impl TokenConv {
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) if it cannot be read; [`Error::Checkpoint`](crate::Error::Checkpoint) if it is damaged, or is another kind
     /// of file.
-    pub fn load(file: &Path, device: Device) -> Result<Self> {
-        read_network(file, |config| {
+    pub fn load(file: impl AsRef<Path>, device: Device) -> Result<Self> {
+        read_network(file.as_ref(), |config| {
             let network = Self::new(config, device)?;
             let vs = network.vs.variables();
             Ok((network, vs))

@@ -12,7 +12,7 @@ use crate::precision::Precision;
 /// ```text
 /// logits = F_theta( onehot(x_t), t ) + onehot(x_t)
 /// ```
-/// Austin et al. 2021, appendix B.2, which adds `x_t` in the same way. There is no dropout.
+/// Austin et al. 2021, appendix B, which adds `x_t` in the same way. There is no dropout.
 #[derive(Debug)]
 pub struct TokenUnet {
     unet: Unet,

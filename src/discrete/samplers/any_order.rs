@@ -26,7 +26,7 @@ pub enum RevealOrder {
 /// ```text
 /// ln p(x) >= E_order sum_{i = 1 … L} ln p( x_order(i) | x_order(1), …, x_order(i-1) )
 /// ```
-/// Hoogeboom et al. 2022 (autoregressive diffusion models), equation 2; Austin et al. 2021, section 4.3. One mask at a time, with the exact
+/// Hoogeboom et al. 2022 (autoregressive diffusion models), section 3; Austin et al. 2021, section 4. One mask at a time, with the exact
 /// prediction, every order draws exactly from the data. Several at a time are drawn independently of each other.
 ///
 /// Tokens of the start that are no masks stay as they are: it fills in the rest.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result, require};
 /// The text that comes with the project; its README says where it is from.
 const AUSTEN: &str = include_str!("../../../data/austen/pride_and_prejudice.txt");
 
-/// A text of 27 symbols, as in Hoogeboom et al. 2021, section 5.1: token 0 is the space, tokens 1 to 26 are the letters.
+/// A text of 27 symbols, as in Hoogeboom et al. 2021, section 5: token 0 is the space, tokens 1 to 26 are the letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     characters: String,

@@ -13,7 +13,7 @@ use crate::error::Result;
 /// ```text
 /// Q_t = ( 1 - beta_t ) I + beta_t 1 e_m^T
 /// ```
-/// Austin et al. 2021, appendix A.2.2; Sahoo et al. 2024, equation 3.
+/// Austin et al. 2021, appendix A.2.2; Sahoo et al. 2024, section 3.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AbsorbingTransition {

@@ -14,7 +14,7 @@ use crate::error::Result;
 /// [Q_t]_ij = exp( -4 (i-j)^2 / ( (K-1)^2 beta_t ) ) / sum_{n = -(K-1) … K-1} exp( -4 n^2 / ( (K-1)^2 beta_t ) )   for i != j
 /// [Q_t]_ii = 1 - sum_{j != i} [Q_t]_ij
 /// ```
-/// Austin et al. 2021, appendix A.2.3, equation 8. The rest of each row stays where it is, so the matrix is symmetric and the uniform distribution
+/// Austin et al. 2021, appendix A.2.3. The rest of each row stays where it is, so the matrix is symmetric and the uniform distribution
 /// is stationary. Far fewer categories than the paper's 256 barely move in steps as short as those of `T = 1000`: choose a larger `last` there.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

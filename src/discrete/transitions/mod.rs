@@ -36,7 +36,7 @@ pub trait Transition: Debug {
     fn matrix(&self, states: i64, beta: f64) -> Result<Tensor>;
 
     /// The rates of the same process in continuous time, if there is one: `Q_t = exp( -ln( 1 - beta_t ) R )`, so that `B` units of time are as
-    /// strong as steps with `prod ( 1 - beta_t ) = exp( -B )`. Campbell et al. 2022, section 4.1.
+    /// strong as steps with `prod ( 1 - beta_t ) = exp( -B )`. Campbell et al. 2022, section 4.2.
     ///
     /// # Shapes
     /// Returns `[K, K]` f64: the rates from row to column; rows sum to 0.
@@ -72,7 +72,7 @@ pub struct TransitionProperties {
 catalogue! {
     /// The transitions of a process on categories, with their settings.
     TransitionConfig of "transition", is Transition, declares TransitionProperties;
-    uniform::UniformTransition, "uniform": "to any category, all equally often", "Hoogeboom et al. 2021, equation 11",
+    uniform::UniformTransition, "uniform": "to any category, all equally often", "Hoogeboom et al. 2021, section 4",
         { is_doubly_stochastic: true, knows_an_order: false };
     absorbing::AbsorbingTransition, "absorbing": "to a mask, from which nothing returns", "Austin et al. 2021, appendix A.2.2",
         { is_doubly_stochastic: false, knows_an_order: false };
@@ -144,7 +144,7 @@ mod tests {
             let q = betas.iter().map(|beta| transition.matrix(states, *beta).unwrap());
             q.fold(Tensor::eye(states, (Kind::Double, Device::Cpu)), |whole, q| whole.matmul(&q))
         };
-        // Uniform: Q_bar_t = alpha_bar_t I + (1 - alpha_bar_t) / K, Hoogeboom et al. 2021, equation 12.
+        // Uniform: Q_bar_t = alpha_bar_t I + (1 - alpha_bar_t) / K, Hoogeboom et al. 2021, section 4.
         let uniform =
             UniformTransition { schedule: crate::discrete::TokenSchedule::Linear { first: 1e-4, last: 0.02 } };
         let alpha_bar: f64 = uniform.betas(100).unwrap().iter().map(|beta| 1.0 - beta).product();

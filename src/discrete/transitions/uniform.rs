@@ -13,7 +13,7 @@ use crate::error::Result;
 /// ```text
 /// Q_t = ( 1 - beta_t ) I + beta_t 1 1^T / K
 /// ```
-/// Hoogeboom et al. 2021, equation 11; Austin et al. 2021, appendix A.2.1.
+/// Hoogeboom et al. 2021, section 4; Austin et al. 2021, appendix A.2.1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UniformTransition {
