@@ -1,6 +1,6 @@
 //! Diffusion on categories: letters, tokens, grey levels. There is no Gaussian noise in them; a step replaces some of them by others, or by a mask.
 //!
-//! A [transition](transitions) is the matrix of a step, a [`TokenProcess`] the chain of these matrices, a [`TokenPredictor`] what a sampler sees of a
+//! A [`Transition`] is the matrix of a step, a [`TokenProcess`] the chain of these matrices, a [`TokenPredictor`] what a sampler sees of a
 //! model, and [`RateProcess`] the same in continuous time.
 
 mod back;

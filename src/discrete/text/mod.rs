@@ -23,7 +23,7 @@ impl Text {
     /// The number of symbols.
     pub const SYMBOLS: i64 = 27;
 
-    /// The first third of *Pride and Prejudice* by Jane Austen, which comes with the project.
+    /// The first 31 chapters of *Pride and Prejudice* by Jane Austen, which come with the project.
     pub fn austen() -> Self {
         Self::of(AUSTEN)
     }
