@@ -13,7 +13,7 @@
 //! | [`catalogue`], `random`, `threads`, [`out_of_memory`] | catalogues of entries, randomness from one seed, threads, what fits into memory |
 //! | [`npy`], `tensor_file`, `pixels`, `points` | tensors as files, as images, as points |
 //! | [`process`] | from data to noise: `beta_t`, what follows from it, `forward_diffusion` |
-//! | [`noises`] | noise that is not standard Gaussian: skewed, of two modes, with heavy tails |
+//! | [`noises`] | noise that is not standard Gaussian: skewed, of two modes, with heavy tails; one rate for each coordinate, a blur |
 //! | [`datasets`] | what to learn, one file per data set |
 //! | [`networks`] | weights and a function: `Network`, `Fnn`, `Unet` |
 //! | [`parameterizations`] | what a network's output means: the noise, the data or the velocity |
@@ -51,6 +51,7 @@
 //! | `sigma` | σ_t | standard deviation of the noise of the reverse step; for EDM the noise level `s(t) / a(t)` |
 //! | `predicted_x0` | x̂₀ | the data that `x_t` and `eps_theta` imply |
 //! | `signal`, `noise` | a(t), s(t) | of any process: `x_t = a(t) x_0 + s(t) eps`; here `sqrt(alpha_bar_t)` and `sqrt(1 - alpha_bar_t)` |
+//! | `by_coordinate`, `basis` | V A V^T | signal and noise of each coefficient in a basis, if they differ |
 //! | `from`, `to` | t, s | the times before and after a step of a sampler |
 //! | `y` | y = x / a(t) | the samples without the factor of the signal: `y = x_0 + sigma eps` |
 //! | `drift`, `diffusion` | f(t), g(t) | of the forward SDE of a process: `dx = f(t) x dt + g(t) dw` |

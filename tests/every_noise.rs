@@ -46,6 +46,7 @@ fn faults(noise: &dyn Noise, declared: NoiseProperties) -> Vec<String> {
         }
     };
     require(draw(1, little, Kind::Double) == eps && draw(2, little, Kind::Double) != eps, "not what the seed says");
+    require(noise.is_scalar() == declared.is_scalar, "treats coordinates alike, or does not");
     require((draw(1, 1.0, Kind::Double) != eps) == declared.depends_on_time, "depends on the time, or does not");
     let single = draw(1, little, Kind::Float);
     require((single.kind(), single.size()) == (Kind::Float, vec![N / 2, 2]), "another kind or shape");
@@ -272,7 +273,7 @@ fn a_sampler_runs_if_it_adds_no_noise_or_that_of_the_process() {
             Err(error) => {
                 let error = error.to_string();
                 assert!(
-                    error.contains("the noise of this process is gamma; these samplers do: ancestral, ddim"),
+                    error.contains("the noise gamma of this process; these samplers do: ancestral, ddim, plms"),
                     "{error}"
                 );
                 refused.push(entry.name);

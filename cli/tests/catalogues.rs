@@ -68,7 +68,8 @@ fn what_is_listed_can_be_chosen() {
         ("--noise-kind", NoiseConfig::ENTRIES),
         ("--timestep-sampling", TimestepSamplingConfig::ENTRIES),
     ] {
-        for entry in entries {
+        // A blur is for images.
+        for entry in entries.iter().filter(|entry| entry.name != "blur") {
             let options: &[&str] = match (option, entry.name) {
                 // Pure noise has to be readable.
                 ("--process", "flow") => &["--parameterization", "velocity"],
@@ -115,16 +116,30 @@ fn a_model_keeps_its_noise_and_only_samplers_that_add_it_run() {
         succeeded(sample(&[&["--sampler"], sampler].concat()));
     }
     let refused = sample(&["--sampler", "sde-heun"]);
-    let words =
-        ["adds Gaussian noise, and the noise of this process is gamma", "these samplers do: ancestral, ddim, plms"];
+    let words = ["does not run with the noise gamma", "these samplers do: ancestral, ddim, plms"];
     assert!(refused.code == Some(1) && words.iter().all(|words| refused.stderr.contains(words)), "{refused:?}");
     let refused = train_tiny(path, "m", &["--noise-kind", "mixture"]);
     assert!(refused.code == Some(1) && refused.stderr.contains("noise is \"gamma\", not \"mixture\""), "{refused:?}");
     fs::write(path.join("no.json"), skewed.replace("}}}", r#"}, "sampling": {"sampler": "sde-heun"}}}"#)).unwrap();
     let refused = train_tiny(path, "no", &["--config", "no.json"]);
-    assert!(refused.code == Some(1) && refused.stderr.contains("adds Gaussian noise"), "{refused:?}");
+    assert!(refused.code == Some(1) && refused.stderr.contains("does not run with the noise gamma"), "{refused:?}");
     succeeded(ddpm(path, &["schedule", "--model", "m"]));
     succeeded(ddpm(path, &["evaluate", "--model", "m"]));
+    // A blur is for images, and one rate for each coordinate is for as many coordinates.
+    let refused = train_tiny(path, "no", &["--noise-kind", "blur"]);
+    assert!(
+        refused.code == Some(1) && refused.stderr.contains("samples to blur: expected shape [N, C, H, W]"),
+        "{refused:?}"
+    );
+    let of = |rates: &str| format!(r#"{{"training": {{"noise": {{"name": "rates", "rates": {rates}}}}}}}"#);
+    fs::write(path.join("three.json"), of("[1, 2, 3]")).unwrap();
+    let refused = train_tiny(path, "no", &["--config", "three.json"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("of 3 numbers each"), "{refused:?}");
+    fs::write(path.join("two.json"), of("[1, 2]")).unwrap();
+    succeeded(train_tiny(path, "two", &["--config", "two.json"]));
+    succeeded(ddpm(path, &["sample", "--model", "two", "--n", "5", "--out", "two.npy"]));
+    let refused = ddpm(path, &["sample", "--model", "two", "--n", "5", "--sampler", "heun", "--out", "two.npy"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("these samplers do: ancestral, ddim"), "{refused:?}");
     // A design whose sampler adds Gaussian noise gets another one.
     let short = ["train", "--model", "flow", "--epochs", "1", "--dataset-size", "300", "--inference-type", "none"];
     succeeded(ddpm(path, &[&short[..], &["--design", "flow", "--noise-kind", "generalized-normal"]].concat()));

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::oracle::{flat, shaped_like};
+use super::oracle::{flat, require_scalar, shaped_like};
 use super::{Denoised, Denoiser};
 use crate::error::{Error, Result};
 use crate::process::{Level, Process};
@@ -70,6 +70,7 @@ impl<'a> GaussianOracle<'a> {
 
 impl Denoiser for GaussianOracle<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
+        require_scalar(self.process)?;
         let level = Level::at(self.process, t, x_t)?;
         let (a, s) = (self.process.signal(t), self.process.noise(t));
         let x = flat(x_t);

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::oracle::{flat, shaped_like};
+use super::oracle::{flat, require_scalar, shaped_like};
 use super::{Denoised, Denoiser};
 use crate::error::{Error, Result};
 use crate::process::{Level, Process};
@@ -99,6 +99,7 @@ const CHUNK: i64 = 1 << 24;
 
 impl Denoiser for MixtureOracle<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
+        require_scalar(self.process)?;
         let level = Level::at(self.process, t, x_t)?;
         let (a, s) = (self.process.signal(t), self.process.noise(t));
         let x = flat(x_t);

@@ -1,5 +1,8 @@
 //! Which parts of a model's configuration are compatible.
 
+use tch::Tensor;
+use tch::kind::FLOAT_CPU;
+
 use super::ModelConfig;
 use crate::config::InferType;
 use crate::error::{Error, Result, require};
@@ -8,7 +11,8 @@ use crate::parameterizations::ParameterizationConfig;
 use crate::samplers::{Ancestral, ReverseVariance, SamplerConfig};
 
 impl ModelConfig {
-    /// Rejects parts that are valid but do not fit together: network and data, pictures and data, sampler and process.
+    /// Rejects parts that are valid but do not fit together: network and data, pictures and data, process and data, sampler and
+    /// process.
     /// The errors say what would fit.
     pub(super) fn check_combination(&self) -> Result<()> {
         self.network.check_fits(&self.base.dataset)?;
@@ -17,6 +21,8 @@ impl ModelConfig {
         self.check_objective()?;
         self.check_variance()?;
         let process = self.training.build_process()?;
+        let sample = [&[1][..], &self.base.dataset.shape()].concat();
+        process.by_coordinate(&[process.end()], &Tensor::f_zeros(sample, FLOAT_CPU)?)?;
         self.training.sampling.sampler.sampler().times(&*process).map(|_| ())
     }
 

@@ -1,4 +1,5 @@
-//! Noises: the distribution of `eps` in `x_t = a(t) x_0 + s(t) eps`. [`WithNoise`] is a process with one of them.
+//! Noises: other distributions of `eps` in `x_t = a(t) x_0 + s(t) eps`, and other amounts of it in each coordinate. [`WithNoise`] is a
+//! process with one of them.
 
 mod with_noise;
 
@@ -10,7 +11,7 @@ pub use with_noise::WithNoise;
 
 use crate::catalogue::catalogue;
 use crate::error::Result;
-use crate::process::{GAUSSIAN, Process};
+use crate::process::{ByCoordinate, GAUSSIAN, Process};
 
 /// A distribution of `eps`, of mean 0 and variance 1 in each number.
 ///
@@ -28,6 +29,32 @@ pub trait Noise: Debug {
     /// [`Error::Timestep`](crate::Error::Timestep) for a time outside the process, [`Error::Shape`](crate::Error::Shape) for another number
     /// of times than samples, if the distribution depends on the time; [`Error::Torch`](crate::Error::Torch) if memory does not suffice.
     fn draw(&self, process: &dyn Process, t: &Tensor, like: &Tensor) -> Result<Tensor>;
+
+    /// [`Process::by_coordinate`] of the process with this noise.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for samples of another shape than the noise is for.
+    fn by_coordinate(&self, _process: &dyn Process, _times: &[f64], _x: &Tensor) -> Result<Option<ByCoordinate>> {
+        Ok(None)
+    }
+
+    /// Whether all coordinates have the same signal and noise.
+    fn is_scalar(&self) -> bool {
+        true
+    }
+
+    /// The factor of the noise that sampling starts from.
+    fn amount(&self) -> f64 {
+        1.0
+    }
+
+    /// Rejects a process that cannot have this noise.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) with those that can.
+    fn check_process(&self, _process: &dyn Process) -> Result<()> {
+        Ok(())
+    }
 
     /// Rejects invalid settings.
     ///
@@ -47,19 +74,25 @@ pub struct NoiseProperties {
     pub excess_kurtosis: f64,
     /// Whether the distribution depends on the time.
     pub depends_on_time: bool,
+    /// Whether all coordinates have the same signal and noise.
+    pub is_scalar: bool,
 }
 
 catalogue! {
     /// The noise of a process, with its settings.
     NoiseConfig of "TrainingConfig.noise", is Noise, declares NoiseProperties;
     gaussian::Gaussian, "gaussian": "standard Gaussian", "Ho et al. 2020, equation 4",
-        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false };
+        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: true };
     mixture::Mixture, "mixture": "two Gaussians, one on either side of 0", "Nachmani, San-Roman & Wolf 2021, section 4.1",
-        { skewness: 0.0, excess_kurtosis: -0.4802, depends_on_time: false };
+        { skewness: 0.0, excess_kurtosis: -0.4802, depends_on_time: false, is_scalar: true };
     gamma::Gamma, "gamma": "skewed: a Gamma distribution that becomes Gaussian as its steps add up", "Nachmani, San-Roman & Wolf 2021, section 4.2",
-        { skewness: 1.0, excess_kurtosis: 1.5, depends_on_time: true };
+        { skewness: 1.0, excess_kurtosis: 1.5, depends_on_time: true, is_scalar: true };
     generalized_normal::GeneralizedNormal, "generalized-normal": "tails as heavy as you like", "Deasy et al. 2021, section 3",
-        { skewness: 0.0, excess_kurtosis: 3.0, depends_on_time: false };
+        { skewness: 0.0, excess_kurtosis: 3.0, depends_on_time: false, is_scalar: true };
+    rates::Rates, "rates": "Gaussian, each coordinate at its own rate", "Batzolis et al. 2022, section 3",
+        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: false };
+    blur::Blur, "blur": "Gaussian, and a blur that grows: soft diffusion; without noise, cold diffusion", "Hoogeboom & Salimans 2022, section 4",
+        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: false };
 }
 
 impl Default for NoiseConfig {
@@ -76,6 +109,7 @@ impl NoiseConfig {
     pub fn of(&self, process: Box<dyn Process>) -> Result<Box<dyn Process>> {
         let noise = self.build();
         noise.validate()?;
+        noise.check_process(&*process)?;
         Ok(if self.name() == GAUSSIAN { process } else { Box::new(WithNoise::new(process, noise, self.name())) })
     }
 }

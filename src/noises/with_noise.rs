@@ -4,9 +4,10 @@ use tch::Tensor;
 
 use super::Noise;
 use crate::error::Result;
-use crate::process::Process;
+use crate::process::{ByCoordinate, Process};
 
-/// Another process whose `eps` has the distribution of a [`Noise`]. Signal, noise and times are those of the process.
+/// Another process with a [`Noise`]: whose `eps` has its distribution, and whose coordinates differ as it says. Otherwise, signal, noise and
+/// times are those of the process.
 ///
 /// [`NoiseConfig::of`](super::NoiseConfig::of) makes one.
 pub struct WithNoise {
@@ -31,6 +32,14 @@ impl Process for WithNoise {
         self.kind
     }
 
+    fn by_coordinate(&self, times: &[f64], x: &Tensor) -> Result<Option<ByCoordinate>> {
+        self.noise.by_coordinate(&*self.process, times, x)
+    }
+
+    fn is_scalar(&self) -> bool {
+        self.noise.is_scalar()
+    }
+
     fn signal(&self, t: f64) -> f64 {
         self.process.signal(t)
     }
@@ -48,7 +57,7 @@ impl Process for WithNoise {
     }
 
     fn noise_at_end(&self) -> f64 {
-        self.process.noise_at_end()
+        self.noise.amount() * self.process.noise_at_end()
     }
 
     fn first_time(&self) -> f64 {

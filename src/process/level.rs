@@ -1,10 +1,10 @@
-//! `Level`: the factors of signal and noise in `x_t`.
-
-use std::ops::{Div, Mul};
+//! `Level`: signal and noise in `x_t`.
 
 use tch::{Device, Kind, Tensor};
 
 use super::Process;
+use super::by_coordinate::ByCoordinate;
+use super::factor::Factor;
 use super::times::{check_time, check_times, is_shared};
 use crate::device::sent;
 use crate::error::Result;
@@ -18,6 +18,8 @@ pub struct Level {
     pub noise: Factor,
     /// One for each sample, or a single one for all.
     amounts: Vec<Amount>,
+    /// Those of each coordinate, if they differ.
+    by_coordinate: Option<ByCoordinate>,
     /// Whether the times are steps of a process that has steps.
     at_steps: bool,
     shape: Vec<i64>,
@@ -34,15 +36,6 @@ struct Amount {
     time: f64,
 }
 
-/// A factor for samples: one number if all of them are at the same time, as in sampling, otherwise one for each.
-#[derive(Debug)]
-pub enum Factor {
-    /// A number for all samples, in f64.
-    Shared(f64),
-    /// One number per sample, shaped to broadcast over a batch: `[N, 1]` for points, `[N, 1, 1, 1]` for images.
-    Each(Tensor),
-}
-
 impl Level {
     /// The level of all samples of `x` at one time `t`.
     ///
@@ -53,7 +46,7 @@ impl Level {
     /// [`Error::Timestep`](crate::Error::Timestep) for a time outside the process, and for 0.
     pub fn at(process: &dyn Process, t: f64, x: &Tensor) -> Result<Self> {
         check_time(process, t)?;
-        Ok(Self::of_times(process, &[t], x))
+        Self::of_times(process, &[t], x)
     }
 
     /// The level of each sample of `x` at its own time: computed in f64, with the type and the device of `x`.
@@ -66,26 +59,31 @@ impl Level {
     /// [`Error::Timestep`](crate::Error::Timestep) for a time outside the process.
     pub fn of_each(process: &dyn Process, t: &Tensor, x: &Tensor) -> Result<Self> {
         let times = check_times(process, t, x)?;
-        Ok(Self::of_times(process, if is_shared(t) { &times[..1] } else { &times }, x))
+        Self::of_times(process, if is_shared(t) { &times[..1] } else { &times }, x)
     }
 
-    fn of_times(process: &dyn Process, times: &[f64], x: &Tensor) -> Self {
+    fn of_times(process: &dyn Process, times: &[f64], x: &Tensor) -> Result<Self> {
         let at_steps = process.steps().is_some() && times.iter().all(|t| t.fract() == 0.0);
         let amount =
             |t: &f64| Amount { signal: process.signal(*t), noise: process.noise(*t), time: process.network_time(*t) };
-        Self::of_amounts(times.iter().map(amount).collect(), at_steps, x)
+        let by_coordinate = process.by_coordinate(times, x)?;
+        Ok(Self::of_amounts(times.iter().map(amount).collect(), by_coordinate, at_steps, x))
     }
 
-    fn of_amounts(amounts: Vec<Amount>, at_steps: bool, x: &Tensor) -> Self {
+    fn of_amounts(amounts: Vec<Amount>, by_coordinate: Option<ByCoordinate>, at_steps: bool, x: &Tensor) -> Self {
         let one = Factor::Shared(1.0);
         let (shape, kind, device) = (x.size(), x.kind(), x.device());
-        let mut level = Self { signal: one, noise: Factor::Shared(0.0), amounts, at_steps, shape, kind, device };
+        let noise = Factor::Shared(0.0);
+        let mut level = Self { signal: one, noise, amounts, by_coordinate, at_steps, shape, kind, device };
         (level.signal, level.noise) = (level.factor(|a, _| a), level.factor(|_, s| s));
         level
     }
 
     /// A factor that is a function of `a` and `s`, computed in f64.
     pub fn factor(&self, of: impl Fn(f64, f64) -> f64) -> Factor {
+        if let Some(by_coordinate) = &self.by_coordinate {
+            return by_coordinate.factor(of);
+        }
         let values: Vec<f64> = self.amounts.iter().map(|at| of(at.signal, at.noise)).collect();
         if let [one] = values[..] {
             return Factor::Shared(one);
@@ -105,7 +103,7 @@ impl Level {
         self.of_each_sample(&times, if self.at_steps { Kind::Int64 } else { Kind::Float })
     }
 
-    /// A number for each sample that is a function of `a` and `s`, computed in f64.
+    /// A number for each sample that is a function of `a` and `s`, computed in f64; of those of the process if coordinates differ.
     ///
     /// # Shapes
     /// Returns `[N]`, f32.
@@ -125,36 +123,6 @@ impl Level {
     /// A level with this much signal and noise.
     #[cfg(test)]
     pub(crate) fn with(signal: f64, noise: f64, x: &Tensor) -> Self {
-        Self::of_amounts(vec![Amount { signal, noise, time: 1.0 }], false, x)
-    }
-}
-
-impl Mul<&Tensor> for &Factor {
-    type Output = Tensor;
-
-    fn mul(self, x: &Tensor) -> Tensor {
-        match self {
-            Factor::Shared(value) => x * *value,
-            Factor::Each(values) => x * values,
-        }
-    }
-}
-
-impl Mul<&Tensor> for Factor {
-    type Output = Tensor;
-
-    fn mul(self, x: &Tensor) -> Tensor {
-        &self * x
-    }
-}
-
-impl Div<&Factor> for Tensor {
-    type Output = Tensor;
-
-    fn div(self, factor: &Factor) -> Tensor {
-        match factor {
-            Factor::Shared(value) => self / *value,
-            Factor::Each(values) => self / values,
-        }
+        Self::of_amounts(vec![Amount { signal, noise, time: 1.0 }], None, false, x)
     }
 }

@@ -1,7 +1,10 @@
 //! How data becomes noise: `x_t = a(t) x_0 + s(t) eps`. [`ConstantsManager`] is the process of Ho et al. 2020, with
 //! `t = 1 … T`; others have continuous times.
 
+mod basis;
+mod by_coordinate;
 mod constants;
+mod factor;
 mod forward;
 mod level;
 mod posterior;
@@ -13,10 +16,13 @@ use std::fmt::Debug;
 
 use tch::Tensor;
 
+pub use basis::Basis;
+pub use by_coordinate::ByCoordinate;
 pub use constants::ConstantsManager;
+pub use factor::Factor;
 pub(crate) use forward::fixed_noise;
 pub use forward::{add_noise, forward_diffusion, forward_step};
-pub use level::{Factor, Level};
+pub use level::Level;
 pub use posterior::Posterior;
 pub use schedules::*;
 pub(crate) use times::{check_time, is_shared};
@@ -67,6 +73,20 @@ pub trait Process {
     /// The name of the distribution of `eps`, as in the catalogue of [noises](crate::noises::NoiseConfig).
     fn noise_kind(&self) -> &'static str {
         GAUSSIAN
+    }
+
+    /// Signal and noise of each coordinate of the samples `x`, `[N, …]`, at these times, if they differ between coordinates. `signal` and
+    /// `noise` are then those of a coordinate that is treated as in the process without such differences.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for samples of another shape than the process is for.
+    fn by_coordinate(&self, _times: &[f64], _x: &Tensor) -> Result<Option<ByCoordinate>> {
+        Ok(None)
+    }
+
+    /// Whether all coordinates have the same signal and noise.
+    fn is_scalar(&self) -> bool {
+        true
     }
 
     /// The first time above 0, from which samplers take their last step: step 1 or, without steps, a thousandth of the

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::by_coordinate::ancestral_step;
 use super::direction::require_steps_back;
 use super::{ReverseVariance, Sampler, Step, StepLayoutConfig};
 use crate::denoisers::Denoiser;
@@ -55,6 +56,9 @@ pub fn reverse_step(
     to: f64,
 ) -> Result<Step> {
     require_steps_back(process, t, to, false)?;
+    if !process.is_scalar() {
+        return ancestral_step(denoiser, process, variance, x_t, [t, to]);
+    }
     let sqrt_alpha = process.signal(t) / process.signal(to);
     let beta = (process.noise(t).powi(2) - (sqrt_alpha * process.noise(to)).powi(2)).max(0.0);
 

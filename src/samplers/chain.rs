@@ -7,7 +7,7 @@ use tch::{Device, Tensor, no_grad_guard};
 use super::{Sampler, Step};
 use crate::denoisers::{Denoised, Denoiser};
 use crate::error::{Error, Result};
-use crate::process::Process;
+use crate::process::{Level, Process};
 
 /// One state of a chain.
 #[derive(Debug)]
@@ -85,9 +85,10 @@ pub struct Chain<'a> {
 /// x_to = a(to) x_0 + s(to) eps( a(to) x_0, to )
 /// ```
 fn leave_data(denoiser: &dyn Denoiser, process: &dyn Process, x_0: &Tensor, to: f64) -> Result<Step> {
-    let data = process.signal(to) * x_0;
+    let Level { signal, noise, .. } = Level::at(process, to, x_0)?;
+    let data = signal * x_0;
     let Denoised { x0, eps, .. } = denoiser.denoise(&data, to)?;
-    Ok(Step { x: data + process.noise(to) * eps, predicted_x0: x0 })
+    Ok(Step { x: data + noise * &eps, predicted_x0: x0 })
 }
 
 impl<'a> Chain<'a> {

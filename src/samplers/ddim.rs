@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::by_coordinate::ddim_step;
 use super::direction::require_steps_back;
 use super::{Sampler, Step, StepLayoutConfig};
 use crate::denoisers::{Denoised, Denoiser};
@@ -46,6 +47,9 @@ impl Sampler for Ddim {
         to: f64,
     ) -> Result<Step> {
         require_steps_back(process, from, to, self.eta == 0.0)?;
+        if !process.is_scalar() {
+            return ddim_step(denoiser, process, self.eta, x, [from, to]);
+        }
         let (kept, noise, noise_after) = (process.signal(from) / process.signal(to), process.noise(from), process.noise(to));
         let added = (noise.powi(2) - (kept * noise_after).powi(2)).max(0.0);
         let sigma = self.eta * noise_after / noise * added.sqrt();

@@ -1,5 +1,6 @@
 //! Samplers: the algorithms that turn noise into data. All of them run in a [`Chain`].
 
+mod by_coordinate;
 mod chain;
 mod denoised_from;
 mod direction;
@@ -87,7 +88,8 @@ pub struct SamplingConfig {
 
 impl SamplingConfig {
     /// The default for a model of this process: [Algorithm 2](Ancestral) if the process has steps, otherwise 20 steps of
-    /// [`SdeDpmSolverPp2m`], or of [`DpmSolverPp2m`] if the [noise](crate::noises) is not Gaussian.
+    /// [`SdeDpmSolverPp2m`], or of [`DpmSolverPp2m`] if the [noise](crate::noises) is not Gaussian, of [`Ddim`]
+    /// if coordinates differ.
     pub fn for_process(process: &dyn Process) -> Self {
         if process.steps().is_some() {
             return Self::default();
@@ -96,6 +98,7 @@ impl SamplingConfig {
         let layout: StepLayoutConfig = if ends_with_signal { LogSnr.into() } else { Trailing.into() };
         let sampler = match process.noise_kind() {
             GAUSSIAN => SdeDpmSolverPp2m::new(20, layout).into(),
+            _ if !process.is_scalar() => Ddim { steps: Some(20), layout, ..Ddim::default() }.into(),
             _ => DpmSolverPp2m { steps: Some(20), layout }.into(),
         };
         Self { sampler, ..Self::default() }

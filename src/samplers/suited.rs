@@ -21,10 +21,11 @@ impl SamplerConfig {
         Box::new(Suited { sampler: self.build().sampler(), config: self.clone() })
     }
 
-    /// Whether it runs with the noise of this process. Most samplers with fresh noise follow an SDE, and Brownian motion is Gaussian.
+    /// Whether it runs with the noise of this process. Most samplers with fresh noise follow an SDE, and Brownian motion is Gaussian. If
+    /// coordinates differ, most have no step for them.
     pub fn fits_noise_of(&self, process: &dyn Process) -> bool {
         let draws_from_the_process = matches!(self, Self::Ancestral(_) | Self::Ddim(_));
-        process.noise_kind() == GAUSSIAN || draws_from_the_process || self.is_deterministic()
+        process.noise_kind() == GAUSSIAN || draws_from_the_process || process.is_scalar() && self.is_deterministic()
     }
 }
 
@@ -42,7 +43,7 @@ impl Sampler for Suited {
         let fits = |name: &&str| SamplerConfig::from_name(name).is_ok_and(|of| of.fits_noise_of(process));
         let fitting: Vec<&str> = SamplerConfig::ENTRIES.iter().map(|entry| entry.name).filter(fits).collect();
         Err(Error::Unsupported(format!(
-            "the sampler {} adds Gaussian noise, and the noise of this process is {}; these samplers do: {}",
+            "the sampler {} does not run with the noise {} of this process; these samplers do: {}",
             self.config.name(),
             process.noise_kind(),
             fitting.join(", ")
