@@ -142,7 +142,7 @@ fn networks_are_written_and_read_and_checked() {
     let message = TokenConv::load(&file, Device::Cpu).err().unwrap().to_string();
     assert!(message.contains("not a complete safetensors file"), "{message}");
     let other = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/discrete.safetensors");
-    let message = TokenConv::load(&other, Device::Cpu).err().unwrap().to_string();
+    let message = TokenConv::load(other, Device::Cpu).err().unwrap().to_string();
     assert!(message.contains("not a network on tokens"), "{message}");
     let uniform = TokenProcess::new(UniformTransition::default(), 3, 5).unwrap();
     let message = TokenLearner::new(&network, &uniform).err().unwrap().to_string();
