@@ -163,8 +163,8 @@ pub mod prelude {
     pub use crate::show_source::show_source;
     pub use crate::step_search::*;
     pub use crate::training::{
-        AdamW, Descent, Ema, EpochLoss, Learner, LearnerStep, ModelLearner, ParameterGroup, StepReport, TrainingState,
-        train_one_epoch, train_one_epoch_of, validation_loss,
+        AdamW, Descent, Ema, EpochLoss, Learner, LearnerStep, ModelLearner, ParameterGroup, Prior, PriorLearner,
+        StepReport, TrainingState, train_one_epoch, train_one_epoch_of, validation_loss,
     };
     pub use crate::visualize::{
         visualize_attention, visualize_comparison, visualize_data, visualize_features, visualize_forward,

@@ -46,6 +46,7 @@ const FILES: &[&str] = &[
     include_str!("networks/unet/attention.rs"),
     include_str!("training/optim.rs"),
     include_str!("training/ema.rs"),
+    include_str!("training/prior.rs"),
     include_str!("metrics/evaluation.rs"),
     include_str!("metrics/mod.rs"),
     include_str!("networks/fourier_features.rs"),
