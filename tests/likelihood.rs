@@ -263,3 +263,30 @@ fn the_terms_for_bytes_are_those_of_another_implementation() {
         assert!(difference < 1e-8, "{name}: {difference}");
     }
 }
+
+/// As in training, where each sample has its own step: the sum over all steps is the bound without the term of `x_T`.
+#[test]
+fn the_terms_of_a_batch_add_up_to_the_bound() {
+    let process = cosine(7);
+    let bytes = Tensor::from_slice(&[0_i64, 255, 17, 128]).view([1, 1, 2, 2]).to_kind(Kind::Double) / 127.5 - 1.0;
+    let eps = Tensor::randn([7, 1, 2, 2], DOUBLE);
+    let denoiser = OfFixture(&process);
+    for variance in [ReverseVariance::Beta, ReverseVariance::Posterior, ReverseVariance::Learned] {
+        let (noise, bound) = (eps.shallow_clone(), Bound::with_variance(variance));
+        let noise = Box::new(move |step: u64, _: &Tensor| noise.narrow(0, 7 - step as i64, 1));
+        let terms = bound.terms_with(&denoiser, &process, &bytes, noise).unwrap();
+        let known: f64 = terms.map(Result::unwrap).skip(1).map(|term| term.nats.double_value(&[0])).sum();
+        let found: f64 = (1..=7)
+            .map(|t| {
+                let (a, s) = (process.signal(t as f64), process.noise(t as f64));
+                let x_t = a * &bytes + s * eps.narrow(0, t - 1, 1);
+                let seen = denoiser.denoise(&x_t, t as f64).unwrap();
+                4.0 * nats_of_each(&process, &bytes, &seen, variance, &[t as f64]).unwrap().double_value(&[0])
+            })
+            .sum();
+        assert!((found / known - 1.0).abs() < 1e-6, "{variance:?}: {found} and {known}");
+    }
+    let between = &bytes + 0.5 / 127.5;
+    let refused = Bound::default().terms(&denoiser, &process, &between, 1).err().unwrap().to_string();
+    assert!(refused.contains("between the bytes"), "{refused}");
+}

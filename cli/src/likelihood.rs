@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ddpm_tutor::likelihood::Likelihood as Value;
+use ddpm_tutor::metrics::fresh_points;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
@@ -20,7 +22,8 @@ const POINTS: usize = 2_000;
 const PARTS: usize = 10;
 
 /// Prints the bound on the negative log likelihood of the model's data, or of given samples: in bits per dimension for images, which are
-/// taken as bytes, and in nats for points, whose likelihood is a density. Fewer steps are faster, and give a looser bound.
+/// taken as bytes, and in nats for points, whose likelihood is a density. Fewer steps are faster, and give a looser bound. A model with classes is
+/// asked without a label.
 #[derive(Args)]
 pub struct Likelihood {
     #[command(flatten)]
@@ -71,7 +74,7 @@ impl Likelihood {
         let clips = self.clip_denoised.unwrap_or(model.sampling().clip_denoised);
         let seen: &dyn Denoiser = if clips { &clipped } else { &denoiser };
         let terms = bound.terms(seen, &*process, &x0, self.seed)?;
-        let found = ddpm_tutor::prelude::Likelihood::of(progress("likelihood", terms), &x0)?;
+        let found = Value::of(progress("likelihood", terms), &x0)?;
         if self.json {
             self.say_json(&manager, &bound, &x0, &found)
         } else {
@@ -94,10 +97,7 @@ impl Likelihood {
         let dataset = self.data.dataset(manager.config())?;
         if !dataset.is_images() {
             let n = self.n.map_or(POINTS, |n| n as usize);
-            let points = dataset.sample(n, self.seed)?;
-            let shape = [points.shape()[0] as i64, points.shape()[1] as i64];
-            let flat: Vec<f32> = points.iter().copied().collect();
-            return Ok((Tensor::from_slice(&flat).f_view(shape)?, format!("fresh points of {}", dataset.name())));
+            return Ok((fresh_points(&dataset, n as i64, self.seed)?, format!("fresh points of {}", dataset.name())));
         }
         let held_out = self.data.dataloader(manager.config())?.held_out_batch().ok_or_else(|| {
             let problem = format!("{} was trained on all of its images: give others with --x", manager.name());
@@ -106,13 +106,7 @@ impl Likelihood {
         Ok((first(held_out.x0), format!("held-out images of {}", dataset.name())))
     }
 
-    fn say_json(
-        &self,
-        manager: &ModelManager,
-        bound: &Bound,
-        x0: &Tensor,
-        found: &ddpm_tutor::prelude::Likelihood,
-    ) -> Result<()> {
+    fn say_json(&self, manager: &ModelManager, bound: &Bound, x0: &Tensor, found: &Value) -> Result<()> {
         let mean = |term: &Term| term.nats.mean(Kind::Double).double_value(&[]);
         let bits = |nats: f64| found.bits_per_dimension(nats);
         let terms: Vec<_> = found
@@ -136,13 +130,7 @@ fn layout_for(process: &dyn Process) -> StepLayoutConfig {
 }
 
 /// Prints the total, and the terms in a few parts.
-fn say_table(
-    manager: &ModelManager,
-    of_what: &str,
-    bound: &Bound,
-    x0: &Tensor,
-    found: &ddpm_tutor::prelude::Likelihood,
-) -> Result<()> {
+fn say_table(manager: &ModelManager, of_what: &str, bound: &Bound, x0: &Tensor, found: &Value) -> Result<()> {
     let steps = found.terms.len() - 1;
     let (nats, error, n) = (found.nats(), found.standard_error(), x0.size()[0]);
     let variance = json!(bound.variance);

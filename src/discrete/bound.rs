@@ -52,8 +52,12 @@ pub fn bound_term(process: &TokenProcess, logits: &Tensor, x0: &Tensor, x_t: &Te
 /// The term of `x_T`, in nats per sample.
 fn end_term(process: &TokenProcess, x0: &Tensor) -> Result<f64> {
     let last = process.marginal(x0, &times(x0, process.steps()))?;
-    let term = divergence(&last, &process.stationary().to_device(x0.device()));
-    Ok(per_sample(&term))
+    let prior = process.stationary().to_device(x0.device());
+    // What sampling cannot start from has no bound, if the process ends there.
+    if last.gt(1e-12).logical_and(&prior.le(0.0)).any().int64_value(&[]) == 1 {
+        return Ok(f64::INFINITY);
+    }
+    Ok(per_sample(&divergence(&last, &prior)))
 }
 
 /// The bound, with one `x_t` drawn for each sample and each step, from libtorch's generator.

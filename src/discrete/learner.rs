@@ -112,8 +112,7 @@ impl Learner for TokenLearner<'_> {
     /// The bound without the term of `x_T`, at the same times and with the same noise every time: nats per token.
     fn validate(&self, held_out: &Batch) -> Result<f64> {
         let _no_grad = no_grad_guard();
-        // The next step seeds the generator anew.
-        random::seed_libtorch(random::derive(0, Stream::Validation, 0));
-        Ok(self.loss_of(held_out, 0.0)?.by_sample.mean(Kind::Double).double_value(&[]))
+        let loss = random::with_seed(random::derive(0, Stream::Validation, 0), || self.loss_of(held_out, 0.0))?;
+        Ok(loss.by_sample.mean(Kind::Double).double_value(&[]))
     }
 }

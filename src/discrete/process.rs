@@ -153,6 +153,7 @@ impl TokenProcess {
     /// # Errors
     /// As [`corrupt`](Self::corrupt); [`Error::Shape`] for logits of another shape.
     pub fn reverse(&self, logits: &Tensor, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
+        check_tokens("x_t", x_t, self.states())?;
         self.step_back_each(t, x_t)?.reverse(logits, x_t, self.mixing)
     }
 
@@ -164,6 +165,7 @@ impl TokenProcess {
     /// # Errors
     /// As there; [`Error::Timestep`] unless both are steps and `to < from`.
     pub fn reverse_between(&self, logits: &Tensor, x_t: &Tensor, from: f64, to: f64) -> Result<Tensor> {
+        check_tokens("x_t", x_t, self.states())?;
         self.check_step(from, 1)?;
         self.check_step(to, 0)?;
         if to >= from {

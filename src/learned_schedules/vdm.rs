@@ -3,12 +3,12 @@
 use tch::{Device, Kind, Tensor, nn};
 
 use super::monotone::{GammaAt, LearnedSchedule};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::loader::DataLoader;
 use crate::model::Model;
 use crate::networks::{Given, Network, check_fits};
 use crate::objectives::{Batch, Loss};
-use crate::process::Tabulated;
+use crate::process::{Level, Tabulated};
 use crate::training::{Learner, LearnerStep, TrainingState, validation_loss};
 
 /// Trains a network that predicts the noise, and the schedule together with it. The network minimizes the bound; the schedule, on whose inner
@@ -73,7 +73,17 @@ impl Learner for VdmLearner<'_> {
     }
 
     fn check(&self, dataloader: &DataLoader) -> Result<()> {
-        check_fits(self.model, "data for this network", dataloader.stored())
+        check_fits(self.model, "data for this network", dataloader.stored())?;
+        let of_model = self.model.parameterization();
+        // Only if the output is the noise, it is read as the noise.
+        let x = dataloader.stored().narrow(0, 0, 1).to_kind(Kind::Float);
+        let level = Level::at(&Tabulated::default(), 0.5, &x)?;
+        let predicts_noise = of_model.outputs() == 1 && of_model.read(&x, &x, &level).eps == x;
+        if predicts_noise && self.model.classes() == 0 {
+            return Ok(());
+        }
+        let problem = "a schedule is learned with a model that predicts the noise and takes no labels: use the parameterization eps, and 0 classes";
+        Err(Error::Unsupported(problem.to_owned()))
     }
 
     fn step(&self, batch: &Batch, state: &mut TrainingState) -> Result<LearnerStep> {

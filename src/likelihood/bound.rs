@@ -53,7 +53,8 @@ impl Bound {
     /// `x0`: `[N, …]`, in f32 or f64.
     ///
     /// # Errors
-    /// Those of the layout; [`Error::Unsupported`] for a layout that does not start at the end of the process, and for noise that is not Gaussian.
+    /// Those of the layout; [`Error::Unsupported`] for a layout that does not start at the end of the process, and for noise that is not Gaussian;
+    /// [`Error::Config`] for images that are not bytes.
     pub fn terms<'a>(
         &self,
         denoiser: &'a dyn Denoiser,
@@ -89,6 +90,7 @@ impl Bound {
             )));
         }
         let (variance, values) = (self.variance, Values::of(x0));
+        values.check(x0)?;
         Ok(Terms { denoiser, process, x0: x0.shallow_clone(), values, variance, times, noise, next: 0 })
     }
 }

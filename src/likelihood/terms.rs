@@ -5,6 +5,8 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use crate::error::{Error, Result};
+
 /// What a number of the data can be, which decides what the last step has to explain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -22,6 +24,22 @@ impl Values {
     /// `x0`: `[N, D]` or `[N, C, H, W]`.
     pub fn of(x0: &Tensor) -> Self {
         if x0.dim() == 4 { Self::Bytes } else { Self::Continuous }
+    }
+
+    /// Rejects data that does not have such values.
+    pub(super) fn check(self, x0: &Tensor) -> Result<()> {
+        if self == Self::Continuous || x0.numel() == 0 {
+            return Ok(());
+        }
+        let levels = (x0 + 1.0) * 127.5;
+        let furthest = (&levels - levels.round()).abs().max().double_value(&[]);
+        let outside = x0.abs().max().double_value(&[]) > 1.001;
+        if furthest <= 0.05 && !outside {
+            return Ok(());
+        }
+        let expected = "bytes k as k / 127.5 - 1, in [-1, 1]: the likelihood of images is that of 256 values";
+        let got = if outside { "numbers outside of [-1, 1]" } else { "numbers between the bytes" };
+        Err(Error::config("images for a likelihood", expected, got))
     }
 
     /// `- ln p(x_0 | x_1)` for each number, for a Gaussian with this mean and variance: `L_0` of the bound. Ho et al. 2020, section 3.3.

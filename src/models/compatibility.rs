@@ -8,6 +8,7 @@ use crate::config::InferType;
 use crate::error::{Error, Result, require};
 use crate::objectives::{ObjectiveConfig, ObjectiveProperties};
 use crate::parameterizations::ParameterizationConfig;
+use crate::process::GAUSSIAN;
 use crate::samplers::{Ancestral, ReverseVariance, SamplerConfig};
 
 impl ModelConfig {
@@ -60,6 +61,12 @@ impl ModelConfig {
                 "the objective {name} adds up terms of single steps, and the process {} has none; these do without: {others}",
                 process.name()
             )
+        } else if declared.needs_steps && self.training.noise.name() != GAUSSIAN {
+            let others = those(|of| !of.needs_steps);
+            let noise = self.training.noise.name();
+            format!(
+                "the objective {name} is known for Gaussian noise alone, and the noise is {noise}; these suit any noise: {others}"
+            )
         } else if declared.needs_variance && !self.predicts_variance() {
             format!(
                 "the objective {name} trains the variance of the reverse steps: it needs the parameterization learned-variance"
@@ -75,9 +82,18 @@ impl ModelConfig {
         Err(Error::Unsupported(problem))
     }
 
-    /// Only a network that predicts the variance of the reverse steps can be sampled from with it.
+    /// Only a network that predicts the variance of the reverse steps can be sampled from with it, and not every variance suits coordinates that
+    /// differ.
     fn check_variance(&self) -> Result<()> {
+        let noise = &self.training.noise;
         match &self.training.sampling.sampler {
+            SamplerConfig::Ancestral(Ancestral {
+                variance: ReverseVariance::Analytic | ReverseVariance::Learned,
+                ..
+            }) if !noise.properties().is_scalar => Err(Error::Unsupported(format!(
+                "with the noise {}, whose coordinates differ, ancestral sampling has the variance beta, posterior or interpolated",
+                noise.name()
+            ))),
             SamplerConfig::Ancestral(Ancestral { variance: ReverseVariance::Learned, .. })
                 if !self.predicts_variance() =>
             {

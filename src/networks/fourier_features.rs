@@ -6,7 +6,7 @@ use super::{Given, Network};
 use crate::error::{Error, Result};
 
 /// Around another network: appends `sin(2^n pi x)` and `cos(2^n pi x)` of every number of `x_t` to its input, for each exponent `n`. A network is
-/// smooth, and the likelihood of bytes hangs on differences of 1/127.5: with `n = 7`, the last bit turns the angle by a whole half turn.
+/// smooth, and the likelihood of bytes depends on differences of 1/127.5: with `n = 7`, the last bit changes the angle by about `pi`.
 ///
 /// The inner network takes `1 + 2 K` times the channels of a sample, for `K` exponents; of its output, the first channels are used.
 ///

@@ -87,7 +87,7 @@ catalogue! {
         { skewness: 0.0, excess_kurtosis: -0.4802, depends_on_time: false, is_scalar: true };
     gamma::Gamma, "gamma": "skewed: a Gamma distribution that becomes Gaussian as its steps add up", "Nachmani, San-Roman & Wolf 2021, section 4.2",
         { skewness: 1.0, excess_kurtosis: 1.5, depends_on_time: true, is_scalar: true };
-    generalized_normal::GeneralizedNormal, "generalized-normal": "tails as heavy as you like", "Deasy et al. 2021, section 3",
+    generalized_normal::GeneralizedNormal, "generalized-normal": "symmetric, with tails of any weight", "Deasy et al. 2021, section 3",
         { skewness: 0.0, excess_kurtosis: 3.0, depends_on_time: false, is_scalar: true };
     rates::Rates, "rates": "Gaussian, each coordinate at its own rate", "Batzolis et al. 2022, section 3",
         { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: false };

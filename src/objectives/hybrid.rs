@@ -20,7 +20,8 @@ use crate::samplers::ReverseVariance;
 /// ```text
 /// L_hybrid = L_simple + lambda L_vlb
 /// ```
-/// Nichol & Dhariwal 2021, equation 16, with `L_vlb` in bits per dimension, as in their code.
+/// Nichol & Dhariwal 2021, equation 16, with `L_vlb` in bits per dimension, as in their code. With other than uniform timesteps, both parts are
+/// weighted by how often each is drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hybrid {

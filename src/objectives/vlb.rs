@@ -20,7 +20,8 @@ use crate::samplers::ReverseVariance;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Vlb {
-    /// Whether steps with large terms are drawn more often: [`Importance`].
+    /// Whether a training draws steps with large terms more often: [`Importance`], which `TrainingState` uses in place of this. A loss on its own has
+    /// no earlier losses, and draws uniformly.
     pub importance: bool,
     /// The variance of the reverse steps, unless the network predicts it.
     pub variance: ReverseVariance,

@@ -7,8 +7,8 @@ use crate::denoisers::Denoiser;
 use crate::error::Result;
 use crate::process::Process;
 
-/// Runs another sampler, but takes each step from the time whose noise the samples have, as estimated from the samples themselves. A chain that
-/// has less or more noise than its schedule says, since it was started or disturbed so, is thereby put right.
+/// Runs another sampler, but takes each step from the time whose noise the samples have, as estimated from the samples themselves. This corrects a
+/// chain that starts with more or less noise than its schedule says, or is disturbed on its way.
 ///
 /// San-Roman, Nachmani & Wolf 2021, "Noise Estimation for Generative Diffusion Models", algorithm 2. Their estimate is a network's, sample by
 /// sample; samples of a chain are all at one time, so that their mean square is enough: see [`time_of_mean_square`].

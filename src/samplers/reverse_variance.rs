@@ -35,6 +35,7 @@ pub enum ReverseVariance {
 impl ReverseVariance {
     /// The variance of a step from `t` to `to`: a single number or, if the network predicts it, one for each number of `x_t`. The last step, to
     /// `t = 0`, adds no noise; its variance, which the likelihood needs, is `beta_t` for [`Posterior`](Self::Posterior), too.
+    /// [`Analytic`](Self::Analytic) depends on all samples together.
     ///
     /// # Shapes
     /// `seen`: what the denoiser predicts from `x_t`, `[N, …]`. Returns `[]` or `[N, …]`, in the type of `seen`.
@@ -57,7 +58,9 @@ impl ReverseVariance {
             0.0 => unknown.ones_like(),
             a => (unknown * (process.noise(t) / a).powi(2)).clamp_max(1.0),
         };
-        let variance: Tensor = posterior.variance + posterior.of_x0.powi(2) * of_x0;
+        // Without anything unknown, the last step has no variance, and the likelihood of a density no bound.
+        let least = if to > 0.0 { 0.0 } else { 1e-6 * Posterior::smallest_variance(process, t, to) };
+        let variance: Tensor = (posterior.variance + posterior.of_x0.powi(2) * of_x0).clamp_min(least);
         Ok(variance.to_kind(seen.eps.kind()))
     }
 

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use crate::denoisers::Denoiser;
 use crate::error::{Error, Result, require};
-use crate::process::{Level, Process};
+use crate::process::{GAUSSIAN, Level, Process};
 use crate::random::{Draws, Stream};
 
 /// The most steps of a schedule: one that is longer has found no end.
@@ -39,9 +39,10 @@ pub fn bilateral_times(
 ) -> Result<Vec<f64>> {
     require(first_beta > 0.0 && first_beta < 1.0, "first_beta", "above 0 and below 1", first_beta)?;
     let end = process.end();
-    if (process.signal(end).powi(2) + process.noise(end).powi(2) - 1.0).abs() > 1e-6 {
+    let preserves = |t: f64| (process.signal(t).powi(2) + process.noise(t).powi(2) - 1.0).abs() < 1e-6;
+    if !(preserves(end / 2.0) && preserves(end)) || process.noise_kind() != GAUSSIAN {
         return Err(Error::Unsupported(
-            "the bound of BDDM needs a process that preserves the variance, as vp or discrete".to_owned(),
+            "the bound of BDDM needs a process that preserves the variance, such as vp or discrete, with Gaussian noise".to_owned(),
         ));
     }
     let _no_grad = no_grad_guard();
@@ -88,7 +89,7 @@ mod tests {
 
     use super::*;
     use crate::denoisers::GaussianOracle;
-    use crate::process::{EdmNoise, ProcessSettings, Vp};
+    use crate::process::{EdmNoise, Flow, ProcessSettings, Vp};
 
     #[test]
     fn the_share_is_where_the_derivative_of_the_bound_is_0() {
@@ -117,6 +118,7 @@ mod tests {
         let edm = EdmNoise::default().process().unwrap();
         let of_edm = GaussianOracle::isotropic(&*edm, &Tensor::zeros([1], double), 0.25);
         assert!(bilateral_times(&of_edm, &*edm, &data, 0.5, 1).is_err());
+        assert!(bilateral_times(&oracle, &Flow, &data, 0.5, 1).is_err());
         assert!(bilateral_times(&oracle, &*process, &data, 1.0, 1).is_err());
     }
 }

@@ -15,6 +15,9 @@ use crate::objectives::Batch;
 /// Lee et al. 2022 (PriorGrad), section 3 and algorithms 1 and 2. In the coordinates `y = Sigma^{-1/2} ( x - mu )` this is DDPM itself, with the
 /// loss of the same noise: a model is trained on [`standardized`](Self::standardized) data, and its samples are
 /// [restored](Self::restored). `x_T` and the noise of every step then have the covariance `Sigma`, not only the mean `mu`.
+///
+/// A model does not know its prior: keep the prior with it, since `generate_samples` returns samples in the coordinates `y`. These have unit variance,
+/// so switch `clip_denoised` off; and the likelihood of the data is that of `y` less the sum of the logarithms of the standard deviations.
 #[derive(Debug)]
 pub struct Prior {
     /// `mu`, `[K, …]`.
@@ -62,6 +65,10 @@ impl Prior {
     /// # Errors
     /// [`Error::Shape`] if the shapes differ; [`Error::Config`] for a standard deviation that is not above 0.
     pub fn new(mean: Tensor, deviation: Tensor) -> Result<Self> {
+        if mean.dim() < 2 || mean.size()[0] == 0 {
+            let expected = "[K, …], one row for each class".to_owned();
+            return Err(Error::Shape { what: "means of a prior", expected, got: mean.size() });
+        }
         if mean.size() != deviation.size() {
             let expected = format!("{:?}, like the means", mean.size());
             return Err(Error::Shape { what: "standard deviations of a prior", expected, got: deviation.size() });
@@ -122,7 +129,12 @@ impl Prior {
         let labels = labels.ok_or_else(|| Error::config("labels for a prior", expected(), "none"))?;
         let fit = labels.size() == [n] && labels.kind() == Kind::Int64 && n > 0;
         if !fit || labels.min().int64_value(&[]) < 0 || labels.max().int64_value(&[]) >= classes {
-            let got = format!("{:?} of shape {:?}", labels.kind(), labels.size());
+            let range = if fit {
+                format!(", {} to {}", labels.min().int64_value(&[]), labels.max().int64_value(&[]))
+            } else {
+                String::new()
+            };
+            let got = format!("{:?} of shape {:?}{range}", labels.kind(), labels.size());
             return Err(Error::config("labels for a prior", expected(), got));
         }
         let labels = labels.to_device(x.device());

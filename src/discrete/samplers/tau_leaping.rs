@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use super::TokenSampler;
 use crate::discrete::back::{StepBack, columns};
 use crate::discrete::categorical::draw;
+use crate::discrete::checks::check_tokens;
 use crate::discrete::corruption::Corruption;
 use crate::discrete::mixing::Mixing;
 use crate::discrete::predictor::TokenPredictor;
@@ -57,6 +58,7 @@ impl<'a> TauLeaping<'a> {
     /// # Errors
     /// Those of the predictor; [`Error::Timestep`] for a time outside the process.
     pub fn reverse_rates(&self, predictor: &dyn TokenPredictor, x_t: &Tensor, t: f64) -> Result<Tensor> {
+        check_tokens("x_t", x_t, self.process.states())?;
         let q_bar = self.process.cumulative(t)?;
         let back = StepBack::new(self.process.rates(), &q_bar, &q_bar, self.process.symbols(), x_t.device());
         let ratio = back.mixed(&predictor.logits(x_t, t)?, x_t, Mixing::Posteriors)?;

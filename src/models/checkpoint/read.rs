@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tch::{Device, Tensor, nn, no_grad_guard};
 
-use super::file::{Groups, MEMORY, Parts, Progress, Weights, damaged, parse, shape_of, stored_name, tensor};
+use super::file::{DELETE_IT, Groups, MEMORY, Parts, Progress, Weights, damaged, parse, shape_of, stored_name, tensor};
 use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::models::config::ModelConfig;
@@ -77,6 +77,10 @@ pub(crate) fn read_training(path: &Path, name: &str, groups: &Groups, config: &M
     let memory = shape_of(&parts, MEMORY).map(|shape| tensor(path, &parts, MEMORY, &shape)).transpose()?;
     // Change nothing until everything is known to fit.
     let mut state = TrainingState::of_groups(groups, config.base.seed, &config.training)?;
+    if let Some(memory) = memory {
+        let damaged = |error: Error| damaged(path, format!("its {MEMORY} does not fit: {error}. {DELETE_IT}"));
+        state.objective().remember(&memory).map_err(damaged)?;
+    }
     for (((weights, ema, m, v), (_, vs)), group) in read.into_iter().zip(groups).zip(state.groups_mut()) {
         copy_into(vs, &weights);
         group.ema.average = ema;
@@ -84,9 +88,6 @@ pub(crate) fn read_training(path: &Path, name: &str, groups: &Groups, config: &M
         group.optimizer.steps = progress.optimizer_steps.get(group.name).copied().unwrap_or(progress.steps);
     }
     state.restore(progress.steps, progress.history.clone(), losses);
-    if let Some(memory) = memory {
-        state.objective().remember(&memory)?;
-    }
     Ok(state)
 }
 
