@@ -3,6 +3,7 @@
 mod exact_answers;
 mod fewer_steps;
 mod flowers;
+mod likelihood;
 mod solvers;
 mod swiss_roll;
 mod what_to_predict;
@@ -15,6 +16,9 @@ use tch::{Kind, Tensor};
 pub use exact_answers::{check_copies_diagnosis, check_gaussian_denoiser, check_responsibilities, check_score};
 pub use fewer_steps::{check_angle, check_codes_diagnosis, check_ddim_step, check_sigma_of_eta, sampler_to_diagnose};
 pub use flowers::{check_clipped_mean, check_ema_decay, check_unit_range};
+pub use likelihood::{
+    check_bits, check_importance, check_kl, check_right_variance, check_variance_diagnosis, denoiser_to_diagnose,
+};
 pub use solvers::{check_heun_step, check_multistep_data, check_power, check_solver_diagnosis};
 pub use swiss_roll::{check_forward, check_posterior_variance, check_predicted_x0, check_without_noise};
 pub use what_to_predict::{
