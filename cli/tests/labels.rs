@@ -14,6 +14,8 @@ fn train(folder: &Path, name: &str, options: &[&str]) -> Ran {
     arguments.extend(["--dataset-size", "40", "--batch-size", "20", "--epochs", "1", "--timesteps", "10"]);
     arguments.extend(["--base-channels", "8", "--channel-multipliers", "1", "--validation-samples", "5"]);
     arguments.extend(["--inference-type", "image", "--sample-amount", "2", "--device", "cpu"]);
+    // Two steps that are large enough for the labels to matter.
+    arguments.extend(["--learning-rate", "0.02", "--warmup-steps", "0"]);
     arguments.extend(options);
     ddpm(folder, &arguments)
 }
