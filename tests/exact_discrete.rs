@@ -244,7 +244,10 @@ fn every_order_of_masks_is_an_autoregressive_model_of_the_same_data() {
         let drawn = shares(&draw(&AnyOrder::new(&process, order).unwrap()));
         // Four standard errors.
         assert!(drawn.iter().zip(p).all(|(share, p)| (share - p).abs() < 0.032), "{order:?}: {drawn:?}");
-        assert!((drawn.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{order:?} draws strings that there are not");
+        assert!(
+            (drawn.iter().sum::<f64>() - 1.0).abs() < 1e-12,
+            "{order:?} draws strings that the data does not contain"
+        );
     }
     // The most certain first is no random order, but draws strings of the data as well.
     let confident = shares(&draw(&AnyOrder::new(&process, RevealOrder::Confident).unwrap()));

@@ -30,7 +30,7 @@ pub(super) trait Formula: Debug {
     }
 }
 
-/// A solver with this formula. One network call per step; the first step has one prediction, and the last step, to `t = 0`, is of first order.
+/// A solver with this formula; Hairer, Nørsett & Wanner 1993, chapter III, on multistep methods. One network call per step; the first step has one prediction, and the last step, to `t = 0`, is of first order.
 #[derive(Debug)]
 pub(super) struct Multistep<F> {
     formula: F,
