@@ -115,10 +115,14 @@ pub fn generate_samples_by(
 /// takes them that predicts no noise at all, `x_T / a(T)` with ten times the standard deviation.
 ///
 /// # Errors
-/// [`Error::SamplesFarOut`] with the largest number.
+/// [`Error::SamplesFarOut`] with the largest number; [`Error::Shape`] for samples of another shape than the process is for.
 pub fn require_in_range(samples: &Tensor, process: &dyn Process) -> Result<()> {
     let (end, largest) = (process.end(), samples.abs().max().double_value(&[]));
-    let limit = (10.0 * process.noise(end) / process.signal(end)).clamp(100.0, 1e6);
+    let noise_to_signal = match process.by_coordinate(&[end], samples)? {
+        Some(by_coordinate) => by_coordinate.largest(|a, s| s / a),
+        None => process.noise(end) / process.signal(end),
+    };
+    let limit = (10.0 * noise_to_signal).clamp(100.0, 1e6);
     if largest <= limit { Ok(()) } else { Err(Error::SamplesFarOut { largest }) }
 }
 

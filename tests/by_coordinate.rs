@@ -229,6 +229,15 @@ fn cold_diffusion_undoes_a_blur_better_than_the_naive_way() {
     assert!(refused.contains("use ddim"), "{refused}");
 }
 
+/// A network that predicts no noise takes a coordinate to `x_T / a_i(T)`, which is far out if its rate is high.
+#[test]
+fn samples_may_be_as_far_out_as_the_fastest_coordinate_takes_them() {
+    let samples = Tensor::from_slice(&[0.0, 1e5]).view([1, 2]);
+    assert!(require_in_range(&samples, &cosine(40)).is_err());
+    assert!(require_in_range(&samples, &*with(rates(&[1.0, 1.0]), cosine(40))).is_err());
+    assert!(require_in_range(&samples, &*with(rates(&[1.0, 2.0]), cosine(40))).is_ok());
+}
+
 #[test]
 fn what_does_not_fit_is_refused_with_what_would() {
     let _generator = libtorch();

@@ -40,6 +40,11 @@ impl ByCoordinate {
         self.coefficients(from.iter().zip(to).map(|(from, to)| of(*from, *to)).collect())
     }
 
+    /// The largest value of a function of `a_i` and `s_i`.
+    pub(crate) fn largest(&self, of: impl Fn(f64, f64) -> f64) -> f64 {
+        self.amounts.iter().map(|[a, s]| of(*a, *s)).fold(f64::NEG_INFINITY, f64::max)
+    }
+
     /// Whether there is no noise at the first of two times, only less signal.
     pub(crate) fn begins_without_noise(&self) -> bool {
         self.amounts[..self.amounts.len() / 2].iter().all(|[_, s]| *s == 0.0)
