@@ -6,7 +6,7 @@ use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde::Serialize;
 
-use crate::say::say;
+use crate::say::{count, device_name, say};
 
 #[derive(Args)]
 pub struct Doctor {
@@ -64,7 +64,8 @@ fn device() -> Part {
         Ok(device) => {
             let ones = Tensor::ones([8], (Kind::Float, device));
             let ok = ones.sum(Kind::Float).double_value(&[]) == 8.0;
-            let mut detail = format!("computes on {device:?}; {} CUDA devices seen", cuda_devices());
+            let mut detail =
+                format!("computes on {}; {} seen", device_name(device), count(cuda_devices(), "CUDA device"));
             for (n, problem) in (0..cuda_devices()).filter_map(|n| Some((n, try_cuda(n).err()?))) {
                 detail += &format!("; number {n} does not compute: {problem}");
             }

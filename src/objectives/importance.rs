@@ -121,7 +121,7 @@ impl LossHistory {
     }
 }
 
-/// In a file, the place of a loss that there is not yet: no term of the bound gets this low.
+/// Marks an absent loss in a file: no term of the bound gets this low.
 const MISSING: f32 = f32::MIN;
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ fn complete(part: &mut Part, gpu: bool, cuda: &str, driver: Option<&str>) {
         "CUDA library" if part.detail.starts_with("not loaded") => {
             part.detail = "no GPU found: the CPU is used".to_owned();
         }
-        "device" if part.detail.contains("Cuda(") => {
+        "device" if part.detail.contains("computes on CUDA") => {
             // One line for each GPU; all share one driver.
             if let Some(driver) = driver.and_then(|driver| driver.lines().next()) {
                 part.version = driver.trim().to_owned();
@@ -115,8 +115,8 @@ mod tests {
         let version = |part: &str, detail: &str, gpu: bool| completed(part, detail, gpu).version;
         assert_eq!(version("CUDA library", "loaded", true), "13.0");
         assert_eq!(version("CUDA library", "none on this system", false), "");
-        assert_eq!(version("device", "computes on Cuda(0); 1 CUDA devices seen", true), "580.65.06");
-        assert_eq!(version("device", "computes on Cpu; 0 CUDA devices seen", false), "");
+        assert_eq!(version("device", "computes on CUDA device 0; 1 CUDA device seen", true), "580.65.06");
+        assert_eq!(version("device", "computes on the CPU; 0 CUDA devices seen", false), "");
         assert_eq!(cuda_of("2.11.0+cu130\n").as_deref(), Some("13.0"));
         assert_eq!(cuda_of("2.11.0+cu128").as_deref(), Some("12.8"));
         assert!([cuda_of("2.11.0"), cuda_of("2.11.0+cpu"), cuda_of("2.11.0+cu1")].iter().all(Option::is_none));
