@@ -2,7 +2,7 @@
 
 use ddpm_painted_flowers::{Flower, paint_flower};
 use ddpm_utils::images::{Fit, ImageFormat, check_memory};
-use ndarray::{Array4, ArrayViewMut3};
+use ndarray::{Array4, ArrayViewMut3, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -23,17 +23,19 @@ pub struct PaintedFlowers {
     pub count: usize,
     /// Whether training mirrors every other image.
     pub flips: bool,
+    /// 3 for RGB, 1 for grey: the brightness of the same paintings.
+    pub channels: i64,
 }
 
 impl Default for PaintedFlowers {
     fn default() -> Self {
-        Self { size: [32, 32], count: 4_096, flips: true }
+        Self { size: [32, 32], count: 4_096, flips: true, channels: 3 }
     }
 }
 
 impl ImageSet for PaintedFlowers {
     fn shape(&self) -> [i64; 3] {
-        [3, self.size[0], self.size[1]]
+        [self.channels, self.size[0], self.size[1]]
     }
 
     fn flips(&self) -> bool {
@@ -57,8 +59,9 @@ impl ImageSet for PaintedFlowers {
             let image = ArrayViewMut3::from_shape((3, height, width), bytes).map_err(impossible)?;
             paint_flower(Flower::ALL[kind(k)], &mut rng, image).map_err(impossible)
         })?;
+        let pixels = Array4::from_shape_vec((n, 3, height, width), bytes).map_err(impossible)?;
         Ok(LabelledImages {
-            pixels: Array4::from_shape_vec((n, 3, height, width), bytes).map_err(impossible)?,
+            pixels: if self.channels == 1 { brightness(&pixels) } else { pixels },
             labels: (0..n).map(kind).collect(),
             classes: self.classes()?,
             remarks: vec![format!("painted {size}")],
@@ -67,9 +70,16 @@ impl ImageSet for PaintedFlowers {
 
     fn validate(&self) -> Result<()> {
         require(self.count >= 1, "PaintedFlowers.count", "at least 1", self.count)?;
+        require([1, 3].contains(&self.channels), "PaintedFlowers.channels", "3 for RGB, or 1 for grey", self.channels)?;
         let possible = self.size.iter().all(|side| (8..=1024).contains(side));
         require(possible, "PaintedFlowers.size", "a height and a width of 8 to 1024 pixels", format!("{:?}", self.size))
     }
+}
+
+/// The brightness of each pixel, `[N, 1, H, W]`, with the weights of red, green and blue in ITU-R BT.709.
+fn brightness(pixels: &Array4<u8>) -> Array4<u8> {
+    const WEIGHTS: [f32; 3] = [0.2126, 0.7152, 0.0722];
+    pixels.map_axis(Axis(1), |rgb| rgb.iter().zip(WEIGHTS).map(|(value, weight)| f32::from(*value) * weight).sum::<f32>().round() as u8).insert_axis(Axis(1))
 }
 
 fn impossible(error: impl std::error::Error) -> Error {
@@ -78,7 +88,7 @@ fn impossible(error: impl std::error::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array1, Axis};
+    use ndarray::Array1;
 
     use super::*;
 
@@ -102,6 +112,20 @@ mod tests {
         let fold = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         let fingerprint = images.pixels.iter().fold(0xcbf2_9ce4_8422_2325, fold);
         assert_eq!(format!("{fingerprint:016x}"), "9bcb9f0ec869add1");
+    }
+
+    #[test]
+    fn grey_ones_are_the_same_pictures_without_colors() {
+        let set = PaintedFlowers { size: [16, 16], ..Default::default() };
+        let grey = PaintedFlowers { channels: 1, ..set.clone() };
+        let (colored, found) = (set.load(5, 3).unwrap(), grey.load(5, 3).unwrap());
+        assert_eq!((grey.shape(), found.pixels.dim(), &found.labels), ([1, 16, 16], (5, 1, 16, 16), &colored.labels));
+        for ((n, _, y, x), value) in found.pixels.indexed_iter() {
+            let [r, g, b] = [0, 1, 2].map(|c| f64::from(colored.pixels[[n, c, y, x]]));
+            let expected = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+            assert!((f64::from(*value) - expected).abs() <= 0.501, "{value}, {expected}");
+        }
+        assert!(PaintedFlowers { channels: 2, ..set }.load(1, 0).is_err());
     }
 
     /// Classification by the nearest mean image: much simpler than a network, and already far better than chance (0.2).
@@ -138,7 +162,7 @@ mod tests {
             assert!(error.contains("8 to 1024"), "{error}");
         }
         let error =
-            PaintedFlowers { size: [1024, 1024], count: 10_000, flips: true }.load(10_000, 0).unwrap_err().to_string();
+            PaintedFlowers { size: [1024, 1024], count: 10_000, ..Default::default() }.load(10_000, 0).unwrap_err().to_string();
         assert!(
             error.contains("10000 images of 3 x 1024 x 1024 take 31.5 GB") && error.contains("dataset_size"),
             "{error}"

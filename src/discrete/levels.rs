@@ -19,8 +19,8 @@ pub fn to_levels(images: &Tensor, levels: i64) -> Result<Tensor> {
     require((2..=256).contains(&levels), "number of grey levels", "2 to 256", levels)?;
     let grey = match images.size()[..] {
         [_, 1, _, _] => images.select(1, 0),
-        // The weights of red, green and blue in ITU-R BT.601.
-        [_, 3, _, _] => images.select(1, 0) * 0.299 + images.select(1, 1) * 0.587 + images.select(1, 2) * 0.114,
+        // The weights of red, green and blue in ITU-R BT.709.
+        [_, 3, _, _] => images.select(1, 0) * 0.2126 + images.select(1, 1) * 0.7152 + images.select(1, 2) * 0.0722,
         _ => {
             let expected = "[N, C, H, W], with C 1 or 3".to_owned();
             return Err(Error::Shape { what: "images of grey levels", expected, got: images.size() });
