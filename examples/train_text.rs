@@ -26,6 +26,8 @@ const HELD_OUT: i64 = 96;
 const SEED: u64 = 1;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // A second thread gains nothing for networks of this size, and loses much on a busy machine.
+    tch::set_num_threads(1);
     let mut arguments = std::env::args().skip(1);
     let epochs: usize = arguments.next().map_or(Ok(EPOCHS), |text| text.parse())?;
     let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/Austen");

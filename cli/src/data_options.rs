@@ -15,7 +15,7 @@ pub struct DataOptions {
     /// Size of the images: N, or height x width as in 32x48
     #[arg(long, value_name = "N|HxW", value_parser = image_size)]
     image_size: Option<[i64; 2]>,
-    /// 3 for RGB, 1 for grey (image-folder)
+    /// 3 for RGB, 1 for grey (image-folder, painted-flowers)
     #[arg(long, value_name = "N")]
     channels: Option<i64>,
     /// Points: standard deviation of the noise on each coordinate
