@@ -267,6 +267,30 @@ fn every_order_of_masks_is_an_autoregressive_model_of_the_same_data() {
     assert!(AnyOrder::new(&uniform, RevealOrder::Random).unwrap_err().to_string().contains("no mask"));
 }
 
+/// In short steps, some probabilities of the discretized Gaussian are too small to be divided by.
+#[test]
+fn steps_with_tiny_probabilities_are_finite() {
+    let _guard = libtorch();
+    for steps in 90..=110 {
+        let process = TokenProcess::new(GaussianTransition::default(), 8, steps).unwrap();
+        let x_t = Tensor::arange(8, (Kind::Int64, Device::Cpu)).unsqueeze(0);
+        for t in [1_i64, 2, 3] {
+            let logits = Tensor::zeros([1, 8, 8], DOUBLE).set_requires_grad(true);
+            let back = process.reverse(&logits, &x_t, &Tensor::from_slice(&[t])).unwrap();
+            let sums = back.sum_dim_intlist(-1, false, Kind::Double);
+            assert!(furthest(&sums, &sums.ones_like()) < 1e-12, "{steps} steps, t = {t}: {sums}");
+            back.clamp_min(1e-300).log().sum(Kind::Double).backward();
+            assert!(logits.grad().isfinite().all().int64_value(&[]) == 1, "{steps} steps, t = {t}");
+            if t == 1 {
+                // From even logits, x_0 is any symbol from which x_1 can come.
+                let shares = back.gt(0.0).to_kind(Kind::Double);
+                let possible = &shares / shares.sum_dim_intlist([-1].as_slice(), true, Kind::Double);
+                assert!(furthest(&back, &possible) < 1e-12, "{back}");
+            }
+        }
+    }
+}
+
 #[test]
 fn continuous_time_has_the_closed_form_and_meets_the_steps() {
     let _guard = libtorch();

@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// The logit of a symbol that `x_t` cannot come from. (With -infinity, a state that comes from no symbol would be NaN.)
 const IMPOSSIBLE: f64 = -1e30;
 
+/// A probability of `x_t` below this is taken as 0: its inverse could be too large for an f64.
+const LEAST: f64 = 1e-150;
+
 /// The matrices of a step back: one for all samples, `[K, K]`, or one for each, `[N, K, K]`.
 #[derive(Debug)]
 pub(super) struct StepBack {
@@ -50,7 +53,7 @@ impl StepBack {
             return Err(Error::Shape { what: "logits of x_0", expected, got: logits.size() });
         }
         let likelihood = columns(&self.after, x_t).narrow(2, 0, self.symbols);
-        let impossible = likelihood.le(0.0);
+        let impossible = likelihood.lt(LEAST);
         let p = logits.to_kind(Kind::Double).masked_fill(&impossible, IMPOSSIBLE).softmax(-1, Kind::Double);
         let weights = match mixing {
             Mixing::Posteriors => p / likelihood.masked_fill(&impossible, 1.0),
