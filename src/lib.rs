@@ -47,7 +47,7 @@
 //! | `eps_theta` | ε_θ(x_t, t) | the network's prediction of it |
 //! | `beta` | β_t | variance of the noise that step `t` adds |
 //! | `alpha` | α_t = 1 − β_t | share of the signal's variance that step `t` keeps |
-//! | `alpha_bar`, `alpha_cumulative` | ᾱ_t = α₁ … α_t | share of the signal's variance left after `t` steps |
+//! | `alpha_bar`, `alpha_cumulative` | ᾱ_t = α₁ … α_t | share of the signal's variance left after `t` steps; of masks, probability that a token is not masked yet |
 //! | `sigma` | σ_t | standard deviation of the noise of the reverse step; for EDM the noise level `s(t) / a(t)` |
 //! | `predicted_x0` | x̂₀ | the data that `x_t` and `eps_theta` imply |
 //! | `signal`, `noise` | a(t), s(t) | of any process: `x_t = a(t) x_0 + s(t) eps`; here `sqrt(alpha_bar_t)` and `sqrt(1 - alpha_bar_t)` |
@@ -61,6 +61,7 @@
 //! | `variance_share` | v | place of a learned variance between the logarithms of β̃_t (0) and β_t (1) |
 //! | `nats` | L_t | a term of the bound on the negative log likelihood, in nats, the unit of natural logarithms |
 //! | `output` | F_θ | the output of a network, whatever it means |
+//! | `mean`, `deviation` | μ, Σ^½ | of a [`Prior`](training::Prior): mean and standard deviation of each number of the data |
 //! | `q`, `q_bar` | Q_t, Q̄_t = Q₁ … Q_t | probabilities of a step, and of `t` steps, from one category to another |
 //! | `symbols`, `states` | S, K | the categories of the data; the same with the mask, if there is one |
 //! | `rates` | R | of a process on categories in continuous time: `Q̄_t = exp(B(t) R)`, `B(t)` the integral of `beta(t)` |
@@ -118,6 +119,7 @@ pub mod prelude {
     pub use ddpm_utils::live_plot::{LivePlot, live_plot};
     pub use ddpm_utils::plots::{AxisScale, LineChart, LineStyle, Series, line_charts};
     pub use ddpm_utils::progress::progress;
+    pub use ddpm_utils::text_film::text_film;
     pub use tch::{self, Device, Kind, Tensor, nn};
 
     pub use crate::comparison::{Comparison, SamplerLadder};
@@ -131,10 +133,11 @@ pub mod prelude {
     pub use crate::discrete::*;
     pub use crate::error::Error;
     pub use crate::exercises::{
-        Verdict, check_angle, check_bits, check_clipped_mean, check_codes_diagnosis, check_copies_diagnosis,
-        check_ddim_step, check_ema_decay, check_first_diagnosis, check_forward, check_gaussian_denoiser,
-        check_heun_step, check_importance, check_kl, check_min_snr, check_multistep_data, check_posterior_variance,
-        check_power, check_preconditioning, check_predicted_x0, check_responsibilities, check_right_variance,
+        Verdict, check_angle, check_bits, check_brightness_diagnosis, check_clipped_mean, check_codes_diagnosis,
+        check_cold_step, check_copies_diagnosis, check_ddim_step, check_ema_decay, check_first_diagnosis,
+        check_forward, check_gamma_noise, check_gaussian_denoiser, check_heun_step, check_importance, check_kl,
+        check_masked, check_min_snr, check_multistep_data, check_posterior_variance, check_power,
+        check_preconditioning, check_predicted_x0, check_responsibilities, check_reveal, check_right_variance,
         check_score, check_second_diagnosis, check_sigma_of_eta, check_solver_diagnosis, check_unit_range,
         check_v_target, check_variance_diagnosis, check_without_noise, check_x0_of_v, denoiser_to_diagnose,
         sampler_to_diagnose,

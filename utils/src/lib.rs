@@ -5,6 +5,7 @@
 //! | [`plots`] | scatter plots, panels of them, vector fields and line charts, all in one style |
 //! | [`animation`] | moving points, as GIFs |
 //! | [`image_grids`] | grids of images, and films of grids |
+//! | [`text_film`] | text that changes, as an animated SVG |
 //! | [`gif`] | GIF files of any images of one size |
 //! | [`display`] | pictures and HTML in the output of a notebook cell, or in a file |
 //! | [`interrupted`], [`Interruptible`] | whether the user wants a loop to end |
@@ -40,6 +41,7 @@ mod palette;
 pub mod plots;
 pub mod progress;
 mod similar;
+pub mod text_film;
 mod throttle;
 pub mod torch_file;
 
