@@ -170,7 +170,8 @@ fn increments_vary_together_as_those_of_brownian_motion() {
 fn they_run_on_every_process() {
     let _guard = libtorch();
     for entry in ProcessConfig::ENTRIES {
-        let process = ProcessConfig::from_name(entry.name).unwrap().build().process().unwrap();
+        let config = ProcessConfig::from_name(entry.name).unwrap();
+        let process = config.build().process().unwrap();
         let oracle = GaussianOracle::isotropic(&*process, &Tensor::from_slice(&[0.3]), 0.25);
         for layout in StepLayoutConfig::ENTRIES {
             for name in ["sde-heun", "ito-taylor"] {
@@ -181,7 +182,8 @@ fn they_run_on_every_process() {
                 let none = &mut InferenceLogger::new(InferType::None);
                 let of_layout = StepLayoutConfig::from_name(layout.name).unwrap().properties();
                 let fits = (process.steps().is_some() || !of_layout.needs_steps)
-                    && (process.signal(process.end()) > 0.0 || !of_layout.needs_signal);
+                    && (process.signal(process.end()) > 0.0 || !of_layout.needs_signal)
+                    && (process.steps().is_none_or(|all| all >= 200) || !of_layout.visits_steps);
                 let times = sampler.times(&*process);
                 assert_eq!(times.is_ok(), fits, "{name} on {} with {}", entry.name, layout.name);
                 let Ok(times) = times else { continue };
@@ -191,7 +193,9 @@ fn they_run_on_every_process() {
                 // The last step returns the predicted data, which varies less.
                 let (a, s) = (process.signal(times[199]), process.noise(times[199]));
                 let expected = (a * 0.25).powi(2) / (a * a * 0.25 + s * s);
-                assert!((mean - 0.3).abs() < 0.03 && (variance / expected - 1.0).abs() < 0.1, "{what}, {expected}");
+                let as_expected = (mean - 0.3).abs() < 0.03 && (variance / expected - 1.0).abs() < 0.1;
+                // Otherwise the chain does not start from the distribution of x_T.
+                assert!(as_expected || !config.properties().ends_with_noise, "{what}, {expected}");
             }
         }
     }

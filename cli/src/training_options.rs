@@ -91,9 +91,8 @@ impl TrainingOptions {
     /// schedule's.
     fn set_process(&self, training: &mut TrainingConfig) -> Result<()> {
         if let Some(process) = &self.process {
-            training.process = Some(process.clone()).filter(|process| !process.properties().has_steps);
+            training.process = Some(process.clone()).filter(|process| !matches!(process, ProcessConfig::Discrete(_)));
         }
-        // If the noise stays the same, it keeps its settings.
         // If the noise stays the same, it keeps its settings.
         let other = self.noise_kind.clone().filter(|noise| noise.name() != training.noise.name());
         set(&mut training.noise, other);
@@ -181,10 +180,7 @@ impl TrainingOptions {
             self.set_process(training)?;
         }
         if let (Some(process), Some(option)) = (&training.process, self.discrete_option()) {
-            let problem = format!(
-                "{option} is for the discrete process (--design ddpm); the times of {} are real numbers",
-                process.name()
-            );
+            let problem = format!("{option} is for the discrete process (--design ddpm), not for {}", process.name());
             return Err(Error::Unsupported(problem));
         }
         if let Some(variance) = self.variance {

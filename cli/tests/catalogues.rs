@@ -180,7 +180,9 @@ fn an_oracle_draws_from_its_data_on_every_process() {
         )
     };
     for entry in ProcessConfig::ENTRIES {
-        succeeded(sample(&["--process", entry.name, "--sampler", "ddim", "--steps", "40"]));
+        let process = ProcessConfig::from_name(entry.name).unwrap().build().process().unwrap();
+        let steps = process.steps().unwrap_or(40).min(40).to_string();
+        succeeded(sample(&["--process", entry.name, "--sampler", "ddim", "--steps", &steps]));
         let samples: serde_json::Value =
             serde_json::from_str(&fs::read_to_string(path.join("o.json")).unwrap()).unwrap();
         let within =

@@ -7,6 +7,7 @@ mod constants;
 mod factor;
 mod forward;
 mod level;
+mod ncsn_rules;
 mod posterior;
 mod schedules;
 mod sde;
@@ -23,6 +24,7 @@ pub use factor::Factor;
 pub(crate) use forward::fixed_noise;
 pub use forward::{add_noise, forward_diffusion, forward_step};
 pub use level::Level;
+pub use ncsn_rules::{largest_distance, ratio_of_levels};
 pub use posterior::Posterior;
 pub use schedules::*;
 pub(crate) use times::{check_time, is_shared};
@@ -149,8 +151,7 @@ pub trait ProcessSettings: Debug {
     fn process(&self) -> Result<Box<dyn Process>>;
 }
 
-/// The declared properties of a process. All processes start with the data, their signal-to-noise ratio decreases, and
-/// for data of variance 1 they end with the standard deviation [`noise_at_end`](Process::noise_at_end).
+/// The declared properties of a process. All processes start with the data, and their signal-to-noise ratio decreases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessProperties {
     /// Whether it has steps.
@@ -159,25 +160,30 @@ pub struct ProcessProperties {
     pub preserves_variance: bool,
     /// Whether some signal is left at its end.
     pub leaves_signal: bool,
+    /// Whether hardly anything of the data is left at its end: data of variance 1 then has the standard deviation
+    /// [`noise_at_end`](Process::noise_at_end).
+    pub ends_with_noise: bool,
 }
 
 catalogue! {
     /// A process with its settings.
     ProcessConfig of "process", is ProcessSettings, declares ProcessProperties;
     discrete::Discrete, "discrete": "T steps, from a schedule", "Ho et al. 2020, equation 2",
-        { has_steps: true, preserves_variance: true, leaves_signal: true };
+        { has_steps: true, preserves_variance: true, leaves_signal: true, ends_with_noise: true };
     vp::Vp, "vp": "variance-preserving, in continuous time", "Song et al. 2021, equation 11",
-        { has_steps: false, preserves_variance: true, leaves_signal: true };
+        { has_steps: false, preserves_variance: true, leaves_signal: true, ends_with_noise: true };
     ve::Ve, "ve": "variance-exploding: the signal is kept", "Song et al. 2021, equation 9",
-        { has_steps: false, preserves_variance: false, leaves_signal: true };
+        { has_steps: false, preserves_variance: false, leaves_signal: true, ends_with_noise: true };
     sub_vp::SubVp, "sub-vp": "the signal of vp with less noise", "Song et al. 2021, section 3.4",
-        { has_steps: false, preserves_variance: false, leaves_signal: true };
+        { has_steps: false, preserves_variance: false, leaves_signal: true, ends_with_noise: true };
+    noise_scales::NoiseScales, "noise-scales": "L noise levels in geometric progression: the signal is kept", "Song & Ermon 2019, section 4.1",
+        { has_steps: true, preserves_variance: false, leaves_signal: true, ends_with_noise: false };
     edm::EdmNoise, "edm": "noise of standard deviation t is added to the data", "Karras et al. 2022, table 1",
-        { has_steps: false, preserves_variance: false, leaves_signal: true };
+        { has_steps: false, preserves_variance: false, leaves_signal: true, ends_with_noise: true };
     flow::Flow, "flow": "a straight line from data to noise", "Liu et al. 2023, section 2.1",
-        { has_steps: false, preserves_variance: false, leaves_signal: false };
+        { has_steps: false, preserves_variance: false, leaves_signal: false, ends_with_noise: true };
     tabulated::Tabulated, "tabulated": "variance-preserving, with a table of signal-to-noise ratios", "Kingma et al. 2021, section 3.1",
-        { has_steps: false, preserves_variance: true, leaves_signal: true };
+        { has_steps: false, preserves_variance: true, leaves_signal: true, ends_with_noise: true };
 }
 
 impl Default for ProcessConfig {
@@ -206,7 +212,11 @@ mod tests {
             assert_eq!(preserved, declared.preserves_variance, "{name}");
             assert_eq!(process.signal(end) > 0.0, declared.leaves_signal, "{name}");
             let at_end = variance(end).sqrt() / process.noise_at_end();
-            assert!((at_end - 1.0).abs() < 0.01, "{name}: {at_end} times the noise that sampling starts from");
+            let ends_with_noise = (at_end - 1.0).abs() < 0.01;
+            assert_eq!(
+                ends_with_noise, declared.ends_with_noise,
+                "{name}: {at_end} times the noise that sampling starts from"
+            );
             for t in &times[..99] {
                 let found = process.time_of_log_snr(process.log_snr(*t));
                 assert!((found - t).abs() < 1e-9 * end, "{name}: {found} for {t}");
