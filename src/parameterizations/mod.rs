@@ -26,6 +26,8 @@ catalogue! {
     v::V, "v": "the velocity a eps - s x_0", "Salimans & Ho 2022, appendix D", { reads_pure_noise: true, reads_clean_data: true };
     score::Score, "score": "the gradient of the log density, - eps / s", "Song & Ermon 2019, equation 5",
         { reads_pure_noise: false, reads_clean_data: false };
+    unconditional::Unconditional, "unconditional": "the score times the noise level, without seeing the time", "Song & Ermon 2020, technique 3",
+        { reads_pure_noise: false, reads_clean_data: true };
     velocity::Velocity, "velocity": "the difference between noise and data, eps - x_0", "Liu et al. 2023, equation 1",
         { reads_pure_noise: true, reads_clean_data: true };
     edm::Edm, "edm": "a mixture of noise and data with unit variance", "Karras et al. 2022, table 1",
