@@ -280,7 +280,16 @@ fn a_sampler_runs_if_it_adds_no_noise_or_that_of_the_process() {
             }
         }
     }
-    assert_eq!(refused, ["consistent-annealed", "sde-dpm-solver++2m", "edm-stochastic", "sde-heun", "ito-taylor"]);
+    let fresh_gaussian_noise = [
+        "consistent-annealed",
+        "annealed-langevin",
+        "predictor-corrector",
+        "sde-dpm-solver++2m",
+        "edm-stochastic",
+        "sde-heun",
+        "ito-taylor",
+    ];
+    assert_eq!(refused, fresh_gaussian_noise);
     let without_fresh_noise = SamplerConfig::from(ConsistentAnnealed { power: 1.0, ..Default::default() });
     assert!(without_fresh_noise.sampler().times(&*skewed).is_ok());
     let noise = NoiseConfig::from(Gamma::default());

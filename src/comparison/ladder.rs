@@ -130,7 +130,7 @@ fn samplers(
     layout: &Value,
 ) -> Result<Vec<SamplerConfig>> {
     // One that chooses its steps itself does so.
-    if sampler.properties().network_calls.is_none() {
+    if sampler.network_calls().is_none() {
         return Ok(vec![sampler.clone()]);
     }
     let sampler = sampler.with_setting("layout", layout.clone())?;

@@ -5,6 +5,7 @@ mod chain;
 mod denoised_from;
 mod direction;
 mod exponential;
+mod langevin;
 mod layouts;
 mod multistep;
 mod noise_estimated;
@@ -19,10 +20,12 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 pub use ancestral::reverse_step;
+pub use annealed_langevin::{annealed_step_size, annealed_variance};
 pub use chain::{Chain, ChainState, Observer, encode, run_chain};
 pub(crate) use chain::{shown_time, walk};
 pub use denoised_from::DenoisedFrom;
 pub use ito_taylor::BrownianIncrements;
+pub use langevin::{Langevin, LangevinConvention};
 pub use layouts::*;
 pub use noise_estimated::{NoiseEstimated, time_of_mean_square};
 pub use reverse_variance::ReverseVariance;
@@ -152,6 +155,10 @@ catalogue! {
         { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
     consistent_annealed::ConsistentAnnealed, "consistent-annealed": "predicts the data, and returns to the next noise level", "Jolicoeur-Martineau et al. 2021, section 3",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
+    annealed_langevin::AnnealedLangevin, "annealed-langevin": "Langevin dynamics at each noise level", "Song & Ermon 2019, algorithm 1",
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(10) };
+    predictor_corrector::PredictorCorrector, "predictor-corrector": "Langevin dynamics after each step of another sampler", "Song et al. 2021, algorithm 1",
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
     sde_dpm_solver_pp_2m::SdeDpmSolverPp2m, "sde-dpm-solver++2m": "multistep, with fresh noise", "Lu et al. 2022 (DPM-Solver++), section 5",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     edm_stochastic::EdmStochastic, "edm-stochastic": "heun, with fresh noise before each step", "Karras et al. 2022, algorithm 2",
@@ -168,14 +175,24 @@ impl SamplerConfig {
         match self {
             Self::Ddim(ddim) => ddim.eta == 0.0,
             Self::ConsistentAnnealed(annealed) => annealed.power == 1.0,
+            Self::PredictorCorrector(of) => of.corrections == 0 && of.predictor.is_deterministic(),
             _ => self.properties().is_deterministic,
+        }
+    }
+
+    /// How many times it calls the network in each step, with these settings; see [`SamplerProperties::network_calls`].
+    pub fn network_calls(&self) -> Option<u64> {
+        match self {
+            Self::AnnealedLangevin(of) => Some(of.corrections as u64),
+            Self::PredictorCorrector(of) => Some(of.predictor.network_calls()? + of.corrections as u64),
+            _ => self.properties().network_calls,
         }
     }
 
     /// The most steps that it can take with its layout and so many network calls, at least one; `None` if the number of calls depends on the
     /// data.
     pub fn steps_within(&self, process: &dyn Process, network_calls: u64) -> Option<u64> {
-        let of_a_step = self.properties().network_calls?;
+        let of_a_step = self.network_calls()?;
         // The last step, and those in almost pure noise, take one call.
         let calls = |steps: u64| {
             let times = self.with_setting("steps", steps.into()).ok()?.sampler().times(process).ok()?;
