@@ -1,5 +1,6 @@
 //! Objectives: what training minimizes.
 
+mod differentiated;
 mod importance;
 mod noised;
 mod random_term;
@@ -11,6 +12,8 @@ use std::fmt::Debug;
 use tch::{Kind, Reduction, Tensor};
 
 pub use importance::Importance;
+pub(crate) use noised::Noised;
+pub use sliced_score::SliceDirections;
 pub use timesteps::*;
 pub use weightings::*;
 
@@ -121,6 +124,12 @@ catalogue! {
         { best_factor: 1.0145, needs_steps: false, trains_variance: false, needs_variance: false };
     huber::Huber, "huber": "squared for small errors, absolute for large ones", "Huber 1964",
         { best_factor: 1.0330, needs_steps: false, trains_variance: false, needs_variance: false };
+    denoising_score::DenoisingScore, "denoising-score": "the error of the score, weighted by the variance of the noise", "Song & Ermon 2019, equation 5",
+        { best_factor: 1.0233, needs_steps: false, trains_variance: false, needs_variance: false };
+    implicit_score::ImplicitScore, "implicit-score": "the score without a target, from the trace of its gradient", "Hyvärinen 2005, theorem 1",
+        { best_factor: 1.0233, needs_steps: false, trains_variance: false, needs_variance: false };
+    sliced_score::SlicedScore, "sliced-score": "the score without a target, along random directions", "Song et al. 2019 (Sliced Score Matching), equation 8",
+        { best_factor: 1.0233, needs_steps: false, trains_variance: false, needs_variance: false };
     vlb::Vlb, "vlb": "the variational bound on the likelihood, in bits per dimension", "Ho et al. 2020, equation 5",
         { best_factor: 1.0, needs_steps: true, trains_variance: true, needs_variance: false };
     hybrid::Hybrid, "hybrid": "the error of the noise, and the bound for a learned variance", "Nichol & Dhariwal 2021, equation 16",

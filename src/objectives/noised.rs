@@ -15,7 +15,7 @@ use crate::process::{Level, Process};
 const WITHOUT_LABEL: f64 = 0.1;
 
 /// A batch at random times, with random noise.
-pub(super) struct Noised {
+pub(crate) struct Noised {
     pub t: Tensor,
     pub eps: Tensor,
     pub x_t: Tensor,

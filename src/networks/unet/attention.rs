@@ -33,10 +33,14 @@ impl Attention {
         }
     }
 
-    /// `[N, C, H, W]` to `[N, C, H, W]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
+    /// `[N, C, H, W]` to `[N, C, H, W]`. `has_second_derivatives`: whether the result can be differentiated twice, as sliced score matching does.
+    pub fn forward(&self, x: &Tensor, has_second_derivatives: bool) -> Tensor {
         let [q, k, v] = self.queries_keys_values(x);
-        let heads = Tensor::scaled_dot_product_attention(&q, &k, &v, None::<&Tensor>, 0.0, false, None::<f64>, false);
+        let heads = match has_second_derivatives {
+            true => weights(&q, &k).to_kind(v.kind()).matmul(&v),
+            // In one kernel, which is faster.
+            false => Tensor::scaled_dot_product_attention(&q, &k, &v, None::<&Tensor>, 0.0, false, None::<f64>, false),
+        };
         let heads = heads.to_kind(x.kind());
         // [N, heads, H W, d] back to [N, H W, C] and [N, C, H, W]
         let seen = self.out_projection.forward(&heads.transpose(1, 2).flatten(2, 3));
@@ -47,8 +51,7 @@ impl Attention {
     /// sum to 1.
     pub fn map(&self, x: &Tensor) -> Tensor {
         let [q, k, _] = self.queries_keys_values(x);
-        let d = q.size()[3] as f64;
-        (q.matmul(&k.transpose(2, 3)) / d.sqrt()).softmax(-1, Kind::Float)
+        weights(&q, &k)
     }
 
     /// Each `[N, heads, H W, d]`.
@@ -62,4 +65,10 @@ impl Attention {
             if x.device() == Device::Cpu { heads.to_kind(Kind::Float) } else { heads }
         })
     }
+}
+
+/// `softmax( q k^T / sqrt(d) )`, f32.
+fn weights(q: &Tensor, k: &Tensor) -> Tensor {
+    let d = q.size()[3] as f64;
+    (q.matmul(&k.transpose(2, 3)) / d.sqrt()).softmax(-1, Kind::Float)
 }

@@ -123,7 +123,8 @@ impl Unet {
         if let Some(classes) = &self.class_embedding {
             time += classes.forward(given.label.as_ref()).to_kind(self.kind);
         }
-        let mut pass = Pass { time: time.silu(), training: given.training, inside };
+        let by_x_t = x_t.requires_grad();
+        let mut pass = Pass { time: time.silu(), training: given.training, by_x_t, inside };
 
         let mut h = pass.record("first", self.first.forward(&x_t.to_kind(self.kind)));
         let mut skips = vec![h.shallow_clone()];
@@ -157,6 +158,8 @@ impl Unet {
 struct Pass<'a> {
     time: Tensor,
     training: bool,
+    /// Whether derivatives with respect to `x_t` are wanted, perhaps of second order.
+    by_x_t: bool,
     inside: Option<&'a mut Inside>,
 }
 
@@ -167,7 +170,7 @@ impl Pass<'_> {
             if let Some(inside) = &mut self.inside {
                 inside.attention.push((name.to_owned(), attention.map(&h)));
             }
-            h = attention.forward(&h);
+            h = attention.forward(&h, self.by_x_t);
         }
         self.record(name, h)
     }
