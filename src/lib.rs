@@ -55,6 +55,9 @@
 //! | `from`, `to` | t, s | the times before and after a step of a sampler |
 //! | `y` | y = x / a(t) | the samples without the factor of the signal: `y = x_0 + sigma eps` |
 //! | `drift`, `diffusion` | f(t), g(t) | of the forward SDE of a process: `dx = f(t) x dt + g(t) dw` |
+//! | `score` | ∇ log q(x_t), s_θ(x_t, t) | the gradient of the log density of `x_t`: `- eps / s(t)` |
+//! | `step_size` | γ, α, ε | the length of a step of Langevin dynamics, in the [convention](samplers::LangevinConvention) that the sampler names |
+//! | `snr` | r | of a corrector: the ratio of its drift to its noise |
 //! | `log_snr` | log SNR | logarithm of the signal-to-noise ratio `a(t)² / s(t)²` |
 //! | `gamma` | γ(t) | `-log_snr`, rising with `t` |
 //! | `variance` | σ_t², β̃_t | variance of the noise of the reverse step; of a `Posterior`, that of `x_{t-1}` once `x_t` and `x_0` are known |
@@ -166,8 +169,9 @@ pub mod prelude {
     pub use crate::show_source::show_source;
     pub use crate::step_search::*;
     pub use crate::training::{
-        AdamW, Descent, Ema, EpochLoss, Learner, LearnerStep, ModelLearner, ParameterGroup, Prior, PriorLearner,
-        StepReport, TrainingState, train_one_epoch, train_one_epoch_of, validation_loss,
+        AdamW, AdversarialLearner, Descent, Discriminator, Ema, EpochLoss, Learner, LearnerStep, ModelLearner,
+        ParameterGroup, Prior, PriorLearner, StepReport, TrainingState, adversarial_loss, discriminator_loss,
+        train_one_epoch, train_one_epoch_of, validation_loss,
     };
     pub use crate::visualize::{
         visualize_attention, visualize_comparison, visualize_data, visualize_features, visualize_forward,

@@ -1,5 +1,6 @@
 //! Training: epochs of gradient descent, and the state that they carry.
 
+mod adversarial;
 mod ema;
 mod epoch;
 mod group;
@@ -14,6 +15,7 @@ mod report;
 mod state;
 mod validation;
 
+pub use adversarial::{AdversarialLearner, Discriminator, adversarial_loss, discriminator_loss};
 pub use ema::Ema;
 pub use epoch::{train_one_epoch, train_one_epoch_of};
 pub use group::ParameterGroup;
