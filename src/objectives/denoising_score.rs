@@ -15,9 +15,9 @@ use crate::process::Process;
 /// ```text
 /// lambda(t) || score + eps / s(t) ||^2,   lambda(t) = s(t)^2
 /// ```
-/// Vincent 2011, equation 11; Song & Ermon 2019, equations 5 and 6, without their factor of a half. With this `lambda`, all noise levels count
-/// about equally, and since `score = - eps_theta / s` the loss is the error of the noise, `|| eps - eps_theta ||^2`: [`Weighted`] with the weight 1, and for a
-/// network that predicts the noise, [`Simple`](super::Simple). DDPM and NCSN minimize the same.
+/// Vincent 2011, section 4; Song & Ermon 2019, equations 5 and 6, without their factor of a half. With this `lambda`, all noise levels count
+/// about equally, and since `score = - eps_theta / s` the loss is the error of the noise, `|| eps - eps_theta ||^2`: [`Weighted`] with the
+/// weight 1 and, for a network that predicts the noise, [`Simple`](super::Simple). DDPM and NCSN minimize the same.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DenoisingScore {

@@ -32,7 +32,8 @@ impl Differentiated {
         if process.noise_kind() != GAUSSIAN {
             let kind = process.noise_kind();
             return Err(Error::Unsupported(format!(
-                "the objective {objective} learns the score, from which the noise follows for Gaussian noise alone, and the noise is {kind}: use simple"
+                "the objective {objective} learns the score, from which the noise follows for Gaussian noise alone, and the noise is \
+                 {kind}: use simple"
             )));
         }
         let noised = Noised::draw(model, process, batch, timesteps)?;

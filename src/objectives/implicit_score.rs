@@ -18,8 +18,8 @@ use crate::process::Process;
 /// ```
 /// Hyvärinen 2005, theorem 1; here the mean over the numbers of a sample. The second line has `score = - eps_theta / s`. The exact trace takes one
 /// backward pass for each number of a sample: beyond 64, use [`SlicedScore`](super::SlicedScore). On average, the gradient is half that of
-/// [`DenoisingScore`](super::DenoisingScore). The loss has no lower bound on a finite batch: a network whose slope falls steeply at the training points
-/// makes it arbitrarily small.
+/// [`DenoisingScore`](super::DenoisingScore). The loss of finitely many samples has no lower bound: a score that falls steeply through 0 at each of
+/// them makes it arbitrarily small.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ImplicitScore {

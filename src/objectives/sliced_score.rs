@@ -16,8 +16,8 @@ use crate::process::Process;
 /// ```text
 /// lambda(t) ( v^T grad ( v^T score ) + ( v^T score )^2 / 2 ),   lambda(t) = s(t)^2
 /// ```
-/// Song et al. 2019 ("Sliced score matching"), equation 8; here divided by the number of numbers of a sample. With reduced variance (SSM-VR, their
-/// equation 9), the second term is `|| score ||^2 / 2`, its mean over `v`.
+/// Song et al. 2019 ("Sliced score matching"), equation 8; here divided by how many numbers a sample has. With reduced variance (SSM-VR), the
+/// second term is `|| score ||^2 / 2`, its mean over `v`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SlicedScore {

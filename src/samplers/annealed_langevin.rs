@@ -21,9 +21,9 @@ use crate::process::{NoiseScales, Process};
 ///     repeat: x <- x + alpha_i / 2 score(x, sigma_i) + sqrt(alpha_i) z,   z ~ N(0, I)
 /// x <- x + sigma_1^2 score(x, sigma_1)
 /// ```
-/// Song & Ermon 2019, algorithm 1, with the levels counted from the smallest. The last line, without noise, is the denoising step of Song & Ermon 2020,
-/// section 3.4 (from Jolicoeur-Martineau et al. 2021). Steps at the level of the start are left out, since the chain starts from about its
-/// distribution; for a largest level that is small beside the data, add levels.
+/// Song & Ermon 2019, algorithm 1, with the levels counted from the smallest. The last line, which adds no noise, is from Song & Ermon 2020.
+/// Steps at the level of the start are left out, since the chain starts from about its distribution; if the largest level is small beside the
+/// data, take larger ones.
 ///
 /// On a process that also reduces the signal, `x / a` goes from level to level unchanged, and `alpha` is in proportion to `s^2`, which is the same
 /// algorithm in terms of `x / a`. A step from almost pure noise draws from `q(x_to | x_0)` with the predicted data.

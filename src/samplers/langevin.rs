@@ -14,9 +14,9 @@ use crate::process::{GAUSSIAN, Process, check_time};
 /// ```text
 /// x <- x + gamma / 2 score(x, t) + sqrt(gamma) z,   z ~ N(0, I)
 /// ```
-/// Song & Ermon 2019, equation 4; its `gamma` is [`step_size`](Self::step_size). Without a Metropolis step the density that it draws from is wider: for
-/// `N(0, s^2)`, the variance is `s^2 / ( 1 - gamma / (4 s^2) )`. Between modes that are far apart the score is tiny, and no step in any
-/// reasonable time crosses from one to the other.
+/// Song & Ermon 2019, equation 4, with `gamma` for the [`step_size`](Self::step_size). Without a Metropolis test the density that it draws from is
+/// wider: for `N(0, s^2)`, the variance is `s^2 / ( 1 - gamma / (4 s^2) )`. Between modes that are far apart, the density is so low that no
+/// sample crosses from one to the other in any reasonable time.
 #[derive(Debug)]
 pub struct Langevin {
     /// The time, above 0. Samples keep the noise of this time.
@@ -46,8 +46,8 @@ impl Langevin {
     /// ```text
     /// x <- x + gamma / 2 M score(x, t) + sqrt(gamma) M^(1/2) z
     /// ```
-    /// Roberts & Stramer 2002, section 2, with constant `M`. The root is that of Cholesky. With the covariance of `x_t` as `M`, the variance of Gaussian data is too large by
-    /// the same factor in all directions, `1 / ( 1 - gamma / 4 )`.
+    /// Roberts & Stramer 2002, with constant `M`. The root is that of Cholesky. With the covariance of `x_t` as `M`, the variance of Gaussian
+    /// data is too large by the same factor in all directions, `1 / ( 1 - gamma / 4 )`.
     ///
     /// # Shapes
     /// `matrix`: `[D, D]`, symmetric and positive definite, for samples of `D` numbers each.

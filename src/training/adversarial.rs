@@ -64,7 +64,7 @@ impl Discriminator {
 /// ```text
 /// ( D(x) - 1 )^2 + ( D(x_theta) + 1 )^2
 /// ```
-/// Mao et al. 2017 (LSGAN), equation 9. The best discriminator between densities `p` and `q` is `( p - q ) / ( p + q )`.
+/// Mao et al. 2017 (LSGAN), section 3. The best discriminator between densities `p` and `q` is `( p - q ) / ( p + q )`.
 ///
 /// # Shapes
 /// `of_real` and `of_denoised`: `D` of the samples, `[N]`. Returns `[N]`.
@@ -87,8 +87,9 @@ pub fn adversarial_loss(of_denoised: &Tensor) -> Tensor {
 /// min over D:      ( D(x_0) - 1 )^2 + ( D(x_theta(x_t, t)) + 1 )^2
 /// min over theta:  || eps - eps_theta(x_t, t) ||^2 + weight ( D(x_theta(x_t, t)) - 1 )^2
 /// ```
-/// Jolicoeur-Martineau et al. 2021, section 4, with LSGAN. The discriminator learns first in each step. Its group is "discriminator", that of the
-/// model "model". The weaker the signal, the larger the errors of `x_theta` that an error of `eps_theta` implies: use a process that keeps the signal, as
+/// Jolicoeur-Martineau et al. 2021, "Adversarial score matching and improved sampling for image generation", with the losses of LSGAN. In each
+/// step, the discriminator learns first. The parameter groups are "model" and "discriminator". The weaker the signal, the larger the error
+/// of `x_theta` that an error of `eps_theta` implies: use a process that keeps the signal, such as
 /// [`NoiseScales`](crate::process::NoiseScales), or a parameterization that reads pure noise.
 pub struct AdversarialLearner<'a> {
     model: &'a Model,
