@@ -88,6 +88,10 @@ fn divergence_along(y: &Tensor, x: &Tensor, v: &Tensor) -> Result<Tensor> {
 
 /// The gradient of `of` with respect to `x`, which has gradients itself; 0 if `of` does not depend on `x`.
 fn gradient(of: &Tensor, x: &Tensor) -> Result<Tensor> {
+    // libtorch would crash.
+    if !of.requires_grad() {
+        return Ok(x.zeros_like());
+    }
     let found = Tensor::f_run_backward(&[of], &[x], true, true)?.into_iter().next().filter(Tensor::defined);
     Ok(found.unwrap_or_else(|| x.zeros_like()))
 }
@@ -154,5 +158,6 @@ mod tests {
         let x = Tensor::randn([4, 2], DOUBLE).set_requires_grad(true);
         let y = Tensor::ones([4, 2], DOUBLE).set_requires_grad(true);
         assert_eq!(divergence(&y, &x).unwrap(), Tensor::zeros([4], DOUBLE));
+        assert_eq!(divergence(&y.detach(), &x).unwrap(), Tensor::zeros([4], DOUBLE));
     }
 }
