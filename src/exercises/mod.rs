@@ -5,6 +5,7 @@ mod fewer_steps;
 mod flowers;
 mod likelihood;
 mod other_noise;
+mod scores;
 mod solvers;
 mod swiss_roll;
 mod what_to_predict;
@@ -21,6 +22,9 @@ pub use likelihood::{
     check_bits, check_importance, check_kl, check_right_variance, check_variance_diagnosis, denoiser_to_diagnose,
 };
 pub use other_noise::{check_brightness_diagnosis, check_cold_step, check_gamma_noise, check_masked, check_reveal};
+pub use scores::{
+    check_implicit_loss, check_langevin_step, check_level_step, check_rescaled_score, check_start_diagnosis,
+};
 pub use solvers::{check_heun_step, check_multistep_data, check_power, check_solver_diagnosis};
 pub use swiss_roll::{check_forward, check_posterior_variance, check_predicted_x0, check_without_noise};
 pub use what_to_predict::{

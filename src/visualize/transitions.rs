@@ -19,7 +19,7 @@ pub fn visualize_transitions(process: &TokenProcess, steps: &[usize]) -> Result<
     let matrices = Tensor::stack(&one.chain(all).collect::<Result<Vec<_>>>()?, 0).unsqueeze(1).to_kind(Kind::Float);
     let grid = ImageGrid {
         columns: Some(steps.len()),
-        row_labels: vec!["Q_t, one step".to_owned(), "Q̄_t, t steps".to_owned()],
+        row_labels: vec!["one step, Q_t".to_owned(), "all t steps".to_owned()],
         column_labels: steps.iter().map(|t| format!("t = {t}")).collect(),
         ..ImageGrid::new(to_pixels(&(matrices.sqrt() * 2.0 - 1.0))?)
     };
