@@ -12,6 +12,7 @@
 //! | [`error`], [`cuda`], [`device`], [`precision`] | what can go wrong; on which device and in which precision to compute |
 //! | [`catalogue`], `random`, `threads`, [`out_of_memory`] | catalogues of entries, randomness from one seed, threads, what fits into memory |
 //! | [`npy`], `tensor_file`, `pixels`, `points` | tensors as files, as images, as points |
+//! | [`ode`] | solvers of ordinary differential equations: Runge-Kutta, with fixed steps and adaptive |
 //! | [`process`] | from data to noise: `beta_t`, what follows from it, `forward_diffusion` |
 //! | [`noises`] | noise that is not standard Gaussian: skewed, of two modes, with heavy tails; one rate for each coordinate, a blur |
 //! | [`datasets`] | what to learn, one file per data set |
@@ -20,7 +21,7 @@
 //! | [`denoisers`] | what a sampler sees of a model: the data and the noise in `x_t` |
 //! | [`samplers`] | from noise to data: Algorithm 2, DDIM, and the chain of states that they share |
 //! | [`model`] | a network with its parameterization |
-//! | [`likelihood`] | how likely data is under a model: the variational bound, term by term |
+//! | [`likelihood`] | how likely data is under a model: the variational bound, term by term; the likelihood itself, by the ODE |
 //! | [`objectives`] | what training minimizes: Algorithm 1 |
 //! | [`config`] | the configuration of a run |
 //! | [`loader`] | the data in batches |
@@ -95,6 +96,7 @@ pub mod networks;
 pub mod noises;
 pub mod npy;
 pub mod objectives;
+pub mod ode;
 pub mod out_of_memory;
 pub mod parameterizations;
 pub mod precision;
@@ -148,7 +150,7 @@ pub mod prelude {
     };
     pub use crate::features::*;
     pub use crate::learned_schedules::{GammaAt, LearnedSchedule, VdmLearner};
-    pub use crate::likelihood::{Bound, Likelihood, Term, Terms, Values};
+    pub use crate::likelihood::{Bound, Likelihood, OdeBatches, OdeLikelihood, OdeNats, Term, Terms, Values};
     pub use crate::loader::{DataLoader, get_dataloader};
     pub use crate::metrics::*;
     pub use crate::model::{Model, ModelDenoiser, predict};
@@ -158,6 +160,7 @@ pub mod prelude {
     pub use crate::networks::*;
     pub use crate::noises::*;
     pub use crate::objectives::*;
+    pub use crate::ode::*;
     pub use crate::parameterizations::*;
     pub use crate::precision::Precision;
     pub use crate::process::*;

@@ -43,6 +43,10 @@ pub(crate) enum Stream {
     StepSearch = 21,
     /// The noise in the terms of a likelihood.
     Likelihood = 22,
+    /// The directions that estimate a divergence.
+    Probes = 23,
+    /// Where within its interval each byte lies.
+    Dequantization = 24,
     /// How images are altered for training the feature network.
     Alterations = 30,
     /// The noise added to those images.
@@ -67,6 +71,19 @@ impl Draws {
     /// `N(0, I)`, f32.
     pub fn normal(&mut self, shape: &[i64], device: Device) -> Tensor {
         let numbers: Vec<f32> = (0..shape.iter().product::<i64>()).map(|_| self.0.sample(StandardNormal)).collect();
+        Tensor::from_slice(&numbers).view(shape).to_device(device)
+    }
+
+    /// Uniform in `[0, 1)`, f32.
+    pub fn uniform(&mut self, shape: &[i64], device: Device) -> Tensor {
+        let numbers: Vec<f32> = (0..shape.iter().product::<i64>()).map(|_| self.0.random()).collect();
+        Tensor::from_slice(&numbers).view(shape).to_device(device)
+    }
+
+    /// -1 or 1 with equal probability, f32: Rademacher's distribution.
+    pub fn signs(&mut self, shape: &[i64], device: Device) -> Tensor {
+        let sign = |_| if self.0.random::<bool>() { 1.0_f32 } else { -1.0 };
+        let numbers: Vec<f32> = (0..shape.iter().product::<i64>()).map(sign).collect();
         Tensor::from_slice(&numbers).view(shape).to_device(device)
     }
 

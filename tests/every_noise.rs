@@ -286,6 +286,8 @@ fn a_sampler_runs_if_it_adds_no_noise_or_that_of_the_process() {
         "predictor-corrector",
         "sde-dpm-solver++2m",
         "edm-stochastic",
+        "reverse-diffusion",
+        "euler-maruyama",
         "sde-heun",
         "ito-taylor",
     ];

@@ -102,8 +102,10 @@ fn a_step_without_signal_takes_one_call_and_a_step_back_begins_anew() {
         let mut sampler = config.sampler();
         let times = sampler.times(&Flow).unwrap();
         if let Some(of_a_step) = config.properties().network_calls {
-            assert_eq!(calls_of(&mut *sampler, &Flow), 5 * of_a_step + 2, "{}", entry.name);
-            let most = config.steps_within(&Flow, 5 * of_a_step + 2);
+            // The velocity of the ODE is finite in pure noise, so that Runge and Kutta's first step is whole.
+            let calls = if entry.name == "rk4" { 6 * of_a_step + 1 } else { 5 * of_a_step + 2 };
+            assert_eq!(calls_of(&mut *sampler, &Flow), calls, "{}", entry.name);
+            let most = config.steps_within(&Flow, calls);
             assert_eq!((times.len(), most), (8, Some(7)), "{}", entry.name);
         }
 

@@ -1,11 +1,15 @@
-//! How likely data is under a model: the variational bound, its terms, and what training on them needs.
+//! How likely data is under a model: the variational bound, its terms, and what training on them needs; and the likelihood itself, by the
+//! probability-flow ODE.
 
 mod bound;
+mod divergence;
 mod each;
+mod ode;
 mod terms;
 
 pub use bound::{Bound, Likelihood, Term, Terms};
 pub use each::nats_of_each;
+pub use ode::{OdeBatches, OdeLikelihood, OdeNats};
 pub use terms::Values;
 
 use crate::error::{Error, Result};

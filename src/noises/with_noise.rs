@@ -80,6 +80,14 @@ impl Process for WithNoise {
         self.process.diffusion(t)
     }
 
+    fn signal_slope(&self, t: f64) -> f64 {
+        self.process.signal_slope(t)
+    }
+
+    fn noise_slope(&self, t: f64) -> f64 {
+        self.process.noise_slope(t)
+    }
+
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
         self.process.time_of_log_snr(log_snr)
     }

@@ -66,6 +66,14 @@ impl Process for EdmNoise {
         (2.0 * t).sqrt()
     }
 
+    fn signal_slope(&self, _t: f64) -> f64 {
+        0.0
+    }
+
+    fn noise_slope(&self, _t: f64) -> f64 {
+        1.0
+    }
+
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
         (-log_snr / 2.0).exp().min(self.sigma_max)
     }

@@ -41,6 +41,14 @@ impl Process for Flow {
         (2.0 * t / (1.0 - t)).sqrt()
     }
 
+    fn signal_slope(&self, _t: f64) -> f64 {
+        -1.0
+    }
+
+    fn noise_slope(&self, _t: f64) -> f64 {
+        1.0
+    }
+
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
         1.0 / (1.0 + (log_snr / 2.0).exp())
     }

@@ -126,6 +126,16 @@ pub trait Process {
         sde::diffusion(|t| self.noise(t), self.drift(t), t, self.end())
     }
 
+    /// `a'(t) = da / dt`: how fast the signal changes. Unless there is a formula, a difference, as for [`drift`](Self::drift).
+    fn signal_slope(&self, t: f64) -> f64 {
+        sde::derivative(|t| self.signal(t), t, self.end())
+    }
+
+    /// `s'(t) = ds / dt`, found in the same way. It may be infinite at `t = 0`, where `s` often grows as the root of `t`.
+    fn noise_slope(&self, t: f64) -> f64 {
+        sde::derivative(|t| self.noise(t), t, self.end())
+    }
+
     /// The time with this logarithm of the signal-to-noise ratio, found by bisection unless there is a formula; the end
     /// if it never gets that small.
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {

@@ -13,7 +13,7 @@ pub(super) fn diffusion(noise: impl Fn(f64) -> f64, drift: f64, t: f64, end: f64
 
 /// The derivative at `t`, from 0 to `end`, of a function that is known only there: a central difference, or one-sided of the same
 /// order where a neighbour is missing.
-fn derivative(of: impl Fn(f64) -> f64, t: f64, end: f64) -> f64 {
+pub(super) fn derivative(of: impl Fn(f64) -> f64, t: f64, end: f64) -> f64 {
     // Rounding and the error of the difference, which grows as its square, are both about 1e-10.
     let d = 1e-6 * end;
     if t < d {
@@ -73,6 +73,43 @@ mod tests {
                 // Where g is 0, the error of a square root of a difference.
                 let error = (differences.diffusion(t) - process.diffusion(t)).abs();
                 assert!(error <= 1e-6 * process.diffusion(t) + 1e-5, "{what}: {error}");
+            }
+        }
+    }
+
+    /// Where `s` grows as the root of `t`, a difference over a millionth of the process is not exact near `t = 0`.
+    #[test]
+    fn the_slopes_are_those_of_signal_and_noise_and_of_the_sde() {
+        for entry in ProcessConfig::ENTRIES {
+            let process = ProcessConfig::from_name(entry.name).unwrap().build().process().unwrap();
+            let differences = ByDifferences(&*process);
+            for share in [0.01, 0.1003, 0.5, 0.999, 1.0] {
+                // Not at a step, where the slopes jump.
+                let t = share * process.end() - process.steps().map_or(0.0, |_| 0.4);
+                let (what, of_signal, of_noise) =
+                    (format!("{} at {t}", entry.name), process.signal_slope(t), process.noise_slope(t));
+                close(differences.signal_slope(t), of_signal, 1e-5, &what);
+                close(differences.noise_slope(t), of_noise, 1e-5, &what);
+                if process.signal(t) > 0.0 {
+                    close(process.drift(t) * process.signal(t), of_signal, 1e-5, &what);
+                    let s = process.noise(t);
+                    close(process.diffusion(t).powi(2), 2.0 * s * (of_noise - process.drift(t) * s), 1e-5, &what);
+                }
+            }
+        }
+        assert_eq!((Flow.signal_slope(1.0), Flow.noise_slope(1.0)), (-1.0, 1.0));
+        let constants = ConstantsManager::from_betas(&[0.02, 0.3, 0.6], 1, Device::Cpu).unwrap();
+        close(constants.signal_slope(0.0), constants.signal_slope(1e-9), 1e-6, "where s^2 / t has a limit");
+        for (at, before, after) in
+            [(1.0, 1.0 - 1e-9, 1.0 + 1e-9), (2.0, 2.0 - 1e-9, 2.0 + 1e-9), (3.0, 3.0 - 1e-9, 3.0 - 1e-9)]
+        {
+            for slope in [Process::signal_slope, Process::noise_slope] {
+                close(
+                    slope(&constants, at),
+                    (slope(&constants, before) + slope(&constants, after)) / 2.0,
+                    1e-6,
+                    "a step",
+                );
             }
         }
     }

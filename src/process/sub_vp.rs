@@ -43,6 +43,14 @@ impl Process for SubVp {
     fn diffusion(&self, t: f64) -> f64 {
         (-self.vp.beta(t) * (-2.0 * self.vp.integrated_beta(t)).exp_m1()).sqrt()
     }
+
+    fn signal_slope(&self, t: f64) -> f64 {
+        self.vp.signal_slope(t)
+    }
+
+    fn noise_slope(&self, t: f64) -> f64 {
+        self.vp.beta(t) * (-self.vp.integrated_beta(t)).exp()
+    }
 }
 
 impl ProcessSettings for SubVp {

@@ -60,6 +60,15 @@ impl Process for Ve {
         self.sigma_min * (t * growth).exp() * (2.0 * growth).sqrt()
     }
 
+    fn signal_slope(&self, _t: f64) -> f64 {
+        0.0
+    }
+
+    /// From `s^2 = sigma(t)^2 - sigma_min^2`: `s s' = sigma(t)^2 ln( sigma_max / sigma_min )`
+    fn noise_slope(&self, t: f64) -> f64 {
+        self.diffusion(t).powi(2) / (2.0 * self.noise(t))
+    }
+
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
         let growth = 2.0 * (self.sigma_max / self.sigma_min).ln();
         (((-log_snr).exp() / self.sigma_min.powi(2)).ln_1p() / growth).min(1.0)

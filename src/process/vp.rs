@@ -71,6 +71,15 @@ impl Process for Vp {
         self.beta(t).sqrt()
     }
 
+    fn signal_slope(&self, t: f64) -> f64 {
+        -self.beta(t) / 2.0 * self.signal(t)
+    }
+
+    /// From `s^2 = 1 - exp( - B(t) )`: `2 s s' = beta(t) exp( - B(t) )`
+    fn noise_slope(&self, t: f64) -> f64 {
+        self.beta(t) * (-self.integrated_beta(t)).exp() / (2.0 * self.noise(t))
+    }
+
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
         // B(t) = ln( 1 + 1 / SNR ), solved for t in a form that loses no digits.
         let integrated = (-log_snr).exp().ln_1p();

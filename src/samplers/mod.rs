@@ -9,6 +9,7 @@ mod langevin;
 mod layouts;
 mod multistep;
 mod noise_estimated;
+mod probability_flow;
 mod reverse_sde;
 mod reverse_variance;
 mod suited;
@@ -28,6 +29,8 @@ pub use ito_taylor::BrownianIncrements;
 pub use langevin::{Langevin, LangevinConvention};
 pub use layouts::*;
 pub use noise_estimated::{NoiseEstimated, time_of_mean_square};
+pub(crate) use probability_flow::PathVariable;
+pub use probability_flow::probability_flow;
 pub use reverse_variance::ReverseVariance;
 pub use truncated::Truncated;
 
@@ -121,8 +124,8 @@ pub struct SamplerProperties {
     pub is_exact_on_a_point: bool,
     /// Whether its last step adds no noise.
     pub ends_without_noise: bool,
-    /// How many times it calls the network in each step; `None` if it depends on the data. A step to `t = 0`, or from almost pure noise, takes
-    /// one call.
+    /// How many times it calls the network in each step; `None` if it depends on the data. A step to `t = 0` takes one call, and so does one
+    /// from almost pure noise, except with [`Rk4`].
     pub network_calls: Option<u64>,
 }
 
@@ -153,6 +156,10 @@ catalogue! {
         { order: None, is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: None };
     heun::Heun, "heun": "second order, with the slopes at both ends of each step", "Karras et al. 2022, algorithm 1",
         { order: Some(2), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
+    rk4::Rk4, "rk4": "the classical Runge-Kutta method of fourth order", "Song et al. 2021, equation 13",
+        { order: Some(4), is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(4) };
+    rk45::Rk45, "rk45": "the Runge-Kutta method of Dormand and Prince, with step lengths that follow from the estimated error", "Song et al. 2021, appendix D.4",
+        { order: None, is_deterministic: true, is_exact_on_a_point: true, ends_without_noise: true, network_calls: None };
     consistent_annealed::ConsistentAnnealed, "consistent-annealed": "predicts the data, and returns to the next noise level", "Jolicoeur-Martineau et al. 2021, section 3",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     annealed_langevin::AnnealedLangevin, "annealed-langevin": "Langevin dynamics at each noise level", "Song & Ermon 2019, algorithm 1",
@@ -163,6 +170,10 @@ catalogue! {
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     edm_stochastic::EdmStochastic, "edm-stochastic": "heun, with fresh noise before each step", "Karras et al. 2022, algorithm 2",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
+    reverse_diffusion::ReverseDiffusion, "reverse-diffusion": "the reverse SDE, discretized as the forward process is", "Song et al. 2021, appendix E",
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
+    euler_maruyama::EulerMaruyama, "euler-maruyama": "the reverse SDE, with constant drift and diffusion in each step", "Song et al. 2021, equation 6",
+        { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(1) };
     sde_heun::SdeHeun, "sde-heun": "stochastic Runge-Kutta: the mean of the drifts at both ends of each step", "Kloeden & Platen 1992, section 15.1",
         { order: None, is_deterministic: false, is_exact_on_a_point: true, ends_without_noise: true, network_calls: Some(2) };
     ito_taylor::ItoTaylor, "ito-taylor": "the Itô-Taylor expansion of strong order 1.5, without derivatives", "Rößler 2010, scheme SRA1",
@@ -193,10 +204,13 @@ impl SamplerConfig {
     /// data.
     pub fn steps_within(&self, process: &dyn Process, network_calls: u64) -> Option<u64> {
         let of_a_step = self.network_calls()?;
-        // The last step, and those in almost pure noise, take one call.
+        let is_whole = |from: f64, to: f64| match self {
+            Self::Rk4(_) => to > 0.0,
+            _ => finite_step(process, from, to).is_some(),
+        };
         let calls = |steps: u64| {
             let times = self.with_setting("steps", steps.into()).ok()?.sampler().times(process).ok()?;
-            let of = |pair: &[f64]| finite_step(process, pair[0], pair[1]).map_or(1, |_| of_a_step);
+            let of = |pair: &[f64]| if is_whole(pair[0], pair[1]) { of_a_step } else { 1 };
             Some(times.windows(2).map(of).sum::<u64>())
         };
         (1..).take_while(|steps| *steps == 1 || calls(*steps).is_some_and(|calls| calls <= network_calls)).last()

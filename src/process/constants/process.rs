@@ -21,9 +21,39 @@ impl Process for ConstantsManager {
     fn steps(&self) -> Option<usize> {
         Some(self.timesteps())
     }
+
+    /// `a' = a s^2 / 2 l'`, with the logarithm `l` of the signal-to-noise ratio; at a step, where its slope jumps, with the mean of both sides.
+    fn signal_slope(&self, t: f64) -> f64 {
+        // As t approaches 0, s^2 / t and with it a' have a limit.
+        let t = t.max(1e-12);
+        let (of_signal, of_noise) = self.share(t);
+        of_signal.sqrt() * of_noise / 2.0 * self.slope_of_log_ratio(t)
+    }
+
+    /// `s' = - s a^2 / 2 l'`, in the same way; infinite at `t = 0`.
+    fn noise_slope(&self, t: f64) -> f64 {
+        if t == 0.0 {
+            return f64::INFINITY;
+        }
+        let (of_signal, of_noise) = self.share(t);
+        -of_noise.sqrt() * of_signal / 2.0 * self.slope_of_log_ratio(t)
+    }
 }
 
 impl ConstantsManager {
+    /// The slope of the logarithm of the signal-to-noise ratio at `t`, above 0.
+    fn slope_of_log_ratio(&self, t: f64) -> f64 {
+        let log_ratio = |t: usize| self.signal_to_noise(t).ln();
+        // Between the steps k and k + 1, or before the first.
+        let between = |k: usize| if k == 0 { -1.0 / t } else { log_ratio(k + 1) - log_ratio(k) };
+        let before = t.floor() as usize;
+        match t.fract() {
+            0.0 if before == self.timesteps() => between(before - 1),
+            0.0 => (between(before - 1) + between(before)) / 2.0,
+            _ => between(before),
+        }
+    }
+
     /// The shares of the signal and the noise in the variance of `x_t`.
     fn share(&self, t: f64) -> (f64, f64) {
         let (before, between) = (t.floor(), t.fract());
