@@ -34,7 +34,8 @@ fn a_ladder_has_every_sampler_that_runs_on_the_process() {
             assert!(calls.len() == 1 && calls[0] > 3, "{}: {calls:?}", entry.name);
             continue;
         };
-        let most = 2 + 4 / of_a_step * of_a_step;
+        // Runge and Kutta's method begins with a whole step.
+        let most = if entry.name == "rk4" { 5 } else { 2 + 4 / of_a_step * of_a_step };
         // The model's own sampler also takes its ten steps.
         let own = (entry.name == "ancestral").then_some(10);
         assert_eq!(calls, [1, most].into_iter().chain(own).collect::<Vec<_>>(), "{}", entry.name);
