@@ -27,6 +27,7 @@
 //! | [`loader`] | the data in batches |
 //! | [`training`] | an epoch, and the `Learner` that it trains; AdamW, the average of the weights, the validation loss |
 //! | [`learned_schedules`] | noise schedules that are learned together with the network |
+//! | [`critically_damped`] | diffusion of a position and its velocity |
 //! | [`sampling`] | `generate_samples` |
 //! | [`discrete`] | diffusion on categories: letters, grey levels |
 //! | [`features`] | networks that turn images into vectors, for metrics on them |
@@ -59,6 +60,8 @@
 //! | `score` | ∇ log q(x_t), s_θ(x_t, t) | the gradient of the log density of `x_t`: `- eps / s(t)` |
 //! | `step_size` | γ, α, ε | the length of a step of Langevin dynamics, in the [convention](samplers::LangevinConvention) that the sampler names |
 //! | `snr` | r | of a corrector: the ratio of its drift to its noise |
+//! | `signal_slope`, `noise_slope` | a'(t), s'(t) | how fast signal and noise change: `dx/dt = a'(t) x_0 + s'(t) eps` is the probability-flow ODE |
+//! | `mass`, `friction` | M, Γ | of a critically damped process, in which a sample `x` has a velocity `v` |
 //! | `log_snr` | log SNR | logarithm of the signal-to-noise ratio `a(t)² / s(t)²` |
 //! | `gamma` | γ(t) | `-log_snr`, rising with `t` |
 //! | `variance` | σ_t², β̃_t | variance of the noise of the reverse step; of a `Posterior`, that of `x_{t-1}` once `x_t` and `x_0` are known |
@@ -78,6 +81,7 @@
 pub mod catalogue;
 pub mod comparison;
 pub mod config;
+pub mod critically_damped;
 pub mod cuda;
 pub mod datasets;
 pub mod denoisers;
@@ -132,6 +136,7 @@ pub mod prelude {
         BaseConfig, CheckpointConfig, ComputeConfig, Design, InferType, LearningRateSchedule, TrainingConfig,
         get_model, get_process,
     };
+    pub use crate::critically_damped::*;
     pub use crate::datasets::*;
     pub use crate::denoisers::{Clipped, Counted, Denoised, Denoiser, GaussianOracle, Guided, MixtureOracle};
     pub use crate::device::DeviceChoice;

@@ -1,14 +1,15 @@
-//! `ddpm likelihood`: how likely data is under a model, as the variational bound, in total and by timestep.
+//! `ddpm likelihood`: how likely data is under a model, as the variational bound, in total and by timestep; or by the ODE.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ddpm_tutor::likelihood::Likelihood as Value;
 use ddpm_tutor::metrics::fresh_points;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
+use crate::likelihood_by_ode::ByOde;
 use crate::list::{choice, entry};
 use crate::model::{DataFolder, ModelOptions};
 use crate::npy::read_samples;
@@ -21,9 +22,21 @@ const POINTS: usize = 2_000;
 /// The parts into which the steps are divided for the table.
 const PARTS: usize = 10;
 
+/// The tolerance of the ODE, that of Song et al. 2021.
+const TOLERANCE: f64 = 1e-5;
+
+/// What is computed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// The variational bound of ancestral sampling
+    Bound,
+    /// The likelihood itself, by the change of variables along the probability-flow ODE
+    Ode,
+}
+
 /// Prints the bound on the negative log likelihood of the model's data, or of given samples: in bits per dimension for images, which are
-/// taken as bytes, and in nats for points, whose likelihood is a density. Fewer steps are faster, and give a looser bound. A model with classes is
-/// asked without a label.
+/// taken as bytes, and in nats for points, whose likelihood is a density. Fewer steps are faster, and give a looser bound. With --by ode it is the
+/// likelihood itself, that of samples drawn by the probability-flow ODE. A model with classes is asked without a label.
 #[derive(Args)]
 pub struct Likelihood {
     #[command(flatten)]
@@ -36,6 +49,16 @@ pub struct Likelihood {
     /// The most samples to use; by default all that are held out, or 2000 points
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     n: Option<i64>,
+    /// Compute the variational bound, or the likelihood by the ODE
+    #[arg(long, value_enum, default_value_t = By::Bound)]
+    by: By,
+    /// With --by ode: the relative and absolute tolerance of the solver; by default 1e-5
+    #[arg(long, value_name = "TOLERANCE")]
+    tolerance: Option<f64>,
+    /// With --by ode: estimate the divergence with this many random directions; by default it is exact, or estimated with 1 for samples of more than 256
+    /// numbers
+    #[arg(long, value_name = "N")]
+    probes: Option<usize>,
     /// The number of steps; by default all steps of the process, or 1000 in continuous time
     #[arg(long, value_name = "K")]
     steps: Option<usize>,
@@ -58,6 +81,7 @@ pub struct Likelihood {
 
 impl Likelihood {
     pub fn run(self) -> Result<()> {
+        self.check_options()?;
         let (manager, model, process) = self.model.load()?;
         let learns_variance =
             matches!(manager.config().training.parameterization, ParameterizationConfig::LearnedVariance(_));
@@ -73,12 +97,39 @@ impl Likelihood {
         let clipped = Clipped::new(&denoiser, &*process);
         let clips = self.clip_denoised.unwrap_or(model.sampling().clip_denoised);
         let seen: &dyn Denoiser = if clips { &clipped } else { &denoiser };
+        if self.by == By::Ode {
+            let (tolerance, name) = (self.tolerance.unwrap_or(TOLERANCE), manager.name());
+            let by_ode = ByOde { name, of_what: &of_what, tolerance, probes: self.probes, seed: self.seed };
+            return by_ode.run(seen, &*process, &x0, self.json);
+        }
         let terms = bound.terms(seen, &*process, &x0, self.seed)?;
         let found = Value::of(progress("likelihood", terms), &x0)?;
         if self.json {
             self.say_json(&manager, &bound, &x0, &found)
         } else {
             say_table(&manager, &of_what, &bound, &x0, &found)
+        }
+    }
+
+    /// Rejects options of the other way to compute it.
+    fn check_options(&self) -> Result<()> {
+        let (given, advice) = match self.by {
+            By::Bound => (
+                [("--tolerance", self.tolerance.is_some()), ("--probes", self.probes.is_some()), ("", false)],
+                "is for --by ode; the bound has --steps, --layout and --variance",
+            ),
+            By::Ode => (
+                [
+                    ("--steps", self.steps.is_some()),
+                    ("--layout", self.layout.is_some()),
+                    ("--variance", self.variance.is_some()),
+                ],
+                "is for --by bound; the solver of the ODE chooses its steps: set --tolerance",
+            ),
+        };
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => Err(Error::Unsupported(format!("{option} {advice}"))),
+            None => Ok(()),
         }
     }
 

@@ -17,6 +17,7 @@ mod label_options;
 mod ladder;
 mod library_environment;
 mod likelihood;
+mod likelihood_by_ode;
 mod list;
 mod metrics;
 mod model;

@@ -51,6 +51,50 @@ fn the_likelihood_is_reported_in_total_and_by_step() {
 }
 
 #[test]
+fn the_likelihood_by_the_ode_is_reported_and_has_its_own_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    succeeded(train_tiny(path, "m", &[]));
+    let run = |options: &[&str]| ddpm(path, &[&["likelihood", "--model", "m", "--n", "50"], options].concat());
+    let found = json(&succeeded(run(&["--by", "ode", "--json"])));
+    assert_eq!((found["by"].as_str(), found["tolerance"].as_f64()), (Some("ode"), Some(1e-5)));
+    assert_eq!((found["n"].as_u64(), found["dimensions"].as_u64()), (Some(50), Some(2)));
+    assert!(found["probes"].is_null() && found["network_calls"].as_u64().unwrap() > 20, "{found}");
+    let nats = |of: &serde_json::Value| of["nats"].as_f64().unwrap();
+    let bits = found["bits_per_dimension"].as_f64().unwrap();
+    assert!((bits - nats(&found) / 2.0 / std::f64::consts::LN_2).abs() < 1e-12);
+
+    // A coarse solution is close, with fewer calls; an estimate has noise, but the same for the same seed.
+    let coarse = json(&succeeded(run(&["--by", "ode", "--tolerance", "1e-3", "--json"])));
+    assert!(
+        (nats(&coarse) - nats(&found)).abs() < 0.1
+            && coarse["network_calls"].as_u64() < found["network_calls"].as_u64()
+    );
+    let estimated = || json(&succeeded(run(&["--by", "ode", "--probes", "2", "--json"])));
+    let first = estimated();
+    assert_eq!(first, estimated());
+    assert!(first["probes"].as_u64() == Some(2) && nats(&first) != nats(&found), "{first}");
+    let line = succeeded(run(&["--by", "ode", "--probes", "2"])).stdout;
+    assert!(
+        line.starts_with("m, 50 fresh points of swiss-roll, ODE with tolerance 1e-5, 2 probes, ")
+            && line.contains("network calls: - ln p is "),
+        "{line}"
+    );
+    for (options, said) in [
+        (&["--tolerance", "1e-4"][..], "--tolerance is for --by ode"),
+        (&["--by", "bound", "--probes", "2"], "--probes is for --by ode"),
+        (&["--by", "ode", "--steps", "5"], "--steps is for --by bound"),
+        (&["--by", "ode", "--layout", "trailing"], "--layout is for --by bound"),
+        (&["--by", "ode", "--variance", "beta"], "--variance is for --by bound"),
+        (&["--by", "ode", "--tolerance", "0"], "rtol: expected above 0"),
+        (&["--by", "ode", "--probes", "0"], "probes: expected at least 1"),
+    ] {
+        let refused = run(options);
+        assert!(refused.code == Some(1) && refused.stderr.contains(said), "{refused:?}");
+    }
+}
+
+#[test]
 fn a_learned_variance_is_predicted_trained_and_used_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

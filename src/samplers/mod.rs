@@ -12,6 +12,7 @@ mod noise_estimated;
 mod probability_flow;
 mod reverse_sde;
 mod reverse_variance;
+mod subspace;
 mod suited;
 mod truncated;
 
@@ -32,6 +33,7 @@ pub use noise_estimated::{NoiseEstimated, time_of_mean_square};
 pub(crate) use probability_flow::PathVariable;
 pub use probability_flow::probability_flow;
 pub use reverse_variance::ReverseVariance;
+pub use subspace::Subspace;
 pub use truncated::Truncated;
 
 use self::exponential::finite_step;
