@@ -228,6 +228,13 @@ fn the_likelihood_of_eight_gaussians_is_their_density() {
     let oracle = eight(&vp);
     let found = OdeLikelihood::default().of(&oracle, &vp, &x0, 1).unwrap();
     assert!((found.mean() - exact).abs() < 1e-3, "{} {exact}", found.mean());
+    // In one dimension, the estimate with a random direction is exact.
+    let line =
+        MixtureOracle::of_gaussians(&vp, &Tensor::from_slice(&[-0.5, 0.8]).view([2, 1]), &[0.02, 0.1], &[1.0, 2.0])
+            .unwrap();
+    let places = Tensor::linspace(-1.0, 1.5, 20, DOUBLE).view([20, 1]);
+    let of_probes = |probes| OdeLikelihood { probes, ..OdeLikelihood::default() }.of(&line, &vp, &places, 1).unwrap();
+    assert!(furthest(&of_probes(None).nats, &of_probes(Some(1)).nats) < 1e-9);
     // The same for every batch, and with random directions in the mean.
     let first = x0.narrow(0, 0, 300);
     let part = OdeLikelihood::default().of(&oracle, &vp, &first, 1).unwrap();

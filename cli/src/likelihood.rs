@@ -95,7 +95,8 @@ impl Likelihood {
         let x0 = x0.to_device(model.device());
         let denoiser = model.denoiser(&*process);
         let clipped = Clipped::new(&denoiser, &*process);
-        let clips = self.clip_denoised.unwrap_or(model.sampling().clip_denoised);
+        // Clipping makes the velocity jump, and the divergence as large as 1 / s.
+        let clips = self.by == By::Bound && self.clip_denoised.unwrap_or(model.sampling().clip_denoised);
         let seen: &dyn Denoiser = if clips { &clipped } else { &denoiser };
         if self.by == By::Ode {
             let (tolerance, name) = (self.tolerance.unwrap_or(TOLERANCE), manager.name());
@@ -115,16 +116,17 @@ impl Likelihood {
     fn check_options(&self) -> Result<()> {
         let (given, advice) = match self.by {
             By::Bound => (
-                [("--tolerance", self.tolerance.is_some()), ("--probes", self.probes.is_some()), ("", false)],
+                vec![("--tolerance", self.tolerance.is_some()), ("--probes", self.probes.is_some())],
                 "is for --by ode; the bound has --steps, --layout and --variance",
             ),
             By::Ode => (
-                [
+                vec![
                     ("--steps", self.steps.is_some()),
                     ("--layout", self.layout.is_some()),
                     ("--variance", self.variance.is_some()),
+                    ("--clip-denoised", self.clip_denoised.is_some()),
                 ],
-                "is for --by bound; the solver of the ODE chooses its steps: set --tolerance",
+                "is for --by bound; the ODE has --tolerance and --probes, and its data is never clipped",
             ),
         };
         match given.into_iter().find(|(_, is_given)| *is_given) {

@@ -86,6 +86,7 @@ fn the_likelihood_by_the_ode_is_reported_and_has_its_own_options() {
         (&["--by", "ode", "--steps", "5"], "--steps is for --by bound"),
         (&["--by", "ode", "--layout", "trailing"], "--layout is for --by bound"),
         (&["--by", "ode", "--variance", "beta"], "--variance is for --by bound"),
+        (&["--by", "ode", "--clip-denoised", "true"], "--clip-denoised is for --by bound"),
         (&["--by", "ode", "--tolerance", "0"], "rtol: expected above 0"),
         (&["--by", "ode", "--probes", "0"], "probes: expected at least 1"),
     ] {

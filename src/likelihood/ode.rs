@@ -24,7 +24,8 @@ use crate::samplers::PathVariable;
 /// the density is that of `x_0` with the noise of the time `t_0`, which is `s(t_0) / a(t_0)` wide.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OdeLikelihood {
-    /// The relative tolerance of the solver, above 0.
+    /// The relative tolerance of the solver, above 0. The path of each sample keeps to it; for the integral of the divergence it is the root mean
+    /// square over the samples that does, to tenfold the tolerance.
     pub rtol: f64,
     /// The absolute tolerance, above 0.
     pub atol: f64,
@@ -75,7 +76,8 @@ impl OdeLikelihood {
     /// ```text
     /// - ln P(x_0) <= E[ - ln p(x_0 + u) ] - D ln w,   u ~ U( -w/2, w/2 ),   w = 2/255
     /// ```
-    /// Theis et al. 2016, equation 4.
+    /// Theis et al. 2016, equation 4. The denoiser should not be [clipped](crate::denoisers::Clipped): where the prediction is cut off, the
+    /// divergence is of the order of `1 / s`.
     ///
     /// # Shapes
     /// `x0`: `[N, …]`, in f32 or f64. The path is computed in f64.
@@ -128,7 +130,7 @@ impl OdeLikelihood {
                 format!("none, for samples of {numbers} numbers"),
             ));
         }
-        let solver = DormandPrince { rtol: self.rtol, atol: self.atol, first_length: None };
+        let solver = DormandPrince { rtol: self.rtol, atol: self.atol, first_length: None, integrals: 1 };
         solver.validate()?;
         let values = Values::of(x0);
         values.check(x0)?;

@@ -23,12 +23,16 @@ pub struct DormandPrince {
     pub atol: f64,
     /// The length of the first step; `None` to estimate it, which takes one more call. Hairer, Nørsett & Wanner 1993, section II.4.
     pub first_length: Option<f64>,
+    /// How many numbers of a sample, the last ones, are integrals along the path of the others. They count with their root mean square over the
+    /// batch, in tenfold tolerance: nothing depends on them, a mean over samples is what they are for, and their integrands may jump, as the
+    /// divergence of a network of ReLUs does.
+    pub integrals: i64,
 }
 
 impl Default for DormandPrince {
     /// The tolerances of Song et al. 2021, appendix D.4.
     fn default() -> Self {
-        Self { rtol: 1e-5, atol: 1e-5, first_length: None }
+        Self { rtol: 1e-5, atol: 1e-5, first_length: None, integrals: 0 }
     }
 }
 
@@ -50,6 +54,9 @@ pub struct OdeSolution {
 /// Steps, accepted or rejected, after which the solver gives up.
 const MOST_STEPS: u64 = 10_000;
 
+/// The tolerance of integrals, in units of that of the path.
+const FOR_INTEGRALS: f64 = 10.0;
+
 /// `c_i` of the slopes after the first.
 const NODES: [f64; 6] = [1.0 / 5.0, 3.0 / 10.0, 4.0 / 5.0, 8.0 / 9.0, 1.0, 1.0];
 
@@ -70,7 +77,7 @@ const ERROR: [f64; 7] =
 impl DormandPrince {
     /// With the same relative and absolute tolerance.
     pub fn with_tolerance(tolerance: f64) -> Self {
-        Self { rtol: tolerance, atol: tolerance, first_length: None }
+        Self { rtol: tolerance, atol: tolerance, first_length: None, integrals: 0 }
     }
 
     /// Solves `dx/dt = v(x, t)` from the time `from` to the time `to`, which may be before it.
@@ -79,7 +86,7 @@ impl DormandPrince {
     /// `x`, the velocity and the solution: `[N, …]`, in f32 or f64. In f32, rounding hides errors below about 1e-6.
     ///
     /// # Errors
-    /// [`Error::Config`] for invalid tolerances; [`Error::Unsupported`] if the velocity is not finite, if the tolerance is not met with the
+    /// [`Error::Config`] for invalid tolerances, [`Error::Shape`] for a state that consists of integrals alone; [`Error::Unsupported`] if the velocity is not finite, if the tolerance is not met with the
     /// shortest possible step, or after 10,000 steps; those of the velocity.
     pub fn integrate(
         &self,
@@ -89,6 +96,11 @@ impl DormandPrince {
         to: f64,
     ) -> Result<OdeSolution> {
         self.validate()?;
+        let numbers = x.size().iter().skip(1).product::<i64>();
+        if x.dim() < 2 || !(0..numbers.max(1)).contains(&self.integrals) {
+            let expected = format!("[N, …] of more than {} numbers, those that are integrals", self.integrals);
+            return Err(Error::Shape { what: "state of an ODE", expected, got: x.size() });
+        }
         let mut solution =
             OdeSolution { x: x.shallow_clone(), times: vec![from], calls: 0, rejected: 0, next_length: 0.0 };
         let direction = (to - from).signum();
@@ -159,11 +171,17 @@ impl DormandPrince {
         require(length > 0.0 && length.is_finite(), "first_length", "above 0", length)
     }
 
-    /// The root mean square of `e` in units of the tolerance, for the worst sample.
+    /// The root mean square of `e` in units of the tolerance, for the worst sample, or for the integrals if that is larger.
     fn norm(&self, e: &Tensor, x: &Tensor, ahead: &Tensor) -> f64 {
         let tolerance: Tensor = x.abs().maximum(&ahead.abs()) * self.rtol + self.atol;
-        let of_each = (e / tolerance).view([x.size()[0], -1]).square().mean_dim(1, false, Kind::Double);
-        of_each.max().sqrt().double_value(&[])
+        let squares = (e / tolerance).flatten(1, -1).square();
+        let path = squares.size()[1] - self.integrals;
+        let of_path = squares.narrow(1, 0, path).mean_dim(1, false, Kind::Double).max();
+        let worst = match self.integrals {
+            0 => of_path,
+            _ => of_path.maximum(&(squares.narrow(1, path, self.integrals).mean(Kind::Double) / FOR_INTEGRALS.powi(2))),
+        };
+        worst.sqrt().double_value(&[])
     }
 
     /// The length of the first step, from the first two derivatives of the solution.
@@ -254,6 +272,29 @@ mod tests {
         assert!(slow.calls < fast.calls && both.calls >= fast.calls, "{} {} {}", slow.calls, fast.calls, both.calls);
     }
 
+    /// An integrand that jumps somewhere else for each sample takes few steps as an integral, and has its value.
+    #[test]
+    fn integrals_count_in_the_mean() {
+        let n = 400;
+        let places = Tensor::linspace(0.05, 0.95, n, DOUBLE).view([n, 1]);
+        let solve = |integrals: i64| {
+            let velocity = |state: &Tensor, t: f64| {
+                let jumps = places.lt(t).to_kind(Kind::Double);
+                Ok(Tensor::cat(&[-state.narrow(1, 0, 1), jumps], 1))
+            };
+            let start = Tensor::cat(&[Tensor::ones([n, 1], DOUBLE), Tensor::zeros([n, 1], DOUBLE)], 1);
+            let solver = DormandPrince { integrals, ..DormandPrince::with_tolerance(1e-4) };
+            solver.integrate(velocity, &start, 0.0, 1.0).unwrap()
+        };
+        let (strict, mean) = (solve(0), solve(1));
+        let exact: Tensor = 1.0 - places.select(1, 0);
+        let off: Tensor = mean.x.select(1, 1) - exact;
+        let off = off.mean(Kind::Double).double_value(&[]);
+        assert!(mean.calls * 4 < strict.calls, "{} {}", mean.calls, strict.calls);
+        assert!(off.abs() < 1e-3, "{off}");
+        assert!((mean.x.select(1, 0) - (-1.0_f64).exp()).abs().max().double_value(&[]) < 1e-4);
+    }
+
     #[test]
     fn what_cannot_be_solved_is_refused() {
         let solve = |rate: f64, of: DormandPrince| {
@@ -265,6 +306,7 @@ mod tests {
         let message = solve(-1e7, DormandPrince::default());
         assert!(message.contains("10000 steps"), "{message}");
         assert!(solve(1.0, DormandPrince::with_tolerance(0.0)).starts_with("rtol: expected above 0"));
+        assert!(solve(1.0, DormandPrince { integrals: 1, ..DormandPrince::default() }).contains("more than 1 numbers"));
         // 1 / ( 1 - t ) has no value at t = 1.
         let pole = DormandPrince::default().integrate(|x, _| Ok(x * x), &Tensor::ones([1, 1], DOUBLE), 0.0, 2.0);
         let message = pole.unwrap_err().to_string();

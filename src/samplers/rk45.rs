@@ -53,7 +53,7 @@ struct Solver {
 
 impl Solver {
     fn method(&self) -> DormandPrince {
-        DormandPrince { rtol: self.settings.rtol, atol: self.settings.atol, first_length: self.length }
+        DormandPrince { rtol: self.settings.rtol, atol: self.settings.atol, first_length: self.length, integrals: 0 }
     }
 }
 
