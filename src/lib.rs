@@ -144,14 +144,15 @@ pub mod prelude {
     pub use crate::error::Error;
     pub use crate::exercises::{
         Verdict, check_angle, check_bits, check_brightness_diagnosis, check_clipped_mean, check_codes_diagnosis,
-        check_cold_step, check_copies_diagnosis, check_ddim_step, check_ema_decay, check_first_diagnosis,
-        check_forward, check_gamma_noise, check_gaussian_denoiser, check_heun_step, check_implicit_loss,
-        check_importance, check_kl, check_langevin_step, check_level_step, check_masked, check_min_snr,
-        check_multistep_data, check_posterior_variance, check_power, check_preconditioning, check_predicted_x0,
-        check_rescaled_score, check_responsibilities, check_reveal, check_right_variance, check_score,
-        check_second_diagnosis, check_sigma_of_eta, check_solver_diagnosis, check_start_diagnosis, check_unit_range,
-        check_v_target, check_variance_diagnosis, check_without_noise, check_x0_of_v, denoiser_to_diagnose,
-        sampler_to_diagnose,
+        check_cold_step, check_copies_diagnosis, check_corrector_diagnosis, check_ddim_step, check_ema_decay,
+        check_first_diagnosis, check_forward, check_gamma_noise, check_gaussian_denoiser, check_heun_step,
+        check_implicit_loss, check_importance, check_kl, check_langevin_step, check_level_step, check_masked,
+        check_min_snr, check_multistep_data, check_ode_velocity, check_posterior_variance, check_power,
+        check_preconditioning, check_predicted_x0, check_rescaled_score, check_responsibilities, check_reveal,
+        check_reverse_step, check_right_variance, check_score, check_sde_diagnosis, check_second_diagnosis,
+        check_sigma_of_eta, check_solver_diagnosis, check_start_diagnosis, check_trace, check_unit_range,
+        check_v_target, check_variance_diagnosis, check_vp_sde, check_without_noise, check_x0_of_v,
+        denoiser_to_diagnose, sampler_to_diagnose, sdes_to_diagnose,
     };
     pub use crate::features::*;
     pub use crate::learned_schedules::{GammaAt, LearnedSchedule, VdmLearner};

@@ -208,7 +208,8 @@ fn the_likelihood_of_gaussian_data_is_exact_on_every_process() {
         assert!(difference < allowed, "{}: {difference}", entry.name);
         // The density of the data itself, but for the noise at the start and the signal at the end.
         let off = furthest(&found.nats, &nats(variance));
-        assert!(off < 0.02, "{}: {off}", entry.name);
+        let ends_with_noise = ProcessConfig::from_name(entry.name).unwrap().properties().ends_with_noise;
+        assert!(off < 0.02 || !ends_with_noise, "{}: {off}", entry.name);
         let estimated = OdeLikelihood { probes: Some(1), ..solver }.of(&oracle, &*process, &x0, 1).unwrap();
         // The Jacobian is diagonal.
         assert!(furthest(&estimated.nats, &found.nats) < 1e-6, "{}", entry.name);

@@ -6,6 +6,7 @@ mod flowers;
 mod likelihood;
 mod other_noise;
 mod scores;
+mod sdes;
 mod solvers;
 mod swiss_roll;
 mod what_to_predict;
@@ -24,6 +25,10 @@ pub use likelihood::{
 pub use other_noise::{check_brightness_diagnosis, check_cold_step, check_gamma_noise, check_masked, check_reveal};
 pub use scores::{
     check_implicit_loss, check_langevin_step, check_level_step, check_rescaled_score, check_start_diagnosis,
+};
+pub use sdes::{
+    check_corrector_diagnosis, check_ode_velocity, check_reverse_step, check_sde_diagnosis, check_trace, check_vp_sde,
+    sdes_to_diagnose,
 };
 pub use solvers::{check_heun_step, check_multistep_data, check_power, check_solver_diagnosis};
 pub use swiss_roll::{check_forward, check_posterior_variance, check_predicted_x0, check_without_noise};
