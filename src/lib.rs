@@ -12,7 +12,7 @@
 //! | [`error`], [`cuda`], [`device`], [`precision`] | what can go wrong; on which device and in which precision to compute |
 //! | [`catalogue`], `random`, `threads`, [`out_of_memory`] | catalogues of entries, randomness from one seed, threads, what fits into memory |
 //! | [`npy`], `tensor_file`, `pixels`, `points` | tensors as files, as images, as points |
-//! | [`ode`] | solvers of ordinary differential equations: Runge-Kutta, with fixed steps and adaptive |
+//! | [`ode`], `divergence` | solvers of ordinary differential equations: Runge-Kutta, with fixed steps and adaptive; the trace of a Jacobian |
 //! | [`process`] | from data to noise: `beta_t`, what follows from it, `forward_diffusion` |
 //! | [`noises`] | noise that is not standard Gaussian: skewed, of two modes, with heavy tails; one rate for each coordinate, a blur |
 //! | [`datasets`] | what to learn, one file per data set |
@@ -113,6 +113,7 @@ pub mod step_search;
 pub mod training;
 pub mod visualize;
 
+mod divergence;
 mod pixels;
 mod points;
 mod random;

@@ -42,7 +42,7 @@ const FILES: &[&str] = &[
     include_str!("likelihood/bound.rs"),
     include_str!("likelihood/each.rs"),
     include_str!("likelihood/ode.rs"),
-    include_str!("likelihood/divergence.rs"),
+    include_str!("divergence.rs"),
     include_str!("likelihood/terms.rs"),
     include_str!("objectives/importance.rs"),
     include_str!("process/posterior.rs"),

@@ -2,7 +2,6 @@
 //! probability-flow ODE.
 
 mod bound;
-mod divergence;
 mod each;
 mod ode;
 mod terms;

@@ -2,11 +2,11 @@
 
 use std::f64::consts::{LN_2, TAU};
 
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Kind, Tensor, no_grad_guard, with_grad};
 
-use super::divergence::with_divergence;
 use super::terms::Values;
 use crate::denoisers::Denoiser;
+use crate::divergence::{Order, divergence, divergence_along};
 use crate::error::{Error, Result, require};
 use crate::ode::DormandPrince;
 use crate::process::{GAUSSIAN, Process};
@@ -175,8 +175,17 @@ impl OdeBatches<'_> {
         let path = PathVariable::of(self.process);
         let velocity = |state: &Tensor, u: f64| {
             let x = state.narrow(1, 0, dimensions).reshape(&shape[..]);
-            let (v, divergence) = with_divergence(|x| path.velocity(self.denoiser, x, u), &x, probes.as_deref())?;
-            Ok(Tensor::cat(&[v.flatten(1, -1), divergence.unsqueeze(1)], 1))
+            let x = x.detach().set_requires_grad(true);
+            let v = with_grad(|| path.velocity(self.denoiser, &x, u))?;
+            let along = |probe: &Tensor| divergence_along(&v, &x, probe, Order::First);
+            let divergence = match &probes {
+                None => divergence(&v, &x, Order::First)?,
+                Some(probes) => {
+                    let each = probes.iter().map(along).collect::<Result<Vec<_>>>()?;
+                    Tensor::stack(&each, 0).mean_dim(0, false, Kind::Double)
+                }
+            };
+            Ok(Tensor::cat(&[v.detach().flatten(1, -1), divergence.unsqueeze(1)], 1))
         };
         let signal = self.process.signal(self.start);
         let state = Tensor::cat(&[signal * x0.flatten(1, -1), x0.new_zeros([n, 1], (Kind::Double, device))], 1);

@@ -79,3 +79,32 @@ impl Objective for SlicedScore {
         require((1..=1000).contains(&self.projections), "SlicedScore.projections", "1 to 1000", self.projections)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::divergence::{Order, divergence, divergence_along};
+
+    #[test]
+    fn both_distributions_of_directions_estimate_the_trace_and_rademacher_varies_less() {
+        const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
+        tch::manual_seed(4);
+        let (x, m) = (Tensor::randn([5, 3], DOUBLE).set_requires_grad(true), Tensor::randn([3, 3], DOUBLE));
+        let y = x.matmul(&m.tr()).sin();
+        let (n, trace) = (4000, divergence(&y, &x, Order::First).unwrap());
+        let moments = |directions: SliceDirections| {
+            let one = |_| divergence_along(&y, &x, &directions.draw(&x.detach()), Order::First).unwrap();
+            let all = Tensor::stack(&(0..n).map(one).collect::<Vec<_>>(), 0);
+            (all.mean_dim(0, false, Kind::Double), all.std_dim(0, true, false))
+        };
+        let [(rademacher, least), (gaussian, more)] =
+            [SliceDirections::Rademacher, SliceDirections::Gaussian].map(moments);
+        for (mean, std) in [(rademacher, &least), (gaussian, &more)] {
+            let errors = (mean - &trace) / (std / f64::from(n).sqrt());
+            assert!(errors.abs().max().double_value(&[]) < 4.5, "{errors}");
+        }
+        assert!(bool::try_from(least.lt_tensor(&more).all()).unwrap(), "{least} {more}");
+    }
+}
