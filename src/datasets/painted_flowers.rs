@@ -2,7 +2,7 @@
 
 use ddpm_painted_flowers::{Flower, paint_flower};
 use ddpm_utils::images::{Fit, ImageFormat, check_memory};
-use ndarray::{Array4, ArrayViewMut3, Axis};
+use ndarray::{Array4, ArrayView1, ArrayViewMut3, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,11 @@ impl ImageSet for PaintedFlowers {
 /// The brightness of each pixel, `[N, 1, H, W]`, with the weights of red, green and blue in ITU-R BT.709.
 fn brightness(pixels: &Array4<u8>) -> Array4<u8> {
     const WEIGHTS: [f32; 3] = [0.2126, 0.7152, 0.0722];
-    pixels.map_axis(Axis(1), |rgb| rgb.iter().zip(WEIGHTS).map(|(value, weight)| f32::from(*value) * weight).sum::<f32>().round() as u8).insert_axis(Axis(1))
+    let of = |rgb: ArrayView1<u8>| {
+        let weighted = |(value, weight): (&u8, f32)| f32::from(*value) * weight;
+        rgb.iter().zip(WEIGHTS).map(weighted).sum::<f32>().round() as u8
+    };
+    pixels.map_axis(Axis(1), of).insert_axis(Axis(1))
 }
 
 fn impossible(error: impl std::error::Error) -> Error {
@@ -161,8 +165,8 @@ mod tests {
             let error = PaintedFlowers { size, flips: false, ..Default::default() }.load(1, 0).unwrap_err().to_string();
             assert!(error.contains("8 to 1024"), "{error}");
         }
-        let error =
-            PaintedFlowers { size: [1024, 1024], count: 10_000, ..Default::default() }.load(10_000, 0).unwrap_err().to_string();
+        let large = PaintedFlowers { size: [1024, 1024], count: 10_000, ..Default::default() };
+        let error = large.load(10_000, 0).unwrap_err().to_string();
         assert!(
             error.contains("10000 images of 3 x 1024 x 1024 take 31.5 GB") && error.contains("dataset_size"),
             "{error}"
