@@ -22,6 +22,7 @@ pub fn check_langevin_step(answer: impl Fn(&Tensor, &Tensor, &Tensor, f64) -> Te
         (step(gamma / 2.0, gamma), "gamma is a variance: z has the factor sqrt(gamma)"),
         (step(gamma / 2.0, (gamma / 2.0).sqrt()), "the noise is too small: its variance is gamma, not gamma / 2"),
         (step(gamma / 2.0, (2.0 * gamma).sqrt()), "the noise is too large: sqrt(2 alpha) goes with alpha = gamma / 2"),
+        (step(gamma, 0.0), "the score has the factor gamma / 2, and the fresh noise is missing"),
         (step(gamma / 2.0, 0.0), "without noise, all points climb to the tops of the density"),
         (step(gamma / 2.0, gamma.sqrt()) - &x, "this is the change of x; add it to x"),
     ];
@@ -179,6 +180,7 @@ mod tests {
         hint(check_langevin_step(|x, score, z, gamma| x + gamma / 2.0 * score + (gamma / 2.0).sqrt() * z), "too small");
         hint(check_langevin_step(|x, score, z, gamma| x + gamma / 2.0 * score + (2.0 * gamma).sqrt() * z), "too large");
         hint(check_langevin_step(|x, score, _, gamma| x + gamma / 2.0 * score), "climb");
+        hint(check_langevin_step(|x, score, _, gamma| x + gamma * score), "noise is missing");
         hint(check_langevin_step(|_, score, z, gamma| gamma / 2.0 * score + gamma.sqrt() * z), "add it to x");
         hint(check_langevin_step(|x, _, _, _| x.get(0)), "expected shape");
         hint(check_langevin_step(|x, _, _, _| x.shallow_clone()), "compare each factor");
