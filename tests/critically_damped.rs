@@ -99,7 +99,7 @@ fn expected(sampler: &DampedSampler, process: &CriticallyDamped) -> ([f64; 2], M
 fn samples_of_gaussian_data_have_the_moments_of_the_recursion() {
     let _guard = libtorch();
     let process = CriticallyDamped::default();
-    let oracle = DampedGaussianOracle::new(&process, &Tensor::from_slice(&[MEAN]), VARIANCE);
+    let oracle = DampedGaussianOracle::new(&process, &Tensor::from_slice(&[MEAN]), VARIANCE).unwrap();
     for (method, steps, is_quadratic) in [
         (DampedMethod::EulerMaruyama, 60, true),
         (DampedMethod::Sscs, 60, true),
@@ -177,7 +177,7 @@ fn a_network_learns_the_score_of_the_velocity() {
     while state.epoch() < training.epochs {
         train_one_epoch_of(&learner, &loader, &mut state, &mut |_| ()).unwrap();
     }
-    let oracle = DampedGaussianOracle::new(&process, &Tensor::from_slice(&[MEAN]), VARIANCE);
+    let oracle = DampedGaussianOracle::new(&process, &Tensor::from_slice(&[MEAN]), VARIANCE).unwrap();
     let model = DampedNetwork::new(&network, &process);
     let (found, least) = state
         .with_averaged_weights(|| {

@@ -126,7 +126,7 @@ fn langevin_dynamics_stays_at_its_time() {
         assert!(message.contains(words), "{message}");
     }
     let skewed = NoiseConfig::from(Gamma::default()).of(Box::new(cosine(40))).unwrap();
-    assert!(refused(Langevin::new(3.0, 4, 1e-4), &*skewed).contains("the noise is gamma"));
+    assert!(refused(Langevin::new(3.0, 4, 1e-4), &*skewed).contains("this process is gamma"));
     let moves = langevin.step(&oracle, &levels, &Tensor::zeros([2, 1], DOUBLE), 3.0, 2.0).unwrap_err().to_string();
     assert!(moves.contains("stays at one time"), "{moves}");
 }
@@ -272,14 +272,15 @@ fn the_variance_of_corrected_samples_is_that_of_the_recursion() {
         tch::manual_seed(3);
         let mut expected = v(times[0]);
         let mut x = expected.sqrt() * Tensor::randn([n, 1], DOUBLE);
-        for pair in times.windows(2) {
+        for (k, pair) in times.windows(2).enumerate() {
             let [from, to] = [pair[0], pair[1]];
             x = sampler.step(&oracle, process, &x, from, to).unwrap().x;
             let posterior = Posterior::of(process, from, to);
             let share = process.signal(from) * variance / v(from);
             expected = (posterior.of_x0 * share + posterior.of_x_t).powi(2) * expected + posterior.variance;
             if to > 0.0 {
-                let alpha = (process.signal(from) / process.signal(to)).powi(2);
+                // 1 - beta of the forward step that ends at this time.
+                let alpha = (process.signal(to) / process.signal(times[k + 2])).powi(2);
                 for _ in 0..2 {
                     let step = 2.0 * alpha * snr.powi(2) * v(to).powi(2) / expected;
                     expected = (1.0 - step / v(to)).powi(2) * expected + 2.0 * step;

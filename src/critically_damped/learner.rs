@@ -15,7 +15,7 @@ use crate::training::{Learner, LearnerStep, TrainingState};
 /// all of these.
 ///
 /// ```text
-/// L = E || eps_v - eps_theta( x_t, v_t, t ) ||^2,   t ~ U(0, 1),   ( x_t, v_t ) ~ p( x_t, v_t | x_0 )
+/// L = E || eps_v - eps_theta( x_t, v_t, t ) ||^2,   t ~ U(1e-5, 1),   ( x_t, v_t ) ~ p( x_t, v_t | x_0 )
 /// ```
 /// Dockhorn et al. 2022, section 3.2, with the weight `l_t^(-2)` of their score. If the first velocity were known, too, the
 /// factor `l_t` between noise and score would be larger, and the score of a single sample rougher.

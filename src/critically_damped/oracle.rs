@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::process::{Covariance, CriticallyDamped};
 use super::score::VelocityScore;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require};
 
 /// The score of the velocity for data `N(m, s^2 I)`, without a network. Position and velocity are Gaussian at all times.
 ///
@@ -23,8 +23,13 @@ impl<'a> DampedGaussianOracle<'a> {
     ///
     /// # Shapes
     /// `mean`: the shape of one sample.
-    pub fn new(process: &'a CriticallyDamped, mean: &Tensor, variance: f64) -> Self {
-        Self { process, mean: mean.to_kind(Kind::Double), variance }
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a negative variance, and for invalid settings of the process.
+    pub fn new(process: &'a CriticallyDamped, mean: &Tensor, variance: f64) -> Result<Self> {
+        process.validate()?;
+        require(variance >= 0.0 && variance.is_finite(), "DampedGaussianOracle.variance", "0 or more", variance)?;
+        Ok(Self { process, mean: mean.to_kind(Kind::Double), variance })
     }
 }
 
@@ -35,10 +40,10 @@ impl VelocityScore for DampedGaussianOracle<'_> {
             let expected = format!("[N, …] of samples of shape {:?}", self.mean.size());
             return Err(Error::Shape { what: "samples for this oracle", expected, got: x.size() });
         }
-        let [[of_x, _], [of_v, _]] = self.process.transition(t);
+        let ([[of_x, _], [of_v, _]], mean) = (self.process.transition(t), self.mean.to_device(x.device()));
         let start = Covariance::diagonal(self.variance, self.process.gamma * self.process.mass);
         let covariance = self.process.covariance_after(t, start);
-        let (from_x, from_v): (Tensor, Tensor) = (x - of_x * &self.mean, v - of_v * &self.mean);
+        let (from_x, from_v): (Tensor, Tensor) = (x - of_x * &mean, v - of_v * mean);
         let score: Tensor = (covariance.xv * from_x - covariance.xx * from_v) / covariance.determinant();
         Ok(score.to_kind(x.kind()))
     }
@@ -56,7 +61,7 @@ mod tests {
         let process = CriticallyDamped::default();
         let kind = (Kind::Double, Device::Cpu);
         for (variance, t) in [(0.25, 0.1), (0.25, 1.0), (2.0, 0.6), (0.0, 0.3)] {
-            let oracle = DampedGaussianOracle::new(&process, &Tensor::from_slice(&[0.3]), variance);
+            let oracle = DampedGaussianOracle::new(&process, &Tensor::from_slice(&[0.3]), variance).unwrap();
             let (x, v) = (Tensor::randn([5, 1], kind), Tensor::randn([5, 1], kind).set_requires_grad(true));
             let Covariance { xx, xv, vv } =
                 process.covariance_after(t, Covariance::diagonal(variance, process.gamma * process.mass));
@@ -68,7 +73,7 @@ mod tests {
             let found = oracle.score(&x, &v.detach(), t).unwrap();
             assert!((found - expected).abs().max().double_value(&[]) < 1e-8, "t = {t}");
         }
-        let oracle = DampedGaussianOracle::new(&process, &Tensor::from_slice(&[0.3]), 0.0);
+        let oracle = DampedGaussianOracle::new(&process, &Tensor::from_slice(&[0.3]), 0.0).unwrap();
         let (x0, eps) = (Tensor::full([4, 1], 0.3, kind), Tensor::randn([2, 4, 1], kind));
         let (x, v) = process.perturbed(&x0, &[0.4; 4], &eps.get(0), &eps.get(1)).unwrap();
         let expected = -process.score_factor(0.4) * eps.get(1);

@@ -4,7 +4,8 @@ use tch::{Kind, Tensor};
 
 use crate::error::{Error, Result, require};
 
-/// A particle with friction, coupled to noise through its velocity. `x` is the data with its noise, `v` the velocity; `t` runs from 0 to 1.
+/// A particle with friction, coupled to noise through its velocity. `x` is the data with its noise; `v` is the velocity in the paper's words, and the
+/// momentum in those of physics; `t` runs from 0 to 1.
 ///
 /// ```text
 /// dx = beta v / M dt

@@ -41,7 +41,7 @@ pub enum DampedMethod {
     /// S:  dv = 2 Gamma beta ( score + v / M ) dr                                                     by an Euler step
     /// ```
     /// Dockhorn et al. 2022, section 3.3 and appendix D. `S` vanishes in the equilibrium, where `score = - v / M`. The score is asked for the time at
-    /// the beginning of the step, as in the authors' code: on Gaussian data that is closer than the middle.
+    /// the beginning of the step, as in the authors' code: on Gaussian data that is closer than the middle, though it makes the method of order 1.
     Sscs,
 }
 
@@ -71,7 +71,7 @@ impl DampedSampler {
     /// `x`, `v`: `[N, …]`, in f32 or f64, like all states.
     ///
     /// # Errors
-    /// As [`DampedSampler::times`]; [`Error::Config`] for invalid settings of the process.
+    /// As [`DampedSampler::times`]; [`Error::Config`] for invalid settings of the process; [`Error::Shape`] for velocities of another shape.
     pub fn chain<'a>(
         &self,
         score: &'a dyn VelocityScore,
@@ -80,6 +80,10 @@ impl DampedSampler {
         v: Tensor,
     ) -> Result<DampedChain<'a>> {
         process.validate()?;
+        if x.size() != v.size() {
+            let expected = format!("{:?}, those of the positions", x.size());
+            return Err(Error::Shape { what: "velocities", expected, got: v.size() });
+        }
         Ok(DampedChain { method: self.method, score, process, times: self.times()?, next: 0, x, v })
     }
 

@@ -61,11 +61,11 @@ impl ModelConfig {
                 "the objective {name} adds up terms of single steps, and the process {} has none; these do without: {others}",
                 process.name()
             )
-        } else if declared.needs_steps && self.training.noise.name() != GAUSSIAN {
-            let others = those(|of| !of.needs_steps);
+        } else if declared.needs_gaussian_noise && self.training.noise.name() != GAUSSIAN {
+            let others = those(|of| !of.needs_gaussian_noise);
             let noise = self.training.noise.name();
             format!(
-                "the objective {name} is known for Gaussian noise alone, and the noise is {noise}; these suit any noise: {others}"
+                "the objective {name} needs Gaussian noise, and the noise is {noise}; these suit any noise: {others}"
             )
         } else if declared.needs_variance && !self.predicts_variance() {
             format!(

@@ -7,7 +7,7 @@ use super::weightings::SimpleWeight;
 use super::{Batch, Loss, Objective, Weighted};
 use crate::error::Result;
 use crate::model::Model;
-use crate::process::Process;
+use crate::process::{Process, require_gaussian};
 
 /// Denoising score matching: the score of the noisy density is the mean of `- eps / s` over all data that `x_t` may come from, so that a
 /// network that regresses on it learns the score.
@@ -27,6 +27,7 @@ pub struct DenoisingScore {
 
 impl Objective for DenoisingScore {
     fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss> {
+        require_gaussian(process, "the objective denoising-score, which learns the score,")?;
         let error_of_eps = Weighted { weighting: SimpleWeight.into(), timesteps: self.timesteps.clone() };
         error_of_eps.loss(model, process, batch)
     }

@@ -6,9 +6,9 @@ use super::Batch;
 use super::noised::Noised;
 use super::timesteps::TimestepSamplingConfig;
 use crate::divergence::{Order, divergence, divergence_along};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Model;
-use crate::process::{GAUSSIAN, Process};
+use crate::process::{Process, require_gaussian};
 
 /// `eps_theta(x_t, t)` as a function of `x_t`. Its derivatives have gradients with respect to the weights.
 pub(super) struct Differentiated {
@@ -30,13 +30,7 @@ impl Differentiated {
         timesteps: &TimestepSamplingConfig,
         objective: &str,
     ) -> Result<Self> {
-        if process.noise_kind() != GAUSSIAN {
-            let kind = process.noise_kind();
-            return Err(Error::Unsupported(format!(
-                "the objective {objective} learns the score, from which the noise follows for Gaussian noise alone, and the noise is \
-                 {kind}: use simple"
-            )));
-        }
+        require_gaussian(process, &format!("the objective {objective}, which learns the score,"))?;
         let noised = Noised::draw(model, process, batch, timesteps)?;
         let noised = Noised { x_t: noised.x_t.detach().set_requires_grad(true), ..noised };
         let eps = with_grad(|| noised.denoise(model))?.eps;

@@ -107,6 +107,8 @@ pub struct ObjectiveProperties {
     pub best_factor: f64,
     /// Whether it adds up terms of single steps, so that the process has to have steps.
     pub needs_steps: bool,
+    /// Whether it needs Gaussian noise: terms of the bound are divergences of Gaussians, and only there the noise determines the score.
+    pub needs_gaussian_noise: bool,
     /// Whether it trains the variance of the reverse steps, if the network predicts it.
     pub trains_variance: bool,
     /// Whether it needs a network that predicts this variance.
@@ -117,23 +119,23 @@ catalogue! {
     /// What the training minimizes, with its settings.
     ObjectiveConfig of "TrainingConfig.objective", is Objective, declares ObjectiveProperties;
     simple::Simple, "simple": "the mean squared error of the network's output", "Ho et al. 2020, Algorithm 1",
-        { best_factor: 1.0233, needs_steps: false, trains_variance: false, needs_variance: false };
+        { best_factor: 1.0233, needs_steps: false, needs_gaussian_noise: false, trains_variance: false, needs_variance: false };
     weighted::Weighted, "weighted": "the squared error of the noise, weighted by the noise level", "Salimans & Ho 2022, section 4",
-        { best_factor: 1.0573, needs_steps: false, trains_variance: false, needs_variance: false };
+        { best_factor: 1.0573, needs_steps: false, needs_gaussian_noise: false, trains_variance: false, needs_variance: false };
     l1::L1, "l1": "the mean absolute error of the network's output", "Saharia et al. 2022 (Palette), section 3",
-        { best_factor: 1.0145, needs_steps: false, trains_variance: false, needs_variance: false };
+        { best_factor: 1.0145, needs_steps: false, needs_gaussian_noise: false, trains_variance: false, needs_variance: false };
     huber::Huber, "huber": "squared for small errors, absolute for large ones", "Huber 1964",
-        { best_factor: 1.0330, needs_steps: false, trains_variance: false, needs_variance: false };
+        { best_factor: 1.0330, needs_steps: false, needs_gaussian_noise: false, trains_variance: false, needs_variance: false };
     denoising_score::DenoisingScore, "denoising-score": "the error of the score, weighted by the variance of the noise", "Song & Ermon 2019, equation 5",
-        { best_factor: 1.0233, needs_steps: false, trains_variance: false, needs_variance: false };
+        { best_factor: 1.0233, needs_steps: false, needs_gaussian_noise: true, trains_variance: false, needs_variance: false };
     implicit_score::ImplicitScore, "implicit-score": "the score without a target, from the trace of its gradient", "Hyvärinen 2005, theorem 1",
-        { best_factor: 1.0233, needs_steps: false, trains_variance: false, needs_variance: false };
+        { best_factor: 1.0233, needs_steps: false, needs_gaussian_noise: true, trains_variance: false, needs_variance: false };
     sliced_score::SlicedScore, "sliced-score": "the score without a target, along random directions", "Song et al. 2019 (Sliced Score Matching), equation 8",
-        { best_factor: 1.0233, needs_steps: false, trains_variance: false, needs_variance: false };
+        { best_factor: 1.0233, needs_steps: false, needs_gaussian_noise: true, trains_variance: false, needs_variance: false };
     vlb::Vlb, "vlb": "the variational bound on the likelihood, in bits per dimension", "Ho et al. 2020, equation 5",
-        { best_factor: 1.0, needs_steps: true, trains_variance: true, needs_variance: false };
+        { best_factor: 1.0, needs_steps: true, needs_gaussian_noise: true, trains_variance: true, needs_variance: false };
     hybrid::Hybrid, "hybrid": "the error of the noise, and the bound for a learned variance", "Nichol & Dhariwal 2021, equation 16",
-        { best_factor: 1.0233, needs_steps: true, trains_variance: true, needs_variance: true };
+        { best_factor: 1.0233, needs_steps: true, needs_gaussian_noise: true, trains_variance: true, needs_variance: true };
 }
 
 impl Default for ObjectiveConfig {

@@ -30,10 +30,23 @@ pub use schedules::*;
 pub(crate) use times::{check_time, is_shared};
 
 use crate::catalogue::catalogue;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The name of standard Gaussian noise.
 pub(crate) const GAUSSIAN: &str = "gaussian";
+
+/// Rejects a process whose noise is not Gaussian, for `what`, which needs that.
+///
+/// # Errors
+/// [`Error::Unsupported`], with both names.
+pub(crate) fn require_gaussian(process: &dyn Process, what: &str) -> Result<()> {
+    match process.noise_kind() {
+        GAUSSIAN => Ok(()),
+        kind => {
+            Err(Error::Unsupported(format!("{what} needs Gaussian noise, and the noise of this process is {kind}")))
+        }
+    }
+}
 
 /// A diffusion process: how much signal and how much noise there is at time `t`.
 ///

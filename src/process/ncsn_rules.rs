@@ -11,10 +11,10 @@ const CHUNK: i64 = 1 << 22;
 /// any other. Song & Ermon 2020, technique 1.
 ///
 /// # Shapes
-/// `points`: `[N, …]`, at least two.
+/// `points`: `[N, …]`, at least two. It takes `N^2` distances.
 ///
 /// # Errors
-/// [`Error::Shape`] for fewer points.
+/// [`Error::Shape`] for fewer points; [`Error::Config`] for points that are not finite.
 pub fn largest_distance(points: &Tensor) -> Result<f64> {
     let n = points.size().first().copied().unwrap_or(0);
     if n < 2 || points.dim() < 2 {
@@ -22,6 +22,9 @@ pub fn largest_distance(points: &Tensor) -> Result<f64> {
         return Err(Error::Shape { what: "points for a distance", expected, got: points.size() });
     }
     let rows = points.flatten(1, -1).to_kind(Kind::Double);
+    if rows.isfinite().all().int64_value(&[]) == 0 {
+        return Err(Error::config("points for a distance", "finite numbers", "NaN or infinity"));
+    }
     let mut largest = 0.0_f64;
     for part in rows.split((CHUNK / n).max(1), 0) {
         // Without matrix products, which would round away small differences.

@@ -47,15 +47,13 @@ impl NoiseScales {
     /// Those of the two rules; [`Error::Config`] if no two points are further apart than `sigma_min`, or for more than a billion levels.
     pub fn for_data(points: &Tensor, sigma_min: f64, steps: Option<usize>) -> Result<Self> {
         let sigma_max = largest_distance(points)?;
-        let steps = match steps {
-            Some(steps) => steps,
-            None => {
-                let ratio = ratio_of_levels(points.size()[1..].iter().product())?;
-                1 + ((sigma_max / sigma_min).ln() / ratio.ln()).ceil().max(1.0) as usize
-            }
-        };
-        let levels = Self { steps, sigma_min, sigma_max };
+        let mut levels = Self { steps: steps.unwrap_or(2), sigma_min, sigma_max };
         levels.validate()?;
+        if steps.is_none() {
+            let ratio = ratio_of_levels(points.size()[1..].iter().product())?;
+            levels.steps = ((levels.growth() / ratio.ln()).ceil().max(1.0) as usize).saturating_add(1);
+            levels.validate()?;
+        }
         Ok(levels)
     }
 
@@ -107,12 +105,12 @@ impl Process for NoiseScales {
         0.0
     }
 
-    /// `g^2 = d sigma^2 / dt`; at `t = 1`, that above it.
+    /// `g^2 = d sigma^2 / dt`; at `t = 1`, where it jumps, the mean of both sides.
     fn diffusion(&self, t: f64) -> f64 {
-        if t < 1.0 {
-            return self.sigma_min * (2.0 * t).sqrt();
-        }
-        self.noise(t) * (2.0 * self.growth() / (self.steps - 1) as f64).sqrt()
+        let below = 2.0 * t * self.sigma_min.powi(2);
+        let above = self.noise(t).powi(2) * 2.0 * self.growth() / (self.steps - 1) as f64;
+        let squared = if t < 1.0 { below } else if t > 1.0 { above } else { f64::midpoint(below, above) };
+        squared.sqrt()
     }
 
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
@@ -167,5 +165,8 @@ mod tests {
         let refused = NoiseScales::for_data(&plane, 0.01, None).unwrap_err().to_string();
         assert!(refused.contains("at least 5 dimensions") && refused.contains("number of levels"), "{refused}");
         assert!(NoiseScales::for_data(&plane, 60.0, Some(3)).unwrap_err().to_string().contains("sigma_max"));
+        assert!(NoiseScales::for_data(&points, 0.0, None).unwrap_err().to_string().contains("sigma_min"));
+        let unknown = points * f64::NAN;
+        assert!(NoiseScales::for_data(&unknown, 0.01, None).unwrap_err().to_string().contains("finite"));
     }
 }

@@ -16,7 +16,7 @@ use crate::process::Process;
 /// dx   = b(x, t) dr + g(t) dw,   b(x, t) = - f(t) x + g(t)^2 score(x, t),   r = end - t,   h = t - to
 /// x_to = x + h b(x, t) + sqrt(h) g(t) z,   z ~ N(0, I)
 /// ```
-/// Song et al. 2021, equation 6; Kloeden & Platen 1992, section 9.1. The moments of the samples are of order 1 in `h`. `h` is positive here: an
+/// Song et al. 2021, equation 6; Kloeden & Platen 1992, section 9.1. The errors of their moments are of order 1 in `h`. `h` is positive here: an
 /// algorithm in which time runs backwards with a step `dt` below 0 adds noise of variance `g^2 |dt|`.
 ///
 /// The last step, to `t = 0`, returns the predicted data, without noise; a step from almost pure noise draws from `q(x_to | x_0)` with the

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 use super::{Sampler, Step};
 use crate::denoisers::{Denoised, Denoiser};
 use crate::error::{Error, Result, require};
-use crate::process::{GAUSSIAN, Process, check_time};
+use crate::process::{Process, check_time, require_gaussian};
 
 /// The unadjusted Langevin algorithm: draws from the noisy density `q(x_t)` at one time `t` by small steps along its score, each with fresh
 /// noise. It is a [`Sampler`] whose times are all the same, so that [`run_chain`](super::run_chain) and [`Chain`](super::Chain) run it.
@@ -75,12 +75,7 @@ impl Sampler for Langevin {
         require(self.steps >= 1, "Langevin.steps", "at least 1", self.steps)?;
         let possible = self.step_size > 0.0 && self.step_size.is_finite();
         require(possible, "Langevin.step_size", "above 0", self.step_size)?;
-        if process.noise_kind() != GAUSSIAN {
-            let kind = process.noise_kind();
-            return Err(Error::Unsupported(format!(
-                "Langevin dynamics follows the score, which the predicted noise gives for Gaussian noise alone, and the noise is {kind}"
-            )));
-        }
+        require_gaussian(process, "Langevin dynamics, which follows the score,")?;
         Ok(vec![self.t; self.steps + 1])
     }
 

@@ -22,8 +22,8 @@ use crate::process::Process;
 ///         x <- x + step g + sqrt(2 step) z
 /// ```
 /// Song et al. 2021, algorithm 1 with the correctors of algorithms 4 and 5. As in their code, `|z|` and `|g|` are the means of the norms over the
-/// batch, so that samples depend on the others of their batch. `alpha = ( a(from) / a(to) )^2` is `alpha_t` of the forward step; 1 if the process
-/// keeps the signal. The samples at `t = 0` are not corrected, nor those of a step from almost pure noise.
+/// batch, so that samples depend on the others of their batch. `alpha = ( a(to) / a(next) )^2` is that of the forward step to the time `to`, where `next` is the time after it; 1 if
+/// the process keeps the signal. The samples at `t = 0` are not corrected, nor those of a step from almost pure noise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PredictorCorrector {
@@ -72,7 +72,7 @@ fn in_file(config: &SamplerConfig) -> Value {
 
 impl SamplerSettings for PredictorCorrector {
     fn sampler(&self) -> Box<dyn Sampler> {
-        Box::new(Corrected { settings: self.clone(), predictor: self.predictor.sampler() })
+        Box::new(Corrected { settings: self.clone(), predictor: self.predictor.sampler(), times: Vec::new() })
     }
 }
 
@@ -81,6 +81,15 @@ impl SamplerSettings for PredictorCorrector {
 struct Corrected {
     settings: PredictorCorrector,
     predictor: Box<dyn Sampler>,
+    times: Vec<f64>,
+}
+
+impl Corrected {
+    /// `alpha` of the forward step to this time.
+    fn alpha(&self, process: &dyn Process, to: f64) -> f64 {
+        let next = self.times.iter().find(|t| **t < to).copied().unwrap_or(0.0);
+        (process.signal(to) / process.signal(next)).powi(2)
+    }
 }
 
 impl Sampler for Corrected {
@@ -88,7 +97,8 @@ impl Sampler for Corrected {
         let snr = self.settings.snr;
         require(snr > 0.0 && snr.is_finite(), "PredictorCorrector.snr", "above 0", snr)?;
         self.predictor = self.settings.laid_out()?.sampler();
-        self.predictor.times(process)
+        self.times = self.predictor.times(process)?;
+        Ok(self.times.clone())
     }
 
     fn step(&mut self, denoiser: &dyn Denoiser, process: &dyn Process, x: &Tensor, from: f64, to: f64) -> Result<Step> {
@@ -96,7 +106,7 @@ impl Sampler for Corrected {
         require_steps_back(process, from, to, corrections == 0)?;
         let Step { mut x, predicted_x0 } = self.predictor.step(denoiser, process, x, from, to)?;
         if finite_step(process, from, to).is_some() {
-            let alpha = (process.signal(from) / process.signal(to)).powi(2);
+            let alpha = self.alpha(process, to);
             for _ in 0..corrections {
                 let g = score(&denoiser.denoise(&x, to)?, process, to);
                 x = corrected(&x, &g, alpha, snr);

@@ -16,8 +16,8 @@ use crate::process::Process;
 /// x_to = (2 - r) x_t + q^2 score(x_t, t) + q z,   z ~ N(0, I)
 /// ```
 /// Song et al. 2021, appendix E, equation 46: the forward step adds `(r - 1) x`, and the step back subtracts it. For VE, `r = 1` and
-/// `q^2 = s(t)^2 - s(to)^2`; for VP, `r = sqrt(1 - beta)` and `q^2 = beta`. Ancestral sampling replaces `2 - r` by `1 / r`, which is the same up to
-/// `beta^2`.
+/// `q^2 = s(t)^2 - s(to)^2`; for VP, `r = sqrt(1 - beta)` and `q^2 = beta`. Ancestral sampling is `( x_t + q^2 score ) / r` and noise, which
+/// differs by terms of `beta^2`.
 ///
 /// The last step, to `t = 0`, returns the predicted data, without noise; a step from almost pure noise draws from `q(x_to | x_0)` with the
 /// predicted data.

@@ -8,7 +8,7 @@ use super::chain::walk;
 use super::{Chain, ChainState, Sampler, SamplerConfig, Step, Truncated};
 use crate::denoisers::Denoiser;
 use crate::error::{Error, Result};
-use crate::process::Process;
+use crate::process::{Process, require_gaussian};
 
 /// Subspace diffusion: above the time `t_1` only the coefficients `y = U^T x` in a subspace are sampled, by a denoiser of their own. The noise has
 /// hidden what the data has beside the subspace, which is drawn at `t_1` from its Gaussian.
@@ -113,7 +113,8 @@ impl Subspace {
     /// `noise`, `x_T`: `[N, …]`, of `D` numbers each, like the samples. `inside` is a denoiser of coefficients, `[N, n]`; `whole` one of samples.
     ///
     /// # Errors
-    /// [`Error::Shape`] for noise of another size, [`Error::Timestep`] for a `t_1` outside the process; those of the sampler and the denoisers.
+    /// [`Error::Shape`] for noise of another size, [`Error::Timestep`] for a `t_1` outside the process, [`Error::Unsupported`] for noise that is not
+    /// Gaussian; those of the sampler and the denoisers.
     pub fn run(
         &self,
         sampler: &SamplerConfig,
@@ -128,6 +129,7 @@ impl Subspace {
             let expected = format!("[N, …] of {d} numbers each");
             return Err(Error::Shape { what: "noise for a subspace", expected, got: shape });
         }
+        require_gaussian(process, "a subspace")?;
         let end = process.end();
         if !(self.until > 0.0 && self.until <= end) {
             let expected = format!("an end of the subspace above 0 and at most {end}");

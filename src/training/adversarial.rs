@@ -106,7 +106,8 @@ impl<'a> AdversarialLearner<'a> {
     /// A learner of both. With the weight 0, the model learns as without a discriminator, to the last bit.
     ///
     /// # Errors
-    /// [`Error::Config`] for a weight below 0; [`Error::Shape`] for a discriminator of samples of another shape.
+    /// [`Error::Config`] for a weight below 0; [`Error::Shape`] for a discriminator of samples of another shape; [`Error::Device`] for one on
+    /// another device.
     pub fn new(
         model: &'a Model,
         process: &'a dyn Process,
@@ -119,6 +120,10 @@ impl<'a> AdversarialLearner<'a> {
             let expected = format!("{:?}, those of the model", model.sample_shape());
             let got = discriminator.sample_shape.clone();
             return Err(Error::Shape { what: "samples of the discriminator", expected, got });
+        }
+        let (expected, got) = (model.device(), discriminator.vs.device());
+        if expected != got {
+            return Err(Error::Device { what: "the discriminator", expected, got });
         }
         Ok(Self { model, process, objective, discriminator, weight })
     }
