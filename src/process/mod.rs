@@ -80,7 +80,7 @@ pub trait Process {
     /// `t`: a single time for all samples, or `[N]`; `like`: `[N, …]`, f32 or f64, like the result.
     ///
     /// # Errors
-    /// [`Error::Torch`](crate::Error::Torch) if memory does not suffice.
+    /// [`Error::Torch`] if memory does not suffice.
     fn draw(&self, _t: &Tensor, like: &Tensor) -> Result<Tensor> {
         Ok(like.f_randn_like()?)
     }
@@ -94,7 +94,7 @@ pub trait Process {
     /// `noise` are then those of a coordinate that is treated as in the process without such differences.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for samples of another shape than the process is for.
+    /// [`Error::Shape`] for samples of another shape than the process is for.
     fn by_coordinate(&self, _times: &[f64], _x: &Tensor) -> Result<Option<ByCoordinate>> {
         Ok(None)
     }
@@ -170,7 +170,7 @@ pub trait ProcessSettings: Debug {
     /// Builds the process.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for invalid settings.
+    /// [`Error::Config`] for invalid settings.
     fn process(&self) -> Result<Box<dyn Process>>;
 }
 
