@@ -14,7 +14,7 @@ mod what_to_predict;
 use std::fmt;
 
 use ddpm_utils::display::{Html, escape};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 pub use exact_answers::{check_copies_diagnosis, check_gaussian_denoiser, check_responsibilities, check_score};
 pub use fewer_steps::{check_angle, check_codes_diagnosis, check_ddim_step, check_sigma_of_eta, sampler_to_diagnose};
@@ -35,6 +35,14 @@ pub use swiss_roll::{check_forward, check_posterior_variance, check_predicted_x0
 pub use what_to_predict::{
     check_first_diagnosis, check_min_snr, check_preconditioning, check_second_diagnosis, check_v_target, check_x0_of_v,
 };
+
+use crate::random::{Draws, Stream};
+
+/// Three sets of points on which the steps of exercises are compared.
+fn draws(exercise: u64) -> [Tensor; 3] {
+    let mut draws = Draws::new(exercise, Stream::Exercise, 0);
+    [(); 3].map(|()| draws.normal(&[64, 2], Device::Cpu))
+}
 
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,13 +1,12 @@
 //! The exercises of notebook 09.
 
-use tch::{Device, Tensor};
+use tch::Tensor;
 
-use super::{Verdict, judge};
-use crate::random::{Draws, Stream};
+use super::{Verdict, draws, judge};
 
 /// Notebook 09, exercise 1: a step of Langevin dynamics from `x`, with the score, the fresh noise `z` and the step size of Song & Ermon 2019.
 pub fn check_langevin_step(answer: impl Fn(&Tensor, &Tensor, &Tensor, f64) -> Tensor) -> Verdict {
-    let ([x, score, z], gamma) = (draws(), 0.3_f64);
+    let ([x, score, z], gamma) = (draws(9), 0.3_f64);
     let step = |drift: f64, noise: f64| &x + drift * &score + noise * &z;
     let mistakes = [
         (step(-gamma / 2.0, gamma.sqrt()), "the sign: the score points uphill, to where samples are more likely"),
@@ -111,7 +110,7 @@ pub fn check_implicit_loss(answer: impl Fn([[f64; 2]; 2], [f64; 2]) -> f64) -> V
 pub fn check_rescaled_score(answer: impl Fn(&dyn Fn(&Tensor, f64) -> Tensor, &Tensor, f64, f64) -> Tensor) -> Verdict {
     // That of data N(0.7, 0.5).
     let score = |y: &Tensor, sigma: f64| -> Tensor { (0.7 - y) / (0.5 + sigma * sigma) };
-    let ([x_t, ..], (a, s)) = (draws(), (0.6, 0.8));
+    let ([x_t, ..], (a, s)) = (draws(9), (0.6, 0.8));
     let right = score(&(&x_t / a), s / a) / a;
     let mistakes = [
         (&right * a, "the chain rule: a derivative with respect to x_t is that with respect to y, times dy/dx_t"),
@@ -146,11 +145,6 @@ pub fn check_start_diagnosis(answer: char) -> Verdict {
 }
 
 type Formula<'a, const N: usize> = &'a dyn Fn([f64; N]) -> f64;
-
-fn draws() -> [Tensor; 3] {
-    let mut draws = Draws::new(9, Stream::Exercise, 0);
-    [(); 3].map(|()| draws.normal(&[64, 2], Device::Cpu))
-}
 
 #[cfg(test)]
 mod tests {

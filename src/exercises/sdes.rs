@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Verdict, judge};
+use super::{Verdict, draws, judge};
 use crate::denoisers::Denoiser;
 use crate::error::Result;
 use crate::process::Process;
@@ -52,7 +52,7 @@ pub fn check_vp_sde(answer: impl Fn(f64) -> (f64, f64)) -> Verdict {
 
 /// Notebook 10, exercise 2: a step of Euler and Maruyama's method for the reverse SDE, with a `dt` below 0.
 pub fn check_reverse_step(answer: impl Fn(&Tensor, &Tensor, &Tensor, [f64; 3]) -> Tensor) -> Verdict {
-    let ([x, score, z], [f, g, dt]) = (draws(), [-1.5_f64, 1.7_f64, -0.04_f64]);
+    let ([x, score, z], [f, g, dt]) = (draws(10), [-1.5_f64, 1.7_f64, -0.04_f64]);
     let root = dt.abs().sqrt();
     // A step with these factors of x, the score and the noise.
     let step = |of_x: f64, of_score: f64, of_z: f64| &x + of_x * &x + of_score * &score + of_z * &z;
@@ -92,7 +92,7 @@ pub fn check_reverse_step(answer: impl Fn(&Tensor, &Tensor, &Tensor, [f64; 3]) -
 
 /// Notebook 10, exercise 3: the velocity of the probability-flow ODE at `x`, from the score, `f` and `g`.
 pub fn check_ode_velocity(answer: impl Fn(&Tensor, &Tensor, f64, f64) -> Tensor) -> Verdict {
-    let ([x, score, _], f, g) = (draws(), -1.5_f64, 1.7_f64);
+    let ([x, score, _], f, g) = (draws(10), -1.5_f64, 1.7_f64);
     let velocity = |of_score: f64| f * &x + of_score * &score;
     let mistakes = [
         (velocity(0.0), "this is the drift of the SDE; what its noise does to the density, the score has to do"),
@@ -208,11 +208,6 @@ pub fn check_corrector_diagnosis(answer: char) -> Verdict {
 }
 
 type Formula<'a> = &'a dyn Fn(f64) -> [f64; 2];
-
-fn draws() -> [Tensor; 3] {
-    let mut draws = Draws::new(10, Stream::Exercise, 0);
-    [(); 3].map(|()| draws.normal(&[64, 2], Device::Cpu))
-}
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::model::Model;
 use crate::process::{Process, require_gaussian};
 
-/// `eps_theta(x_t, t)` as a function of `x_t`. Its derivatives have gradients with respect to the weights.
+/// `eps_theta(x_t, t)` as a function of `x_t`, for objectives in which derivatives of the score stand (Hyvärinen 2005, theorem 1). They have gradients
+/// with respect to the weights.
 pub(super) struct Differentiated {
     pub t: Tensor,
     /// `eps_theta`, `[B, …]`

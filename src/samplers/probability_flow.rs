@@ -68,4 +68,15 @@ impl<'a> PathVariable<'a> {
         let t = self.time(u);
         Ok(self.velocity_of(&denoiser.denoise(x, t)?, t))
     }
+
+    /// `dx/du` as a function of `x` and `u`, whose first call, at the time `from`, is already known.
+    pub fn velocity_after(
+        self,
+        denoiser: &'a dyn Denoiser,
+        known: &Denoised,
+        from: f64,
+    ) -> impl FnMut(&Tensor, f64) -> Result<Tensor> + 'a {
+        let mut first = Some(self.velocity_of(known, from));
+        move |x, u| first.take().map_or_else(|| self.velocity(denoiser, x, u), Ok)
+    }
 }

@@ -42,8 +42,7 @@ impl Sampler for Rk4 {
             return Ok(Step { x: first_order(process, &known, to), predicted_x0: known.x0 });
         }
         let path = PathVariable::of(process);
-        let mut first = Some(path.velocity_of(&known, from));
-        let velocity = |x: &Tensor, u: f64| first.take().map_or_else(|| path.velocity(denoiser, x, u), Ok);
+        let velocity = path.velocity_after(denoiser, &known, from);
         Ok(Step { x: rk4_step(velocity, x, path.at(from), path.at(to))?, predicted_x0: known.x0 })
     }
 }

@@ -77,8 +77,7 @@ impl Sampler for Solver {
             return Ok(Step { x: first_order(process, &known, to), predicted_x0: known.x0 });
         }
         let path = PathVariable::of(process);
-        let mut first = Some(path.velocity_of(&known, from));
-        let velocity = |x: &Tensor, u: f64| first.take().map_or_else(|| path.velocity(denoiser, x, u), Ok);
+        let velocity = path.velocity_after(denoiser, &known, from);
         let solution = self.method().integrate(velocity, x, path.at(from), path.at(to))?;
         self.length = Some(solution.next_length);
         Ok(Step { x: solution.x, predicted_x0: known.x0 })
