@@ -29,41 +29,44 @@ pub fn check_langevin_step(answer: impl Fn(&Tensor, &Tensor, &Tensor, f64) -> Te
     judge(&answer(&x, &score, &z, gamma), &step(gamma / 2.0, gamma.sqrt()), &mistakes, why)
 }
 
-/// Notebook 09, exercise 2: the step size at the level `sigma`, where that at the smallest level `sigma_min` is `epsilon`.
+/// Notebook 09, exercise 2: the step size at the level `sigma`, where that at the smallest level `sigma_min` is `gamma_min`.
 pub fn check_level_step(answer: impl Fn(f64, f64, f64) -> f64) -> Verdict {
     let known: [(Formula<3>, &str); 6] = [
-        (&|[_, _, epsilon]| epsilon, "at the largest level, 100 such steps would hardly move a point"),
+        (&|[_, _, gamma_min]| gamma_min, "at the largest level, 100 such steps would hardly move a point"),
         (
-            &|[sigma, least, epsilon]| epsilon * sigma / least,
+            &|[sigma, least, gamma_min]| gamma_min * sigma / least,
             "a step size is a variance: it has to be in proportion to sigma^2",
         ),
         (
-            &|[sigma, least, epsilon]| epsilon * (least / sigma).powi(2),
+            &|[sigma, least, gamma_min]| gamma_min * (least / sigma).powi(2),
             "upside down: at the smallest level the step is the shortest. (In the paper, sigma_L is the smallest level.)",
         ),
-        (&|[sigma, _, epsilon]| epsilon * sigma * sigma, "it should be epsilon at sigma_min: divide by sigma_min^2"),
         (
-            &|[sigma, least, epsilon]| epsilon / 2.0 * (sigma / least).powi(2),
-            "this is alpha / 2, the factor of the score",
+            &|[sigma, _, gamma_min]| gamma_min * sigma * sigma,
+            "it should be gamma_min at sigma_min: divide by sigma_min^2",
         ),
-        (&|[sigma, least, _]| (sigma / least).powi(2), "it should be epsilon at sigma_min"),
+        (
+            &|[sigma, least, gamma_min]| gamma_min / 2.0 * (sigma / least).powi(2),
+            "this is gamma / 2, the factor of the score",
+        ),
+        (&|[sigma, least, _]| (sigma / least).powi(2), "it should be gamma_min at sigma_min"),
     ];
-    let right = |[sigma, least, epsilon]: [f64; 3]| epsilon * (sigma / least).powi(2);
+    let right = |[sigma, least, gamma_min]: [f64; 3]| gamma_min * (sigma / least).powi(2);
     let cases = [[1.0, 0.01, 2e-5], [0.3, 0.1, 0.004], [2.5, 2.5, 0.7]];
     let is = |formula: Formula<3>| {
         cases.iter().all(|case| {
-            let [sigma, least, epsilon] = *case;
-            (answer(sigma, least, epsilon) - formula(*case)).abs() < 1e-6 * right(*case)
+            let [sigma, least, gamma_min] = *case;
+            (answer(sigma, least, gamma_min) - formula(*case)).abs() < 1e-6 * right(*case)
         })
     };
     if is(&right) {
         return Verdict::Right(
-            "In units of the noise, every level takes the same steps: alpha_i / sigma_i^2 is epsilon / sigma_min^2, for NCSN 0.2.",
+            "In units of the noise, every level takes the same steps: gamma_i / sigma_i^2 is gamma_min / sigma_min^2, for NCSN 0.2.",
         );
     }
     let hint = known.into_iter().find(|(formula, _)| is(*formula)).map(|(_, hint)| hint);
     Verdict::NotYet(
-        hint.unwrap_or("alpha / sigma^2 is the same at all levels, and alpha is epsilon at sigma_min").to_owned(),
+        hint.unwrap_or("gamma / sigma^2 is the same at all levels, and gamma is gamma_min at sigma_min").to_owned(),
     )
 }
 
@@ -179,12 +182,12 @@ mod tests {
         hint(check_langevin_step(|x, _, _, _| x.get(0)), "expected shape");
         hint(check_langevin_step(|x, _, _, _| x.shallow_clone()), "compare each factor");
 
-        hint(check_level_step(|_, _, epsilon| epsilon), "hardly move");
-        hint(check_level_step(|sigma, least, epsilon| epsilon * sigma / least), "a variance");
-        hint(check_level_step(|sigma, least, epsilon| epsilon * least * least / sigma / sigma), "upside down");
-        hint(check_level_step(|sigma, _, epsilon| epsilon * sigma * sigma), "divide by");
-        hint(check_level_step(|sigma, least, epsilon| epsilon * (sigma / least).powi(2) / 2.0), "alpha / 2");
-        hint(check_level_step(|sigma, least, _| (sigma / least).powi(2)), "epsilon at sigma_min");
+        hint(check_level_step(|_, _, gamma_min| gamma_min), "hardly move");
+        hint(check_level_step(|sigma, least, gamma_min| gamma_min * sigma / least), "a variance");
+        hint(check_level_step(|sigma, least, gamma_min| gamma_min * least * least / sigma / sigma), "upside down");
+        hint(check_level_step(|sigma, _, gamma_min| gamma_min * sigma * sigma), "divide by");
+        hint(check_level_step(|sigma, least, gamma_min| gamma_min * (sigma / least).powi(2) / 2.0), "gamma / 2");
+        hint(check_level_step(|sigma, least, _| (sigma / least).powi(2)), "gamma_min at sigma_min");
         hint(check_level_step(|_, _, _| 0.0), "the same at all levels");
 
         let times =
