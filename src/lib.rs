@@ -127,7 +127,7 @@ pub mod prelude {
     pub use ddpm_utils::display::{Html, Picture};
     pub use ddpm_utils::interrupted;
     pub use ddpm_utils::live_plot::{LivePlot, live_plot};
-    pub use ddpm_utils::plots::{AxisScale, LineChart, LineStyle, Series, line_charts};
+    pub use ddpm_utils::plots::{AxisScale, LineChart, LineStyle, Series, line_charts, line_film};
     pub use ddpm_utils::progress::progress;
     pub use ddpm_utils::text_film::text_film;
     pub use tch::{self, Device, Kind, Tensor, nn};

@@ -34,7 +34,7 @@ impl LineChart {
     /// # Errors
     /// [`PlotError::SeriesLength`] if a series has different numbers of `xs` and `ys`.
     pub fn picture(&self) -> Result<Picture, PlotError> {
-        draw("", std::slice::from_ref(self), 620.0, 340.0)
+        Ok(draw("", std::slice::from_ref(self), 620.0, 340.0)?.0)
     }
 }
 
@@ -43,13 +43,18 @@ impl LineChart {
 /// # Errors
 /// [`PlotError::Empty`] if there are no charts, [`PlotError::SeriesLength`] if a series has different numbers of `xs` and `ys`.
 pub fn line_charts(title: &str, charts: &[LineChart]) -> Result<Picture, PlotError> {
+    Ok(placed(title, charts)?.0)
+}
+
+/// The picture of [`line_charts`], and the rectangle between the axes of each chart, in CSS pixels.
+pub(super) fn placed(title: &str, charts: &[LineChart]) -> Result<(Picture, Vec<Place>), PlotError> {
     if charts.is_empty() {
         return Err(PlotError::Empty { what: "charts".to_owned(), item: "chart".to_owned() });
     }
     draw(title, charts, style::PAGE_WIDTH, if charts.len() == 1 { 380.0 } else { 300.0 })
 }
 
-fn draw(title: &str, charts: &[LineChart], width: f64, height: f64) -> Result<Picture, PlotError> {
+fn draw(title: &str, charts: &[LineChart], width: f64, height: f64) -> Result<(Picture, Vec<Place>), PlotError> {
     for series in charts.iter().flat_map(|chart| &chart.series) {
         let (xs, ys) = (series.xs.len(), series.ys.len());
         if xs != ys {
@@ -69,11 +74,13 @@ fn draw(title: &str, charts: &[LineChart], width: f64, height: f64) -> Result<Pi
         let look = TextLook::new(style::TITLE_SIZE, style::TEXT, Anchor::Middle, Vertical::Top);
         canvas.text_within(title, (full_width / 2.0, style::OUTER_MARGIN), look, full_width - 16.0)?;
     }
+    let mut places = Vec::new();
     for (index, chart) in charts.iter().enumerate() {
         let cell = full_width / columns as f64;
         let left = (index % columns) as f64 * cell;
         let top = top + (index / columns) as f64 * height;
-        chart.draw(&canvas, Place { left, top, right: left + cell, bottom: top + height }, charts.len() > 1)?;
+        let cell = Place { left, top, right: left + cell, bottom: top + height };
+        places.push(chart.draw(&canvas, cell, charts.len() > 1)?);
     }
     canvas.finish()?;
     // The viewBox keeps the fine units, but the picture is shown at its size in CSS pixels.
@@ -88,7 +95,7 @@ fn draw(title: &str, charts: &[LineChart], width: f64, height: f64) -> Result<Pi
     let parts = ["Line chart", title, &names].map(str::to_owned);
     let alt = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
     let bytes = svg.into_bytes();
-    Ok(Picture { mime: Mime::Svg, bytes, width: full_width as u32, height: full_height as u32, alt })
+    Ok((Picture { mime: Mime::Svg, bytes, width: full_width as u32, height: full_height as u32, alt }, places))
 }
 
 /// A line of the legend: for each series, the position of its label and its colour.
@@ -99,7 +106,8 @@ const SWATCH_GAP: f64 = 6.0;
 const LEGEND_GAP: f64 = 18.0;
 
 impl LineChart {
-    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>, cell: Place, small: bool) -> Result<(), PlotError> {
+    /// Draws the chart into `cell`. Returns the rectangle between its axes.
+    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>, cell: Place, small: bool) -> Result<Place, PlotError> {
         let xs = self.series.iter().flat_map(|s| s.xs.iter().copied());
         let ys = self.series.iter().flat_map(|s| s.ys.iter().copied());
         let axes = Axes {
@@ -142,7 +150,7 @@ impl LineChart {
                 canvas.text_within(&series.label, (x + SWATCH + SWATCH_GAP, y), look, room)?;
             }
         }
-        Ok(())
+        Ok(place)
     }
 
     /// The colour of each series. A faint one has the colour of the series that it belongs to.
