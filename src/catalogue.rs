@@ -161,7 +161,11 @@ pub(crate) fn with_setting<T: Serialize>(
     } else {
         format!("entries with it: {}", having.join(", "))
     };
-    Err(Error::Unsupported(format!("{field}: {} has no setting {setting:?}; {have}", name(&settings))))
+    let own: Vec<&str> =
+        settings.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).filter(|key| *key != "name").collect();
+    let own = if own.is_empty() { "no settings".to_owned() } else { own.join(", ") };
+    let name = name(&settings);
+    Err(Error::Unsupported(format!("{field}: {name} has no setting {setting:?}; {have}; {name} has {own}")))
 }
 
 /// Rejects settings that the entry, with its `default` settings, does not have.

@@ -306,4 +306,15 @@ fn solvers_take_the_steps_of_diffusers() {
         let states: Vec<Tensor> = chain.take(10).map(|state| state.unwrap().x_t).collect();
         assert_close(name, &Tensor::stack(&states, 0), golden.at(name), 2e-5);
     }
+
+    // The levels of a process that keeps the signal, with corrections.
+    let scales = NoiseScales { steps: 10, sigma_min: 0.01, sigma_max: 50.0 };
+    let mut sampler = SamplerConfig::from(PredictorCorrector { corrections: 2, ..Default::default() }).sampler();
+    tch::manual_seed(1);
+    let noise: Tensor = 50.0 * Tensor::randn([6, 2], (Kind::Double, Device::Cpu));
+    let denoiser = model.denoiser(&scales);
+    let chain = Chain::new(&mut *sampler, &denoiser, &scales, noise).unwrap();
+    let states: Vec<Tensor> = chain.take(10).map(|state| state.unwrap().x_t).collect();
+    let theirs = golden.at("predictor-corrector");
+    assert_close("predictor-corrector", &Tensor::stack(&states, 0), theirs, 2e-5);
 }

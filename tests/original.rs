@@ -158,6 +158,26 @@ fn an_exported_file_gives_the_model_back() {
 }
 
 #[test]
+fn every_network_is_exported_and_imported_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let training = TrainingConfig { checkpoints: checkpoints(100, InferType::None), ..Default::default() };
+    for entry in NetworkConfig::ENTRIES {
+        let (name, mut config) = (entry.name, NetworkConfig::from_name(entry.name).unwrap());
+        let shape = if config.fit(&[2]).is_ok() { vec![2] } else { vec![1, 8, 8] };
+        config.fit(&shape.iter().map(|size| *size as i64).collect::<Vec<_>>()).unwrap();
+        let dataset = Dataset::Own { label: "samples".to_owned(), shape };
+        let base = BaseConfig { dataset, ..base(folder.path(), 1) };
+        let manager = ModelManager::new(&base, name, config, &training).unwrap();
+        let model = manager.get_model().unwrap();
+        manager.create_checkpoint(&TrainingState::new(&model, &base, &training).unwrap()).unwrap();
+        let file = folder.path().join(format!("{name}.safetensors"));
+        manager.export_weights(&file, None, Weights::Raw, StorageKind::F32).unwrap();
+        let again = import(folder.path(), &format!("{name}-again"), &file, &ImportOptions::default()).unwrap();
+        assert!(weights(&again.get_model().unwrap()) == weights(&model), "{name}");
+    }
+}
+
+#[test]
 fn sixteen_bits_halve_the_file_and_stay_in_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let original = import(folder.path(), "f32", &fixture("unet/ckpt.tar"), &ImportOptions::default()).unwrap();

@@ -12,7 +12,7 @@ use crate::say::{note, say};
 #[derive(Args)]
 pub struct LadderOptions {
     /// Compare all samplers by the number of network calls: quality and seconds; with FILE (.svg), also as a picture
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with_all = ["label", "guidance", "sampler", "steps", "eta", "power", "rtol", "variance", "repeats", "curve"])]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with_all = ["label", "guidance", "sampler", "steps", "eta", "power", "rtol", "settings", "variance", "repeats", "curve"])]
     ladder: Option<Option<PathBuf>>,
     /// With --ladder: the most network calls for each sample
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,10,20,40", requires = "ladder")]

@@ -1,9 +1,8 @@
 //! The options for how samples are drawn.
 
 use clap::Args;
-use ddpm_tutor::Result;
 use ddpm_tutor::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common_options::set;
 use crate::list::{choice, entry};
@@ -25,9 +24,12 @@ pub struct SamplingOptions {
     /// consistent-annealed: how fast fresh noise replaces old noise; 1 is ddim, 2 ancestral; by default 3
     #[arg(long, value_name = "P")]
     power: Option<f64>,
-    /// adaptive: the relative tolerance, by default 0.05
+    /// adaptive, rk45: the relative tolerance
     #[arg(long, value_name = "TOLERANCE")]
     rtol: Option<f64>,
+    /// Any other setting of the sampler, such as corrections=2 or predictor=ddim
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, Value)>,
     /// ancestral: the variance of the steps; by default the model's
     #[arg(long, value_parser = choice::<ReverseVariance>())]
     variance: Option<ReverseVariance>,
@@ -41,7 +43,7 @@ impl SamplingOptions {
     ///
     /// # Errors
     /// [`ddpm_tutor::Error::Unsupported`] for an option that belongs to another sampler.
-    pub fn apply(&self, sampling: &mut SamplingConfig) -> Result<()> {
+    pub fn apply(&self, sampling: &mut SamplingConfig) -> ddpm_tutor::Result<()> {
         // If the sampler stays the same, it keeps its settings.
         if let Some(sampler) = self.sampler.as_ref().filter(|sampler| sampler.name() != sampling.sampler.name()) {
             sampling.sampler = sampler.clone();
@@ -59,7 +61,16 @@ impl SamplingOptions {
                 sampling.sampler = sampling.sampler.with_setting(setting, value)?;
             }
         }
+        for (setting, value) in &self.settings {
+            sampling.sampler = sampling.sampler.with_setting(setting, value.clone())?;
+        }
         set(&mut sampling.clip_denoised, self.clip_denoised);
         Ok(())
     }
+}
+
+/// Reads `NAME=VALUE`. A value that is not JSON is text, such as the name of a predictor.
+fn setting(given: &str) -> Result<(String, Value), String> {
+    let (name, value) = given.split_once('=').ok_or("expected NAME=VALUE, such as corrections=2")?;
+    Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| json!(value))))
 }

@@ -245,11 +245,17 @@ fn ddim_takes_few_steps_and_only_its_own_options() {
     succeeded(sample("five.gif", &["--sampler", "ddim", "--steps", "5", "--eta", "0.5"]));
     let read = |name: &str| fs::read(path.join(name)).unwrap();
     assert!(read("five.npy") != read("ddim.npy") && read("ddim.npy") != read("ancestral.npy"));
+    let corrected = ["--sampler", "predictor-corrector", "--set", "predictor=ddim", "--set", "corrections=0"];
+    succeeded(sample("uncorrected.npy", &corrected));
+    assert!(read("uncorrected.npy") == read("ddim.npy") && read("ddim.npy") != read("predictor-corrector.npy"));
     for (options, words) in [
         (&["--eta", "0.5"][..], "ancestral has no setting \"eta\"; entries with it: ddim"),
         (&["--sampler", "ddim", "--variance", "beta"], "ddim has no setting \"variance\"; entries with it: ancestral"),
         (&["--sampler", "ddim", "--steps", "11"], "1 to 10, those of the process"),
         (&["--sampler", "ddim", "--eta", "2"], "0 to 1"),
+        (&["--sampler", "predictor-corrector", "--set", "snr=0"], "above 0"),
+        (&["--sampler", "predictor-corrector", "--set", "corrections=two"], "expected usize"),
+        (&["--sampler", "ddim", "--set", "ets=1"], "ddim has eta, layout, steps"),
     ] {
         let refused = sample("no.npy", options);
         assert!(refused.code == Some(1) && refused.stderr.contains(words), "{refused:?}");

@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use super::direction::require_steps_back;
 use super::exponential::finite_step;
 use super::langevin::score;
-use super::{Ancestral, Sampler, SamplerConfig, SamplerSettings, Step, StepLayoutConfig};
+use super::{ReverseDiffusion, Sampler, SamplerConfig, SamplerSettings, Step, StepLayoutConfig};
 use crate::denoisers::Denoiser;
 use crate::error::{Error, Result, require};
 use crate::process::Process;
@@ -21,7 +21,7 @@ use crate::process::Process;
 ///         step = 2 alpha ( r |z| / |g| )^2
 ///         x <- x + step g + sqrt(2 step) z
 /// ```
-/// Song et al. 2021, algorithm 1 with the correctors of algorithms 4 and 5. As in their code, `|z|` and `|g|` are the means of the norms over the
+/// Song et al. 2021, algorithm 1 with the correctors of algorithms 4 and 5; the default predictor is theirs, [`ReverseDiffusion`]. As in their code, `|z|` and `|g|` are the means of the norms over the
 /// batch, so that samples depend on the others of their batch. `alpha = ( a(to) / a(next) )^2` is that of the forward step to the time `to`, where `next` is the time after it; 1 if
 /// the process keeps the signal. The samples at `t = 0` are not corrected, nor those of a step from almost pure noise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub struct PredictorCorrector {
 
 impl Default for PredictorCorrector {
     fn default() -> Self {
-        let predictor = Box::new(Ancestral::default().into());
+        let predictor = Box::new(ReverseDiffusion::default().into());
         Self { steps: None, layout: StepLayoutConfig::default(), predictor, corrections: 1, snr: 0.16 }
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Names that identify a network: each of the original's has exactly one of them.
-const ANCHORS: [&str; 2] = ["fc1.weight", "first.weight"];
+/// Names that identify a network, of which each has exactly one: the original's FNN and U-Net, and a residual MLP.
+const ANCHORS: [&str; 3] = ["fc1.weight", "first.weight", "in.weight"];
 /// Parts of names that come from wrappers around layers: torch.compile, FSDP, activation checkpointing.
 const WRAPPERS: [&str; 3] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
 /// The label of weights without a key or prefix.
@@ -84,7 +84,8 @@ fn candidates(groups: &[Group]) -> Vec<Candidate> {
     for (group, Group { path, names }) in groups.iter().enumerate() {
         for name in names.iter().map(|name| bare(name)) {
             let prefix = ANCHORS.iter().find_map(|anchor| name.strip_suffix(anchor));
-            if let Some(prefix) = prefix.filter(|prefix| prefix.is_empty() || prefix.ends_with('.')) {
+            let begins = |prefix: &&str| (prefix.is_empty() || prefix.ends_with('.')) && !is_in_block(prefix);
+            if let Some(prefix) = prefix.filter(begins) {
                 let candidate = Candidate { group, prefix: prefix.to_owned(), label: label(path, prefix) };
                 if !found.contains(&candidate) {
                     found.push(candidate);
@@ -93,6 +94,12 @@ fn candidates(groups: &[Group]) -> Vec<Candidate> {
         }
     }
     found
+}
+
+/// Whether a prefix is that of a block of a residual MLP, `block3.`, whose layers have names like those of an FNN.
+fn is_in_block(prefix: &str) -> bool {
+    let last = prefix.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    last.strip_prefix("block").is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A name without the parts that come from wrappers.

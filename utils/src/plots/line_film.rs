@@ -29,11 +29,11 @@ pub fn line_film(title: &str, charts: &[LineChart], duration: Duration) -> Resul
             [place.left + 1.0, place.top - 2.0, place.right + 2.0, place.bottom - 1.0].map(device);
         let [width, height] = [right - left, bottom - top];
         let Rgb(red, green, blue) = style::BACKGROUND;
-        let _ = write!(
+        let _ = writeln!(
             covers,
             "<rect x=\"{left}\" y=\"{top}\" width=\"0\" height=\"{height}\" fill=\"rgb({red},{green},{blue})\">\
              <animate attributeName=\"x\" values=\"{left};{right};{right}\" {times}/>\
-             <animate attributeName=\"width\" values=\"{width};0;0\" {times}/></rect>\n"
+             <animate attributeName=\"width\" values=\"{width};0;0\" {times}/></rect>"
         );
     }
     let svg = String::from_utf8_lossy(&picture.bytes).replacen("</svg>", &format!("{covers}</svg>"), 1);
