@@ -12,6 +12,7 @@ use crate::common_options::CommonOptions;
 use crate::data_options::image_size;
 use crate::list::names;
 use crate::say::{note, say};
+use crate::start_message::process_name;
 
 #[derive(Args)]
 pub struct Import {
@@ -70,11 +71,11 @@ impl Import {
             }));
         }
         say(format!(
-            "imported {} from {}: {}, T = {}: {}",
+            "imported {} from {}: {}, {}: {}",
             manager.name(),
             shown(&self.file),
             summary(network),
-            training.timesteps,
+            process_name(training),
             manager.folder().display()
         ))
     }

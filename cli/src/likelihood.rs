@@ -100,7 +100,8 @@ impl Likelihood {
         let seen: &dyn Denoiser = if clips { &clipped } else { &denoiser };
         if self.by == By::Ode {
             let (tolerance, name) = (self.tolerance.unwrap_or(TOLERANCE), manager.name());
-            let by_ode = ByOde { name, of_what: &of_what, tolerance, probes: self.probes, seed: self.seed };
+            let known = manager.config().base.dataset.nats(&x0)?;
+            let by_ode = ByOde { name, of_what: &of_what, tolerance, probes: self.probes, seed: self.seed, known };
             return by_ode.run(seen, &*process, &x0, self.json);
         }
         let terms = bound.terms(seen, &*process, &x0, self.seed)?;

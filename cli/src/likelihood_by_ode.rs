@@ -16,6 +16,8 @@ pub struct ByOde<'a> {
     pub tolerance: f64,
     pub probes: Option<usize>,
     pub seed: u64,
+    /// `- ln q` of the samples, `[N]`, if the density of the data is known.
+    pub known: Option<Tensor>,
 }
 
 impl ByOde<'_> {
@@ -27,12 +29,17 @@ impl ByOde<'_> {
         let batches = ode.batches(denoiser, process, x0, self.seed)?;
         let found = OdeNats::joined(progress("likelihood", batches).collect::<Result<_>>()?, x0);
         let (nats, error, bits) = (found.mean(), found.standard_error(), found.bits_per_dimension(found.mean()));
+        // Sample by sample, what is due to the samples drawn cancels out.
+        let above =
+            self.known.as_ref().map(|known| mean_and_error(&(&found.nats - known.to_device(found.nats.device()))));
         if as_json {
             return say(json!({
                 "model": self.name, "n": x0.size()[0], "seed": self.seed, "by": "ode", "tolerance": self.tolerance, "probes": probes,
                 "values": Values::of(x0), "dimensions": found.dimensions, "nats": nats,
                 "standard_error": error.is_finite().then_some(error), "bits_per_dimension": bits,
                 "network_calls": found.calls, "rejected_steps": found.rejected,
+                "above_density": above.map(|(mean, _)| mean),
+                "above_density_error": above.map(|(_, error)| error).filter(|error| error.is_finite()),
             }));
         }
         let divergence = match probes {
@@ -45,8 +52,11 @@ impl ByOde<'_> {
             Values::Bytes => format!("at most {bits:.4} bits per dimension ({of_a_sample} a sample) in expectation"),
             Values::Continuous => format!("{of_a_sample} a sample"),
         };
+        let above = above.map_or(String::new(), |(mean, error)| {
+            format!(", {mean:.4} ± {error:.4} above that of the data's density")
+        });
         say(format!(
-            "{}, {} {}, ODE with tolerance {:e}, {divergence}, {} network calls: - ln p is {total}",
+            "{}, {} {}, ODE with tolerance {:e}, {divergence}, {} network calls: - ln p is {total}{above}",
             self.name,
             x0.size()[0],
             self.of_what,
@@ -54,4 +64,10 @@ impl ByOde<'_> {
             found.calls
         ))
     }
+}
+
+/// The mean of `[N]`, and its standard error.
+fn mean_and_error(of: &Tensor) -> (f64, f64) {
+    let n = of.numel() as f64;
+    (of.mean(Kind::Double).double_value(&[]), of.std(true).double_value(&[]) / n.sqrt())
 }

@@ -77,9 +77,19 @@ fn the_likelihood_by_the_ode_is_reported_and_has_its_own_options() {
     let line = succeeded(run(&["--by", "ode", "--probes", "2"])).stdout;
     assert!(
         line.starts_with("m, 50 fresh points of swiss-roll, ODE with tolerance 1e-5, 2 probes, ")
-            && line.contains("network calls: - ln p is "),
+            && line.contains("network calls: - ln p is ")
+            && !line.contains("density"),
         "{line}"
     );
+    // The density of eight Gaussians is known: on average ln 8 + 1 + ln(2 pi 0.1^2), 0.312 nats, for 50 points to within 0.14.
+    succeeded(train_tiny(path, "e", &["--dataset", "eight-gaussians"]));
+    let of_known = |options: &[&str]| {
+        succeeded(ddpm(path, &[&["likelihood", "--model", "e", "--n", "50", "--by", "ode"], options].concat()))
+    };
+    let known = json(&of_known(&["--json"]));
+    let of_data = nats(&known) - known["above_density"].as_f64().unwrap();
+    assert!((of_data - 0.312).abs() < 0.7 && known["above_density_error"].as_f64().unwrap() > 0.0, "{known}");
+    assert!(of_known(&[]).stdout.contains(" above that of the data's density"));
     for (options, said) in [
         (&["--tolerance", "1e-4"][..], "--tolerance is for --by ode"),
         (&["--by", "bound", "--probes", "2"], "--probes is for --by ode"),

@@ -5,6 +5,7 @@ mod classic;
 mod dataset;
 pub mod found;
 mod images;
+mod known_density;
 mod point_set;
 
 pub use ddpm_utils::images::Fit;
