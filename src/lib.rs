@@ -13,9 +13,10 @@
 //! | [`catalogue`], `random`, `threads`, [`out_of_memory`] | catalogues of entries, randomness from one seed, threads, what fits into memory |
 //! | [`npy`], `tensor_file`, `pixels`, `points` | tensors as files, as images, as points |
 //! | [`ode`], `divergence` | solvers of ordinary differential equations: Runge-Kutta, with fixed steps and adaptive; the trace of a Jacobian |
+//! | `assignment`, [`couplings`] | the assignment of least cost; which noise belongs to which sample of a batch |
 //! | [`process`] | from data to noise: `beta_t`, what follows from it, `forward_diffusion` |
-//! | [`noises`] | noise that is not standard Gaussian: skewed, of two modes, with heavy tails; one rate for each coordinate, a blur |
 //! | [`datasets`] | what to learn, one file per data set |
+//! | [`noises`] | noise that is not standard Gaussian: skewed, of two modes, with heavy tails; one rate for each coordinate, a blur; another data set |
 //! | [`networks`] | weights and a function: `Network`, `Fnn`, `Unet` |
 //! | [`parameterizations`] | what a network's output means: the noise, the data or the velocity |
 //! | [`denoisers`] | what a sampler sees of a model: the data and the noise in `x_t` |
@@ -29,6 +30,7 @@
 //! | [`learned_schedules`] | noise schedules that are learned together with the network |
 //! | [`critically_damped`] | diffusion of a position and its velocity |
 //! | [`sampling`] | `generate_samples` |
+//! | [`flows`] | flows that learn from pairs: reflow |
 //! | [`discrete`] | diffusion on categories: letters, grey levels |
 //! | [`features`] | networks that turn images into vectors, for metrics on them |
 //! | [`metrics`] | how good samples are, and whether they are copies |
@@ -45,7 +47,7 @@
 //! |---|---|---|
 //! | `t`, `timesteps` | t, T | timestep, `1..=T`; `t = 0` is clean data |
 //! | `x0`, `x_t` | x₀, x_t | data, data with the noise of `t` steps |
-//! | `eps` | ε | the noise in `x_t`, standard Gaussian unless the process has [other noise](noises) |
+//! | `eps` | ε, x₁ | the noise in `x_t`, standard Gaussian unless the process has [other noise](noises) |
 //! | `eps_theta` | ε_θ(x_t, t) | the network's prediction of it |
 //! | `beta` | β_t | variance of the noise that step `t` adds |
 //! | `alpha` | α_t = 1 − β_t | share of the signal's variance that step `t` keeps |
@@ -81,6 +83,7 @@
 pub mod catalogue;
 pub mod comparison;
 pub mod config;
+pub mod couplings;
 pub mod critically_damped;
 pub mod cuda;
 pub mod datasets;
@@ -90,6 +93,7 @@ pub mod discrete;
 pub mod error;
 pub mod exercises;
 pub mod features;
+pub mod flows;
 pub mod learned_schedules;
 pub mod likelihood;
 pub mod loader;
@@ -113,6 +117,7 @@ pub mod step_search;
 pub mod training;
 pub mod visualize;
 
+mod assignment;
 mod divergence;
 mod pixels;
 mod points;
@@ -137,6 +142,7 @@ pub mod prelude {
         BaseConfig, CheckpointConfig, ComputeConfig, Design, InferType, LearningRateSchedule, TrainingConfig,
         get_model, get_process,
     };
+    pub use crate::couplings::*;
     pub use crate::critically_damped::*;
     pub use crate::datasets::*;
     pub use crate::denoisers::{Clipped, Counted, Denoised, Denoiser, GaussianOracle, Guided, MixtureOracle};
@@ -156,6 +162,7 @@ pub mod prelude {
         denoiser_to_diagnose, sampler_to_diagnose, sdes_to_diagnose,
     };
     pub use crate::features::*;
+    pub use crate::flows::*;
     pub use crate::learned_schedules::{GammaAt, LearnedSchedule, VdmLearner};
     pub use crate::likelihood::{Bound, Likelihood, OdeBatches, OdeLikelihood, OdeNats, Term, Terms, Values};
     pub use crate::loader::{DataLoader, get_dataloader};

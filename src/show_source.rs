@@ -4,6 +4,7 @@ use ddpm_utils::did_you_mean;
 use ddpm_utils::display::Html;
 use ddpm_utils::highlight::highlight_rust;
 
+use crate::couplings::CouplingConfig;
 use crate::discrete::TransitionConfig;
 use crate::error::{Error, Result};
 use crate::metrics::MetricConfig;
@@ -82,6 +83,10 @@ const FILES: &[&str] = &[
     include_str!("objectives/noised.rs"),
     include_str!("objectives/differentiated.rs"),
     include_str!("process/ncsn_rules.rs"),
+    include_str!("couplings/mod.rs"),
+    include_str!("flows/pair_learner.rs"),
+    include_str!("flows/reflow.rs"),
+    include_str!("assignment.rs"),
     include_str!("objectives/timesteps/mod.rs"),
     include_str!("objectives/weightings/mod.rs"),
     include_str!("config/build.rs"),
@@ -114,6 +119,7 @@ fn files() -> impl Iterator<Item = &'static str> {
         NoiseSchedule::SOURCES,
         ProcessConfig::SOURCES,
         NoiseConfig::SOURCES,
+        CouplingConfig::SOURCES,
         TransitionConfig::SOURCES,
         MetricConfig::SOURCES,
     ];

@@ -105,6 +105,19 @@ fn the_best_factor_is_that_of_the_closed_form() {
     assert!((sums.0 / sums.1 - declared).abs() < 1e-4, "{}", sums.0 / sums.1);
 }
 
+/// `w = ( s' - a' s / a )^2`.
+#[test]
+fn the_best_factor_of_the_velocity_is_that_of_the_closed_form() {
+    let constants = constants();
+    let sums = (1..=T).map(|t| t as f64).fold((0.0, 0.0), |(of_noise, of_all), t| {
+        let (signal, noise) = (constants.signal(t), constants.noise(t));
+        let weight = (constants.noise_slope(t) - constants.signal_slope(t) * noise / signal).powi(2);
+        (of_noise + weight * noise, of_all + weight * (signal.powi(2) / 4.0 + noise.powi(2)))
+    });
+    let declared = ObjectiveConfig::from(FlowMatching::default()).properties().best_factor;
+    assert!((sums.0 / sums.1 - declared).abs() < 1e-4, "{}", sums.0 / sums.1);
+}
+
 /// Has the error of the noise at the times after the first half alone.
 #[derive(Debug)]
 struct LateTimes;

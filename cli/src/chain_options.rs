@@ -95,7 +95,11 @@ impl ChainOptions {
     }
 }
 
-fn read(path: &Path, sample_shape: &[i64]) -> Result<Tensor> {
+/// Samples of this shape from a file, f32.
+///
+/// # Errors
+/// [`Error::Path`] for anything else.
+pub fn read(path: &Path, sample_shape: &[i64]) -> Result<Tensor> {
     let x = read_samples(path)?.to_kind(Kind::Float);
     let problem = match x.size().split_first() {
         Some((n, shape)) if *n > 0 && shape == sample_shape => match bool::try_from(x.isfinite().all())? {

@@ -28,6 +28,7 @@ mod option_names;
 mod oracle;
 mod output;
 mod predict;
+mod reflow;
 mod sample;
 mod sampling_options;
 mod say;
@@ -36,6 +37,7 @@ mod start_message;
 mod stop;
 mod train;
 mod training_options;
+mod translate;
 
 use std::panic::{catch_unwind, resume_unwind};
 use std::process::ExitCode;
@@ -58,6 +60,10 @@ enum Command {
     Train(Box<train::Train>),
     /// Draw samples from a trained model, or from data itself, into a file
     Sample(sample::Sample),
+    /// Train a model with straighter paths on the pairs of noise and data of another one
+    Reflow(reflow::Reflow),
+    /// Translate samples of one data set into samples of another
+    Translate(translate::Translate),
     /// Print how much noise each step of a model adds
     Schedule(schedule::Schedule),
     /// Measure how close a model's samples come to the data
@@ -135,6 +141,8 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         Command::Train(command) => return Ok(command.run()?),
         Command::Sample(command) => command.run()?,
+        Command::Reflow(command) => return Ok(command.run()?),
+        Command::Translate(command) => command.run()?,
         Command::Schedule(command) => command.run()?,
         Command::Evaluate(command) => command.run()?,
         Command::Likelihood(command) => command.run()?,

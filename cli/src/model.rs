@@ -88,6 +88,7 @@ impl Trained {
         let (manager, model, process) = self.model.load()?;
         let mut sampling = model.sampling().clone();
         self.sampling.apply(&mut sampling)?;
+        manager.config().check_sampler(&sampling.sampler)?;
         Ok((manager, model.with_sampling(sampling), process))
     }
 }

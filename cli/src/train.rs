@@ -68,6 +68,10 @@ impl Train {
         // Every check comes before the model's folder is created; those against an existing model come first.
         ModelManager::check(&self.model, &config)?;
         config.validate()?;
+        if config.training.objective.coupling().is_some_and(|coupling| !coupling.properties().is_found) {
+            let problem = "the coupling given needs pairs, which only `ddpm reflow` makes and trains on";
+            return Err(Error::Unsupported(problem.to_owned()));
+        }
         let model = get_model(&config.base, &config.network, &config.training)?;
         let dataloader = get_dataloader(&config.base, &config.training)?;
         let process = get_process(&config.base, &config.training)?;
@@ -211,6 +215,7 @@ impl Train {
             design.apply(&mut config.training, &config.base.dataset);
         }
         self.training.apply(&mut config.training)?;
+        fit_noise_data(&mut config)?;
         if self.from.is_some() {
             config.training.start_from = self.from.clone();
         }
@@ -248,4 +253,15 @@ impl Train {
         config.base.models_dir = common.models_dir.clone();
         Ok(config)
     }
+}
+
+/// Gives images in place of noise the size of the data.
+fn fit_noise_data(config: &mut ModelConfig) -> Result<()> {
+    let NoiseConfig::DataNoise(of) = &mut config.training.noise else { return Ok(()) };
+    let shape = config.base.dataset.shape();
+    if let ([channels, height, width], true) = (&shape[..], of.dataset.shape() != shape) {
+        of.dataset.set("size", [height, width])?;
+        of.dataset.set("channels", channels)?;
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use ddpm_tutor::{Error, Result};
 use serde_json::json;
 
 use crate::common_options::set;
-use crate::list::{choice, entry};
+use crate::list::{choice, entry, names};
 
 #[derive(Args)]
 pub struct TrainingOptions {
@@ -26,6 +26,10 @@ pub struct TrainingOptions {
     /// The distribution of the noise (`ddpm list noises`)
     #[arg(long, value_name = "NAME", value_parser = entry(NoiseConfig::ENTRIES, NoiseConfig::from_name))]
     noise_kind: Option<NoiseConfig>,
+    /// Learn a flow from this data set to the data, instead of from noise (`ddpm translate`); unless others are given, with the process flow, the
+    /// parameterization velocity and the objective flow-matching
+    #[arg(long, value_name = "NAME", value_parser = names(Dataset::ENTRIES), conflicts_with = "noise_kind")]
+    noise_data: Option<String>,
     /// What the network predicts (`ddpm list parameterizations`)
     #[arg(long, value_name = "NAME", value_parser = entry(ParameterizationConfig::ENTRIES, ParameterizationConfig::from_name))]
     parameterization: Option<ParameterizationConfig>,
@@ -35,6 +39,9 @@ pub struct TrainingOptions {
     /// How much the error counts, by how much noise there is, with the objective weighted: `ddpm list weightings`
     #[arg(long, value_name = "NAME", value_parser = entry(WeightingConfig::ENTRIES, WeightingConfig::from_name))]
     weighting: Option<WeightingConfig>,
+    /// Which noise belongs to which sample, with the objective flow-matching: `ddpm list couplings`
+    #[arg(long, value_name = "NAME", value_parser = entry(CouplingConfig::ENTRIES, CouplingConfig::from_name))]
+    coupling: Option<CouplingConfig>,
     /// How often each timestep is drawn in training: `ddpm list timesteps`
     #[arg(long, value_name = "NAME", value_parser = entry(TimestepSamplingConfig::ENTRIES, TimestepSamplingConfig::from_name))]
     timestep_sampling: Option<TimestepSamplingConfig>,
@@ -110,9 +117,11 @@ impl TrainingOptions {
             schedule,
             process,
             noise_kind,
+            noise_data,
             parameterization,
             objective,
             weighting,
+            coupling,
             timestep_sampling,
             variance,
             ..
@@ -121,9 +130,11 @@ impl TrainingOptions {
             || schedule.is_some()
             || process.is_some()
             || noise_kind.is_some()
+            || noise_data.is_some()
             || parameterization.is_some()
             || objective.is_some()
             || weighting.is_some()
+            || coupling.is_some()
             || timestep_sampling.is_some()
             || variance.is_some()
     }
@@ -155,12 +166,44 @@ impl TrainingOptions {
         }
     }
 
+    /// Another data set in place of noise, and what suits that. If the data set stays the same, everything keeps its settings.
+    fn set_noise_data(&self, training: &mut TrainingConfig) -> Result<()> {
+        let Some(name) = &self.noise_data else { return Ok(()) };
+        if matches!(&training.noise, NoiseConfig::DataNoise(of) if of.dataset.name() == name) {
+            return Ok(());
+        }
+        training.noise = DataNoise::of(Dataset::from_name(name)?).into();
+        training.process = Some(Flow.into());
+        training.parameterization = Velocity.into();
+        training.objective = FlowMatching::default().into();
+        training.sampling.sampler = Heun { steps: Some(8), layout: Trailing.into() }.into();
+        Ok(())
+    }
+
+    /// Flow matching learns the velocity: it brings the parameterization velocity along, unless one is given.
+    fn set_velocity(&self, training: &mut TrainingConfig) {
+        let is_flow_matching = |of: &ObjectiveConfig| matches!(of, ObjectiveConfig::FlowMatching(_));
+        let is_new = self.objective.as_ref().is_some_and(is_flow_matching) && !is_flow_matching(&training.objective);
+        if is_new && self.parameterization.is_none() {
+            training.parameterization = Velocity.into();
+        }
+    }
+
+    /// With a coupling, only a sampler without fresh noise draws from the model: if the configured one is another, 8 steps of Heun's method.
+    fn set_sampler_of_coupling(training: &mut TrainingConfig) {
+        if training.objective.coupling().is_some() && !training.sampling.sampler.is_deterministic() {
+            training.sampling.sampler = Heun { steps: Some(8), layout: Trailing.into() }.into();
+        }
+    }
+
     /// Applies every option that was given.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for an option that belongs to another sampler.
     pub fn apply(&self, training: &mut TrainingConfig) -> Result<()> {
+        self.set_noise_data(training)?;
         set(&mut training.parameterization, self.parameterization.clone());
+        self.set_velocity(training);
         // If the objective stays the same, it keeps its settings.
         if let Some(objective) =
             self.objective.as_ref().filter(|objective| objective.name() != training.objective.name())
@@ -168,6 +211,9 @@ impl TrainingOptions {
             training.objective = objective.clone();
         }
         self.set_learned_variance(training);
+        if let Some(coupling) = &self.coupling {
+            training.objective = training.objective.with_setting("coupling", json!(coupling))?;
+        }
         if let Some(weighting) = &self.weighting {
             training.objective = training.objective.with_setting("weighting", json!(weighting))?;
         }
@@ -183,6 +229,7 @@ impl TrainingOptions {
             let problem = format!("{option} is for the discrete process (--design ddpm), not for {}", process.name());
             return Err(Error::Unsupported(problem));
         }
+        Self::set_sampler_of_coupling(training);
         if let Some(variance) = self.variance {
             training.sampling.sampler = training.sampling.sampler.with_setting("variance", json!(variance))?;
         }

@@ -19,6 +19,7 @@ fn what_is_listed_can_be_chosen() {
         ("networks", NetworkConfig::ENTRIES),
         ("layouts", StepLayoutConfig::ENTRIES),
         ("objectives", ObjectiveConfig::ENTRIES),
+        ("couplings", CouplingConfig::ENTRIES),
         ("weightings", WeightingConfig::ENTRIES),
         ("timesteps", TimestepSamplingConfig::ENTRIES),
         ("samplers", SamplerConfig::ENTRIES),
@@ -68,8 +69,8 @@ fn what_is_listed_can_be_chosen() {
         ("--noise-kind", NoiseConfig::ENTRIES),
         ("--timestep-sampling", TimestepSamplingConfig::ENTRIES),
     ] {
-        // A blur is for images.
-        for entry in entries.iter().filter(|entry| entry.name != "blur") {
+        // A blur is for images, and another data set for a flow.
+        for entry in entries.iter().filter(|entry| !["blur", "data"].contains(&entry.name)) {
             let options: &[&str] = match (option, entry.name) {
                 // Pure noise has to be readable.
                 ("--process", "flow") => &["--parameterization", "velocity"],

@@ -1,6 +1,5 @@
 //! How good samples are: metrics that compare two sets of vectors, one file each, and measures of a single set.
 
-mod assignment;
 mod class_score;
 mod curve;
 mod evaluation;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Tensor, no_grad_guard};
 
 use super::Metric;
-use super::assignment::assign;
+use crate::assignment::assign;
 use super::pairs::distances;
 use super::sets::compared;
 use crate::error::{Error, Result};

@@ -8,7 +8,7 @@ use crate::config::InferType;
 use crate::error::{Error, Result, require};
 use crate::objectives::{ObjectiveConfig, ObjectiveProperties};
 use crate::parameterizations::ParameterizationConfig;
-use crate::process::GAUSSIAN;
+use crate::process::{GAUSSIAN, ProcessConfig};
 use crate::samplers::{Ancestral, ReverseVariance, SamplerConfig};
 
 impl ModelConfig {
@@ -21,6 +21,7 @@ impl ModelConfig {
         self.check_parameterization()?;
         self.check_objective()?;
         self.check_variance()?;
+        self.check_coupling()?;
         let process = self.training.build_process()?;
         let sample = [&[1][..], &self.base.dataset.shape()].concat();
         process.by_coordinate(&[process.end()], &Tensor::f_zeros(sample, FLOAT_CPU)?)?;
@@ -82,6 +83,50 @@ impl ModelConfig {
         Err(Error::Unsupported(problem))
     }
 
+    /// Sampling starts from noise alone, which is what a coupling pairs the data with; and the noise in `x_t` is then not independent of the data,
+    /// as fresh noise would be.
+    fn check_coupling(&self) -> Result<()> {
+        let Some(coupling) = self.training.objective.coupling() else { return Ok(()) };
+        let (name, process) = (coupling.name(), self.training.process());
+        if process.properties().leaves_signal {
+            let entries = ProcessConfig::ENTRIES.iter().map(|entry| entry.name);
+            let ends = |name: &&str| ProcessConfig::from_name(name).is_ok_and(|of| !of.properties().leaves_signal);
+            return Err(Error::Unsupported(format!(
+                "the coupling {name} pairs data with the noise at the end of the process, and at the end of {} some of the data is left; these \
+                 processes end with noise alone: {}",
+                process.name(),
+                entries.filter(ends).collect::<Vec<_>>().join(", ")
+            )));
+        }
+        let noise = &self.training.noise;
+        if noise.properties().depends_on_time {
+            return Err(Error::Unsupported(format!(
+                "the coupling {name} exchanges the noise of samples at different times, and the noise {} depends on the time: use the coupling \
+                 independent",
+                noise.name()
+            )));
+        }
+        self.check_sampler(&self.training.sampling.sampler)
+    }
+
+    /// Rejects a sampler with fresh noise for a model of a flow with a coupling: its paths are not those of a diffusion.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`], with the samplers that fit.
+    pub fn check_sampler(&self, sampler: &SamplerConfig) -> Result<()> {
+        let Some(coupling) = self.training.objective.coupling().filter(|_| !sampler.is_deterministic()) else {
+            return Ok(());
+        };
+        let entries = SamplerConfig::ENTRIES.iter().map(|entry| entry.name);
+        let fits = |name: &&str| SamplerConfig::from_name(name).is_ok_and(|of| of.is_deterministic());
+        Err(Error::Unsupported(format!(
+            "the sampler {} adds fresh noise, and with the coupling {} the noise belongs to the data; these samplers add none: {}",
+            sampler.name(),
+            coupling.name(),
+            entries.filter(fits).collect::<Vec<_>>().join(", ")
+        )))
+    }
+
     /// Only a network that predicts the variance of the reverse steps can be sampled from with it, and not every variance suits coordinates that
     /// differ.
     fn check_variance(&self) -> Result<()> {
@@ -127,11 +172,14 @@ impl ModelConfig {
 mod tests {
     use super::*;
     use crate::config::{BaseConfig, TrainingConfig};
+    use crate::couplings::OptimalTransport;
     use crate::datasets::{Dataset, PaintedFlowers};
     use crate::device::DeviceChoice;
     use crate::networks::{NetworkConfig, UnetConfig};
-    use crate::process::{Flow, ProcessSettings};
-    use crate::samplers::{Ddim, SamplingConfig};
+    use crate::noises::Gamma;
+    use crate::objectives::FlowMatching;
+    use crate::process::{Flow, ProcessSettings, Vp};
+    use crate::samplers::{Ddim, Heun, SamplingConfig, Trailing};
 
     fn refusal(config: &ModelConfig) -> String {
         config.validate().unwrap_err().to_string()
@@ -164,6 +212,31 @@ mod tests {
         with("velocity").validate().unwrap();
         let message = refusal(&with("eps"));
         assert!(message.ends_with("these do: x0, v, velocity, edm"), "{message}");
+    }
+
+    #[test]
+    fn a_coupling_needs_a_process_that_ends_with_noise_and_a_sampler_without_fresh_noise() {
+        let coupled = FlowMatching { coupling: OptimalTransport.into(), ..Default::default() };
+        let heun: SamplerConfig = Heun { steps: Some(8), layout: Trailing.into() }.into();
+        let with = |process: ProcessConfig, sampler: SamplerConfig| ModelConfig {
+            training: TrainingConfig {
+                process: Some(process),
+                parameterization: ParameterizationConfig::from_name("velocity").unwrap(),
+                objective: coupled.clone().into(),
+                sampling: SamplingConfig { sampler, ..Default::default() },
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        with(Flow.into(), heun.clone()).validate().unwrap();
+        let message = refusal(&with(Vp::default().into(), heun.clone()));
+        assert!(message.contains("at the end of vp some") && message.ends_with("noise alone: flow"), "{message}");
+        let stochastic = SamplingConfig::for_process(&*Flow.process().unwrap()).sampler;
+        let message = refusal(&with(Flow.into(), stochastic));
+        assert!(message.contains("sde-dpm-solver++2m adds fresh noise") && message.contains("heun"), "{message}");
+        let mut skewed = with(Flow.into(), heun);
+        skewed.training.noise = Gamma::default().into();
+        assert!(refusal(&skewed).contains("the noise gamma depends on the time"), "{}", refusal(&skewed));
     }
 
     #[test]

@@ -19,4 +19,4 @@ pub use config_file::ConfigFile;
 pub use folder::TrainingLock;
 pub use manager::ModelManager;
 pub use original::{ImportOptions, ImportReport};
-pub use training_run::{samples_are_due, train, train_until};
+pub use training_run::{samples_are_due, train, train_on_pairs_until, train_until};

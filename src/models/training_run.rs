@@ -7,12 +7,15 @@ use super::folder::TrainingLock;
 use super::manager::ModelManager;
 use crate::config::{BaseConfig, TrainingConfig};
 use crate::error::{Error, Result};
+use crate::flows::PairLearner;
 use crate::loader::DataLoader;
 use crate::model::Model;
+use crate::networks::threads_for;
+use crate::objectives::ObjectiveConfig;
 use crate::process::Process;
 use crate::sampling::generate_samples;
 use crate::show::{SAMPLES_FILE, StopRequest};
-use crate::training::{StepReport, TrainingState, train_one_epoch};
+use crate::training::{StepReport, TrainingState, train_one_epoch, train_one_epoch_of};
 
 /// Trains `model` for the epochs of its configuration, and returns the final state with the losses.
 ///
@@ -52,6 +55,46 @@ pub fn train_until(
     observer: &mut dyn FnMut(&StepReport),
     stop_requested: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Result<TrainingState> {
+    let epoch = |state: &mut TrainingState, observer: &mut dyn FnMut(&StepReport)| {
+        train_one_epoch(model, dataloader, process, state, observer).map(|_| ())
+    };
+    run(manager, model, process, observer, stop_requested, epoch)
+}
+
+/// As [`train_until`], on pairs of data and noise with a [`PairLearner`], as for reflow.
+///
+/// # Errors
+/// As [`train`]; [`Error::Unsupported`] for an objective other than flow matching.
+pub fn train_on_pairs_until(
+    manager: &ModelManager,
+    _lock: &TrainingLock,
+    model: &Model,
+    pairs: &DataLoader,
+    process: &dyn Process,
+    observer: &mut dyn FnMut(&StepReport),
+    stop_requested: impl Fn() -> bool + Send + Sync + 'static,
+) -> Result<TrainingState> {
+    let ObjectiveConfig::FlowMatching(objective) = &manager.config().training.objective else {
+        let name = manager.config().training.objective.name();
+        return Err(Error::Unsupported(format!("pairs are for the objective flow-matching, not for {name}")));
+    };
+    let learner = PairLearner::new(model, process, objective.clone());
+    let _threads = threads_for(model);
+    let epoch = |state: &mut TrainingState, observer: &mut dyn FnMut(&StepReport)| {
+        train_one_epoch_of(&learner, pairs, state, observer).map(|_| ())
+    };
+    run(manager, model, process, observer, stop_requested, epoch)
+}
+
+/// The epochs of a training, with checkpoints and samples between them.
+fn run(
+    manager: &ModelManager,
+    model: &Model,
+    process: &dyn Process,
+    observer: &mut dyn FnMut(&StepReport),
+    stop_requested: impl Fn() -> bool + Send + Sync + 'static,
+    mut epoch: impl FnMut(&mut TrainingState, &mut dyn FnMut(&StepReport)) -> Result<()>,
+) -> Result<TrainingState> {
     let training = &manager.config().training;
     check_process(manager, process)?;
     let stop_request = StopRequest(Arc::new(stop_requested));
@@ -68,7 +111,7 @@ pub fn train_until(
         state.stopped = !draw_samples(manager, model, process, &state, &stop_request)?;
     }
     while state.epoch() < training.epochs && !state.is_stopped() {
-        train_one_epoch(model, dataloader, process, &mut state, &mut observer)?;
+        epoch(&mut state, &mut observer)?;
         let due = is_due(training, &state);
         if due || state.is_stopped() {
             manager.update_checkpoint(&state)?;

@@ -13,7 +13,7 @@ use crate::catalogue::catalogue;
 use crate::error::Result;
 use crate::process::{ByCoordinate, GAUSSIAN, Process};
 
-/// A distribution of `eps`, of mean 0 and variance 1 in each number.
+/// A distribution of `eps`, of mean 0 and variance 1 in each number, unless it is [another data set](DataNoise).
 ///
 /// The network still learns to predict `eps`, and `x_t` has the same mean and variance as with Gaussian noise. What follows from Gaussian
 /// noise alone no longer holds: the bound of the likelihood, the score `-eps / s`, and the SDE, which Brownian motion drives.
@@ -65,34 +65,38 @@ pub trait Noise: Debug {
     }
 }
 
-/// The declared properties of a noise. For all noises, every number has mean 0 and variance 1, and follows from the seed.
+/// The declared properties of a noise. For all noises, every number follows from the seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NoiseProperties {
-    /// The skewness `E[eps^3]` at the signal-to-noise ratio `(a / s)^2 = 250,000`.
+    /// The skewness `E[eps^3]` at the signal-to-noise ratio `(a / s)^2 = 250,000`; 0 if the noise is not standardized.
     pub skewness: f64,
-    /// The excess kurtosis `E[eps^4] - 3` there: above 0 if the tails are heavier than those of a Gaussian.
+    /// The excess kurtosis `E[eps^4] - 3` there: above 0 if the tails are heavier than those of a Gaussian; 0 if the noise is not standardized.
     pub excess_kurtosis: f64,
     /// Whether the distribution depends on the time.
     pub depends_on_time: bool,
     /// Whether all coordinates have the same signal and noise.
     pub is_scalar: bool,
+    /// Whether every number has mean 0 and variance 1, and does not depend on the others.
+    pub is_standardized: bool,
 }
 
 catalogue! {
     /// The noise of a process, with its settings.
     NoiseConfig of "TrainingConfig.noise", is Noise, declares NoiseProperties;
     gaussian::Gaussian, "gaussian": "standard Gaussian", "Ho et al. 2020, equation 4",
-        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: true };
+        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: true, is_standardized: true };
     mixture::Mixture, "mixture": "two Gaussians, one on either side of 0", "Nachmani, San-Roman & Wolf 2021, section 4.1",
-        { skewness: 0.0, excess_kurtosis: -0.4802, depends_on_time: false, is_scalar: true };
+        { skewness: 0.0, excess_kurtosis: -0.4802, depends_on_time: false, is_scalar: true, is_standardized: true };
     gamma::Gamma, "gamma": "skewed: a Gamma distribution that becomes Gaussian as its steps add up", "Nachmani, San-Roman & Wolf 2021, section 4.2",
-        { skewness: 1.0, excess_kurtosis: 1.5, depends_on_time: true, is_scalar: true };
+        { skewness: 1.0, excess_kurtosis: 1.5, depends_on_time: true, is_scalar: true, is_standardized: true };
     generalized_normal::GeneralizedNormal, "generalized-normal": "symmetric, with tails of any weight", "Deasy et al. 2021, section 3",
-        { skewness: 0.0, excess_kurtosis: 3.0, depends_on_time: false, is_scalar: true };
+        { skewness: 0.0, excess_kurtosis: 3.0, depends_on_time: false, is_scalar: true, is_standardized: true };
     rates::Rates, "rates": "Gaussian, each coordinate at its own rate", "Batzolis et al. 2022, section 3",
-        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: false };
+        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: false, is_standardized: true };
     blur::Blur, "blur": "Gaussian, and a blur that grows: soft diffusion; without noise, cold diffusion", "Hoogeboom & Salimans 2022, section 4",
-        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: false };
+        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: false, is_standardized: true };
+    data::DataNoise, "data": "samples of another data set, to which a flow leads", "Liu et al. 2023, section 2.1",
+        { skewness: 0.0, excess_kurtosis: 0.0, depends_on_time: false, is_scalar: true, is_standardized: false };
 }
 
 impl Default for NoiseConfig {

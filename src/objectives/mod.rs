@@ -18,6 +18,7 @@ pub use timesteps::*;
 pub use weightings::*;
 
 use crate::catalogue::catalogue;
+use crate::couplings::CouplingConfig;
 use crate::error::Result;
 use crate::model::Model;
 use crate::process::Process;
@@ -126,6 +127,8 @@ catalogue! {
         { best_factor: 1.0145, needs_steps: false, needs_gaussian_noise: false, trains_variance: false, needs_variance: false };
     huber::Huber, "huber": "squared for small errors, absolute for large ones", "Huber 1964",
         { best_factor: 1.0330, needs_steps: false, needs_gaussian_noise: false, trains_variance: false, needs_variance: false };
+    flow_matching::FlowMatching, "flow-matching": "the squared error of the velocity", "Lipman et al. 2023, theorem 2; Liu et al. 2023, equation 1",
+        { best_factor: 1.0002, needs_steps: false, needs_gaussian_noise: false, trains_variance: false, needs_variance: false };
     denoising_score::DenoisingScore, "denoising-score": "the error of the score, weighted by the variance of the noise", "Song & Ermon 2019, equation 5",
         { best_factor: 1.0233, needs_steps: false, needs_gaussian_noise: true, trains_variance: false, needs_variance: false };
     implicit_score::ImplicitScore, "implicit-score": "the score without a target, from the trace of its gradient", "Hyvärinen 2005, theorem 1",
@@ -136,6 +139,16 @@ catalogue! {
         { best_factor: 1.0, needs_steps: true, needs_gaussian_noise: true, trains_variance: true, needs_variance: false };
     hybrid::Hybrid, "hybrid": "the error of the noise, and the bound for a learned variance", "Nichol & Dhariwal 2021, equation 16",
         { best_factor: 1.0233, needs_steps: true, needs_gaussian_noise: true, trains_variance: true, needs_variance: true };
+}
+
+impl ObjectiveConfig {
+    /// The coupling of data and noise, if it is not the independent one.
+    pub fn coupling(&self) -> Option<&CouplingConfig> {
+        match self {
+            Self::FlowMatching(of) => Some(&of.coupling).filter(|coupling| !coupling.properties().is_independent),
+            _ => None,
+        }
+    }
 }
 
 impl Default for ObjectiveConfig {

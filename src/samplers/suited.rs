@@ -7,6 +7,7 @@ use tch::Tensor;
 use super::{Sampler, SamplerConfig, Step};
 use crate::denoisers::Denoiser;
 use crate::error::{Error, Result};
+use crate::noises::NoiseConfig;
 use crate::process::{GAUSSIAN, Process};
 
 /// A sampler of the catalogue that rejects a process with noise that it cannot add.
@@ -22,9 +23,13 @@ impl SamplerConfig {
     }
 
     /// Whether it runs with the noise of this process. Most samplers with fresh noise follow an SDE, and Brownian motion is Gaussian. If
-    /// coordinates differ, most have no step for them.
+    /// coordinates differ, most have no step for them. Fresh noise has to have mean 0 and variance 1.
     pub fn fits_noise_of(&self, process: &dyn Process) -> bool {
-        let draws_from_the_process = matches!(self, Self::Ancestral(_) | Self::Ddim(_));
+        let is_standardized = || {
+            let of_kind = NoiseConfig::from_name(process.noise_kind());
+            of_kind.map_or(true, |noise| noise.properties().is_standardized)
+        };
+        let draws_from_the_process = matches!(self, Self::Ancestral(_) | Self::Ddim(_)) && is_standardized();
         process.noise_kind() == GAUSSIAN || draws_from_the_process || process.is_scalar() && self.is_deterministic()
     }
 }

@@ -1,0 +1,54 @@
+//! Couplings: which noise belongs to which sample of a training batch.
+
+use std::fmt::Debug;
+
+use tch::Tensor;
+
+use crate::catalogue::catalogue;
+use crate::error::Result;
+
+/// A joint distribution of data and noise, whose marginals are those of the data and of the noise.
+///
+/// [Flow matching](crate::objectives::FlowMatching) learns the mean velocity of the lines between the pairs. Every coupling has the same
+/// distributions at both ends, and with straighter mean paths a sampler needs fewer steps. With another coupling than the independent one,
+/// the noise in `x_t` is not independent of the data: what follows from that, the score and samplers with fresh noise, no longer holds.
+/// Tong et al. 2024, section 3.
+pub trait Coupling: Debug {
+    /// The noise of each sample: rows of `eps`, in the order in which they belong to the rows of `x0`.
+    ///
+    /// # Shapes
+    /// `x0`, `eps` and the result: `[B, …]`, all alike.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the two differ; [`Error::Unsupported`](crate::Error::Unsupported) for a coupling that
+    /// comes with the data.
+    fn pair(&self, x0: &Tensor, eps: &Tensor) -> Result<Tensor>;
+}
+
+/// The declared properties of a coupling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CouplingProperties {
+    /// Whether the noise does not depend on the data.
+    pub is_independent: bool,
+    /// Whether the mean of `|x0 - eps|^2` over the pairs of a batch is the least that is possible. On a line, both are then in the same order.
+    pub has_least_cost: bool,
+    /// Whether it is found for each batch; otherwise it comes with the data.
+    pub is_found: bool,
+}
+
+catalogue! {
+    /// A coupling with its settings.
+    CouplingConfig of "FlowMatching.coupling", is Coupling, declares CouplingProperties;
+    independent::Independent, "independent": "any noise with any sample", "Liu et al. 2023, section 2.1",
+        { is_independent: true, has_least_cost: false, is_found: true };
+    optimal_transport::OptimalTransport, "optimal-transport": "the noise of a batch goes to the samples at the least cost", "Pooladian et al. 2023, section 4; Tong et al. 2024, section 3.2",
+        { is_independent: false, has_least_cost: true, is_found: true };
+    given::GivenPairs, "given": "the noise comes with the data, as in reflow", "Liu et al. 2023, section 2.1",
+        { is_independent: false, has_least_cost: false, is_found: false };
+}
+
+impl Default for CouplingConfig {
+    fn default() -> Self {
+        Independent.into()
+    }
+}

@@ -1,0 +1,7 @@
+//! Flows that learn from pairs: of a sample and the noise that another flow draws it from (reflow), or of any two samples.
+
+mod pair_learner;
+mod reflow;
+
+pub use pair_learner::PairLearner;
+pub use reflow::reflow_pairs;
