@@ -21,6 +21,7 @@
 //! | [`parameterizations`] | what a network's output means: the noise, the data or the velocity |
 //! | [`denoisers`] | what a sampler sees of a model: the data and the noise in `x_t` |
 //! | [`samplers`] | from noise to data: Algorithm 2, DDIM, and the chain of states that they share |
+//! | [`guidance`] | denoisers around denoisers that steer samples: towards a class, away from others, inside a mask |
 //! | [`model`] | a network with its parameterization |
 //! | [`likelihood`] | how likely data is under a model: the variational bound, term by term; the likelihood itself, by the ODE |
 //! | [`objectives`] | what training minimizes: Algorithm 1 |
@@ -75,6 +76,8 @@
 //! | `symbols`, `states` | S, K | the categories of the data; the same with the mask, if there is one |
 //! | `rates` | R | of a process on categories in continuous time: `Q̄_t = exp(B(t) R)`, `B(t)` the integral of `beta(t)` |
 //! | `weight` | w(t) | the weight of the loss at time `t` |
+//! | `scale`, `guidance` | w | of guidance: `(1 + w) eps(x_t, c) - w eps(x_t)`; 0 for none |
+//! | `log_probability` | ln p(y \| x_t) | of a classifier, whose gradient guides |
 //!
 //! # Shapes
 //!
@@ -94,6 +97,7 @@ pub mod error;
 pub mod exercises;
 pub mod features;
 pub mod flows;
+pub mod guidance;
 pub mod learned_schedules;
 pub mod likelihood;
 pub mod loader;
@@ -145,7 +149,7 @@ pub mod prelude {
     pub use crate::couplings::*;
     pub use crate::critically_damped::*;
     pub use crate::datasets::*;
-    pub use crate::denoisers::{Clipped, Counted, Denoised, Denoiser, GaussianOracle, Guided, MixtureOracle};
+    pub use crate::denoisers::{Clipped, Counted, Denoised, Denoiser, GaussianOracle, MixtureOracle};
     pub use crate::device::DeviceChoice;
     pub use crate::discrete::*;
     pub use crate::error::Error;
@@ -163,6 +167,7 @@ pub mod prelude {
     };
     pub use crate::features::*;
     pub use crate::flows::*;
+    pub use crate::guidance::*;
     pub use crate::learned_schedules::{GammaAt, LearnedSchedule, VdmLearner};
     pub use crate::likelihood::{Bound, Likelihood, OdeBatches, OdeLikelihood, OdeNats, Term, Terms, Values};
     pub use crate::loader::{DataLoader, get_dataloader};

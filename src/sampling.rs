@@ -2,8 +2,9 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::denoisers::{Clipped, Denoiser, Guided};
+use crate::denoisers::{Clipped, Denoiser};
 use crate::error::{Error, Result};
+use crate::guidance::ClassifierFree;
 use crate::model::Model;
 use crate::networks::{Given, Network, threads_for};
 use crate::out_of_memory;
@@ -59,9 +60,9 @@ pub fn generate_samples_with(
 
 /// As [`generate_samples`], with a label for each sample, for a model that takes labels.
 ///
-/// `guidance` is the scale `w` of [`Guided`]: 1 gives the classes as the model has learned them; above 1, samples are
-/// more typical of their class and less varied, at the cost of two network passes per step; 0 ignores the labels. Ho &
-/// Salimans 2022, Algorithm 2, with `w - 1` for its `w`.
+/// `guidance` is the scale `w` of [`ClassifierFree`]: 0 gives the classes as the model has learned them; above 0, samples
+/// are more typical of their class and less varied, at the cost of two network passes per step; -1 ignores the labels. Ho
+/// & Salimans 2022, Algorithm 2.
 ///
 /// # Shapes
 /// `labels`: `[n]` int64, in `0..model.classes()`, or `model.classes()` itself for no class. Returns `[n, D]` points or
@@ -81,7 +82,7 @@ pub fn generate_samples_of_classes(
     let _threads = threads_for(model);
     let conditional = model.denoiser_given(process, Given::label(labels.shallow_clone()))?;
     let unconditional = model.denoiser(process);
-    let guided = Guided::new(&conditional, &unconditional, guidance)?;
+    let guided = ClassifierFree::new(&conditional, &unconditional, guidance)?;
     let noise = draw_noise(model, process, labels.size()[0], seed)?;
     let (mut sampler, clips) = (model.sampling().sampler.sampler(), model.sampling().clip_denoised);
     generate_samples_by(&mut *sampler, &guided, clips, process, noise, seed, observer)

@@ -7,6 +7,7 @@ use ddpm_utils::highlight::highlight_rust;
 use crate::couplings::CouplingConfig;
 use crate::discrete::TransitionConfig;
 use crate::error::{Error, Result};
+use crate::guidance::Guidance;
 use crate::metrics::MetricConfig;
 use crate::noises::NoiseConfig;
 use crate::objectives::{ObjectiveConfig, TimestepSamplingConfig, WeightingConfig};
@@ -53,6 +54,8 @@ const FILES: &[&str] = &[
     include_str!("denoisers/clipped.rs"),
     include_str!("denoisers/counted.rs"),
     include_str!("denoisers/mod.rs"),
+    include_str!("guidance/rescale.rs"),
+    include_str!("guidance/gradient.rs"),
     include_str!("parameterizations/mod.rs"),
     include_str!("networks/fnn.rs"),
     include_str!("networks/time_embedding.rs"),
@@ -122,6 +125,7 @@ fn files() -> impl Iterator<Item = &'static str> {
         CouplingConfig::SOURCES,
         TransitionConfig::SOURCES,
         MetricConfig::SOURCES,
+        Guidance::SOURCES,
     ];
     FILES.iter().copied().chain(catalogues.into_iter().flatten().copied())
 }

@@ -68,22 +68,22 @@ fn labels_in_turn_are_drawn_in_turn_and_guidance_sharpens() {
             generate_samples_of_classes(model, constants, labels, guidance, 5, &mut quiet()).unwrap()
         };
         let in_turn = Tensor::arange(400, (Kind::Int64, Device::Cpu)).remainder(2);
-        let samples = drawn(&in_turn, 1.0);
+        let samples = drawn(&in_turn, 0.0);
         let of = |samples: &Tensor, class: i64| samples.slice(0, class, None, 2);
         let shares = [0, 1].map(|class| right(&of(&samples, class)));
         assert!(shares[0] < 0.02 && shares[1] > 0.98, "the share on the right: {shares:?}");
         // Guided samples stay away from where the other class may be.
         let nearest = |samples: &Tensor| of(samples, 1).select(1, 0).min().double_value(&[]);
         let mean = |samples: &Tensor| of(samples, 1).select(1, 0).mean(Kind::Float).double_value(&[]);
-        let guided = drawn(&in_turn, 3.0);
+        let guided = drawn(&in_turn, 2.0);
         let (before, after) = ([mean(&samples), nearest(&samples)], [mean(&guided), nearest(&guided)]);
         assert!(after[0] > before[0] && after[1] > before[1], "mean and least x on the right: {before:?}, {after:?}");
         // Without a share, labels change nothing: it is what is drawn without them.
         let plain = generate_samples(model, constants, 400, 5, &mut quiet()).unwrap();
-        assert_eq!(drawn(&in_turn, 0.0), plain);
+        assert_eq!(drawn(&in_turn, -1.0), plain);
         let null = Tensor::full([400], 2, (Kind::Int64, Device::Cpu));
         assert!(
-            (drawn(&null, 3.0) - &plain).abs().max().double_value(&[]) < 1e-3,
+            (drawn(&null, 2.0) - &plain).abs().max().double_value(&[]) < 1e-3,
             "the null token is guided by nothing"
         );
     });
@@ -101,9 +101,9 @@ fn labels_that_cannot_be_are_refused() {
         let labels = Tensor::from_slice(labels);
         generate_samples_of_classes(&model, &constants, &labels, guidance, 1, &mut quiet()).unwrap_err().to_string()
     };
-    assert!(refusal(0, &[0], 1.0).contains("takes no labels"));
-    assert!(refusal(2, &[0, 3], 1.0).contains("0 to 1, or 2, the null token"));
-    assert!(refusal(2, &[], 1.0).contains("one int64 a sample"));
+    assert!(refusal(0, &[0], 0.0).contains("takes no labels"));
+    assert!(refusal(2, &[0, 3], 0.0).contains("0 to 1, or 2, the null token"));
+    assert!(refusal(2, &[], 0.0).contains("one int64 a sample"));
     assert!(refusal(2, &[0], f64::NAN).contains("guidance: expected a finite number"));
 }
 

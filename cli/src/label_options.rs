@@ -1,29 +1,47 @@
-//! `--label` and `--guidance`: which classes to draw samples of, from a conditional model.
+//! `--label`, `--guidance` and what belongs to them: which classes to draw samples of, from a conditional model.
 
 use clap::Args;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use ddpm_utils::did_you_mean;
+use serde_json::{Value, json};
 
 /// The label that stands for every class in turn.
 const ALL: &str = "all";
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct LabelOptions {
     /// The class of the samples, for a model trained with --conditional: its name or its number, counted from 0. Given
     /// several, such as rose,tulip, or all, the samples take them in turn. By default, samples are of any class
     #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     label: Vec<String>,
-    /// How strongly the samples follow their label: 1 (the default) as much as the data, 2 to 5 more, with less variety
-    /// and in twice the time
+    /// How strongly the samples follow their label, W in (1 + W) eps(x, label) - W eps(x): 0 (the default) as much as the
+    /// data, 1 to 4 more, with less variety and in twice the time. The guidance_scale of diffusers is 1 + W
     #[arg(long, value_name = "W", requires = "label", allow_negative_numbers = true)]
     guidance: Option<f64>,
+    /// Guide only at noise levels sigma = s(t) / a(t) above LOW and up to HIGH, such as 0.3,3
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', requires = "guidance", allow_negative_numbers = true)]
+    interval: Vec<f64>,
+    /// Guide away from this class instead of away from samples of any class
+    #[arg(long, value_name = "CLASS", requires = "guidance")]
+    negative: Option<String>,
+    /// Give guided samples the contrast of samples without guidance: 0 not at all (the default), 1 all of it
+    #[arg(long, value_name = "SHARE", requires = "guidance", allow_negative_numbers = true)]
+    rescale: Option<f64>,
+    /// Scale what guidance makes too bright or too dark back into the range of images, from this quantile of the pixels
+    /// on, such as 0.995 (dynamic thresholding)
+    #[arg(long, value_name = "QUANTILE", requires = "guidance", allow_negative_numbers = true)]
+    threshold: Option<f64>,
 }
 
-/// The requested labels, which samples take in turn, and the guidance scale.
+/// The requested labels, which samples take in turn, and how strongly they guide.
 pub struct Labels {
     indices: Vec<i64>,
     guidance: f64,
+    interval: Option<Interval>,
+    negative: Option<i64>,
+    rescale: f64,
+    threshold: Option<f64>,
 }
 
 impl LabelOptions {
@@ -35,7 +53,7 @@ impl LabelOptions {
     /// names. Without its files the names may be unknown, and only numbers are accepted.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a model that takes no labels; [`Error::Config`] for an unknown class.
+    /// [`Error::Unsupported`] for a model that takes no labels; [`Error::Config`] for an unknown class, and for invalid guidance.
     pub fn labels(&self, model: &str, classes: i64, dataset: &Dataset) -> Result<Option<Labels>> {
         if !self.are_given() {
             return Ok(None);
@@ -53,15 +71,30 @@ impl LabelOptions {
             match index(label, &names, classes) {
                 Some(index) => indices.push(index),
                 None if label == ALL => indices.extend(0..classes),
-                None => return Err(unknown(label, &names, classes)),
+                None => return Err(unknown("LabelOptions.label", label, &names, classes)),
             }
         }
-        let guidance = self.guidance.unwrap_or(1.0);
+        let guidance = self.guidance.unwrap_or(0.0);
         if !guidance.is_finite() {
-            let expected = "a finite number, such as 1 or 2".to_owned();
+            let expected = "a finite number, such as 0 (none) or 2".to_owned();
             return Err(Error::Config { field: "LabelOptions.guidance", expected, got: guidance.to_string() });
         }
-        Ok(Some(Labels { indices, guidance }))
+        let not_known = |label: &String| unknown("LabelOptions.negative", label, &names, classes);
+        let of_name = |label: &String| index(label, &names, classes).ok_or_else(|| not_known(label));
+        let negative = self.negative.as_ref().map(of_name).transpose()?;
+        let (interval, rescale) = (self.interval()?, self.rescale.unwrap_or(0.0));
+        Ok(Some(Labels { indices, guidance, interval, negative, rescale, threshold: self.threshold }))
+    }
+
+    fn interval(&self) -> Result<Option<Interval>> {
+        match self.interval[..] {
+            [] => Ok(None),
+            [low, high] => Interval::of_sigma(low, high).map(Some),
+            _ => {
+                let expected = "two numbers, such as 0.3,3".to_owned();
+                Err(Error::Config { field: "LabelOptions.interval", expected, got: format!("{:?}", self.interval) })
+            }
+        }
     }
 }
 
@@ -71,14 +104,15 @@ fn index(label: &str, names: &[String], classes: i64) -> Option<i64> {
     named.or_else(|| label.parse().ok().filter(|index| (0..classes).contains(index)))
 }
 
-fn unknown(label: &str, names: &[String], classes: i64) -> Error {
+fn unknown(field: &'static str, label: &str, names: &[String], classes: i64) -> Error {
     let numbers = format!("0 to {}", classes - 1);
+    let all = if field.ends_with("label") { format!(", or {ALL}") } else { String::new() };
     let expected = match names {
-        [] => format!("a class number from {numbers} (the names are unknown without the data), or {ALL}"),
-        _ => format!("one of {}, or a number from {numbers}, or {ALL}", names.join(", ")),
+        [] => format!("a class number from {numbers} (the names are unknown without the data){all}"),
+        _ => format!("one of {}, or a number from {numbers}{all}", names.join(", ")),
     };
     let meant = did_you_mean(label, names.iter().map(String::as_str));
-    Error::Config { field: "LabelOptions.label", expected, got: format!("{label:?}{meant}") }
+    Error::Config { field, expected, got: format!("{label:?}{meant}") }
 }
 
 impl Labels {
@@ -91,11 +125,53 @@ impl Labels {
         seed: u64,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
-        match labels {
-            Some(labels) => {
-                generate_samples_of_classes(model, process, &labels.in_turn(n), labels.guidance, seed, observer)
+        let _threads = threads_for(model);
+        let noise = draw_noise(model, process, n, seed)?;
+        let (mut sampler, clips) = (model.sampling().sampler.sampler(), model.sampling().clip_denoised);
+        let draw = |denoiser: &dyn Denoiser| {
+            generate_samples_by(&mut *sampler, denoiser, clips, process, noise, seed, observer)
+        };
+        Ok(Self::denoiser(labels, model, process, n, draw)?.0)
+    }
+
+    /// Calls `see` with the model as a denoiser of `n` samples, guided to these labels if there are any. Returns its result, and how often
+    /// the network was called.
+    pub fn denoiser<T>(
+        labels: Option<&Self>,
+        model: &Model,
+        process: &dyn Process,
+        n: i64,
+        see: impl FnOnce(&dyn Denoiser) -> Result<T>,
+    ) -> Result<(T, u64)> {
+        let Some(labels) = labels else {
+            let plain = model.denoiser(process);
+            let counted = Counted::new(&plain);
+            return Ok((see(&counted)?, counted.calls()));
+        };
+        let conditional = model.denoiser_given(process, Given::label(labels.in_turn(n)))?;
+        let other = match labels.negative {
+            Some(class) => {
+                let unwanted = Tensor::full([n], class, (Kind::Int64, Device::Cpu));
+                model.denoiser_given(process, Given::label(unwanted))?
             }
-            None => generate_samples(model, process, n, seed, observer),
+            None => model.denoiser(process),
+        };
+        let [with, without] = [&conditional, &other].map(|denoiser| Counted::new(denoiser));
+        let guided = ClassifierFree::new(&with, &without, labels.guidance)?.with_rescale(process, labels.rescale)?;
+        let within = labels.interval.map(|interval| Within::new(&guided, &with, process, interval));
+        let seen: &dyn Denoiser = if let Some(within) = &within { within } else { &guided };
+        let thresholded = labels.threshold.map(|quantile| Thresholded::new(seen, process, quantile)).transpose()?;
+        let result = see(if let Some(thresholded) = &thresholded { thresholded } else { seen })?;
+        Ok((result, with.calls() + without.calls()))
+    }
+
+    /// What the result of a command says about the labels.
+    pub fn in_json(labels: Option<&Self>) -> Value {
+        match labels {
+            Some(Self { indices, guidance, negative, .. }) => {
+                json!({ "labels": indices, "guidance": guidance, "negative": negative })
+            }
+            None => json!({ "labels": null, "guidance": null, "negative": null }),
         }
     }
 
@@ -111,16 +187,6 @@ impl Labels {
         let rows = labels.unsqueeze(1).eq_tensor(&wanted).any_dim(1, false).nonzero().squeeze_dim(1);
         samples.index_select(0, &rows)
     }
-
-    /// The numbers of the classes.
-    pub fn indices(&self) -> &[i64] {
-        &self.indices
-    }
-
-    /// The guidance scale; 1 for none.
-    pub fn guidance(&self) -> f64 {
-        self.guidance
-    }
 }
 
 #[cfg(test)]
@@ -129,17 +195,17 @@ mod tests {
 
     fn labels(of: &[&str], guidance: Option<f64>, classes: i64, dataset: &Dataset) -> Result<Option<Labels>> {
         let label = of.iter().map(|label| (*label).to_owned()).collect();
-        LabelOptions { label, guidance }.labels("m", classes, dataset)
+        LabelOptions { label, guidance, ..Default::default() }.labels("m", classes, dataset)
     }
 
     #[test]
     fn labels_are_names_or_numbers_or_all_and_are_taken_in_turn() {
         let flowers = Dataset::from(PaintedFlowers::default());
         let found = |of: &[&str]| labels(of, None, 5, &flowers).unwrap().unwrap();
-        assert_eq!(found(&["rose", "0"]).indices(), [2, 0]);
-        assert_eq!(found(&["all"]).indices(), [0, 1, 2, 3, 4]);
+        assert_eq!(found(&["rose", "0"]).indices, [2, 0]);
+        assert_eq!(found(&["all"]).indices, [0, 1, 2, 3, 4]);
         assert_eq!(Vec::<i64>::try_from(found(&["rose", "0"]).in_turn(5)).unwrap(), [2, 0, 2, 0, 2]);
-        assert_eq!(found(&["rose"]).guidance(), 1.0);
+        assert_eq!(found(&["rose"]).guidance, 0.0);
         assert!(labels(&[], None, 0, &flowers).unwrap().is_none());
         let data = Tensor::from_slice(&[10.0_f32, 11.0, 12.0, 13.0]).view([4, 1]);
         let labels_of_data = Tensor::from_slice(&[2_i64, 1, 0, 2]);

@@ -7,7 +7,7 @@ use clap::Args;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chain_options::{Begin, ChainOptions, run_from};
 use crate::label_options::{LabelOptions, Labels};
@@ -113,18 +113,13 @@ impl Sample {
         // Drawn even if it is not used: it seeds the noise of the steps.
         let noise = draw_noise(&model, &*process, n, seed)?;
         let begin = begin.unwrap_or(Begin::Noise(noise));
-        let unconditional = model.denoiser(&*process);
-        let conditional = match &labels {
-            Some(labels) => model.denoiser_given(&*process, Given::label(labels.in_turn(n)))?,
-            None => model.denoiser(&*process),
-        };
-        let [with, without] = [&conditional, &unconditional].map(|denoiser| Counted::new(denoiser));
-        let denoiser = Guided::new(&with, &without, labels.as_ref().map_or(1.0, Labels::guidance))?;
         let clips = sampling.clip_denoised;
         if clips && self.chain.encodes() {
             note("warning: clipping makes codes inexact: --clip-denoised false");
         }
-        let samples = run_from(begin, &mut *sampler, &denoiser, clips, &*process, seed, &mut logger)?;
+        let draw =
+            |denoiser: &dyn Denoiser| run_from(begin, &mut *sampler, denoiser, clips, &*process, seed, &mut logger);
+        let (samples, network_calls) = Labels::denoiser(labels.as_ref(), &model, &*process, n, draw)?;
         let samples = samples.to_device(Device::Cpu);
         let seconds = started.elapsed().as_secs_f64();
         if times.last() == Some(&0.0) {
@@ -140,12 +135,15 @@ impl Sample {
         };
         let out = self.out.path();
         if self.json {
-            let (indices, guidance) = (labels.as_ref().map(Labels::indices), labels.as_ref().map(Labels::guidance));
-            return say(json!({
-                "out": out, "n": n, "seed": seed, "seconds": seconds, "nearest": distances, "labels": indices,
-                "guidance": guidance, "times": times,
-                "network_calls": with.calls() + without.calls(),
-            }));
+            let mut result = json!({
+                "out": out, "n": n, "seed": seed, "seconds": seconds, "nearest": distances, "times": times,
+                "network_calls": network_calls,
+            });
+            if let (Some(result), Value::Object(of_labels)) = (result.as_object_mut(), Labels::in_json(labels.as_ref()))
+            {
+                result.extend(of_labels);
+            }
+            return say(result);
         }
         say(self.done(n, manager.name(), seconds, seed))?;
         distances.map_or(Ok(()), say)

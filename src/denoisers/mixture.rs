@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use super::oracle::{flat, require_scalar, shaped_like};
 use super::{Denoised, Denoiser};
 use crate::error::{Error, Result};
-use crate::process::{Level, Process};
+use crate::process::{Level, Process, check_time};
 
 /// The exact denoiser of a mixture of `K` isotropic Gaussians `N(m_k, v_k I)` with weights `w_k`, without a network.
 ///
@@ -83,14 +83,44 @@ impl<'a> MixtureOracle<'a> {
         Ok(Self { process: self.process, means, variances, log_weights: of(&self.log_weights) })
     }
 
-    /// The probability of each component, given `x`: `[N, K]`.
-    fn responsibilities(&self, x: &Tensor, a: f64, variance: &Tensor) -> Tensor {
+    /// The logarithm of the probability of each component, given `x_t`: the exact classifier of noisy samples, with gradients.
+    ///
+    /// # Shapes
+    /// `x_t`: `[N, …]`. Returns `[N, K]`, in the type of `x_t`.
+    ///
+    /// # Errors
+    /// As [`Denoiser::denoise`].
+    pub fn log_posterior(&self, x_t: &Tensor, t: f64) -> Result<Tensor> {
+        let (x, a, variance) = self.seen(x_t, t)?;
+        Ok(self.log_joint(&x, a, &variance).log_softmax(-1, Kind::Double).to_kind(x_t.kind()))
+    }
+
+    /// The samples as rows, `a`, and the variance of each component in `x_t`, `[K]`.
+    fn seen(&self, x_t: &Tensor, t: f64) -> Result<(Tensor, f64, Tensor)> {
+        require_scalar(self.process)?;
+        check_time(self.process, t)?;
+        let (a, s) = (self.process.signal(t), self.process.noise(t));
+        let (x, d) = (flat(x_t), self.means.size()[1]);
+        if x.size()[1] != d {
+            let expected = format!("[N, …] of {d} numbers each");
+            return Err(Error::Shape { what: "samples for this oracle", expected, got: x_t.size() });
+        }
+        Ok((x, a, a * a * &self.variances + s * s))
+    }
+
+    /// The logarithm of the density of each component in `x_t`, times its weight, up to a constant: `[N, K]`.
+    fn log_joint(&self, x: &Tensor, a: f64, variance: &Tensor) -> Tensor {
         let d = self.means.size()[1] as f64;
         let squares = |of: &Tensor| of.square().sum_dim_intlist([-1].as_slice(), false, Kind::Double);
         let centres: Tensor = a * &self.means;
         let distances: Tensor = squares(x).unsqueeze(1) - 2.0 * x.matmul(&centres.tr()) + squares(&centres);
         let log_density: Tensor = -distances.clamp_min(0.0) / (2.0 * variance) - 0.5 * d * variance.log();
-        (log_density + &self.log_weights).softmax(-1, Kind::Double)
+        log_density + &self.log_weights
+    }
+
+    /// The probability of each component, given `x`: `[N, K]`.
+    fn responsibilities(&self, x: &Tensor, a: f64, variance: &Tensor) -> Tensor {
+        self.log_joint(x, a, variance).softmax(-1, Kind::Double)
     }
 }
 
@@ -99,16 +129,9 @@ const CHUNK: i64 = 1 << 24;
 
 impl Denoiser for MixtureOracle<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
-        require_scalar(self.process)?;
+        let (x, a, variance) = self.seen(x_t, t)?;
         let level = Level::at(self.process, t, x_t)?;
-        let (a, s) = (self.process.signal(t), self.process.noise(t));
-        let x = flat(x_t);
-        let (components, d) = self.means.size2()?;
-        if x.size()[1] != d {
-            let expected = format!("[N, …] of {d} numbers each");
-            return Err(Error::Shape { what: "samples for this oracle", expected, got: x_t.size() });
-        }
-        let variance: Tensor = a * a * &self.variances + s * s;
+        let components = self.means.size()[0];
         let share: Tensor = a * &self.variances / &variance;
         // The weighted sum of m_k + share_k ( x - a m_k ): the factors of m_k and of x.
         let left: Tensor = 1.0 - a * &share;

@@ -3,7 +3,6 @@
 mod clipped;
 mod counted;
 mod gaussian;
-mod guided;
 mod mixture;
 mod oracle;
 
@@ -12,7 +11,6 @@ use tch::Tensor;
 pub use clipped::Clipped;
 pub use counted::Counted;
 pub use gaussian::GaussianOracle;
-pub use guided::Guided;
 pub use mixture::MixtureOracle;
 
 use crate::error::Result;
