@@ -12,6 +12,10 @@ pub struct NetworkOptions {
     /// needs classes
     #[arg(long)]
     conditional: bool,
+    /// With --conditional: the share of samples that the network sees without their class, so that it can also draw any class, and be
+    /// guided (`ddpm sample --guidance`); usually 0.1 to 0.2, by default 0.1
+    #[arg(long, value_name = "SHARE", requires = "conditional")]
+    drop_condition: Option<f64>,
     /// FNN: widths of the hidden layers, such as 128,128,128
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
     hidden_widths: Option<Vec<i64>>,
@@ -90,6 +94,7 @@ impl NetworkOptions {
         if !self.conditional {
             return Ok(());
         }
+        set(&mut config.training.condition_dropout, self.drop_condition);
         let dataset = &config.base.dataset;
         let (classes, known) = (dataset.classes()?.len() as i64, config.network.classes());
         if classes < 2 {

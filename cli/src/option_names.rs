@@ -43,6 +43,7 @@ fn option_of(field: &str) -> String {
         "period" => "checkpoint_period",
         "samples" => "sample_amount",
         "reverse_variance" => "variance",
+        "condition_dropout" => "drop_condition",
         "size" | "image_shape" => "image_size",
         "number of samples" => "n",
         setting => setting,

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Ran, ddpm, json, snapshot, succeeded, train_tiny};
+use common::{Ran, bmp, ddpm, json, snapshot, succeeded, train_tiny};
 use serde_json::{Value, json};
 
 /// Trains a tiny U-Net on painted flowers.
@@ -24,7 +24,8 @@ fn sample(folder: &Path, options: &[&str]) -> Value {
     let arguments = ["sample", "--model", "flowers", "--n", "4", "--seed", "3", "--out", "a.json", "--json"];
     let result = json(&succeeded(ddpm(folder, &[&arguments[..], options].concat())));
     let samples: Value = serde_json::from_slice(&fs::read(folder.join("a.json")).unwrap()).unwrap();
-    json!({ "labels": result["labels"], "guidance": result["guidance"], "samples": samples["samples"] })
+    let calls = &result["network_calls"];
+    json!({ "labels": result["labels"], "guidance": result["guidance"], "samples": samples["samples"], "calls": calls })
 }
 
 fn refused(folder: &Path, arguments: &[&str], code: i32, says: &[&str]) {
@@ -50,7 +51,7 @@ fn a_conditional_model_draws_the_classes_that_it_is_asked_for() {
     let any = sample(path, &[]);
     assert_eq!((&any["labels"], &any["guidance"]), (&Value::Null, &Value::Null));
     let named = sample(path, &["--label", "rose,tulip"]);
-    assert_eq!((&named["labels"], &named["guidance"]), (&json!([2, 4]), &json!(1.0)));
+    assert_eq!((&named["labels"], &named["guidance"]), (&json!([2, 4]), &json!(0.0)));
     assert_eq!(sample(path, &["--label", "2,4"]), named);
     assert_ne!(named["samples"], any["samples"]);
     // A sample follows from its noise and its own label.
@@ -61,9 +62,22 @@ fn a_conditional_model_draws_the_classes_that_it_is_asked_for() {
         (first(a) - first(b)).abs() < 1e-4
     };
     assert!(close(&roses["samples"][0], &named["samples"][0]) && close(&roses["samples"][2], &all["samples"][2]));
-    let guided = sample(path, &["--label", "rose", "--guidance", "3"]);
-    assert!(guided["guidance"] == 3.0 && guided["samples"] != roses["samples"]);
-    assert_eq!(sample(path, &["--label", "rose", "--guidance", "0"])["samples"], any["samples"]);
+    let guided = sample(path, &["--label", "rose", "--guidance", "2"]);
+    assert!(guided["guidance"] == 2.0 && guided["samples"] != roses["samples"]);
+    assert_eq!(guided["calls"].as_u64(), roses["calls"].as_u64().map(|calls| 2 * calls));
+    assert_eq!(sample(path, &["--label", "rose", "--guidance", "0"])["samples"], roses["samples"]);
+    assert_eq!(sample(path, &["--label", "rose", "--guidance", "-1"])["samples"], any["samples"]);
+    // Outside of the interval there is no guidance, and no second call; away from the class itself there is none either.
+    let with = |options: &[&str]| sample(path, &[&["--label", "rose", "--guidance", "2"], options].concat());
+    let outside = with(&["--interval", "1e6,2e6"]);
+    assert_eq!((&outside["samples"], &outside["calls"]), (&roses["samples"], &roses["calls"]));
+    let partly = with(&["--interval", "0.5,3"]);
+    assert!(partly["samples"] != guided["samples"] && partly["calls"].as_u64() < guided["calls"].as_u64());
+    assert_eq!(with(&["--interval", "0,inf"])["samples"], guided["samples"]);
+    assert_eq!(with(&["--negative", "rose"])["samples"], roses["samples"]);
+    assert_ne!(with(&["--negative", "tulip"])["samples"], guided["samples"]);
+    assert_ne!(with(&["--rescale", "0.7"])["samples"], guided["samples"]);
+    assert_eq!(with(&["--rescale", "0"])["samples"], guided["samples"]);
 
     // With the option or without it, it is the model that is there, and another one starts from its weights.
     for options in [&["--conditional", "--epochs", "2"][..], &["--epochs", "3"]] {
@@ -89,6 +103,14 @@ fn what_does_not_go_together_is_refused() {
     refused(path, &out("flowers", &["--label", "5"]), 1, &["daisy, dandelion, rose, sunflower, tulip", "0 to 4"]);
     refused(path, &out("flowers", &["--guidance", "2"]), 2, &["--label"]);
     refused(path, &out("flowers", &["--label", "rose", "--guidance", "nan"]), 1, &["--guidance: expected a finite"]);
+    let guided =
+        |options: &[&'static str]| out("flowers", &[&["--label", "rose", "--guidance", "1"], options].concat());
+    refused(path, &guided(&["--negative", "tulpi"]), 1, &["--negative: expected one of daisy", "mean \"tulip\""]);
+    refused(path, &guided(&["--interval", "3,0.5"]), 1, &["--interval: expected two numbers", "3, 0.5"]);
+    refused(path, &guided(&["--interval", "3"]), 1, &["--interval: expected two numbers"]);
+    refused(path, &guided(&["--rescale", "2"]), 1, &["in [0, 1]"]);
+    refused(path, &guided(&["--threshold", "0"]), 1, &["in (0, 1]"]);
+    refused(path, &out("flowers", &["--label", "rose", "--negative", "tulip"]), 2, &["--guidance"]);
     refused(path, &out("plain", &["--label", "rose"]), 1, &["plain", "takes no labels", "--conditional"]);
     let oracle = ["sample", "--oracle", "moons:10", "--out", "a.npy", "--label", "0"];
     refused(path, &oracle, 1, &["an oracle knows no classes"]);
@@ -109,6 +131,66 @@ fn what_does_not_go_together_is_refused() {
     refused(path, &more, 1, &["the 10 classes of cifar10", "takes 5"]);
     assert_eq!(train_tiny(path, "points", &[]).code, Some(0));
     refused(path, &["evaluate", "--model", "points", "--label", "all"], 1, &["takes no labels"]);
+}
+
+#[test]
+fn a_model_that_has_seen_every_label_cannot_be_guided_and_says_how_to_train_one_that_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    succeeded(train(path, "flowers", &["--conditional", "--drop-condition", "0"]));
+    let config: Value = serde_json::from_slice(&fs::read(path.join("models/flowers/config.json")).unwrap()).unwrap();
+    assert_eq!(config["training"]["condition_dropout"], 0.0);
+    assert!(path.join("models/flowers/inference_logs/epoch_0001/samples.png").is_file());
+    let roses = sample(path, &["--label", "rose"]);
+    assert_ne!(
+        sample(path, &["--label", "rose", "--guidance", "2", "--negative", "tulip"])["samples"],
+        roses["samples"]
+    );
+    let out = ["sample", "--model", "flowers", "--out", "b.npy", "--n", "2"];
+    let says = ["a label for every sample", "condition_dropout of 0.1 to 0.2"];
+    refused(path, &out, 1, &says);
+    refused(path, &[&out[..], &["--label", "rose", "--guidance", "1"]].concat(), 1, &says);
+    // Weights that were trained with another share are not trained further with this one.
+    let other = ["train", "--model", "flowers", "--conditional", "--drop-condition", "0.2", "--epochs", "2"];
+    refused(path, &other, 1, &["condition_dropout is 0.0, not 0.2"]);
+    let invalid = ["train", "--model", "new", "--dataset", "painted-flowers", "--conditional", "--drop-condition", "1"];
+    refused(path, &invalid, 1, &["--drop-condition: expected in [0, 1)"]);
+    refused(path, &["train", "--model", "new", "--drop-condition", "0.2"], 2, &["--conditional"]);
+}
+
+/// As a new user with photographs in three folders would.
+#[test]
+fn a_folder_for_each_class_is_all_that_conditional_training_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (class, color) in [("apples", [200, 30, 20]), ("pears", [60, 180, 40]), ("plums", [80, 20, 140])] {
+        fs::create_dir_all(path.join("fruit").join(class)).unwrap();
+        for i in 0..8_u8 {
+            let pixels: Vec<u8> = (0..64_u8).flat_map(|k| color.map(|c: u8| c.wrapping_add(i + k / 4))).collect();
+            fs::write(path.join("fruit").join(class).join(format!("{i}.bmp")), bmp(&pixels)).unwrap();
+        }
+    }
+    let mut arguments = vec!["train", "--model", "fruit", "--dataset", "image-folder", "--data-dir", "fruit"];
+    arguments.extend(["--image-size", "8", "--conditional", "--drop-condition", "0.15", "--batch-size", "8"]);
+    arguments.extend([
+        "--epochs",
+        "2",
+        "--base-channels",
+        "8",
+        "--channel-multipliers",
+        "1",
+        "--validation-samples",
+        "0",
+    ]);
+    arguments.extend(["--inference-type", "none", "--device", "cpu", "--timesteps", "10"]);
+    let ran = succeeded(ddpm(path, &arguments));
+    assert!(ran.stdout.contains("conditional on 3 class labels: apples, pears, plums"), "{ran:?}");
+    let sample = ["sample", "--model", "fruit", "--n", "3", "--out", "a.npy", "--json"];
+    let with = |options: &[&str]| json(&succeeded(ddpm(path, &[&sample[..], options].concat())));
+    assert_eq!(with(&["--label", "all"])["labels"], json!([0, 1, 2]));
+    let guided = with(&["--label", "plums", "--guidance", "1.5", "--negative", "pears"]);
+    assert_eq!((&guided["labels"], &guided["negative"]), (&json!([2]), &json!(1)));
+    refused(path, &[&sample[..], &["--label", "pear"]].concat(), 1, &["apples, pears, plums", "mean \"pears\""]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Ran, ddpm, snapshot, succeeded, train_tiny};
+use common::{Ran, bmp, ddpm, snapshot, succeeded, train_tiny};
 use ddpm_tutor::prelude::*;
 use serde_json::Value;
 
@@ -41,16 +41,6 @@ fn images(folder: &Path, count: u8) {
         let pixels: Vec<u8> = (0..8 * 8 * 3).map(|k| (k as u8).wrapping_mul(i + 1)).collect();
         fs::write(folder.join(format!("{i}.bmp")), bmp(&pixels)).unwrap();
     }
-}
-
-/// 8 x 8 pixels of 24 bits.
-fn bmp(pixels: &[u8]) -> Vec<u8> {
-    let mut file = b"BM".to_vec();
-    for word in [54 + pixels.len() as u32, 0, 54, 40, 8, 8, 1 | 24 << 16, 0, pixels.len() as u32, 0, 0, 0, 0] {
-        file.extend(word.to_le_bytes());
-    }
-    file.extend(pixels);
-    file
 }
 
 #[test]

@@ -59,5 +59,6 @@ pub fn get_model(base: &BaseConfig, network: impl Into<NetworkConfig>, training:
     Ok(Model::boxed(built)
         .with_parameterization(parameterization)
         .with_sampling(training.sampling.clone())
-        .with_classes(network.classes()))
+        .with_classes(network.classes())
+        .with_condition_dropout(training.condition_dropout))
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoints::CheckpointConfig;
 use crate::catalogue::is_default;
 use crate::error::{MANY, Result, require};
+use crate::model::CONDITION_DROPOUT;
 use crate::noises::NoiseConfig;
 use crate::objectives::ObjectiveConfig;
 use crate::parameterizations::ParameterizationConfig;
@@ -40,6 +41,10 @@ pub struct TrainingConfig {
     pub parameterization: ParameterizationConfig,
     /// What the training minimizes.
     pub objective: ObjectiveConfig,
+    /// The share of labels that training replaces by the null token, in `[0, 1)`, for a network that takes labels: usually 0.1 to 0.2.
+    /// With 0 the model cannot do without labels, nor be guided.
+    #[serde(skip_serializing_if = "is_usual_dropout")]
+    pub condition_dropout: f64,
     /// The model whose averaged weights the training starts from, instead of random ones. The new model has its own
     /// name.
     pub start_from: Option<String>,
@@ -71,6 +76,12 @@ pub struct TrainingConfig {
     pub sampling: SamplingConfig,
 }
 
+/// Files contain only another share than the usual one.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde requires a reference")]
+fn is_usual_dropout(share: &f64) -> bool {
+    *share == CONDITION_DROPOUT
+}
+
 impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
@@ -80,6 +91,7 @@ impl Default for TrainingConfig {
             noise: NoiseConfig::default(),
             parameterization: ParameterizationConfig::default(),
             objective: ObjectiveConfig::default(),
+            condition_dropout: CONDITION_DROPOUT,
             start_from: None,
             epochs: 100,
             batch_size: 512,
@@ -167,6 +179,8 @@ impl TrainingConfig {
         for (field, value) in [("TrainingConfig.epochs", self.epochs), ("TrainingConfig.batch_size", self.batch_size)] {
             require((1..=MANY).contains(&value), field, "at least 1, and at most 1000000000", value)?;
         }
+        let dropped = self.condition_dropout;
+        require((0.0..1.0).contains(&dropped), "TrainingConfig.condition_dropout", "in [0, 1)", dropped)?;
         self.checkpoints.validate()?;
         let rate = self.learning_rate;
         require(rate > 0.0 && rate <= 1.0, "TrainingConfig.learning_rate", "in (0, 1]", rate)?;

@@ -32,6 +32,9 @@ impl<'a> ModelDenoiser<'a> {
 impl Denoiser for ModelDenoiser<'_> {
     fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised> {
         check_samples(self.model, "samples for this network", x_t)?;
+        if self.given.label.is_none() {
+            self.model.require_null_token()?;
+        }
         let (shape, level) = (x_t.size(), Level::at(self.process, t, x_t)?);
         self.given.check_samples(shape[0])?;
         let pixels = shape.get(2..4).map(|sides| sides.iter().product::<i64>());

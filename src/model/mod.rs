@@ -23,7 +23,11 @@ pub struct Model {
     parameterization: Box<dyn Parameterization>,
     sampling: SamplingConfig,
     classes: i64,
+    condition_dropout: f64,
 }
+
+/// The share of labels that training usually replaces by the null token. Ho & Salimans 2022, section 4, with 0.1 and 0.2.
+pub(crate) const CONDITION_DROPOUT: f64 = 0.1;
 
 impl Model {
     /// A model of this network that predicts the noise, takes no labels, and uses Algorithm 2 for sampling.
@@ -33,7 +37,8 @@ impl Model {
 
     /// As [`Model::new`].
     pub fn boxed(network: Box<dyn Network>) -> Self {
-        Self { network, parameterization: Box::new(Eps), sampling: SamplingConfig::default(), classes: 0 }
+        let sampling = SamplingConfig::default();
+        Self { network, parameterization: Box::new(Eps), sampling, classes: 0, condition_dropout: CONDITION_DROPOUT }
     }
 
     /// The same model with another parameterization.
@@ -54,6 +59,13 @@ impl Model {
         Self { classes, ..self }
     }
 
+    /// The same model, in whose training this share of the labels is replaced by the null token, which stands for no class; 0.1 unless
+    /// set. With 0 it never learns the null token, and can only be sampled from with labels, without guidance.
+    #[must_use]
+    pub fn with_condition_dropout(self, condition_dropout: f64) -> Self {
+        Self { condition_dropout, ..self }
+    }
+
     /// What its output means.
     pub fn parameterization(&self) -> &dyn Parameterization {
         &*self.parameterization
@@ -67,6 +79,26 @@ impl Model {
     /// The number of classes that its network can be conditioned on; 0 if it takes no labels.
     pub fn classes(&self) -> i64 {
         self.classes
+    }
+
+    /// The share of labels that its training replaces by the null token.
+    pub fn condition_dropout(&self) -> f64 {
+        self.condition_dropout
+    }
+
+    /// Rejects a model with classes that has not learned to do without.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] with how to train one.
+    pub fn require_null_token(&self) -> Result<()> {
+        if self.classes == 0 || self.condition_dropout > 0.0 {
+            return Ok(());
+        }
+        Err(Error::Unsupported(
+            "this model was trained with a label for every sample (condition_dropout is 0), so it cannot be sampled from without labels, and not \
+             guided away from samples of any class: give a label and no guidance, or train a model with a condition_dropout of 0.1 to 0.2"
+                .to_owned(),
+        ))
     }
 
     /// The device that its weights are on.
@@ -151,6 +183,9 @@ impl Model {
         if least < 0 || most > self.classes {
             let expected = format!("0 to {}, or {}, the null token", self.classes - 1, self.classes);
             return Err(Error::config("labels", expected, if least < 0 { least } else { most }));
+        }
+        if most == self.classes {
+            self.require_null_token()?;
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tch::{Device, Kind, Tensor};
+
 use super::checkpoint::Weights;
 use super::folder::TrainingLock;
 use super::manager::ModelManager;
@@ -13,7 +15,7 @@ use crate::model::Model;
 use crate::networks::threads_for;
 use crate::objectives::ObjectiveConfig;
 use crate::process::Process;
-use crate::sampling::generate_samples;
+use crate::sampling::{generate_samples, generate_samples_of_classes};
 use crate::show::{SAMPLES_FILE, StopRequest};
 use crate::training::{StepReport, TrainingState, train_one_epoch, train_one_epoch_of};
 
@@ -195,6 +197,12 @@ fn draw_samples(
     let logger = manager.checkpoint_logger(training.checkpoints.inference_type, state.epoch()).quiet();
     let mut logger = logger.stopped_when(stop_request.clone());
     let n = training.checkpoints.samples as i64;
-    let _samples = state.with_averaged_weights(|| generate_samples(model, process, n, base.seed, &mut logger))?;
+    let _samples = state.with_averaged_weights(|| {
+        if model.require_null_token().is_ok() {
+            return generate_samples(model, process, n, base.seed, &mut logger);
+        }
+        let labels = Tensor::arange(n, (Kind::Int64, Device::Cpu)).remainder(model.classes());
+        generate_samples_of_classes(model, process, &labels, 0.0, base.seed, &mut logger)
+    })?;
     Ok(logger.stopped_at().is_none())
 }

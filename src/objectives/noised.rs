@@ -10,10 +10,6 @@ use crate::model::Model;
 use crate::networks::Given;
 use crate::process::{Level, Process};
 
-/// The share of labels that training replaces by the null token, so that the model can also be sampled from without one. Ho & Salimans 2022,
-/// Algorithm 1.
-const WITHOUT_LABEL: f64 = 0.1;
-
 /// A batch at random times, with random noise.
 pub(crate) struct Noised {
     pub t: Tensor,
@@ -59,9 +55,10 @@ impl Noised {
     }
 }
 
-/// The labels that condition the network, some of them replaced by the null token. None for a network that takes none.
+/// The labels that condition the network, some of them replaced by the null token, so that the model can also be sampled from without one. None for a
+/// network that takes none. Ho & Salimans 2022, Algorithm 1.
 pub(super) fn label(model: &Model, batch: &Batch) -> Option<Tensor> {
     let label = batch.label.as_ref().filter(|_| model.classes() > 0)?;
-    let without = Tensor::rand(label.size(), (Kind::Float, label.device())).lt(WITHOUT_LABEL);
+    let without = Tensor::rand(label.size(), (Kind::Float, label.device())).lt(model.condition_dropout());
     Some(label.masked_fill(&without, model.classes()))
 }

@@ -57,3 +57,13 @@ pub fn json(ran: &Ran) -> serde_json::Value {
     assert!(ran.stdout.ends_with('\n') && ran.stdout.lines().count() == 1, "{ran:?}");
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
 }
+
+/// An image file of 8 x 8 pixels of 24 bits.
+pub fn bmp(pixels: &[u8]) -> Vec<u8> {
+    let mut file = b"BM".to_vec();
+    for word in [54 + pixels.len() as u32, 0, 54, 40, 8, 8, 1 | 24 << 16, 0, pixels.len() as u32, 0, 0, 0, 0] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(pixels);
+    file
+}
