@@ -195,11 +195,11 @@ pub fn check_corrector_diagnosis(answer: char) -> Verdict {
     let hint = match answer.to_ascii_uppercase() {
         'B' => {
             return Verdict::Right(
-                "snr is 2, where 0.16 is usual: the variance becomes too large by about 1 + snr^2, at every level, the last one included, and above \
-                 snr = 1 each correction overshoots. A corrector is to correct, not to sample by itself.",
+                "snr is 2, where 0.16 is usual. Above 1, the recursion of section 3 does not settle: each correction overshoots, and for N(0, 1) \
+                 leaves a variance of at least 2 sqrt(80) - 16 = 1.9, with any number of steps.",
             );
         }
-        'A' => "more steps would help then, and do not",
+        'A' => "five times the steps would then leave about a fifth of the error, and most of it is still there",
         'C' => "it is the perfect denoiser, as in all of this notebook's tables",
         'D' => "a start that is too wide would be forgotten: the score at the next level pulls the samples back",
         _ => "choose one of the letters A, B, C and D",
@@ -295,7 +295,7 @@ mod tests {
         for (letter, part) in [('A', "500 steps"), ('B', "gather"), ('D', "deviation of 1"), ('?', "letters")] {
             hint(check_sde_diagnosis(letter), part);
         }
-        for (letter, part) in [('A', "do not"), ('C', "perfect"), ('D', "forgotten"), ('?', "letters")] {
+        for (letter, part) in [('A', "a fifth of the error"), ('C', "perfect"), ('D', "forgotten"), ('?', "letters")] {
             hint(check_corrector_diagnosis(letter), part);
         }
     }

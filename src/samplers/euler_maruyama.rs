@@ -20,7 +20,8 @@ use crate::process::Process;
 /// algorithm in which time runs backwards with a step `dt` below 0 adds noise of variance `g^2 |dt|`.
 ///
 /// The last step, to `t = 0`, returns the predicted data, without noise; a step from almost pure noise draws from `q(x_to | x_0)` with the
-/// predicted data. An explicit method needs short steps: where `g^2 h` is not small against the variance of `x`, it amplifies errors.
+/// predicted data. Steps are short enough if `g^2 h` is small against the variance of `x`; a longer one keeps a `g` that should
+/// fall, and adds too much noise.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EulerMaruyama {
