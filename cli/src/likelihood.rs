@@ -170,7 +170,7 @@ impl Likelihood {
             .collect();
         let finite = |value: f64| value.is_finite().then_some(value);
         say(json!({
-            "model": manager.name(), "n": x0.size()[0], "seed": self.seed, "steps": found.terms.len() - 1, "layout": bound.layout,
+            "model": manager.name(), "n": x0.size()[0], "seed": self.seed, "by": "bound", "steps": found.terms.len() - 1, "layout": bound.layout,
             "variance": bound.variance, "values": Values::of(x0), "dimensions": found.dimensions, "nats": found.nats(),
             "standard_error": finite(found.standard_error()), "bits_per_dimension": bits(found.nats()), "terms": terms,
         }))

@@ -6,9 +6,6 @@ use serde_json::json;
 
 use crate::say::say;
 
-/// The most numbers of a sample whose divergence is computed exactly if no number of probes is given.
-const MOST_EXACT: i64 = 256;
-
 /// The likelihood by the ODE, of a model and its samples.
 pub struct ByOde<'a> {
     pub name: &'a str,
@@ -24,10 +21,10 @@ impl ByOde<'_> {
     /// Computes it and prints it, as JSON or in a line.
     pub fn run(&self, denoiser: &dyn Denoiser, process: &dyn Process, x0: &Tensor, as_json: bool) -> Result<()> {
         let numbers: i64 = x0.size().iter().skip(1).product();
-        let probes = self.probes.or((numbers > MOST_EXACT).then_some(1));
+        let probes = self.probes.or((numbers > OdeLikelihood::MOST_EXACT).then_some(1));
         let ode = OdeLikelihood { probes, ..OdeLikelihood::with_tolerance(self.tolerance) };
         let batches = ode.batches(denoiser, process, x0, self.seed)?;
-        let found = OdeNats::joined(progress("likelihood", batches).collect::<Result<_>>()?, x0);
+        let found = OdeNats::joined(progress("likelihood", batches).collect::<Result<_>>()?, x0)?;
         let (nats, error, bits) = (found.mean(), found.standard_error(), found.bits_per_dimension(found.mean()));
         // Sample by sample, what is due to the samples drawn cancels out.
         let above =

@@ -3,6 +3,7 @@
 mod exact_answers;
 mod fewer_steps;
 mod flowers;
+mod flows;
 mod likelihood;
 mod other_noise;
 mod scores;
@@ -19,6 +20,10 @@ use tch::{Device, Kind, Tensor};
 pub use exact_answers::{check_copies_diagnosis, check_gaussian_denoiser, check_responsibilities, check_score};
 pub use fewer_steps::{check_angle, check_codes_diagnosis, check_ddim_step, check_sigma_of_eta, sampler_to_diagnose};
 pub use flowers::{check_clipped_mean, check_ema_decay, check_unit_range};
+pub use flows::{
+    check_coupling_diagnosis, check_ends_of_path, check_flow_diagnosis, check_flow_step, check_sinkhorn_sweep,
+    check_straight_path, coupling_to_diagnose, flow_to_diagnose,
+};
 pub use likelihood::{
     check_bits, check_importance, check_kl, check_right_variance, check_variance_diagnosis, denoiser_to_diagnose,
 };
@@ -91,4 +96,23 @@ fn judge(given: &Tensor, right: &Tensor, mistakes: &[(Tensor, &str)], why: &'sta
     Verdict::NotYet(
         known.unwrap_or_else(|| "compare each factor with the equation above, signs and roots included".to_owned()),
     )
+}
+
+/// A function of some numbers.
+type Formula<'a, const N: usize> = &'a dyn Fn([f64; N]) -> f64;
+
+/// Judges a function of some numbers at these points; `why` it is right, and what to say if it is wrong in no known way.
+fn judge_numbers<const N: usize>(
+    answer: Formula<N>,
+    right: Formula<N>,
+    known: &[(Formula<N>, &str)],
+    at: &[[f64; N]],
+    (why, otherwise): (&'static str, &str),
+) -> Verdict {
+    let is = |formula: Formula<N>| at.iter().all(|x| (answer(*x) - formula(*x)).abs() < 1e-6);
+    if is(right) {
+        return Verdict::Right(why);
+    }
+    let hint = known.iter().find(|(formula, _)| is(*formula)).map(|(_, hint)| *hint);
+    Verdict::NotYet(hint.unwrap_or(otherwise).to_owned())
 }

@@ -2,7 +2,7 @@
 
 use tch::{Device, Tensor};
 
-use super::{Verdict, judge};
+use super::{Formula, Verdict, judge, judge_numbers};
 use crate::random::{Draws, Stream};
 
 /// Notebook 08, exercise 1: from a number `g` of the distribution `Gamma(k, theta)`, noise of mean 0 and variance 1.
@@ -122,24 +122,6 @@ pub fn check_brightness_diagnosis(answer: char) -> Verdict {
         _ => "choose one of the letters A, B, C and D",
     };
     Verdict::NotYet(hint.to_owned())
-}
-
-type Formula<'a, const N: usize> = &'a dyn Fn([f64; N]) -> f64;
-
-/// Judges a function of some numbers at these points; `why` it is right, and what to say if it is wrong in no known way.
-fn judge_numbers<const N: usize>(
-    answer: Formula<N>,
-    right: Formula<N>,
-    known: &[(Formula<N>, &str)],
-    at: &[[f64; N]],
-    (why, otherwise): (&'static str, &str),
-) -> Verdict {
-    let is = |formula: Formula<N>| at.iter().all(|x| (answer(*x) - formula(*x)).abs() < 1e-6);
-    if is(right) {
-        return Verdict::Right(why);
-    }
-    let hint = known.iter().find(|(formula, _)| is(*formula)).map(|(_, hint)| *hint);
-    Verdict::NotYet(hint.unwrap_or(otherwise).to_owned())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Verdict, draws, judge};
+use super::{Formula, Verdict, draws, judge};
 
 /// Notebook 09, exercise 1: a step of Langevin dynamics from `x`, with the score, the fresh noise `z` and the step size of Song & Ermon 2019.
 pub fn check_langevin_step(answer: impl Fn(&Tensor, &Tensor, &Tensor, f64) -> Tensor) -> Verdict {
@@ -146,8 +146,6 @@ pub fn check_start_diagnosis(answer: char) -> Verdict {
     };
     Verdict::NotYet(hint.to_owned())
 }
-
-type Formula<'a, const N: usize> = &'a dyn Fn([f64; N]) -> f64;
 
 #[cfg(test)]
 mod tests {

@@ -11,15 +11,10 @@ pub use each::nats_of_each;
 pub use ode::{OdeBatches, OdeLikelihood, OdeNats};
 pub use terms::Values;
 
-use crate::error::{Error, Result};
-use crate::process::{GAUSSIAN, Process};
+use crate::error::Result;
+use crate::process::{Process, require_gaussian};
 
 /// Rejects a process whose noise is not Gaussian: the terms of the bound are divergences of Gaussians.
 pub(crate) fn require_gaussian_noise(process: &dyn Process) -> Result<()> {
-    match process.noise_kind() {
-        GAUSSIAN => Ok(()),
-        kind => Err(Error::Unsupported(format!(
-            "the bound of the likelihood is known for Gaussian noise alone, and the noise of this process is {kind}"
-        ))),
-    }
+    require_gaussian(process, "the bound of the likelihood")
 }

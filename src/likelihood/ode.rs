@@ -46,7 +46,8 @@ impl Default for OdeLikelihood {
 /// The negative log likelihood of some samples.
 #[derive(Debug)]
 pub struct OdeNats {
-    /// `- ln p(x_0)` of each sample, in nats: `[N]`, f64. For images of bytes, an upper bound of it in expectation.
+    /// `- ln p(x_0)` of each sample, in nats: `[N]`, f64. For images of bytes, an upper bound of it in expectation. The tolerance is that of their
+    /// mean; single samples have larger errors.
     pub nats: Tensor,
     /// `x(T)`, the code of each sample: `[N, …]`, f64. It depends on the density alone, whatever network has learned that.
     pub codes: Tensor,
@@ -58,13 +59,13 @@ pub struct OdeNats {
     pub rejected: u64,
 }
 
-/// The most numbers of a sample for the exact divergence.
-const MOST_EXACT: i64 = 256;
-
 /// Numbers in a batch, which bounds the memory for the gradients: those of 32 images of 32 x 32 in color.
 const BATCH: i64 = 32 * 3 * 32 * 32;
 
 impl OdeLikelihood {
+    /// The most numbers of a sample for the exact divergence.
+    pub const MOST_EXACT: i64 = 256;
+
     /// With the exact divergence, and this relative and absolute tolerance.
     pub fn with_tolerance(tolerance: f64) -> Self {
         Self { rtol: tolerance, atol: tolerance, probes: None, start: None }
@@ -88,7 +89,7 @@ impl OdeLikelihood {
     /// those of the solver and the denoiser.
     pub fn of(&self, denoiser: &dyn Denoiser, process: &dyn Process, x0: &Tensor, seed: u64) -> Result<OdeNats> {
         let batches = self.batches(denoiser, process, x0, seed)?.collect::<Result<Vec<_>>>()?;
-        Ok(OdeNats::joined(batches, x0))
+        OdeNats::joined(batches, x0)
     }
 
     /// As [`OdeLikelihood::of`], batch by batch, as many samples at a time as fit into memory. Each batch has its own step lengths.
@@ -120,10 +121,10 @@ impl OdeLikelihood {
             return Err(Error::Shape { what: "samples for a likelihood", expected, got: x0.size() });
         }
         require(self.probes != Some(0), "OdeLikelihood.probes", "at least 1, or none for the exact divergence", 0)?;
-        if self.probes.is_none() && numbers > MOST_EXACT {
-            let expected = format!(
-                "a number of probes, since the exact divergence is for samples of at most {MOST_EXACT} numbers"
-            );
+        if self.probes.is_none() && numbers > Self::MOST_EXACT {
+            let most = Self::MOST_EXACT;
+            let expected =
+                format!("a number of probes, since the exact divergence is for samples of at most {most} numbers");
             return Err(Error::config(
                 "OdeLikelihood.probes",
                 expected,
@@ -224,15 +225,21 @@ impl ExactSizeIterator for OdeBatches<'_> {}
 
 impl OdeNats {
     /// All batches together, in their order. `x0`: the samples.
-    pub fn joined(batches: Vec<Self>, x0: &Tensor) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for no batches.
+    pub fn joined(batches: Vec<Self>, x0: &Tensor) -> Result<Self> {
+        if batches.is_empty() {
+            return Err(Error::Unsupported("there is no likelihood yet: not a single batch was computed".to_owned()));
+        }
         let all = |of: &dyn Fn(&Self) -> Tensor| Tensor::cat(&batches.iter().map(of).collect::<Vec<_>>(), 0);
-        Self {
+        Ok(Self {
             nats: all(&|batch| batch.nats.shallow_clone()),
             codes: all(&|batch| batch.codes.shallow_clone()),
             dimensions: x0.size().iter().skip(1).product(),
             calls: batches.iter().map(|batch| batch.calls).sum(),
             rejected: batches.iter().map(|batch| batch.rejected).sum(),
-        }
+        })
     }
 
     /// The mean over the samples, in nats for a whole sample.

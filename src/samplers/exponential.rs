@@ -18,14 +18,14 @@ pub(super) fn time_of(process: &dyn Process, lambda: f64) -> f64 {
     process.time_of_log_snr(2.0 * lambda)
 }
 
-/// Less signal than this, `a / s`, is as good as none: there a solver of higher order multiplies the small errors of a network by `1 / a`, and
-/// may diverge.
+/// Less signal than this, `a / s`, is as good as none, unless the process keeps its signal: there a solver of higher order multiplies the small
+/// errors of a network by `1 / a`, and may diverge.
 pub(super) const LEAST_SIGNAL: f64 = 0.005;
 
 /// Whether both signal and noise are left at time `t`, so that a step of higher order may begin and end there.
 pub(super) fn is_between(process: &dyn Process, t: f64) -> bool {
     let lambda = lambda(process, t);
-    lambda.is_finite() && lambda >= LEAST_SIGNAL.ln()
+    lambda.is_finite() && (lambda >= LEAST_SIGNAL.ln() || process.signal(t) >= LEAST_SIGNAL)
 }
 
 /// The length of a step in `lambda`; `None` for a step to `t = 0`, or from almost pure noise, which are of first order.
