@@ -31,7 +31,7 @@
 //! | [`learned_schedules`] | noise schedules that are learned together with the network |
 //! | [`critically_damped`] | diffusion of a position and its velocity |
 //! | [`sampling`] | `generate_samples` |
-//! | [`flows`] | flows that learn from pairs: reflow |
+//! | [`flows`], [`bridges`] | flows that learn from pairs: reflow; bridges between two distributions: stochastic interpolants, the Brownian and the Schrödinger bridge |
 //! | [`discrete`] | diffusion on categories: letters, grey levels |
 //! | [`features`] | networks that turn images into vectors, for metrics on them |
 //! | [`metrics`] | how good samples are, and whether they are copies |
@@ -72,6 +72,8 @@
 //! | `nats` | L_t | a term of the bound on the negative log likelihood, in nats, the unit of natural logarithms |
 //! | `output` | F_θ | the output of a network, whatever it means |
 //! | `mean`, `deviation` | μ, Σ^½ | of a [`Prior`](training::Prior): mean and standard deviation of each number of the data |
+//! | `mix` | α(t), β(t), γ(t) | of an [interpolant](bridges::Interpolant): `x_t = alpha x_0 + beta x_1 + gamma z` |
+//! | `epsilon` | ε | of entropic optimal transport: the weight of the entropy; of the SDE of an interpolant: half the square of its diffusion |
 //! | `q`, `q_bar` | Q_t, Q̄_t = Q₁ … Q_t | probabilities of a step, and of `t` steps, from one category to another |
 //! | `symbols`, `states` | S, K | the categories of the data; the same with the mask, if there is one |
 //! | `rates` | R | of a process on categories in continuous time: `Q̄_t = exp(B(t) R)`, `B(t)` the integral of `beta(t)` |
@@ -83,6 +85,7 @@
 //!
 //! `[N, D]` for points, `[N, C, H, W]` for images in `[-1, 1]`, `[N]` int64 for timesteps and labels.
 
+pub mod bridges;
 pub mod catalogue;
 pub mod comparison;
 pub mod config;
@@ -141,6 +144,7 @@ pub mod prelude {
     pub use ddpm_utils::text_film::text_film;
     pub use tch::{self, Device, Kind, Tensor, nn};
 
+    pub use crate::bridges::*;
     pub use crate::comparison::{Comparison, SamplerLadder};
     pub use crate::config::{
         BaseConfig, CheckpointConfig, ComputeConfig, Design, InferType, LearningRateSchedule, TrainingConfig,

@@ -4,6 +4,7 @@ use ddpm_utils::did_you_mean;
 use ddpm_utils::display::Html;
 use ddpm_utils::highlight::highlight_rust;
 
+use crate::bridges::InterpolantConfig;
 use crate::couplings::CouplingConfig;
 use crate::discrete::TransitionConfig;
 use crate::error::{Error, Result};
@@ -87,6 +88,16 @@ const FILES: &[&str] = &[
     include_str!("objectives/differentiated.rs"),
     include_str!("process/ncsn_rules.rs"),
     include_str!("couplings/mod.rs"),
+    include_str!("couplings/sinkhorn.rs"),
+    include_str!("bridges/mod.rs"),
+    include_str!("bridges/ends.rs"),
+    include_str!("bridges/field.rs"),
+    include_str!("bridges/gaussian_ends.rs"),
+    include_str!("bridges/learner.rs"),
+    include_str!("bridges/sampler.rs"),
+    include_str!("bridges/brownian_chain.rs"),
+    include_str!("bridges/ipf.rs"),
+    include_str!("bridges/steps.rs"),
     include_str!("flows/pair_learner.rs"),
     include_str!("flows/reflow.rs"),
     include_str!("assignment.rs"),
@@ -123,6 +134,7 @@ fn files() -> impl Iterator<Item = &'static str> {
         ProcessConfig::SOURCES,
         NoiseConfig::SOURCES,
         CouplingConfig::SOURCES,
+        InterpolantConfig::SOURCES,
         TransitionConfig::SOURCES,
         MetricConfig::SOURCES,
         Guidance::SOURCES,

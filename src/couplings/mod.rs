@@ -1,8 +1,12 @@
 //! Couplings: which noise belongs to which sample of a training batch.
 
+mod sinkhorn;
+
 use std::fmt::Debug;
 
 use tch::Tensor;
+
+pub use sinkhorn::{Sinkhorn, TransportPlan};
 
 use crate::catalogue::catalogue;
 use crate::error::Result;
@@ -23,6 +27,14 @@ pub trait Coupling: Debug {
     /// [`Error::Shape`](crate::Error::Shape) if the two differ; [`Error::Unsupported`](crate::Error::Unsupported) for a coupling that
     /// comes with the data.
     fn pair(&self, x0: &Tensor, eps: &Tensor) -> Result<Tensor>;
+
+    /// Rejects invalid settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) naming the first invalid setting.
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The declared properties of a coupling.
@@ -32,6 +44,8 @@ pub struct CouplingProperties {
     pub is_independent: bool,
     /// Whether the mean of `|x0 - eps|^2` over the pairs of a batch is the least that is possible. On a line, both are then in the same order.
     pub has_least_cost: bool,
+    /// Whether the pairs have every noise of the batch once.
+    pub keeps_every_noise: bool,
     /// Whether it is found for each batch; otherwise it comes with the data.
     pub is_found: bool,
 }
@@ -40,11 +54,13 @@ catalogue! {
     /// A coupling with its settings.
     CouplingConfig of "FlowMatching.coupling", is Coupling, declares CouplingProperties;
     independent::Independent, "independent": "any noise with any sample", "Liu et al. 2023, section 2.1",
-        { is_independent: true, has_least_cost: false, is_found: true };
+        { is_independent: true, has_least_cost: false, keeps_every_noise: true, is_found: true };
     optimal_transport::OptimalTransport, "optimal-transport": "the noise of a batch goes to the samples at the least cost", "Pooladian et al. 2023, section 4; Tong et al. 2024, section 3.2",
-        { is_independent: false, has_least_cost: true, is_found: true };
+        { is_independent: false, has_least_cost: true, keeps_every_noise: true, is_found: true };
+    entropic::EntropicTransport, "entropic": "noise that is the more likely the nearer it is", "Tong et al. 2024, section 3.2",
+        { is_independent: false, has_least_cost: false, keeps_every_noise: false, is_found: true };
     given::GivenPairs, "given": "the noise comes with the data, as in reflow", "Liu et al. 2023, section 2.1",
-        { is_independent: false, has_least_cost: false, is_found: false };
+        { is_independent: false, has_least_cost: false, keeps_every_noise: true, is_found: false };
 }
 
 impl Default for CouplingConfig {

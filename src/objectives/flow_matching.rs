@@ -107,4 +107,8 @@ impl Objective for FlowMatching {
     fn loss(&self, model: &Model, process: &dyn Process, batch: &Batch) -> Result<Loss> {
         self.of_noised(model, process, batch, |eps| self.paired(model, batch, eps))
     }
+
+    fn validate(&self) -> Result<()> {
+        self.coupling.build().validate()
+    }
 }

@@ -1,0 +1,43 @@
+//! `EntropicTransport`: noise that is the more likely the nearer it is.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::{Coupling, Sinkhorn};
+use crate::error::{Result, require};
+
+/// Draws the noise of each sample from the entropic optimal transport between the data and the noise of a batch.
+///
+/// ```text
+/// eps_i ~ P( . | x0_i ),   P = Sinkhorn( |x0 - eps|^2 / 2, epsilon )
+/// ```
+/// Tong et al. 2024, section 3.2: with `epsilon = sigma^2`, these are the ends of the Schrödinger bridge of Brownian motion of variance `sigma^2`.
+/// In between the coupling independent (large `epsilon`) and optimal-transport (small). Some noise of the batch is drawn twice, and some not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EntropicTransport {
+    /// `epsilon`, above 0.
+    pub epsilon: f64,
+}
+
+impl Default for EntropicTransport {
+    fn default() -> Self {
+        Self { epsilon: 0.1 }
+    }
+}
+
+/// How exact the marginals of a batch have to be.
+const TOLERANCE: f64 = 0.01;
+
+impl Coupling for EntropicTransport {
+    fn pair(&self, x0: &Tensor, eps: &Tensor) -> Result<Tensor> {
+        let sinkhorn = Sinkhorn { tolerance: TOLERANCE, ..Sinkhorn::new(self.epsilon) };
+        let partners = sinkhorn.plan(x0, eps)?.draw();
+        Ok(eps.index_select(0, &partners.to_device(eps.device())))
+    }
+
+    fn validate(&self) -> Result<()> {
+        let is_valid = self.epsilon > 0.0 && self.epsilon.is_finite();
+        require(is_valid, "EntropicTransport.epsilon", "above 0", self.epsilon)
+    }
+}
