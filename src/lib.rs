@@ -18,6 +18,7 @@
 //! | [`datasets`] | what to learn, one file per data set |
 //! | [`noises`] | noise that is not standard Gaussian: skewed, of two modes, with heavy tails; one rate for each coordinate, a blur; another data set |
 //! | [`networks`] | weights and a function: `Network`, `Fnn`, `Unet` |
+//! | `network_file` | networks that are no models, as files |
 //! | [`parameterizations`] | what a network's output means: the noise, the data or the velocity |
 //! | [`denoisers`] | what a sampler sees of a model: the data and the noise in `x_t` |
 //! | [`samplers`] | from noise to data: Algorithm 2, DDIM, and the chain of states that they share |
@@ -28,6 +29,7 @@
 //! | [`config`] | the configuration of a run |
 //! | [`loader`] | the data in batches |
 //! | [`training`] | an epoch, and the `Learner` that it trains; AdamW, the average of the weights, the validation loss |
+//! | [`classifiers`] | classifiers of noisy samples, for guidance |
 //! | [`learned_schedules`] | noise schedules that are learned together with the network |
 //! | [`critically_damped`] | diffusion of a position and its velocity |
 //! | [`sampling`] | `generate_samples` |
@@ -87,6 +89,7 @@
 
 pub mod bridges;
 pub mod catalogue;
+pub mod classifiers;
 pub mod comparison;
 pub mod config;
 pub mod couplings;
@@ -126,6 +129,7 @@ pub mod visualize;
 
 mod assignment;
 mod divergence;
+mod network_file;
 mod pixels;
 mod points;
 mod random;
@@ -145,6 +149,7 @@ pub mod prelude {
     pub use tch::{self, Device, Kind, Tensor, nn};
 
     pub use crate::bridges::*;
+    pub use crate::classifiers::*;
     pub use crate::comparison::{Comparison, SamplerLadder};
     pub use crate::config::{
         BaseConfig, CheckpointConfig, ComputeConfig, Design, InferType, LearningRateSchedule, TrainingConfig,

@@ -143,7 +143,7 @@ fn networks_are_written_and_read_and_checked() {
     assert!(message.contains("not a complete safetensors file"), "{message}");
     let other = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/discrete.safetensors");
     let message = TokenConv::load(other, Device::Cpu).err().unwrap().to_string();
-    assert!(message.contains("not a network on tokens"), "{message}");
+    assert!(message.contains("not such a network"), "{message}");
     let uniform = TokenProcess::new(UniformTransition::default(), 3, 5).unwrap();
     let message = TokenLearner::new(&network, &uniform).err().unwrap().to_string();
     assert!(message.contains("3 symbols and 3 states") && message.contains("4 states"), "{message}");

@@ -62,7 +62,7 @@ impl Evaluate {
     pub fn run(self) -> Result<()> {
         let (manager, model, process) = self.trained.load()?;
         let dataset = self.data.dataset(manager.config())?;
-        let labels = self.labels.labels(manager.name(), model.classes(), &dataset)?;
+        let labels = self.labels.labels(&manager, &model, &dataset)?;
         if let Some(file) = &self.curve {
             self.loss_curve(&manager)?.save(file)?;
         }

@@ -1,6 +1,7 @@
 //! `--label`, `--guidance` and what belongs to them: which classes to draw samples of, from a conditional model.
 
 use clap::Args;
+use ddpm_tutor::models::ClassifierFolder;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use ddpm_utils::did_you_mean;
@@ -19,8 +20,12 @@ pub struct LabelOptions {
     /// data, 1 to 4 more, with less variety and in twice the time. The guidance_scale of diffusers is 1 + W
     #[arg(long, value_name = "W", requires = "label", allow_negative_numbers = true)]
     guidance: Option<f64>,
+    /// Guide with this classifier of noisy samples (`ddpm train-classifier`), whose classes --label then names; the model needs no classes.
+    /// W is the scale of its gradient, by default 1
+    #[arg(long, value_name = "NAME", requires = "label", conflicts_with_all = ["negative", "rescale"])]
+    classifier: Option<String>,
     /// Guide only at noise levels sigma = s(t) / a(t) above LOW and up to HIGH, such as 0.3,3
-    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', requires = "guidance", allow_negative_numbers = true)]
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', requires = "label", allow_negative_numbers = true)]
     interval: Vec<f64>,
     /// Guide away from this class instead of away from samples of any class
     #[arg(long, value_name = "CLASS", requires = "guidance")]
@@ -30,7 +35,7 @@ pub struct LabelOptions {
     rescale: Option<f64>,
     /// Scale what guidance makes too bright or too dark back into the range of images, from this quantile of the pixels
     /// on, such as 0.995 (dynamic thresholding)
-    #[arg(long, value_name = "QUANTILE", requires = "guidance", allow_negative_numbers = true)]
+    #[arg(long, value_name = "QUANTILE", requires = "label", allow_negative_numbers = true)]
     threshold: Option<f64>,
 }
 
@@ -42,6 +47,7 @@ pub struct Labels {
     negative: Option<i64>,
     rescale: f64,
     threshold: Option<f64>,
+    classifier: Option<NoisyClassifier>,
 }
 
 impl LabelOptions {
@@ -53,8 +59,27 @@ impl LabelOptions {
     /// names. Without its files the names may be unknown, and only numbers are accepted.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a model that takes no labels; [`Error::Config`] for an unknown class, and for invalid guidance.
-    pub fn labels(&self, model: &str, classes: i64, dataset: &Dataset) -> Result<Option<Labels>> {
+    /// [`Error::Unsupported`] for a model that takes no labels, and for a classifier of other samples; [`Error::Config`] for an unknown
+    /// class or classifier, and for invalid guidance.
+    pub fn labels(&self, manager: &ModelManager, model: &Model, dataset: &Dataset) -> Result<Option<Labels>> {
+        let Some(name) = &self.classifier else { return self.of_model(manager.name(), model.classes(), dataset) };
+        let folder = ClassifierFolder::new(&manager.config().base.models_dir);
+        let classifier = folder.read(name, model.device())?;
+        let config = classifier.config();
+        if config.sample_shape != model.sample_shape() {
+            return Err(Error::Unsupported(format!(
+                "classifier {name:?} is for samples of shape {:?}, and those of {} have {:?}",
+                config.sample_shape,
+                manager.name(),
+                model.sample_shape()
+            )));
+        }
+        let labels = self.of_classes(&config.classes, config.classes.len() as i64, 1.0)?;
+        Ok(Some(Labels { classifier: Some(classifier), ..labels }))
+    }
+
+    /// Those of a model with labels.
+    fn of_model(&self, model: &str, classes: i64, dataset: &Dataset) -> Result<Option<Labels>> {
         if !self.are_given() {
             return Ok(None);
         }
@@ -66,24 +91,29 @@ impl LabelOptions {
         }
         // If the number differs, the folder has changed, and its names no longer match the model.
         let names = dataset.classes().ok().filter(|names| names.len() as i64 == classes).unwrap_or_default();
+        self.of_classes(&names, classes, 0.0).map(Some)
+    }
+
+    /// Those among so many classes, whose names may be unknown.
+    fn of_classes(&self, names: &[String], classes: i64, usual_guidance: f64) -> Result<Labels> {
         let mut indices = Vec::new();
         for label in &self.label {
-            match index(label, &names, classes) {
+            match index(label, names, classes) {
                 Some(index) => indices.push(index),
                 None if label == ALL => indices.extend(0..classes),
-                None => return Err(unknown("LabelOptions.label", label, &names, classes)),
+                None => return Err(unknown("LabelOptions.label", label, names, classes)),
             }
         }
-        let guidance = self.guidance.unwrap_or(0.0);
+        let guidance = self.guidance.unwrap_or(usual_guidance);
         if !guidance.is_finite() {
             let expected = "a finite number, such as 0 (none) or 2".to_owned();
             return Err(Error::Config { field: "LabelOptions.guidance", expected, got: guidance.to_string() });
         }
-        let not_known = |label: &String| unknown("LabelOptions.negative", label, &names, classes);
-        let of_name = |label: &String| index(label, &names, classes).ok_or_else(|| not_known(label));
+        let not_known = |label: &String| unknown("LabelOptions.negative", label, names, classes);
+        let of_name = |label: &String| index(label, names, classes).ok_or_else(|| not_known(label));
         let negative = self.negative.as_ref().map(of_name).transpose()?;
         let (interval, rescale) = (self.interval()?, self.rescale.unwrap_or(0.0));
-        Ok(Some(Labels { indices, guidance, interval, negative, rescale, threshold: self.threshold }))
+        Ok(Labels { indices, guidance, interval, negative, rescale, threshold: self.threshold, classifier: None })
     }
 
     fn interval(&self) -> Result<Option<Interval>> {
@@ -148,6 +178,9 @@ impl Labels {
             let counted = Counted::new(&plain);
             return Ok((see(&counted)?, counted.calls()));
         };
+        if let Some(classifier) = &labels.classifier {
+            return labels.guided_by(classifier, model, process, n, see);
+        }
         let conditional = model.denoiser_given(process, Given::label(labels.in_turn(n)))?;
         let other = match labels.negative {
             Some(class) => {
@@ -158,11 +191,45 @@ impl Labels {
         };
         let [with, without] = [&conditional, &other].map(|denoiser| Counted::new(denoiser));
         let guided = ClassifierFree::new(&with, &without, labels.guidance)?.with_rescale(process, labels.rescale)?;
-        let within = labels.interval.map(|interval| Within::new(&guided, &with, process, interval));
-        let seen: &dyn Denoiser = if let Some(within) = &within { within } else { &guided };
-        let thresholded = labels.threshold.map(|quantile| Thresholded::new(seen, process, quantile)).transpose()?;
-        let result = see(if let Some(thresholded) = &thresholded { thresholded } else { seen })?;
+        let result = labels.limited(&guided, &with, process, see)?;
         Ok((result, with.calls() + without.calls()))
+    }
+
+    /// As [`Labels::denoiser`], guided by a classifier.
+    fn guided_by<T>(
+        &self,
+        classifier: &NoisyClassifier,
+        model: &Model,
+        process: &dyn Process,
+        n: i64,
+        see: impl FnOnce(&dyn Denoiser) -> Result<T>,
+    ) -> Result<(T, u64)> {
+        let denoiser = model.denoiser(process);
+        let (plain, wanted) = (Counted::new(&denoiser), self.in_turn(n).to_device(model.device()));
+        let of_noisy = |x: &Tensor, t: f64| classifier.log_probability(process, x, t, &wanted);
+        let of_data = |x0: &Tensor| classifier.log_probability_of_data(x0, &wanted);
+        let result = if classifier.config().is_noisy {
+            let guided = ClassifierGuided::new(&plain, process, &of_noisy, self.guidance)?;
+            self.limited(&guided, &plain, process, see)?
+        } else {
+            let guided = PredictedGuided::new(&plain, process, &of_data, self.guidance)?;
+            self.limited(&guided, &plain, process, see)?
+        };
+        Ok((result, plain.calls()))
+    }
+
+    /// Guidance within the interval, and its data within the threshold.
+    fn limited<T>(
+        &self,
+        guided: &dyn Denoiser,
+        plain: &dyn Denoiser,
+        process: &dyn Process,
+        see: impl FnOnce(&dyn Denoiser) -> Result<T>,
+    ) -> Result<T> {
+        let within = self.interval.map(|interval| Within::new(guided, plain, process, interval));
+        let seen: &dyn Denoiser = if let Some(within) = &within { within } else { guided };
+        let thresholded = self.threshold.map(|quantile| Thresholded::new(seen, process, quantile)).transpose()?;
+        see(if let Some(thresholded) = &thresholded { thresholded } else { seen })
     }
 
     /// What the result of a command says about the labels.
@@ -195,7 +262,7 @@ mod tests {
 
     fn labels(of: &[&str], guidance: Option<f64>, classes: i64, dataset: &Dataset) -> Result<Option<Labels>> {
         let label = of.iter().map(|label| (*label).to_owned()).collect();
-        LabelOptions { label, guidance, ..Default::default() }.labels("m", classes, dataset)
+        LabelOptions { label, guidance, ..Default::default() }.of_model("m", classes, dataset)
     }
 
     #[test]

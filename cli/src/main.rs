@@ -36,6 +36,7 @@ mod schedule;
 mod start_message;
 mod stop;
 mod train;
+mod train_classifier;
 mod training_options;
 mod translate;
 
@@ -58,6 +59,8 @@ struct Cli {
 enum Command {
     /// Train a model, or resume its training from the last checkpoint
     Train(Box<train::Train>),
+    /// Train a classifier of noisy samples, which guides a model
+    TrainClassifier(Box<train_classifier::TrainClassifier>),
     /// Draw samples from a trained model, or from data itself, into a file
     Sample(sample::Sample),
     /// Train a model with straighter paths on the pairs of noise and data of another one
@@ -140,6 +143,7 @@ fn print_clap_error(error: &clap::Error) -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         Command::Train(command) => return Ok(command.run()?),
+        Command::TrainClassifier(command) => command.run()?,
         Command::Sample(command) => command.run()?,
         Command::Reflow(command) => return Ok(command.run()?),
         Command::Translate(command) => command.run()?,

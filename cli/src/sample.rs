@@ -86,7 +86,7 @@ impl Sample {
         let (manager, model, process) = self.trained.load()?;
         let config = manager.config();
         let dataset = self.data.dataset(config)?;
-        let labels = self.labels.labels(manager.name(), model.classes(), &dataset)?;
+        let labels = self.labels.labels(&manager, &model, &dataset)?;
         if self.data.is_given() && self.nearest.is_none() && labels.is_none() {
             note("warning: --data-dir has no effect without --nearest or --label: no data is read");
         }

@@ -1,6 +1,7 @@
 //! Models: their folders, their checkpoints, complete trainings, and import and export of weights.
 
 mod checkpoint;
+mod classifier_folder;
 mod compatibility;
 mod config;
 mod config_file;
@@ -14,6 +15,7 @@ mod training_run;
 
 pub use crate::tensor_file::StorageKind;
 pub use checkpoint::Weights;
+pub use classifier_folder::{ClassifierFolder, NewClassifier};
 pub use config::ModelConfig;
 pub use config_file::ConfigFile;
 pub use folder::TrainingLock;

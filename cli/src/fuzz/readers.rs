@@ -24,11 +24,12 @@ pub struct Reader {
     pub read: fn(&Path, &[u8]) -> Result<(), String>,
 }
 
-pub const READERS: [Reader; 12] = [
+pub const READERS: [Reader; 13] = [
     Reader { name: "pickle", seeds: pickles, read: |_, bytes| torch(&torch_zip(bytes)) },
     Reader { name: "torch", seeds: || vec![fixture("original/fnn/ckpt.tar")], read: |_, bytes| torch(bytes) },
     Reader { name: "safetensors", seeds: exported, read: import },
     Reader { name: "checkpoint", seeds: checkpoints, read: checkpoint },
+    Reader { name: "classifier", seeds: classifiers, read: classifier },
     Reader { name: "config", seeds: configurations, read: configuration },
     Reader { name: "npy", seeds: arrays, read: |_, bytes| parse_npy(bytes).map(drop).map_err(|e| e.to_string()) },
     Reader { name: "idx", seeds: idx, read: |folder, bytes| labelled(folder, bytes) },
@@ -45,6 +46,22 @@ fn fixtures(name: &str) -> PathBuf {
 
 fn fixture(name: &str) -> Vec<u8> {
     fs::read(fixtures(name)).unwrap()
+}
+
+/// A small classifier as it is written.
+fn classifiers() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("classifier.safetensors");
+    let classes = ["a", "b"].map(str::to_owned);
+    let config = NoisyClassifierConfig { widths: vec![2], ..NoisyClassifierConfig::new(&[2], &classes) };
+    NoisyClassifier::new(&config, Device::Cpu).unwrap().save(&file).unwrap();
+    vec![fs::read(file).unwrap()]
+}
+
+fn classifier(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+    let file = folder.join("classifier.safetensors");
+    fs::write(&file, bytes).map_err(message)?;
+    NoisyClassifier::read(&file, Device::Cpu).map(drop).map_err(message)
 }
 
 fn message(error: impl std::fmt::Display) -> String {

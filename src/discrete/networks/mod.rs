@@ -1,6 +1,5 @@
 //! Networks that predict categories, and the predictor that one of them is.
 
-mod stored;
 mod token_conv;
 mod token_unet;
 

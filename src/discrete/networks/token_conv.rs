@@ -7,9 +7,11 @@ use tch::nn::{self, Module};
 use tch::{Device, Tensor};
 
 use super::TokenNetwork;
-use super::stored::{read_network, write_network};
 use crate::error::{Result, require};
+use crate::network_file::{read_network, write_network};
 use crate::networks::TimeEmbedding;
+
+const FORMAT: &str = "ddpm_tutor token network 1";
 
 /// The sizes of a [`TokenConv`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,7 +142,7 @@ impl TokenConv {
     /// # Errors
     /// [`Error::Write`](crate::Error::Write) if the file cannot be written.
     pub fn save(&self, file: impl AsRef<Path>) -> Result<()> {
-        write_network(file.as_ref(), &self.config, &self.vs)
+        write_network(file.as_ref(), FORMAT, &self.config, &self.vs)
     }
 
     /// The network in a file that [`save`](Self::save) wrote.
@@ -149,7 +151,7 @@ impl TokenConv {
     /// [`Error::Io`](crate::Error::Io) if it cannot be read; [`Error::Checkpoint`](crate::Error::Checkpoint) if it is damaged, or is another kind
     /// of file.
     pub fn load(file: impl AsRef<Path>, device: Device) -> Result<Self> {
-        read_network(file.as_ref(), |config| {
+        read_network(file.as_ref(), FORMAT, |config| {
             let network = Self::new(config, device)?;
             let vs = network.vs.variables();
             Ok((network, vs))
