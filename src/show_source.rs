@@ -100,6 +100,7 @@ const FILES: &[&str] = &[
     include_str!("bridges/learner.rs"),
     include_str!("bridges/sampler.rs"),
     include_str!("bridges/brownian_chain.rs"),
+    include_str!("bridges/energy_guided.rs"),
     include_str!("bridges/ipf.rs"),
     include_str!("bridges/steps.rs"),
     include_str!("flows/pair_learner.rs"),

@@ -475,3 +475,57 @@ fn the_steps_of_a_network_are_those_of_least_squares() {
     let refused = steps.check(&DataLoader::new(x0, &base, &training).unwrap()).unwrap_err().to_string();
     assert!(refused.contains("NetworkSteps::rows") && linear.mean(10, &pairs[0].x).is_err(), "{refused}");
 }
+
+/// With `E = - ln p(y | x_t)` for an observation `y = x_0 + noise` of Gaussian data, the samples are those of the posterior.
+#[test]
+fn the_energy_of_an_observation_leads_to_the_posterior() {
+    let (mean, variance, of_noise, y) = (0.4, 0.3_f64, 0.2, 1.5);
+    let gain = variance / (variance + of_noise);
+    let expected = [mean + gain * (y - mean), (variance * (1.0 - gain)).sqrt()];
+    let (vp, flow) = (Vp::default(), Flow);
+    for process in [&vp as &dyn Process, &flow] {
+        let oracle = GaussianOracle::isotropic(process, &Tensor::from_slice(&[mean]), variance);
+        // p(y | x_t) is Gaussian around E[ x_0 | x_t ].
+        let energy = |x_t: &Tensor, t: f64| {
+            let (a, s) = (process.signal(t), process.noise(t));
+            let of_x_t = a * a * variance + s * s;
+            let left = y - mean - a * variance / of_x_t * (x_t - a * mean);
+            let spread = variance * s * s / of_x_t + of_noise;
+            Ok((left.square() / (2.0 * spread)).squeeze_dim(1))
+        };
+        let samples = |scale: f64| {
+            let guided = EnergyGuided::new(&oracle, process, &energy, scale).unwrap();
+            let mut sampler = Rk4 { steps: Some(300), layout: Trailing.into() };
+            // x_T of a Gaussian: the map is affine.
+            let x = Tensor::from_slice(&[0.0, 1.0]).view([2, 1]);
+            let quiet = &mut InferenceLogger::new(InferType::None).quiet();
+            let found: Vec<f64> =
+                Vec::try_from(run_chain(&mut sampler, &guided, process, x, quiet).unwrap().view([-1])).unwrap();
+            [found[0], found[1] - found[0]]
+        };
+        for (found, expected) in [(samples(1.0), expected), (samples(0.0), [mean, variance.sqrt()])] {
+            let error = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(error < 0.01, "{found:?}, not {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn a_low_pass_sees_the_coarse_structure_alone() {
+    let source = Tensor::ones([2, 1, 4, 4], DOUBLE);
+    let energy = low_pass_energy(&Flow, &source, 2).unwrap();
+    let fine = Tensor::from_slice(&[0.3, -0.3, -0.3, 0.3]).view([1, 1, 2, 2]).repeat([2, 1, 2, 2]);
+    // At t = 0.25, the signal of the source is 0.75: the fine structure does not count, the shift by 0.1 does, in 4 squares.
+    let found = energy(&(0.75 * &source + fine + 0.1), 0.25).unwrap();
+    assert!(furthest(&found, &Tensor::full([2], 0.04, DOUBLE)) < 1e-12, "{found:?}");
+    assert!(low_pass_energy(&Flow, &source, 3).err().unwrap().to_string().contains("a divisor of the sides [4, 4]"));
+    let oracle = GaussianOracle::isotropic(&Flow, &Tensor::zeros([16], DOUBLE), 1.0);
+    let guided = EnergyGuided::new(&oracle, &Flow, &energy, 3.0).unwrap();
+    let x = Tensor::zeros([2, 1, 4, 4], DOUBLE);
+    let (without, with) = (oracle.denoise(&x, 0.25).unwrap(), guided.denoise(&x, 0.25).unwrap());
+    // The gradient of 4 squares with respect to one of 16 pixels: 2 (-0.75) / 4.
+    assert!(furthest(&with.eps, &(without.eps + 3.0 * 0.25 * -0.375)) < 1e-12);
+    assert!(furthest(&(0.75 * with.x0 + 0.25 * with.eps), &x) < 1e-12, "both still make up x_t");
+    let noise = NoiseConfig::from(Mixture::default()).of(Box::new(Flow)).unwrap();
+    assert!(EnergyGuided::new(&oracle, &*noise, &energy, 1.0).is_err());
+}

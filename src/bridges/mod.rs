@@ -5,6 +5,7 @@
 
 mod brownian_chain;
 mod ends;
+mod energy_guided;
 mod field;
 mod gaussian_ends;
 mod ipf;
@@ -16,6 +17,7 @@ use std::fmt::Debug;
 
 pub use brownian_chain::{BridgePosterior, brownian_bridge_chain};
 pub use ends::{JoinedEnds, join};
+pub use energy_guided::{EnergyGuided, low_pass_energy};
 pub use field::{InterpolantField, Means, NetworkField};
 pub use gaussian_ends::GaussianEnds;
 pub use ipf::{Ipf, Reference, StepPairs, Steps};
