@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ddpm_tutor::features::FeatureNetwork;
 use ddpm_tutor::metrics::compare_with_fresh_data;
+use ddpm_tutor::models::ClassifierFolder;
 use ddpm_tutor::prelude::*;
 use ddpm_tutor::{Error, Result};
 use serde_json::json;
@@ -39,6 +40,10 @@ pub struct Evaluate {
     n: Option<i64>,
     #[command(flatten)]
     features: ImageFeatures,
+    /// Images, with --label: also print how often this classifier (`ddpm train-classifier`) finds the class that was asked for, and the class
+    /// of held-out images. It should not be the one that guides
+    #[arg(long, value_name = "NAME", requires = "label")]
+    judge: Option<String>,
     /// How many times to evaluate, each time with new samples and new data; the means are reported
     #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
     repeats: u64,
@@ -74,6 +79,9 @@ impl Evaluate {
         }
         if manager.config().base.dataset.is_images() {
             return self.evaluate_images(&manager, &model, &*process, labels.as_ref());
+        }
+        if self.judge.is_some() {
+            return Err(Error::Unsupported("--judge is for images".to_owned()));
         }
         if self.features.is_given() {
             note("warning: --inception has no effect: the data are not images");
@@ -144,6 +152,11 @@ impl Evaluate {
         }
         let images = held_out.as_ref().map_or(0, |batch| batch.x0.size()[0]);
         let network = self.n.map(|_| self.features.network(model.device())).transpose()?;
+        let judge = self.judge.as_ref().map(|name| judge(name, config, &dataloader, model.device())).transpose()?;
+        let of_held_out = match (&judge, &held_out) {
+            (Some(judge), Some(Batch { x0, label: Some(label) })) => Some(judge.accuracy(x0, label, 0.0)?),
+            _ => None,
+        };
         if images > 0 {
             // This can take a while on a CPU.
             note(format!("computing the validation loss on {images} images"));
@@ -151,7 +164,8 @@ impl Evaluate {
         let loss = held_out.map(|batch| validation_loss(model, process, &batch)).transpose()?;
         let compared = match (&network, self.n) {
             (Some(network), Some(n)) => {
-                Some(self.compare_images(&**network, model, process, &dataloader, labels, n)?)
+                let judge = judge.as_ref().zip(labels);
+                Some(self.compare_images(&**network, model, process, &dataloader, (labels, judge), n)?)
             }
             _ => None,
         };
@@ -159,6 +173,7 @@ impl Evaluate {
         if self.json {
             return say(json!({
                 "model": name, "validation_loss": loss, "images": images, "metrics": compared, "features": features,
+                "judged_held_out": of_held_out,
             }));
         }
         let dataset = config.base.dataset.name();
@@ -171,7 +186,16 @@ impl Evaluate {
         IMAGE_METRICS
             .iter()
             .chain(&["class_score"])
-            .try_for_each(|name| say(format!("{name:17}  {:.6}", compared[name])))
+            .try_for_each(|name| say(format!("{name:17}  {:.6}", compared[name])))?;
+        let Some(judged) = compared.get("judged") else { return Ok(()) };
+        say(format!(
+            "the judge finds the requested class in {:.1} % of the samples{}",
+            100.0 * judged,
+            of_held_out.map_or_else(String::new, |share| format!(
+                ", and the class of {:.1} % of the held-out images",
+                100.0 * share
+            ))
+        ))
     }
 
     /// Compares samples of the model with the images that it learned from (with those of the samples' classes, if
@@ -182,7 +206,7 @@ impl Evaluate {
         model: &Model,
         process: &dyn Process,
         dataloader: &DataLoader,
-        labels: Option<&Labels>,
+        (labels, judge): (Option<&Labels>, Option<(&NoisyClassifier, &Labels)>),
         n: i64,
     ) -> Result<BTreeMap<&'static str, f64>> {
         note(format!("drawing {n} samples"));
@@ -194,18 +218,34 @@ impl Evaluate {
             _ => data,
         };
         let data = random_subset(&data, MAX_IMAGES, self.seed);
+        let judged = judge.map(|(judge, labels)| judge.accuracy(&samples, &labels.in_turn(n), 0.0)).transpose()?;
         let (samples, data) = (FeatureSet::new(network, &samples)?, FeatureSet::new(network, &data)?);
         let mut found = BTreeMap::from([
             ("n", n as f64),
             ("n_data", data.features.size()[0] as f64),
             ("class_score", samples.class_score),
         ]);
+        found.extend(judged.map(|share| ("judged", share)));
         for name in IMAGE_METRICS {
             let metric = MetricConfig::from_name(name)?.with_seed(self.seed).build();
             found.insert(name, metric.compare(&samples.features, &data.features)?);
         }
         Ok(found)
     }
+}
+
+/// The classifier that judges samples, which has to know the classes of the data.
+fn judge(name: &str, config: &ModelConfig, dataloader: &DataLoader, device: Device) -> Result<NoisyClassifier> {
+    let judge = ClassifierFolder::new(&config.base.models_dir).read(name, device)?;
+    if judge.config().classes == dataloader.classes() {
+        return Ok(judge);
+    }
+    let problem = format!(
+        "the judge {name} knows the classes {}, and the data has {}",
+        judge.config().classes.join(", "),
+        dataloader.classes().join(", ")
+    );
+    Err(Error::Unsupported(problem))
 }
 
 /// Further metrics by name, with the number of samples that they were computed on.

@@ -148,6 +148,8 @@ impl TrainClassifier {
         let mut training = if are_images { TrainingConfig::for_images() } else { TrainingConfig::default() };
         (training.epochs, training.warmup_steps, training.learning_rate) = (20, 0, 2e-3);
         (training.batch_size, training.validation_samples) = (128, 512);
+        // A short training: its average should not reach back to the first weights.
+        training.ema_decay = 0.99;
         set(&mut training.epochs, self.epochs);
         set(&mut training.batch_size, self.batch_size);
         set(&mut training.validation_samples, self.validation_samples);

@@ -79,6 +79,15 @@ fn a_classifier_guides_a_model_that_has_learned_without_labels() {
     assert_eq!((&result["labels"], &result["guidance"]), (&json!([4]), &json!(1.0)));
     assert!(guided != plain && result["network_calls"] == of_plain["network_calls"]);
     assert_eq!(sample(&["--classifier", "kinds", "--label", "tulip", "--guidance", "0"])[1], plain);
+    // A judge says how often the requested class is found.
+    let mut evaluate =
+        vec!["evaluate", "--model", "plain", "--classifier", "kinds", "--label", "all", "--judge", "clean"];
+    evaluate.extend(["--n", "10", "--json"]);
+    let judged = json(&succeeded(ddpm(path, &evaluate)))["metrics"]["judged"].as_f64().unwrap();
+    let whole = (10.0 * judged).round();
+    assert!((0.0..=1.0).contains(&judged) && (10.0 * judged - whole).abs() < 1e-9, "{judged}");
+    refused(path, &["evaluate", "--model", "plain", "--n", "10", "--judge", "clean"], 2, &["--label"]);
+
     let outside = ["--classifier", "kinds", "--label", "tulip", "--interval", "1e6,2e6"];
     assert_eq!(sample(&outside)[1], plain);
     // One of clean data guides through the network.

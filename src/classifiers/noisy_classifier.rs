@@ -14,6 +14,9 @@ use crate::random::{Draws, Stream};
 
 const FORMAT: &str = "ddpm_tutor classifier 1";
 
+/// Samples whose accuracy is computed at a time, which bounds the memory.
+const PART: i64 = 256;
+
 /// The sizes of a classifier, and what it tells apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,10 +160,14 @@ impl NoisyClassifier {
         let _no_grad = no_grad_guard();
         self.check(x_0)?;
         let noise = Draws::new(0, Stream::Validation, 1).normal(&x_0.size(), x_0.device());
-        let angle = Tensor::full([x_0.size()[0]], sigma.atan(), (Kind::Float, x_0.device()));
-        let logs = self.at_angle(&((x_0 + sigma * noise) / sigma.hypot(1.0)), &angle);
         self.check_labels(labels, x_0.size()[0])?;
-        let right = logs.argmax(-1, false).eq_tensor(labels);
+        let x: Tensor = (x_0 + sigma * noise) / sigma.hypot(1.0);
+        let found = |x: &Tensor| {
+            let angle = Tensor::full([x.size()[0]], sigma.atan(), (Kind::Float, x.device()));
+            self.at_angle(x, &angle).argmax(-1, false)
+        };
+        let found: Vec<Tensor> = x.split(PART, 0).iter().map(found).collect();
+        let right = Tensor::cat(&found, 0).eq_tensor(&labels.to_device(x.device()));
         Ok(right.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]))
     }
 
