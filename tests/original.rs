@@ -164,7 +164,7 @@ fn every_network_is_exported_and_imported_again() {
     for entry in NetworkConfig::ENTRIES {
         let (name, mut config) = (entry.name, NetworkConfig::from_name(entry.name).unwrap());
         let shape = if config.fit(&[2]).is_ok() { vec![2] } else { vec![1, 8, 8] };
-        config.fit(&shape.iter().map(|size| *size as i64).collect::<Vec<_>>()).unwrap();
+        config.fit(&shape).unwrap();
         let dataset = Dataset::Own { label: "samples".to_owned(), shape };
         let base = BaseConfig { dataset, ..base(folder.path(), 1) };
         let manager = ModelManager::new(&base, name, config, &training).unwrap();
