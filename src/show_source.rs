@@ -56,10 +56,6 @@ const FILES: &[&str] = &[
     include_str!("denoisers/counted.rs"),
     include_str!("denoisers/mod.rs"),
     include_str!("guidance/rescale.rs"),
-    include_str!("classifiers/learner.rs"),
-    include_str!("classifiers/likelihood_score.rs"),
-    include_str!("classifiers/noisy_classifier.rs"),
-    include_str!("classifiers/network.rs"),
     include_str!("guidance/gradient.rs"),
     include_str!("parameterizations/mod.rs"),
     include_str!("networks/fnn.rs"),
@@ -124,6 +120,10 @@ const FILES: &[&str] = &[
     include_str!("discrete/learner.rs"),
     include_str!("discrete/networks/token_conv.rs"),
     include_str!("discrete/text/n_gram.rs"),
+    include_str!("classifiers/learner.rs"),
+    include_str!("classifiers/likelihood_score.rs"),
+    include_str!("classifiers/noisy_classifier.rs"),
+    include_str!("classifiers/network.rs"),
 ];
 
 /// These files, followed by the catalogue entries.
@@ -284,7 +284,7 @@ mod tests {
             ("foward_difusion", "forward_diffusion"),
             ("swiss_roll", "SwissRoll"),
             ("reverse_stp", "reverse_step"),
-            ("constants", "ConstantsManager"),
+            ("constants_manager", "ConstantsManager"),
         ] {
             assert!(message(name).contains(&format!("did you mean {meant:?}?")), "{}", message(name));
         }
