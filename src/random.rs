@@ -43,6 +43,8 @@ pub(crate) enum Stream {
     StepSearch = 21,
     /// The noise in the terms of a likelihood.
     Likelihood = 22,
+    /// The noise of the pairs of a flow.
+    Pairs = 25,
     /// The directions that estimate a divergence.
     Probes = 23,
     /// Where within its interval each byte lies.

@@ -71,6 +71,16 @@ impl Trained {
         manager.history(self.model.checkpoint)
     }
 
+    /// The epoch of the chosen checkpoint; `None` for the newest.
+    pub fn checkpoint(&self) -> Option<usize> {
+        self.model.checkpoint
+    }
+
+    /// Which of its weights were chosen.
+    pub fn weights(&self) -> Weights {
+        self.model.weights()
+    }
+
     /// Another model in the same folder.
     pub fn other_model(&self, name: &str) -> Result<ModelManager> {
         ModelManager::open(&self.model.common.base(), name)

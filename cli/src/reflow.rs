@@ -1,5 +1,6 @@
 //! `ddpm reflow`: a new model that learns straighter paths from the pairs of another one.
 
+use std::fmt::{self, Display, Formatter};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -16,8 +17,8 @@ use crate::say::{count, say, say_if_possible};
 use crate::stop::{STOPPED, Stop};
 
 /// Draws pairs of noise and data from a trained model, and trains a new model on them whose paths from noise to data are straighter, so that it
-/// needs fewer steps. The new model has the network and the settings of the other one, on the process flow. Ctrl-C or a signal ends the
-/// training and saves it; the same command resumes it.
+/// needs fewer steps. The new model has the network and the settings of the other one, on the process flow. If it takes labels, the pairs are of each
+/// class in turn. Ctrl-C or a signal ends the training and saves it; the same command resumes it.
 #[derive(Args)]
 pub struct Reflow {
     #[command(flatten)]
@@ -49,21 +50,35 @@ impl Reflow {
     pub fn run(self) -> Result<ExitCode> {
         let (teacher, model, process) = self.trained.load()?;
         let sampling = model.sampling().clone();
-        let config = self.configuration(teacher.config(), teacher.name(), &sampling)?;
+        let config = self.configuration(&teacher, &sampling)?;
         ModelManager::check(&self.out_model, &config)?;
         config.validate()?;
         let student = get_model(&config.base, &config.network, &config.training)?;
         let flow = get_process(&config.base, &config.training)?;
         let started = Instant::now();
-        let noise = draw_noise(&model, &*process, i64::from(self.pairs), config.base.seed)?;
-        let denoiser = model.denoiser(&*process);
+        let noise = draw_noise_of_pairs(&model, &*process, i64::from(self.pairs), config.base.seed)?;
+        // In turn, so that every class has as many pairs.
+        let classes = model.classes() as usize;
+        let labels: Vec<usize> = (0..classes).cycle().take(self.pairs as usize).collect();
+        let denoiser = if classes > 0 {
+            let of_each: Vec<i64> = labels.iter().map(|label| *label as i64).collect();
+            model.denoiser_given(&*process, Given::label(Tensor::from_slice(&of_each)))?
+        } else {
+            model.denoiser(&*process)
+        };
         let clipped = Clipped::new(&denoiser, &*process);
         let seen: &dyn Denoiser = if sampling.clip_denoised { &clipped } else { &denoiser };
         let threads = threads_for(&model);
         let rows = reflow_pairs(&sampling.sampler, seen, &*process, noise, &mut quiet())?;
         drop(threads);
         let drawn = started.elapsed().as_secs_f64();
-        let pairs = DataLoader::new(rows, &config.base, &config.training)?;
+        let pairs = if classes > 0 {
+            let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            DataLoader::labelled(rows, &labels, &names, &config.base, &config.training)?
+        } else {
+            DataLoader::new(rows, &config.base, &config.training)?
+        };
         PairLearner::new(&student, &*flow, FlowMatching::default()).check(&pairs)?;
         let is_new = !config.base.models_dir.join(&self.out_model).exists();
         let (manager, lock) = ModelManager::to_train(&self.out_model, config)?;
@@ -96,7 +111,14 @@ impl Reflow {
     }
 
     /// The configuration of the new model: that of the other one, with the pairs as its data.
-    fn configuration(&self, of: &ModelConfig, name: &str, sampling: &SamplingConfig) -> Result<ModelConfig> {
+    fn configuration(&self, teacher: &ModelManager, sampling: &SamplingConfig) -> Result<ModelConfig> {
+        let (of, name) = (teacher.config(), teacher.name());
+        let existing = match ModelManager::open(&of.base, &self.out_model) {
+            Ok(manager) => Some(manager),
+            Err(Error::NoModel { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let chosen = Progress::of(teacher, self.trained.checkpoint())?;
         let mut config = of.clone();
         let ModelConfig { base, training, .. } = &mut config;
         let is_flow = matches!(of.training.process(), ProcessConfig::Flow(_));
@@ -112,22 +134,80 @@ impl Reflow {
         }
         // Weights with another meaning are no start.
         training.start_from = is_flow.then(|| name.to_owned());
+        let weights = match self.trained.weights() {
+            Weights::Ema => "ema",
+            Weights::Raw => "raw",
+        };
+        let is_newest = || Ok::<_, Error>(weights == "ema" && chosen == Progress::of(teacher, None)?);
+        if is_flow && !existing.as_ref().is_some_and(ModelManager::has_checkpoint) && !is_newest()? {
+            let problem = format!(
+                "the new model starts from the newest averaged weights of {name}, so the pairs have to be drawn with them, too: omit --checkpoint \
+                 and --weights"
+            );
+            return Err(Error::Unsupported(problem));
+        }
         let sampler = json!(sampling.sampler);
-        let origin = format!("{} pairs of {name} with {sampler}", self.pairs);
+        let clipped = if sampling.clip_denoised { ", clipped," } else { "" };
+        let origin =
+            format!("{} pairs of {name}, with its {weights} weights after {chosen},{clipped} by {sampler}", self.pairs);
         let coupling = GivenPairs { origin }.into();
         training.objective = FlowMatching { coupling, ..Default::default() }.into();
         training.sampling.sampler = Ddim { steps: Some(2), layout: Trailing.into(), ..Default::default() }.into();
         training.learning_rate_from_epoch = 0;
-        let (before, now) = (of.base.dataset_size, self.pairs as usize);
-        // Of all images, the number is not known before they are read.
-        let same_steps = (training.epochs * before.min(100_000)).div_ceil(now);
-        training.epochs = self.epochs.unwrap_or(same_steps);
-        base.dataset_size = now;
+        base.dataset_size = self.pairs as usize;
         set(&mut training.batch_size, self.batch_size);
         set(&mut training.learning_rate, self.learning_rate);
         set(&mut base.seed, self.seed);
-        training.warmup_steps = training.fitting_warmup((training.epochs * now.div_ceil(training.batch_size)) as u64);
+        let held_out = training.validation_samples.min(base.dataset_size / 8);
+        let batches = (base.dataset_size - held_out).div_ceil(training.batch_size.max(1));
+        training.epochs = match (self.epochs, chosen.steps) {
+            (Some(epochs), _) => epochs,
+            (None, Some(steps)) => (steps as usize).div_ceil(batches),
+            (None, None) => {
+                let problem = format!(
+                    "how many steps {name} was trained for is not known, since it has weights alone: give --epochs"
+                );
+                return Err(Error::Unsupported(problem));
+            }
+        };
+        // That of a training that is resumed is fixed.
+        training.warmup_steps = match &existing {
+            Some(student) => student.config().training.warmup_steps,
+            None => training.fitting_warmup((training.epochs * batches) as u64),
+        };
         Ok(config)
+    }
+}
+
+/// How far a model has been trained at a checkpoint.
+#[derive(PartialEq)]
+struct Progress {
+    epochs: usize,
+    /// Unknown for weights alone of images, such as imported ones.
+    steps: Option<u64>,
+}
+
+impl Progress {
+    fn of(teacher: &ModelManager, checkpoint: Option<usize>) -> Result<Self> {
+        let epochs = teacher.history(checkpoint)?.len();
+        let ModelConfig { base, network, training } = teacher.config();
+        let network = get_model(base, network, training)?;
+        // Of points, all that are asked for are there.
+        let of_points = || {
+            let batches = base.dataset_size.div_ceil(training.batch_size);
+            (!base.dataset.is_images() && epochs > 0).then_some((epochs * batches) as u64)
+        };
+        let steps = teacher.load_checkpoint(&network, checkpoint).ok().map(|state| state.steps()).or_else(of_points);
+        Ok(Self { epochs, steps })
+    }
+}
+
+impl Display for Progress {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.steps {
+            Some(steps) => write!(f, "{steps} steps"),
+            None => write!(f, "{} epochs", self.epochs),
+        }
     }
 }
 

@@ -4,4 +4,4 @@ mod pair_learner;
 mod reflow;
 
 pub use pair_learner::PairLearner;
-pub use reflow::reflow_pairs;
+pub use reflow::{draw_noise_of_pairs, reflow_pairs};

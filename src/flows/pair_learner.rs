@@ -7,11 +7,15 @@ use crate::loader::DataLoader;
 use crate::model::Model;
 use crate::networks::Network;
 use crate::objectives::{Batch, FlowMatching, Loss, Objective};
+use crate::out_of_memory::in_parts;
 use crate::process::Process;
 use crate::random::{self, Stream};
 use crate::training::{Learner, LearnerStep, TrainingState};
 
-/// A learner of flow matching whose data are pairs: each row is a sample with its noise behind it, as of [`reflow_pairs`](super::reflow_pairs).
+/// The most pairs that pass through the network at a time for the validation loss.
+const VALIDATED: i64 = 64;
+
+/// A learner of flow matching whose data are pairs: each row is a sample and its noise, as returned by [`reflow_pairs`](super::reflow_pairs).
 ///
 /// ```text
 /// (x_0, eps) ~ pairs,   || v_theta(x_t, t) - ( a'(t) x_0 + s'(t) eps ) ||^2
@@ -19,7 +23,8 @@ use crate::training::{Learner, LearnerStep, TrainingState};
 /// Liu et al. 2023, equation 1. The noise may be anything: for pairs of two data sets it is a sample of the other one.
 ///
 /// # Shapes
-/// Data: `[N, 2 D]` points or `[N, 2 C, H, W]` images, `x_0` first.
+/// Data: `[N, 2 D]` points or `[N, 2 C, H, W]` images, a sample and its noise, concatenated along dimension 1, `x_0` first. For a model with
+/// classes, the pairs have labels: see [`DataLoader::labelled`].
 pub struct PairLearner<'a> {
     model: &'a Model,
     process: &'a dyn Process,
@@ -59,8 +64,16 @@ impl Learner for PairLearner<'_> {
         expected[0] *= 2;
         let got = dataloader.sample_shape();
         if got != expected {
-            let expected = format!("{expected:?}, a sample and its noise behind it");
+            let expected = format!("{expected:?}, a sample and its noise, concatenated along dimension 1");
             return Err(Error::Shape { what: "a pair for this network", expected, got });
+        }
+        let (takes, there) = (self.model.classes(), dataloader.classes().len());
+        // Without labels, the network would learn the null token alone, and its classes would mean nothing.
+        if takes > 0 && !(1..=takes as usize).contains(&there) {
+            return Err(Error::Unsupported(format!(
+                "the model takes labels of {takes} classes, but the pairs have {there}: give the label of each pair (DataLoader::labelled), or \
+                 change `classes` of the network"
+            )));
         }
         self.objective.validate()
     }
@@ -77,10 +90,19 @@ impl Learner for PairLearner<'_> {
         Ok(())
     }
 
-    /// The same loss, always at the same times: 0 if the paths of the pairs are straight and the network knows them.
+    /// The same error, always at the same times, without dropout and with all labels: 0 if the paths of the pairs are straight and the network
+    /// knows them.
     fn validate(&self, held_out: &Batch) -> Result<f64> {
         let _no_grad = no_grad_guard();
-        let loss = random::with_seed(random::derive(0, Stream::Validation, 0), || self.loss(held_out))?;
-        Ok(loss.by_sample.mean(Kind::Double).double_value(&[]))
+        let n = held_out.x0.size()[0];
+        let draw = || self.objective.timesteps.build().draw(self.process, n);
+        let t = random::with_seed(random::derive(0, Stream::Validation, 0), draw)?;
+        let (errors, _) = in_parts(n, VALIDATED, |start, length| {
+            let part = held_out.narrow(start, length);
+            let [x0, eps] = halves(&part.x0);
+            let batch = Batch { x0, label: part.label };
+            FlowMatching::error_of_pairs(self.model, self.process, &batch, &eps, t.narrow(0, start, length))
+        })?;
+        Ok(errors.mean(Kind::Double).double_value(&[]))
     }
 }

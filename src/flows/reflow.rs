@@ -4,8 +4,23 @@ use tch::{Tensor, no_grad_guard};
 
 use crate::denoisers::Denoiser;
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::process::Process;
+use crate::random::{self, Stream};
 use crate::samplers::{Observer, SamplerConfig, run_chain};
+use crate::sampling::draw_noise;
+
+/// The noise `x_T` of `n` pairs. Samples with the same seed start from [other noise](draw_noise), so that the next flow is not judged by the noise
+/// that it was trained on.
+///
+/// # Shapes
+/// Returns `[n, D]` or `[n, C, H, W]`, f32.
+///
+/// # Errors
+/// As [`draw_noise`].
+pub fn draw_noise_of_pairs(model: &Model, process: &dyn Process, n: i64, seed: u64) -> Result<Tensor> {
+    draw_noise(model, process, n, random::derive(seed, Stream::Pairs, 0))
+}
 
 /// The pairs of a flow: each noise `x_T` with the sample that the ODE makes of it.
 ///
@@ -13,12 +28,12 @@ use crate::samplers::{Observer, SamplerConfig, run_chain};
 /// eps ~ N(0, I),   x_0 = ODE( s(T) eps ),   rows [ x_0 | eps ]
 /// ```
 /// Liu et al. 2023, section 2.1. A flow that is trained on them, with a [`PairLearner`](super::PairLearner), has the same samples, and its paths
-/// are straighter: the pairs of an ODE cross less than independent ones (theorem 3.5 and 3.7 there). If they do not cross at all, one Euler
+/// are straighter: the pairs of an ODE cross less than independent ones (theorems 3.5 and 3.7 there). If they do not cross at all, one Euler
 /// step is exact. For Gaussian data `N(m, s^2)` the first pairs are already `x_0 = m + s eps`. What the solver gets wrong, the next flow learns,
 /// so give it enough steps.
 ///
 /// # Shapes
-/// `noise`: `x_T`, `[N, …]`, as of [`draw_noise`](crate::sampling::draw_noise). Returns `[N, 2 D]` or `[N, 2 C, H, W]`.
+/// `noise`: `x_T`, `[N, …]`, as returned by [`draw_noise_of_pairs`]. Returns `[N, 2 D]` or `[N, 2 C, H, W]`.
 ///
 /// # Errors
 /// [`Error::Unsupported`] for a sampler with fresh noise; those of [`run_chain`].

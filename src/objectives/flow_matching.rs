@@ -9,7 +9,8 @@ use super::{Batch, Loss, Objective, squared_error};
 use crate::couplings::CouplingConfig;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::process::Process;
+use crate::networks::Given;
+use crate::process::{Level, Process};
 
 /// Flow matching: the squared error of the velocity of `x_t`, whatever the network predicts. The mean velocity at each point, which has the
 /// least error, is that of a flow with the same distribution at each time.
@@ -41,11 +42,31 @@ impl FlowMatching {
     /// # Errors
     /// As [`Objective::loss`]; [`Error::Shape`] for noise of another shape.
     pub fn loss_of_pairs(&self, model: &Model, process: &dyn Process, batch: &Batch, eps: &Tensor) -> Result<Loss> {
-        if eps.size() != batch.x0.size() {
-            let expected = format!("{:?}, the shape of the data", batch.x0.size());
-            return Err(Error::Shape { what: "noise of a batch", expected, got: eps.size() });
-        }
+        check_noise(batch, eps)?;
         self.of_noised(model, process, batch, |_| Ok(eps.shallow_clone()))
+    }
+
+    /// The error of each sample, `[B]`, at given times and with given noise, as the network is used: with its labels, and without dropout.
+    ///
+    /// # Shapes
+    /// `eps`: shaped like `x_0` of the batch; `t`: `[B]`.
+    ///
+    /// # Errors
+    /// As [`FlowMatching::loss_of_pairs`].
+    pub(crate) fn error_of_pairs(
+        model: &Model,
+        process: &dyn Process,
+        batch: &Batch,
+        eps: &Tensor,
+        t: Tensor,
+    ) -> Result<Tensor> {
+        check_noise(batch, eps)?;
+        require_scalar(process)?;
+        let level = Level::of_each(process, &t, &batch.x0)?;
+        let x_t = &level.signal * &batch.x0 + &level.noise * eps;
+        let label = batch.label.as_ref().filter(|_| model.classes() > 0).map(Tensor::shallow_clone);
+        let given = Given { label, ..Given::default() };
+        velocity_error(model, process, batch, &Noised { t, eps: eps.shallow_clone(), x_t, level, given })
     }
 
     /// The loss with the noise that `choose` makes of drawn noise.
@@ -56,24 +77,12 @@ impl FlowMatching {
         batch: &Batch,
         choose: impl FnOnce(&Tensor) -> Result<Tensor>,
     ) -> Result<Loss> {
-        if !process.is_scalar() {
-            let kind = process.noise_kind();
-            return Err(Error::Unsupported(format!(
-                "flow matching needs the same velocity in all coordinates, and with the noise {kind} they differ: use simple or weighted"
-            )));
-        }
+        require_scalar(process)?;
         let noised = Noised::draw(model, process, batch, &self.timesteps)?;
         let eps = choose(&noised.eps)?;
         let x_t = &noised.level.signal * &batch.x0 + &noised.level.noise * &eps;
         let noised = Noised { eps, x_t, ..noised };
-        let seen = noised.denoise(model)?;
-        let times: Vec<f64> = Vec::try_from(&noised.t)?;
-        let [of_signal, of_noise] = [
-            slopes(&times, &batch.x0, |t| process.signal_slope(t)),
-            slopes(&times, &batch.x0, |t| process.noise_slope(t)),
-        ];
-        let velocity = |x0: &Tensor, eps: &Tensor| &of_signal * x0 + &of_noise * eps;
-        let by_sample = squared_error(&velocity(&seen.x0, &seen.eps), &velocity(&batch.x0, &noised.eps));
+        let by_sample = velocity_error(model, process, batch, &noised)?;
         Ok(Loss { t: Some(noised.t), by_sample })
     }
 
@@ -93,6 +102,36 @@ impl FlowMatching {
         }
         Ok(paired)
     }
+}
+
+fn check_noise(batch: &Batch, eps: &Tensor) -> Result<()> {
+    if eps.size() == batch.x0.size() {
+        return Ok(());
+    }
+    let expected = format!("{:?}, the shape of the data", batch.x0.size());
+    Err(Error::Shape { what: "noise of a batch", expected, got: eps.size() })
+}
+
+fn require_scalar(process: &dyn Process) -> Result<()> {
+    if process.is_scalar() {
+        return Ok(());
+    }
+    let kind = process.noise_kind();
+    Err(Error::Unsupported(format!(
+        "flow matching needs the same velocity in all coordinates, and with the noise {kind} they differ: use simple or weighted"
+    )))
+}
+
+/// `|| v_theta(x_t, t) - ( a'(t) x_0 + s'(t) eps ) ||^2` of each sample, `[B]`.
+fn velocity_error(model: &Model, process: &dyn Process, batch: &Batch, noised: &Noised) -> Result<Tensor> {
+    let seen = noised.denoise(model)?;
+    let times: Vec<f64> = Vec::try_from(&noised.t)?;
+    let [of_signal, of_noise] = [
+        slopes(&times, &batch.x0, |t| process.signal_slope(t)),
+        slopes(&times, &batch.x0, |t| process.noise_slope(t)),
+    ];
+    let velocity = |x0: &Tensor, eps: &Tensor| &of_signal * x0 + &of_noise * eps;
+    Ok(squared_error(&velocity(&seen.x0, &seen.eps), &velocity(&batch.x0, &noised.eps)))
 }
 
 /// A number for each sample, in the type of `x`: `[B, 1, …]`.

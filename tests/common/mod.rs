@@ -1,9 +1,11 @@
 //! What the tests share: a tiny model, networks in closed form, and a look at what files hold.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ddpm_tutor::prelude::*;
@@ -84,6 +86,48 @@ impl ClosedForm {
 impl Network for ClosedForm {
     fn forward(&self, x_t: &Tensor, t: &Tensor, _given: &Given) -> Tensor {
         (self.prediction)(x_t, t)
+    }
+
+    fn sample_shape(&self) -> Vec<i64> {
+        self.shape.clone()
+    }
+
+    fn var_store(&self) -> &nn::VarStore {
+        &self.vs
+    }
+}
+
+/// What a network was given with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    pub rows: i64,
+    pub has_labels: bool,
+    pub training: bool,
+}
+
+/// A network that predicts 0, `outputs` times, and notes what it is given.
+pub struct Noting {
+    vs: nn::VarStore,
+    shape: Vec<i64>,
+    outputs: i64,
+    seen: Rc<RefCell<Vec<Seen>>>,
+}
+
+impl Noting {
+    /// The network, and its notes.
+    #[allow(clippy::new_ret_no_self, reason = "the notes are needed when the network is in a model")]
+    pub fn new(shape: &[i64], outputs: i64) -> (Self, Rc<RefCell<Vec<Seen>>>) {
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let vs = nn::VarStore::new(Device::Cpu);
+        (Self { vs, shape: shape.to_vec(), outputs, seen: Rc::clone(&seen) }, seen)
+    }
+}
+
+impl Network for Noting {
+    fn forward(&self, x_t: &Tensor, _t: &Tensor, given: &Given) -> Tensor {
+        let (rows, has_labels) = (x_t.size()[0], given.label.is_some());
+        self.seen.borrow_mut().push(Seen { rows, has_labels, training: given.training });
+        x_t.zeros_like().repeat([1, self.outputs])
     }
 
     fn sample_shape(&self) -> Vec<i64> {
