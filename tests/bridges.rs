@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{ClosedForm, base, libtorch, quick_training};
+use common::{ClosedForm, Noting, Seen, base, libtorch, quick_training};
 use ddpm_tutor::prelude::*;
 
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -245,6 +245,37 @@ fn the_flow_is_the_map_of_the_closed_form() {
         let refused = noisy.forward(interpolant, &field, &x0).unwrap_err().to_string();
         assert!(refused.contains("an interpolant without noise has none"), "{refused}");
     }
+    // Invalid settings are rejected before the first step.
+    let noisy = LinearInterpolant { noise: 0.5 };
+    let field = GaussianEnds::new(&noisy, MEANS, DEVIATIONS, 0.3).unwrap();
+    for diffusion in [Diffusion::Constant(0.0), Diffusion::LikeGamma(0.0), Diffusion::Constant(f64::NAN)] {
+        let refused = BridgeSampler { steps: 5, diffusion }.forward(&noisy, &field, &x0).unwrap_err().to_string();
+        assert!(refused.contains("BridgeSampler.diffusion: expected above 0"), "{refused}");
+    }
+    let wrong = LinearInterpolant { noise: -0.5 };
+    let refused = BridgeSampler::default().forward(&wrong, &field, &x0).unwrap_err().to_string();
+    assert!(refused.contains("LinearInterpolant.noise"), "{refused}");
+    for deviations in [[f64::NAN, 1.0], [1.0, f64::NAN], [f64::INFINITY, 1.0], [-1.0, 1.0]] {
+        let refused = GaussianEnds::new(&noisy, MEANS, deviations, 0.0).unwrap_err().to_string();
+        assert!(refused.contains("deviations of the ends: expected at least 0"), "{refused}");
+    }
+}
+
+/// The last step adds no fresh noise: at a narrow end, few steps leave no more than the width of it.
+#[test]
+fn an_sde_reaches_an_end_that_is_narrow() {
+    let _generator = libtorch();
+    tch::manual_seed(4);
+    let (bridge, width) = (BrownianBridge { scale: 1.0 }, 0.01);
+    let wide: Tensor = MEANS[1] + Tensor::randn([4000, 1], DOUBLE);
+    // As much noise as the bridge has: with other noise, the last step has an error of its own.
+    let sampler = BridgeSampler { steps: 20, diffusion: Diffusion::Constant(bridge.scale) };
+    let forward = GaussianEnds::new(&bridge, [MEANS[1], 0.4], [1.0, width], 0.0).unwrap();
+    let back = GaussianEnds::new(&bridge, [0.4, MEANS[1]], [width, 1.0], 0.0).unwrap();
+    for found in [sampler.forward(&bridge, &forward, &wide).unwrap(), sampler.back(&bridge, &back, &wide).unwrap()] {
+        let far = (found - 0.4).square().mean(Kind::Double).double_value(&[]).sqrt();
+        assert!(far < 2.0 * width, "{far}: with fresh noise it is 0.3");
+    }
 }
 
 /// Ends of which the one follows from the other, `x_0 = 2 y`, are reached exactly; for Gaussians with a covariance, the samples have it.
@@ -313,6 +344,24 @@ fn the_exact_field_minimizes_the_loss_of_a_learner() {
 }
 
 #[test]
+fn pairs_of_a_bridge_are_validated_as_the_network_is_used() {
+    let _generator = libtorch();
+    let (network, seen) = Noting::new(&[2], 2);
+    let bridge = BrownianBridge::default();
+    let rows = Tensor::randn([150, 4], (Kind::Float, Device::Cpu));
+    let velocity = rows.narrow(1, 2, 2) - rows.narrow(1, 0, 2);
+    let learner = InterpolantLearner::new(&network, &bridge);
+    let held_out = Batch::of(rows);
+    let loss = learner.validate(&held_out).unwrap();
+    assert_eq!(loss, learner.validate(&held_out).unwrap());
+    // The network predicts 0, and z has the variance 1.
+    let expected = velocity.square().mean(Kind::Double).double_value(&[]) + 1.0;
+    assert!((loss - expected).abs() < 0.3, "{loss}, not {expected}");
+    let part = |rows: i64| Seen { rows, has_labels: false, training: false };
+    assert_eq!(seen.borrow()[..3], [64, 64, 22].map(part));
+}
+
+#[test]
 fn a_learned_bridge_leads_from_gaussians_to_gaussians() {
     let _generator = libtorch();
     let folder = tempfile::tempdir().unwrap();
@@ -345,7 +394,11 @@ fn a_learned_bridge_leads_from_gaussians_to_gaussians() {
         }
     }
     let refused = learner.check(&DataLoader::new(of(0, 50), &base, &training).unwrap()).unwrap_err().to_string();
-    assert!(refused.contains("two samples behind each other"), "{refused}");
+    assert!(refused.contains("two samples, concatenated along dimension 1"), "{refused}");
+    let both = Tensor::cat(&[of(0, 50), of(1, 50)], 1);
+    let labelled = DataLoader::labelled(both, &[0; 50], &["a"], &base, &training).unwrap();
+    let refused = learner.check(&labelled).unwrap_err().to_string();
+    assert!(refused.contains("without labels"), "{refused}");
 }
 
 /// The covariance of the ends of the Schrödinger bridge between Gaussians.
@@ -381,6 +434,12 @@ fn sinkhorn_is_the_schroedinger_bridge_of_gaussians() {
     assert!((bridge_covariance(1e-4) - 0.75).abs() < 1e-7, "the optimal transport");
     let refused = Sinkhorn { iterations: 20, ..Sinkhorn::new(1e-3) }.plan_of(&costs, &a, &b).unwrap_err().to_string();
     assert!(refused.contains("did not converge: after 20"), "{refused}");
+    for wrong in [&a * 2.0, &a - &a, a.copy().fill_(f64::NAN)] {
+        let refused = Sinkhorn::new(1.0).plan_of(&costs, &wrong, &b).unwrap_err().to_string();
+        assert!(refused.contains("weights a: expected above 0 and of sum 1"), "{refused}");
+        assert!(Sinkhorn::new(1.0).plan_of(&costs, &a, &wrong).is_err());
+    }
+    assert!(Sinkhorn::new(1.0).plan_of(&(&costs * f64::NAN), &a, &b).unwrap_err().to_string().contains("finite"));
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl BridgePosterior {
 /// ```
 /// Li et al. 2023 (BBDM), algorithm 2. `predict` returns the data that belongs to `x_t`: from a field of the interpolant it is
 /// `x_t - t velocity - gamma z`; it may use `y`, too. `eta` is the share of the fresh noise, 1 for all; with less, as in DDIM, the noise that is
-/// missing is that which `x_t` already has.
+/// missing is that which `x_t` already has. The first step always draws noise, even with an `eta` of 0: `x_1 = y` has none.
 ///
 /// # Shapes
 /// `y` and the result: `[N, …]`.

@@ -16,6 +16,14 @@ pub struct JoinedEnds {
     pub z: Tensor,
 }
 
+impl JoinedEnds {
+    /// `length` of the pairs from `start` on.
+    pub(super) fn narrow(&self, start: i64, length: i64) -> Self {
+        let part = |of: &Tensor| of.narrow(0, start, length);
+        Self { x_t: part(&self.x_t), velocity: part(&self.velocity), z: part(&self.z) }
+    }
+}
+
 /// Joins each sample of `x0` with that of `x1`, at its own time.
 ///
 /// ```text

@@ -33,7 +33,7 @@ pub struct Means {
     pub z: Option<Tensor>,
 }
 
-/// A network whose output is the velocity or, for an interpolant with noise, the velocity and behind it `z`.
+/// A network whose output is the velocity or, for an interpolant with noise, the velocity and `z`, concatenated along dimension 1.
 pub struct NetworkField<'a> {
     network: &'a dyn Network,
     has_noise: bool,

@@ -25,15 +25,17 @@ impl<'a> GaussianEnds<'a> {
     /// Ends with these means, standard deviations and covariance: 0 for independent ends, `s_0 s_1` for those of the optimal transport.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for a negative standard deviation, or a covariance above `s_0 s_1`.
+    /// [`Error::Config`](crate::Error::Config) for a standard deviation that is negative or not finite, or a covariance above `s_0 s_1`.
     pub fn new(
         interpolant: &'a dyn Interpolant,
         means: [f64; 2],
         deviations: [f64; 2],
         covariance: f64,
     ) -> Result<Self> {
-        let least = deviations[0].min(deviations[1]);
-        require(least >= 0.0, "deviations of the ends", "at least 0", least)?;
+        for deviation in deviations {
+            let is_valid = deviation >= 0.0 && deviation.is_finite();
+            require(is_valid, "deviations of the ends", "at least 0", deviation)?;
+        }
         let most = deviations[0] * deviations[1];
         if covariance.is_nan() || covariance.abs() > most * (1.0 + 1e-12) {
             return Err(Error::config("covariance of the ends", format!("between -{most} and {most}"), covariance));

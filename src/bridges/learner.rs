@@ -10,11 +10,15 @@ use crate::error::{Error, Result};
 use crate::loader::DataLoader;
 use crate::networks::{Given, Network};
 use crate::objectives::{Batch, Loss, squared_error};
+use crate::out_of_memory::in_parts;
 use crate::random::{self, Stream};
 use crate::training::{Learner, LearnerStep, TrainingState};
 
-/// A learner of the field of an interpolant. Its data are pairs: each row is a sample of the one end with a sample of the other behind it. If they
-/// belong together, as an image and its sketch, the bridge is conditional: it leads from each to its own partner.
+/// The most pairs that pass through the network at a time for the validation loss, and that its coupling exchanges.
+const VALIDATED: i64 = 64;
+
+/// A learner of the field of an interpolant. Its data are pairs: each row is a sample of the one end and a sample of the other, concatenated along
+/// dimension 1. If they belong together, as an image and its sketch, the bridge is conditional: it leads from each to its own partner.
 ///
 /// ```text
 /// x_t = alpha x_0 + beta x_1 + gamma z,   t ~ U(0, 1),   z ~ N(0, I)
@@ -48,6 +52,14 @@ impl<'a> InterpolantLearner<'a> {
     /// # Errors
     /// [`Error::Shape`] for a network with another number of outputs; those of the coupling.
     pub fn loss(&self, pairs: &Batch) -> Result<Loss> {
+        let (joined, times) = self.joined(pairs)?;
+        let t: Vec<f64> = Vec::try_from(&times)?;
+        let by_sample = self.errors(&joined, &t, &Given::training())?;
+        Ok(Loss { t: Some(times), by_sample })
+    }
+
+    /// The pairs, exchanged by the coupling, joined at random times, `[B]`.
+    fn joined(&self, pairs: &Batch) -> Result<(JoinedEnds, Tensor)> {
         let width = pairs.x0.size()[1] / 2;
         let [x0, x1] = [0, 1].map(|half| pairs.x0.narrow(1, half * width, width));
         let x1 = match self.coupling {
@@ -56,14 +68,18 @@ impl<'a> InterpolantLearner<'a> {
         };
         let times = Tensor::rand([x0.size()[0]], (Kind::Double, tch::Device::Cpu));
         let t: Vec<f64> = Vec::try_from(&times)?;
-        let JoinedEnds { x_t, velocity, z } = join(self.interpolant, &x0, &x1, x0.randn_like(), &t)?;
-        let found = NetworkField::new(self.network, self.interpolant).at_each(&x_t, &t, &Given::training())?;
-        let of_velocity = squared_error(&found.velocity, &velocity);
-        let by_sample = match found.z {
-            Some(found) => of_velocity + squared_error(&found, &z),
+        Ok((join(self.interpolant, &x0, &x1, x0.randn_like(), &t)?, times))
+    }
+
+    /// The error of each pair, `[B]`.
+    fn errors(&self, joined: &JoinedEnds, t: &[f64], given: &Given) -> Result<Tensor> {
+        let JoinedEnds { x_t, velocity, z } = joined;
+        let found = NetworkField::new(self.network, self.interpolant).at_each(x_t, t, given)?;
+        let of_velocity = squared_error(&found.velocity, velocity);
+        Ok(match found.z {
+            Some(found) => of_velocity + squared_error(&found, z),
             None => of_velocity,
-        };
-        Ok(Loss { t: Some(times), by_sample })
+        })
     }
 }
 
@@ -81,8 +97,12 @@ impl Learner for InterpolantLearner<'_> {
         expected[0] *= 2;
         let got = dataloader.sample_shape();
         if got != expected {
-            let expected = format!("{expected:?}, two samples behind each other");
+            let expected = format!("{expected:?}, two samples, concatenated along dimension 1");
             return Err(Error::Shape { what: "a pair for this network", expected, got });
+        }
+        if !dataloader.classes().is_empty() {
+            let problem = "a bridge does not use the classes of its pairs: make their loader with DataLoader::new, without labels";
+            return Err(Error::Unsupported(problem.to_owned()));
         }
         self.interpolant.validate()
     }
@@ -99,9 +119,21 @@ impl Learner for InterpolantLearner<'_> {
         Ok(())
     }
 
+    /// The same error, always at the same times and with the same noise, without dropout.
     fn validate(&self, held_out: &Batch) -> Result<f64> {
         let _no_grad = no_grad_guard();
-        let loss = random::with_seed(random::derive(0, Stream::Validation, 0), || self.loss(held_out))?;
-        Ok(loss.by_sample.mean(Kind::Double).double_value(&[]))
+        let n = held_out.x0.size()[0];
+        let total = random::with_seed(random::derive(0, Stream::Validation, 0), || {
+            (0..n).step_by(VALIDATED as usize).try_fold(0.0, |total, start| {
+                let (joined, times) = self.joined(&held_out.narrow(start, VALIDATED.min(n - start)))?;
+                let t: Vec<f64> = Vec::try_from(&times)?;
+                let (errors, _) = in_parts(t.len() as i64, VALIDATED, |start, length| {
+                    let of = (start as usize)..(start + length) as usize;
+                    self.errors(&joined.narrow(start, length), &t[of], &Given::default())
+                })?;
+                Ok::<_, Error>(total + errors.sum(Kind::Double).double_value(&[]))
+            })
+        })?;
+        Ok(total / n as f64)
     }
 }

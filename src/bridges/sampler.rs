@@ -29,7 +29,8 @@ pub enum Diffusion {
 /// dx = ( b - epsilon score ) dt + sqrt(2 epsilon) dw   from x_1 to x_0
 /// ```
 /// Albergo, Boffi & Vanden-Eijnden 2023, equations 2.15, 2.21 and 2.24: all have the distribution of `x_t` at each time. The flow is solved with
-/// Heun's method, two network calls per step; an SDE with the method of Euler and Maruyama, one call.
+/// Heun's method, two network calls per step; an SDE with the method of Euler and Maruyama, one call. Its last step, to an end, adds no fresh
+/// noise: it would leave the samples a variance of `2 epsilon h` for a step of the length `h`, far too much for a narrow end.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BridgeSampler {
@@ -77,6 +78,7 @@ impl BridgeSampler {
         time: impl Fn(usize, usize) -> f64,
     ) -> Result<Tensor> {
         require(self.steps >= 1, "BridgeSampler.steps", "at least 1", self.steps)?;
+        interpolant.validate()?;
         let _no_grad = no_grad_guard();
         let mut x = start.shallow_clone();
         for k in 0..self.steps {
@@ -89,10 +91,11 @@ impl BridgeSampler {
         Ok(x)
     }
 
-    /// One step, in either direction.
+    /// One step, in either direction. One that reaches 0 or 1 adds no fresh noise.
     ///
     /// # Errors
-    /// As [`BridgeSampler::forward`]; [`Error::Timestep`](crate::Error::Timestep) for times that are not from 0 to 1.
+    /// As [`BridgeSampler::forward`], but the settings of the interpolant are not checked; [`Error::Timestep`](crate::Error::Timestep) for times that
+    /// are not from 0 to 1.
     pub fn step(
         &self,
         interpolant: &dyn Interpolant,
@@ -103,6 +106,9 @@ impl BridgeSampler {
     ) -> Result<Tensor> {
         check_between(from)?;
         check_between(to)?;
+        if let Diffusion::Constant(amount) | Diffusion::LikeGamma(amount) = self.diffusion {
+            require(amount > 0.0 && amount.is_finite(), "BridgeSampler.diffusion", "above 0", amount)?;
+        }
         let stride = to - from;
         let drift_at = |x: &Tensor, t: f64| Drift::at(interpolant, field, x, t, stride.abs() / 2.0);
         let at = drift_at(x, from)?;
@@ -114,14 +120,15 @@ impl BridgeSampler {
             Diffusion::Constant(epsilon) => epsilon,
             Diffusion::LikeGamma(factor) => factor * at.gamma.powi(2),
         };
-        let is_valid = epsilon >= 0.0 && epsilon.is_finite();
-        require(is_valid, "BridgeSampler.diffusion", "above 0", epsilon)?;
         let Some(score) = at.score else {
             return Err(Error::Unsupported(
                 "fresh noise needs the score, and an interpolant without noise has none: use Diffusion::None, or an interpolant with noise".to_owned(),
             ));
         };
         let drift = stride * at.flow + stride.abs() * epsilon * score;
+        if to == 0.0 || to == 1.0 {
+            return Ok(x + drift);
+        }
         Ok(x + drift + (2.0 * epsilon * stride.abs()).sqrt() * x.randn_like())
     }
 }
