@@ -5,7 +5,7 @@ use std::mem::replace;
 /// Marks unassigned rows and columns.
 const NONE: usize = usize::MAX;
 
-/// The row assigned to each column of an `n x n` matrix, with the minimal sum of costs, in `O(n^3)`.
+/// The row assigned to each column of an `n x n` matrix of finite costs, with the minimal sum of costs, in `O(n^3)`. Panics at NaN and infinity.
 ///
 /// Rows are added one by one. Each takes the cheapest path to a free column, along which already assigned rows move to
 /// other columns (Dijkstra's algorithm on costs that the prices of rows and columns keep at 0 or above). Jonker &

@@ -69,7 +69,7 @@ impl Train {
         ModelManager::check(&self.model, &config)?;
         config.validate()?;
         if config.training.objective.coupling().is_some_and(|coupling| !coupling.properties().is_found) {
-            let problem = "the coupling given needs pairs, which only `ddpm reflow` makes and trains on";
+            let problem = "the coupling \"given\" needs pairs, which only `ddpm reflow` makes and trains on";
             return Err(Error::Unsupported(problem.to_owned()));
         }
         let model = get_model(&config.base, &config.network, &config.training)?;

@@ -211,7 +211,12 @@ impl TrainingOptions {
             training.objective = objective.clone();
         }
         self.set_learned_variance(training);
-        if let Some(coupling) = &self.coupling {
+        // If the coupling stays the same, it keeps its settings.
+        let is_other = |coupling: &&CouplingConfig| match &training.objective {
+            ObjectiveConfig::FlowMatching(of) => of.coupling.name() != coupling.name(),
+            _ => true,
+        };
+        if let Some(coupling) = self.coupling.as_ref().filter(is_other) {
             training.objective = training.objective.with_setting("coupling", json!(coupling))?;
         }
         if let Some(weighting) = &self.weighting {

@@ -11,15 +11,15 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GivenPairs {
-    /// Where the pairs come from, in words: a model, its sampler. A training that resumes with other pairs is rejected.
+    /// Where the pairs come from, in words: a model, its checkpoint, its sampler. A training that resumes with other pairs is rejected.
     pub origin: String,
 }
 
 impl Coupling for GivenPairs {
     fn pair(&self, _x0: &Tensor, _eps: &Tensor) -> Result<Tensor> {
         Err(Error::Unsupported(
-            "the coupling given takes pairs of data and noise, which a data set does not have: train with a PairLearner (ddpm reflow), or choose \
-             the coupling independent or optimal-transport"
+            "the coupling \"given\" takes pairs of data and noise, which a data set does not have: train with a PairLearner, or choose the coupling \
+             \"independent\" or \"optimal-transport\""
                 .to_owned(),
         ))
     }

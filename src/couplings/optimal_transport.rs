@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
-use super::Coupling;
+use super::{Coupling, check_pairs};
 use crate::assignment::assign;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The optimal transport between the data and the noise of a batch: permutes the noise so that the paths are as short as possible.
 ///
@@ -21,10 +21,7 @@ pub struct OptimalTransport;
 
 impl Coupling for OptimalTransport {
     fn pair(&self, x0: &Tensor, eps: &Tensor) -> Result<Tensor> {
-        if x0.size() != eps.size() || x0.dim() < 2 {
-            let expected = format!("{:?}, the shape of the data: [B, …]", x0.size());
-            return Err(Error::Shape { what: "noise to be paired with data", expected, got: eps.size() });
-        }
+        check_pairs(x0, eps)?;
         let _no_grad = no_grad_guard();
         let rows = |x: &Tensor| x.to_device(Device::Cpu).to_kind(Kind::Double).flatten(1, -1);
         // The squares of both sides are the same for every permutation.

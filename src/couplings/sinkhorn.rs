@@ -38,6 +38,22 @@ impl Sinkhorn {
     /// # Errors
     /// As [`Sinkhorn::plan_of`]; [`Error::Shape`] for samples of different shapes.
     pub fn plan(&self, x: &Tensor, y: &Tensor) -> Result<TransportPlan> {
+        let (plan, error) = self.between(x, y)?;
+        self.require_converged(error)?;
+        Ok(plan)
+    }
+
+    /// As [`Sinkhorn::plan`], or the plan of the last iteration if the iterations do not suffice. Each `x` then has its weight in it; the weights of
+    /// some `y` differ from theirs by more than the tolerance.
+    ///
+    /// # Errors
+    /// As [`Sinkhorn::plan`], but for the iterations.
+    pub fn best_plan(&self, x: &Tensor, y: &Tensor) -> Result<TransportPlan> {
+        Ok(self.between(x, y)?.0)
+    }
+
+    /// The plan of the last iteration, and how far it is off.
+    fn between(&self, x: &Tensor, y: &Tensor) -> Result<(TransportPlan, f64)> {
         let (n, m) = (x.size().first().copied().unwrap_or(0), y.size().first().copied().unwrap_or(0));
         if n == 0 || m == 0 || x.size()[1..] != y.size()[1..] {
             let expected = format!("[M, …], at least one, like the others: {:?}", x.size());
@@ -48,17 +64,36 @@ impl Sinkhorn {
         let squares = |of: &Tensor| of.square().sum_dim_intlist([1].as_slice(), false, Kind::Double);
         let costs = (squares(&x).unsqueeze(1) + squares(&y).unsqueeze(0)) / 2.0 - x.matmul(&y.tr());
         let equal = |n: i64| Tensor::full([n], 1.0 / n as f64, (Kind::Double, Device::Cpu));
-        self.plan_of(&costs, &equal(n), &equal(m))
+        self.iterate(&costs, &equal(n), &equal(m))
     }
 
     /// The plan for given costs and weights.
     ///
     /// # Shapes
-    /// `costs`: `[N, M]`; `a`: `[N]`; `b`: `[M]`, each of sum 1; all f64.
+    /// `costs`: `[N, M]`; `a`: `[N]`; `b`: `[M]`, each above 0 and of sum 1; all f64.
     ///
     /// # Errors
-    /// [`Error::Config`] for invalid settings; [`Error::Shape`] if the sizes differ; [`Error::Unsupported`] if the iterations do not suffice.
+    /// [`Error::Config`] for invalid settings, weights or costs; [`Error::Shape`] if the sizes differ; [`Error::Unsupported`] if the iterations
+    /// do not suffice.
     pub fn plan_of(&self, costs: &Tensor, a: &Tensor, b: &Tensor) -> Result<TransportPlan> {
+        let (plan, error) = self.iterate(costs, a, b)?;
+        self.require_converged(error)?;
+        Ok(plan)
+    }
+
+    fn require_converged(&self, error: f64) -> Result<()> {
+        if error <= self.tolerance {
+            return Ok(());
+        }
+        Err(Error::Unsupported(format!(
+            "Sinkhorn's iterations did not converge: after {}, a marginal is off by {error:.1e} of itself; raise epsilon, the tolerance or the \
+             iterations",
+            self.iterations
+        )))
+    }
+
+    /// The plan of the last iteration, and how far a marginal is off, relative to it.
+    fn iterate(&self, costs: &Tensor, a: &Tensor, b: &Tensor) -> Result<(TransportPlan, f64)> {
         let is_positive = |of: f64| of > 0.0 && of.is_finite();
         require(is_positive(self.epsilon), "Sinkhorn.epsilon", "above 0", self.epsilon)?;
         require(is_positive(self.tolerance), "Sinkhorn.tolerance", "above 0", self.tolerance)?;
@@ -66,7 +101,17 @@ impl Sinkhorn {
             let expected = format!("[{}, {}], a cost for each pair", a.numel(), b.numel());
             return Err(Error::Shape { what: "costs of a transport", expected, got: costs.size() });
         }
+        require(self.iterations >= 1, "Sinkhorn.iterations", "at least 1", self.iterations)?;
         let _no_grad = no_grad_guard();
+        for (field, weights) in [("Sinkhorn's weights a", a), ("Sinkhorn's weights b", b)] {
+            let (least, sum) = (weights.min().double_value(&[]), weights.sum(Kind::Double).double_value(&[]));
+            if !(least > 0.0 && (sum - 1.0).abs() < 1e-6) {
+                return Err(Error::config(field, "above 0 and of sum 1", format!("at least {least}, of sum {sum}")));
+            }
+        }
+        if costs.isfinite().all().int64_value(&[]) == 0 {
+            return Err(Error::config("Sinkhorn's costs", "finite numbers", "NaN or infinity"));
+        }
         let (log_a, log_b) = (a.log().unsqueeze(1), b.log().unsqueeze(0));
         let scaled: Tensor = costs / -self.epsilon;
         // The potentials, divided by epsilon.
@@ -81,15 +126,14 @@ impl Sinkhorn {
                 let rows = log_plan.logsumexp([1].as_slice(), true) - &log_a;
                 error = rows.expm1().abs().max().double_value(&[]);
                 if error <= self.tolerance {
-                    return Ok(TransportPlan { probabilities: log_plan.exp() });
+                    return Ok((TransportPlan { probabilities: log_plan.exp() }, error));
                 }
             }
         }
-        Err(Error::Unsupported(format!(
-            "Sinkhorn's iterations did not converge: after {}, a marginal is off by {error:.1e} of itself; raise epsilon, the tolerance or the \
-             iterations",
-            self.iterations
-        )))
+        // From rows that are right, a partner of each sample can be drawn.
+        let log_plan = &scaled + &g + &log_b;
+        let log_plan = &log_plan - log_plan.logsumexp([1].as_slice(), true) + &log_a;
+        Ok((TransportPlan { probabilities: log_plan.exp() }, error))
     }
 }
 

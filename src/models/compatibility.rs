@@ -92,7 +92,7 @@ impl ModelConfig {
             let entries = ProcessConfig::ENTRIES.iter().map(|entry| entry.name);
             let ends = |name: &&str| ProcessConfig::from_name(name).is_ok_and(|of| !of.properties().leaves_signal);
             return Err(Error::Unsupported(format!(
-                "the coupling {name} pairs data with the noise at the end of the process, and at the end of {} some of the data is left; these \
+                "the coupling {name:?} pairs data with the noise at the end of the process, and at the end of {} some of the data is left; these \
                  processes end with noise alone: {}",
                 process.name(),
                 entries.filter(ends).collect::<Vec<_>>().join(", ")
@@ -100,10 +100,13 @@ impl ModelConfig {
         }
         let noise = &self.training.noise;
         if noise.properties().depends_on_time {
+            let (what, advice) = match coupling.properties().is_found {
+                true => ("exchanges the noise of samples at different times", "use the coupling \"independent\""),
+                false => ("has one noise for all times of a sample", "make the pairs with a noise that does not"),
+            };
+            let noise = noise.name();
             return Err(Error::Unsupported(format!(
-                "the coupling {name} exchanges the noise of samples at different times, and the noise {} depends on the time: use the coupling \
-                 independent",
-                noise.name()
+                "the coupling {name:?} {what}, and the noise {noise:?} depends on the time: {advice}"
             )));
         }
         self.check_sampler(&self.training.sampling.sampler)
@@ -120,7 +123,7 @@ impl ModelConfig {
         let entries = SamplerConfig::ENTRIES.iter().map(|entry| entry.name);
         let fits = |name: &&str| SamplerConfig::from_name(name).is_ok_and(|of| of.is_deterministic());
         Err(Error::Unsupported(format!(
-            "the sampler {} adds fresh noise, and with the coupling {} the noise belongs to the data; these samplers add none: {}",
+            "the sampler {} adds fresh noise, and with the coupling {:?} the noise belongs to the data; these samplers add none: {}",
             sampler.name(),
             coupling.name(),
             entries.filter(fits).collect::<Vec<_>>().join(", ")
@@ -172,7 +175,7 @@ impl ModelConfig {
 mod tests {
     use super::*;
     use crate::config::{BaseConfig, TrainingConfig};
-    use crate::couplings::OptimalTransport;
+    use crate::couplings::{GivenPairs, OptimalTransport};
     use crate::datasets::{Dataset, PaintedFlowers};
     use crate::device::DeviceChoice;
     use crate::networks::{NetworkConfig, UnetConfig};
@@ -236,7 +239,15 @@ mod tests {
         assert!(message.contains("sde-dpm-solver++2m adds fresh noise") && message.contains("heun"), "{message}");
         let mut skewed = with(Flow.into(), heun);
         skewed.training.noise = Gamma::default().into();
-        assert!(refusal(&skewed).contains("the noise gamma depends on the time"), "{}", refusal(&skewed));
+        let message = refusal(&skewed);
+        assert!(
+            message.contains("the noise \"gamma\" depends on the time") && message.contains("exchanges"),
+            "{message}"
+        );
+        skewed.training.objective =
+            FlowMatching { coupling: GivenPairs::default().into(), ..Default::default() }.into();
+        let message = refusal(&skewed);
+        assert!(message.contains("the coupling \"given\" has one noise for all times of a sample"), "{message}");
     }
 
     #[test]
