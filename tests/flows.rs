@@ -5,7 +5,7 @@ mod common;
 use std::collections::HashMap;
 use std::path::Path;
 
-use common::{ClosedForm, base, libtorch, quick_training};
+use common::{ClosedForm, Noting, Seen, base, libtorch, quick_training};
 use ddpm_tutor::prelude::*;
 
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -103,6 +103,39 @@ fn the_cost_of_a_coupling_is_that_of_the_closed_form() {
     assert!((optimal - 0.25).abs() < 0.05, "{optimal}");
 }
 
+/// The entropic coupling in four equal coordinates is that in one, since `epsilon` counts for each of them; and one that is far too small for the
+/// iterations pairs as well as they can.
+#[test]
+fn the_entropic_coupling_is_relative_to_the_width_and_takes_the_best_plan() {
+    let _generator = libtorch();
+    tch::manual_seed(2);
+    let (x0, eps) = (Tensor::randn([40, 1], DOUBLE) * 0.5, Tensor::randn([40, 1], DOUBLE));
+    let draw = |epsilon: f64, x0: &Tensor, eps: &Tensor| {
+        tch::manual_seed(3);
+        EntropicTransport { epsilon }.pair(x0, eps)
+    };
+    let wide = |x: &Tensor| x.repeat([1, 4]);
+    let (narrow, of_wide) = (draw(0.05, &x0, &eps).unwrap(), draw(0.05, &wide(&x0), &wide(&eps)).unwrap());
+    assert_eq!(narrow, of_wide.narrow(1, 0, 1));
+    assert_ne!(narrow, draw(0.5, &x0, &eps).unwrap());
+
+    let (least, found) = (OptimalTransport.pair(&x0, &eps).unwrap(), draw(1e-9, &x0, &eps).unwrap());
+    let (least, found) = (mean_square(&x0, &least), mean_square(&x0, &found));
+    assert!(found < 2.0 * least, "{found}, and {least} is the least");
+    let none = Sinkhorn { iterations: 3, ..Sinkhorn::new(1e-9) };
+    assert!(none.plan(&x0, &eps).is_err());
+    let rows = none.best_plan(&x0, &eps).unwrap().probabilities().sum_dim_intlist([1].as_slice(), false, Kind::Double);
+    assert!(furthest(&rows, &rows.full_like(1.0 / 40.0)) < 1e-6, "{rows:?}");
+
+    let broken = |x: &Tensor| x.copy().fill_diagonal_(f64::NAN, false);
+    for coupling in [CouplingConfig::from(OptimalTransport), EntropicTransport::default().into()] {
+        let (data, noise) = (coupling.build().pair(&broken(&x0), &eps), coupling.build().pair(&x0, &broken(&eps)));
+        let (data, noise) = (data.unwrap_err().to_string(), noise.unwrap_err().to_string());
+        assert!(data.starts_with("data to be paired with noise: 1 of 40"), "{data}");
+        assert!(noise.starts_with("noise to be paired with data: 1 of 40"), "{noise}");
+    }
+}
+
 #[test]
 fn flow_matching_is_a_weighted_error_of_the_noise_and_on_a_flow_the_error_of_the_velocity() {
     let _generator = libtorch();
@@ -136,39 +169,54 @@ fn flow_matching_is_a_weighted_error_of_the_noise_and_on_a_flow_the_error_of_the
     assert!(refused.contains("train with a PairLearner"), "{refused}");
 }
 
-/// With labels, each class starts from all of the noise: data of two classes on two sides, whose noise would be divided between them.
+/// With labels, each class starts from all of the noise, and within it the noise is in the order of the data: data of two classes on two sides,
+/// whose noise would be divided between them.
 #[test]
 fn a_coupling_stays_within_each_class() {
     let _generator = libtorch();
     tch::manual_seed(3);
     let label = Tensor::arange(200, (Kind::Int64, Device::Cpu)).remainder(2);
-    let x0 = (label.to_kind(Kind::Float) * 8.0 - 4.0).view([-1, 1]);
-    let side = move |classes: i64, batch: Batch| {
+    let spread = Tensor::randn([200, 1], (Kind::Float, Device::Cpu)) * 0.5;
+    let x0 = (label.to_kind(Kind::Float) * 8.0 - 4.0).view([-1, 1]) + spread;
+    // The noise of the samples, and of which it is known.
+    let noise = |classes: i64, batch: Batch| {
         let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-        let noted = std::rc::Rc::clone(&seen);
+        let (noted, data) = (std::rc::Rc::clone(&seen), x0.shallow_clone());
         let model = ClosedForm::new(&[1], move |x, t| {
             let t = t.view([-1, 1]) / 1000.0;
-            let side: Tensor = x.sign() * 4.0;
-            // Where t is small enough, the side is that of the data, and x - (1 - t) x_0 is t eps.
-            let known = t.lt(0.5);
-            let eps: Tensor = (x - (1.0 - &t) * &side) / t;
-            noted.borrow_mut().push(
-                (eps.masked_select(&known) * side.sign().masked_select(&known)).mean(Kind::Float).double_value(&[]),
-            );
+            // x - (1 - t) x_0 is t eps.
+            let eps: Tensor = (x - (1.0 - &t) * &data) / &t;
+            noted.borrow_mut().push((eps.squeeze_dim(1), t.squeeze_dim(1).gt(0.1)));
             x.zeros_like()
         });
         let model = model.with_parameterization(Box::new(Velocity)).with_classes(classes);
         let objective = FlowMatching { coupling: OptimalTransport.into(), ..Default::default() };
         tch::manual_seed(5);
         let _loss = objective.loss(&model, &Flow, &batch).unwrap();
-        seen.borrow()[0]
+        seen.borrow_mut().remove(0)
     };
     let of = |label: Option<&Tensor>| Batch { x0: x0.shallow_clone(), label: label.map(Tensor::shallow_clone) };
+    let data = x0.squeeze_dim(1);
+    let on_the_side_of_the_data =
+        |eps: &Tensor, known: &Tensor| (eps * data.sign()).masked_select(known).mean(Kind::Float).double_value(&[]);
+    // On a line, the cost is the least if both are in the same order.
+    let in_order = |eps: &Tensor, rows: &Tensor| {
+        let sorted = eps.masked_select(rows).index_select(0, &data.masked_select(rows).argsort(0, false));
+        let n = sorted.numel() as i64;
+        (sorted.narrow(0, 1, n - 1) - sorted.narrow(0, 0, n - 1)).min().double_value(&[]) > -1e-3
+    };
     // The mean of the noise on the side of the data: of half a Gaussian, sqrt(2 / pi).
-    let without = side(0, of(None));
+    let (eps, known) = noise(0, of(None));
+    let without = on_the_side_of_the_data(&eps, &known);
     assert!((without - (2.0 / std::f64::consts::PI).sqrt()).abs() < 0.15, "{without}");
-    let within = side(2, of(Some(&label)));
+    assert!(in_order(&eps, &known));
+    let (eps, known) = noise(2, of(Some(&label)));
+    let within = on_the_side_of_the_data(&eps, &known);
     assert!(within.abs() < 0.2, "{within}");
+    assert!(!in_order(&eps, &known));
+    for class in 0..2 {
+        assert!(in_order(&eps, &label.eq(class).logical_and(&known)), "class {class}");
+    }
 }
 
 /// Data `N(m, s^2)`: the ODE makes `x_0 = m + s eps` of the noise.
@@ -239,7 +287,15 @@ fn a_pair_learner_takes_pairs_and_descends_on_them() {
     let learner = PairLearner::new(&model, &Flow, FlowMatching::default());
     let refused =
         learner.check(&DataLoader::new(x0.shallow_clone(), &base, &training).unwrap()).unwrap_err().to_string();
-    assert!(refused.contains("expected shape [4], a sample and its noise behind it"), "{refused}");
+    assert!(refused.contains("expected shape [4], a sample and its noise, concatenated along"), "{refused}");
+    // A model with classes takes pairs with labels alone: without, its labels would mean nothing.
+    let with_classes = ClosedForm::new(&[2], |x, _| x.zeros_like()).with_classes(3);
+    let of_classes = PairLearner::new(&with_classes, &Flow, FlowMatching::default());
+    let refused = of_classes.check(&pairs).unwrap_err().to_string();
+    assert!(refused.contains("labels of 3 classes, but the pairs have 0"), "{refused}");
+    let labels: Vec<usize> = (0..3).cycle().take(400).collect();
+    let rows = Tensor::cat(&[&x0, &eps], 1);
+    of_classes.check(&DataLoader::labelled(rows, &labels, &["a", "b", "c"], &base, &training).unwrap()).unwrap();
     let fast = TrainingConfig { learning_rate: 0.02, epochs: 40, ..training };
     let mut state = TrainingState::of_learner(&learner, &base, &fast).unwrap();
     while state.epoch() < fast.epochs {
@@ -249,6 +305,39 @@ fn a_pair_learner_takes_pairs_and_descends_on_them() {
     let expected = (&eps - &x0).mean_dim(0, false, Kind::Float);
     let found = &model.var_store().trainable_variables()[0];
     assert!(furthest(found, &expected) < 0.02, "{found:?}, not {expected:?}");
+}
+
+#[test]
+fn pairs_are_validated_as_the_network_is_used() {
+    let _generator = libtorch();
+    let (network, seen) = Noting::new(&[2], 1);
+    let model =
+        Model::new(network).with_parameterization(Box::new(Velocity)).with_classes(2).with_condition_dropout(0.5);
+    let rows = Tensor::randn([150, 4], (Kind::Float, Device::Cpu));
+    let label = Tensor::arange(150, (Kind::Int64, Device::Cpu)).remainder(2);
+    let learner = PairLearner::new(&model, &Flow, FlowMatching::default());
+    let held_out = Batch { x0: rows.shallow_clone(), label: Some(label) };
+    let loss = learner.validate(&held_out).unwrap();
+    assert_eq!(loss, learner.validate(&held_out).unwrap());
+    // The network predicts 0.
+    let velocity = rows.narrow(1, 2, 2) - rows.narrow(1, 0, 2);
+    let expected = velocity.square().mean(Kind::Double).double_value(&[]);
+    assert!((loss / expected - 1.0).abs() < 1e-5, "{loss}, not {expected}");
+    let part = |rows: i64| Seen { rows, has_labels: true, training: false };
+    assert_eq!(seen.borrow()[..3], [64, 64, 22].map(part));
+}
+
+#[test]
+fn the_noise_of_pairs_is_not_that_which_samples_start_from() {
+    let _generator = libtorch();
+    let model = ClosedForm::new(&[2], |x, _| x.zeros_like());
+    let of_pairs = |seed: u64| draw_noise_of_pairs(&model, &Flow, 50, seed).unwrap();
+    let of_samples = draw_noise(&model, &Flow, 50, 7).unwrap();
+    let same = (of_pairs(7).unsqueeze(0) - of_samples.unsqueeze(1)).abs().amin([2], false).eq(0.0).any();
+    assert_eq!(same.int64_value(&[]), 0);
+    assert!(of_pairs(7) == of_pairs(7) && of_pairs(7) != of_pairs(8));
+    let variance = of_pairs(7).square().mean(Kind::Double).double_value(&[]);
+    assert!((variance - 1.0).abs() < 0.4, "{variance}");
 }
 
 /// The exact denoiser of independent Gaussians at both ends, `x_0 ~ N(m_0, s_0^2)` and `eps ~ N(m_1, s_1^2)`.

@@ -141,8 +141,18 @@ impl Evaluate {
             note("warning: --label has no effect without --n: no samples are drawn");
         }
         let config = manager.config();
+        let coupling = config.training.objective.coupling();
+        if let (Some(coupling), None) = (coupling, self.n) {
+            let problem = format!(
+                "the validation loss judges a network by independent noise, and with the coupling {:?} the noise of {} belongs to the data: compare \
+                 samples, with --n",
+                coupling.name(),
+                manager.name()
+            );
+            return Err(Error::Unsupported(problem));
+        }
         let dataloader = self.data.dataloader(config)?;
-        let held_out = dataloader.held_out_batch();
+        let held_out = dataloader.held_out_batch().filter(|_| coupling.is_none());
         if held_out.is_none() && self.n.is_none() {
             let problem = format!(
                 "{} was trained on all of its images: no held-out images are left to evaluate it on",

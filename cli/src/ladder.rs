@@ -33,7 +33,8 @@ impl LadderOptions {
         json: bool,
     ) -> Result<()> {
         let observer = &mut |next: &str| note(next);
-        let ladder = SamplerLadder::measure(model, process, config, &self.calls, n as i64, seed, observer)?;
+        let mut ladder = SamplerLadder::measure(model, process, config, &self.calls, n as i64, seed, observer)?;
+        leave_out_samplers_without_meaning(&mut ladder, config, &self.calls);
         if let Some(Some(file)) = &self.ladder {
             visualize_ladder(&ladder)?.save(file)?;
         }
@@ -50,4 +51,11 @@ impl LadderOptions {
         });
         say(json!(rows.collect::<Vec<_>>()))
     }
+}
+
+/// A flow with a coupling is no diffusion: what samplers with fresh noise draw from it is not the data.
+fn leave_out_samplers_without_meaning(ladder: &mut SamplerLadder, config: &ModelConfig, requested: &[u64]) {
+    ladder.rows.retain(|row| config.check_sampler(&row.quality.sampler).is_ok());
+    let rows = &ladder.rows;
+    ladder.calls.retain(|calls| requested.contains(calls) || rows.iter().any(|row| row.quality.calls == *calls));
 }

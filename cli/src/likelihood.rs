@@ -83,6 +83,15 @@ impl Likelihood {
     pub fn run(self) -> Result<()> {
         self.check_options()?;
         let (manager, model, process) = self.model.load()?;
+        let coupling = manager.config().training.objective.coupling();
+        if let Some(coupling) = coupling.filter(|_| self.by == By::Bound) {
+            let problem = format!(
+                "the bound is that of a diffusion, and with the coupling {:?} the noise of {} belongs to the data: use --by ode",
+                coupling.name(),
+                manager.name()
+            );
+            return Err(Error::Unsupported(problem));
+        }
         let learns_variance =
             matches!(manager.config().training.parameterization, ParameterizationConfig::LearnedVariance(_));
         let default = if learns_variance { ReverseVariance::Learned } else { ReverseVariance::Analytic };

@@ -79,8 +79,9 @@ impl Translate {
                 other.config().check_sampler(&sampling.sampler)?;
                 let (encoder, of_encoder) =
                     (other.get_model()?, get_process(&other.config().base, &other.config().training)?);
-                if of_encoder.noise_kind() != process.noise_kind() {
-                    let (one, two) = (of_encoder.noise_kind(), process.noise_kind());
+                let (one, two) = (&other.config().training.noise, &manager.config().training.noise);
+                if one != two {
+                    let (one, two) = (json!(one), json!(two));
                     let problem = format!(
                         "the noise of {name} is {one}, and that of {} is {two}: their codes differ",
                         manager.name()

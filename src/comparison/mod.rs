@@ -81,7 +81,7 @@ fn train_and_measure(config: &ModelConfig, plan: &ComparisonPlan, reference: &Re
     }
     let seconds = started.elapsed().as_secs_f64();
     let measure = |sampler| measure(&sampler, &model, &*process, plan.samples, reference, base.seed, &mut || ());
-    let samplers = plan.samplers(&*process)?;
+    let samplers = plan.samplers(config, &*process)?;
     let quality = state.with_averaged_weights(|| samplers.into_iter().map(measure).collect::<Result<_>>())?;
     Ok(Trained { seconds, loss, quality })
 }

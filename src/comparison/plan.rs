@@ -11,7 +11,7 @@ use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::models::{ConfigFile, ModelConfig};
 use crate::process::Process;
-use crate::samplers::{SamplerConfig, SamplingConfig, StepLayoutConfig};
+use crate::samplers::{Heun, SamplerConfig, SamplingConfig, StepLayoutConfig, Trailing};
 
 /// The plans that come with the crate.
 const BUILT_IN: [(&str, &str); 2] =
@@ -77,19 +77,23 @@ impl ComparisonPlan {
         config.base.seed = seed;
         config.base.compute.device = device;
         let process = config.training.build_process()?;
-        config.training.sampling.sampler = SamplingConfig::for_process(&*process).sampler;
+        config.training.sampling.sampler = match config.training.objective.coupling() {
+            // A flow with a coupling is no diffusion: fresh noise has no place in it.
+            Some(_) => Heun { steps: Some(8), layout: Trailing.into() }.into(),
+            None => SamplingConfig::for_process(&*process).sampler,
+        };
         config.training.checkpoints.inference_type = InferType::None;
         config.validate()?;
         Ok(config)
     }
 
-    /// The samplers to draw samples with, in the layouts that suit the process. Ancestral sampling takes every step of a process that has
+    /// The samplers to draw samples with, in the layouts that suit the process; with a coupling, those without fresh noise. Ancestral sampling takes every step of a process that has
     /// steps, whatever number of calls that is.
-    pub(super) fn samplers(&self, process: &dyn Process) -> Result<Vec<SamplerConfig>> {
+    pub(super) fn samplers(&self, config: &ModelConfig, process: &dyn Process) -> Result<Vec<SamplerConfig>> {
         let mut samplers = Vec::new();
         for name in &self.samplers {
             let sampler = SamplerConfig::from_name(name)?;
-            if !sampler.fits_noise_of(process) {
+            if !sampler.fits_noise_of(process) || config.check_sampler(&sampler).is_err() {
                 continue;
             }
             if let SamplerConfig::Ancestral(_) = sampler {
@@ -137,10 +141,28 @@ mod tests {
             for (combination, training) in &plan.combinations {
                 let config = plan.config(combination, training, 1, DeviceChoice::Cpu).unwrap();
                 let process = config.training.process().build().process().unwrap();
-                for sampler in plan.samplers(&*process).unwrap() {
+                for sampler in plan.samplers(&config, &*process).unwrap() {
                     sampler.sampler().times(&*process).unwrap_or_else(|error| panic!("{name}, {combination}: {error}"));
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_combination_with_a_coupling_is_sampled_from_without_fresh_noise() {
+        let plan = ComparisonPlan::find("swiss-roll").unwrap();
+        let training = json!({
+            "process": "flow", "parameterization": "velocity",
+            "objective": { "name": "flow-matching", "coupling": "optimal-transport" },
+        });
+        let config = plan.config("coupled", &training, 1, DeviceChoice::Cpu).unwrap();
+        assert!(config.training.sampling.sampler.is_deterministic());
+        let process = config.training.process().build().process().unwrap();
+        let samplers = plan.samplers(&config, &*process).unwrap();
+        assert!(!samplers.is_empty() && samplers.iter().all(SamplerConfig::is_deterministic), "{samplers:?}");
+        let plain = json!({ "process": "flow", "parameterization": "velocity" });
+        let config = plan.config("plain", &plain, 1, DeviceChoice::Cpu);
+        let all = plan.samplers(&config.unwrap(), &*process).unwrap();
+        assert!(all.len() > samplers.len(), "{all:?}");
     }
 }
