@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::cell::Cell;
+
 use common::libtorch;
 use ddpm_tutor::prelude::*;
 
@@ -24,6 +26,25 @@ impl Denoiser for Detached<'_> {
     }
 }
 
+thread_local! {
+    /// Whether a denoiser or a log probability was given samples that keep gradients.
+    static KEPT: Cell<bool> = const { Cell::new(false) };
+}
+
+fn watch(x: &Tensor) {
+    KEPT.set(KEPT.get() || x.requires_grad());
+}
+
+/// A denoiser that is watched.
+struct Watched<'a>(&'a dyn Denoiser);
+
+impl Denoiser for Watched<'_> {
+    fn denoise(&self, x_t: &Tensor, t: f64) -> Result<Denoised, Error> {
+        watch(x_t);
+        self.0.denoise(x_t, t)
+    }
+}
+
 /// Calls `see` with the denoiser of a method of this strength, built around `with` and from `without`. Returns false for a method that is no denoiser.
 fn build(
     name: &str,
@@ -34,8 +55,10 @@ fn build(
     see: &mut See,
 ) -> bool {
     let none = strength == 0.0;
-    let log_probability =
-        |x: &Tensor, _t: f64| Ok(-x.square().flatten(1, -1).sum_dim_intlist([1].as_slice(), false, Kind::Double));
+    let log_probability = |x: &Tensor, _t: f64| {
+        watch(x);
+        Ok(-x.square().flatten(1, -1).sum_dim_intlist([1].as_slice(), false, Kind::Double))
+    };
     let of_data = |x0: &Tensor| log_probability(x0, T);
     match name {
         "classifier" => see(&ClassifierGuided::new(with, process, &log_probability, strength).unwrap()),
@@ -91,12 +114,73 @@ fn passes(process: &dyn Process, x_t: &Tensor, declared: GuidanceProperties, bui
         require(found.denoise(&x, T).unwrap().eps.requires_grad());
         require(found.denoise(x_t, -1.0).is_err());
     });
+    let [watched, other] = [&with as &dyn Denoiser, &all].map(Watched);
+    build(1.0, &watched, &other, &mut |found| {
+        KEPT.set(false);
+        let _known = tch::no_grad(|| found.denoise(x_t, T)).unwrap();
+        require(KEPT.get() == declared.differentiates);
+    });
     let detached = Detached(&with);
     build(1.0, &detached, &detached, &mut |found| {
         // The classifier of this suite is not a denoiser: it keeps its gradient.
         require(found.denoise(x_t, T).is_ok() || declared.differentiates);
     });
     passed
+}
+
+/// Whether a method that is no denoiser is as it declares, along a chain whose sampler calls its denoiser once at each time.
+fn passes_in_a_chain(name: &str, process: &dyn Process, x: &Tensor, declared: GuidanceProperties) -> bool {
+    const STEPS: u64 = 3;
+    let points = Tensor::from_slice(&[0.2, -0.1, -0.3, 0.4]).view([2, 2]);
+    let all = MixtureOracle::of_points(process, &points).unwrap();
+    let with = all.component(1).unwrap();
+    let ddim = || {
+        let steps = Some(STEPS as usize);
+        SamplerConfig::from(Ddim { steps, layout: Trailing.into(), ..Default::default() }).sampler()
+    };
+    let mut quiet = InferenceLogger::new(InferType::None);
+    let mut draw = |sampler: &mut dyn Sampler, denoiser: &dyn Denoiser, from: &Tensor| {
+        tch::manual_seed(3);
+        run_chain(sampler, denoiser, process, from.shallow_clone(), &mut quiet).unwrap()
+    };
+    let [counted, other] = [&with as &dyn Denoiser, &all].map(Counted::new);
+    let calls = STEPS * declared.denoiser_calls;
+    KEPT.set(false);
+    let holds = match name {
+        "masked" => {
+            let blended = |mask: [f64; 2]| {
+                Blended::new(ddim(), &x.zeros_like(), &Tensor::from_slice(&mask).view([1, 2])).unwrap()
+            };
+            let plain = draw(&mut *ddim(), &with, x);
+            // With a mask that is everywhere, it is the sampler.
+            let everywhere = draw(&mut blended([1.0, 1.0]), &with, x);
+            let found = draw(&mut blended([1.0, 0.0]), &Watched(&counted), x);
+            let outside = found.select(1, 1);
+            everywhere == plain
+                && found != plain
+                && outside == outside.zeros_like()
+                && counted.calls() == calls
+                && found.kind() == x.kind()
+        }
+        "counterfactual" => {
+            let mut sampler = ddim();
+            let mut of = |of: &dyn Denoiser, with: &dyn Denoiser| {
+                let mut quiet = InferenceLogger::new(InferType::None);
+                counterfactual(&mut *sampler, of, with, process, x.shallow_clone(), &mut quiet).unwrap()
+            };
+            // With the same denoiser, it is the sample of the code.
+            let same = of(&with, &with);
+            let returned = draw(&mut *ddim(), &with, &same.code);
+            let found = of(&Watched(&counted), &Watched(&other));
+            same.sample == returned
+                && found.code == same.code
+                && found.sample != same.sample
+                && [counted.calls(), other.calls()] == [calls; 2]
+                && found.sample.kind() == x.kind()
+        }
+        _ => panic!("{name} is not in the suite"),
+    };
+    holds && KEPT.get() == declared.differentiates
 }
 
 #[test]
@@ -108,9 +192,13 @@ fn every_method_is_what_it_declares() {
         for kind in [Kind::Double, Kind::Float] {
             let x_t = Tensor::randn([5, 2], DOUBLE).to_kind(kind);
             let of = |strength: f64, with: &dyn Denoiser, without: &dyn Denoiser, see: &mut See| {
-                build(entry.name, strength, &process, with, without, see);
+                assert!(build(entry.name, strength, &process, with, without, see));
             };
-            assert!(passes(&process, &x_t, declared, &of), "{} in {kind:?}", entry.name);
+            let passes = match entry.name {
+                "masked" | "counterfactual" => passes_in_a_chain(entry.name, &process, &x_t, declared),
+                _ => passes(&process, &x_t, declared, &of),
+            };
+            assert!(passes, "{} in {kind:?}", entry.name);
         }
     }
 }
@@ -133,6 +221,20 @@ fn a_wrong_method_is_detected() {
     };
     assert!(passes(&process, &x_t, right, &of));
     assert!(!passes(&process, &x_t, GuidanceProperties { denoiser_calls: 1, ..right }, &of), "a wrong declaration");
+    assert!(!passes(&process, &x_t, GuidanceProperties { differentiates: true, ..right }, &of), "a wrong declaration");
+    let of_classifier = |strength: f64, with: &dyn Denoiser, without: &dyn Denoiser, see: &mut See| {
+        build("classifier", strength, &process, with, without, see);
+    };
+    let classifier = Guidance::properties("classifier").unwrap();
+    assert!(!passes(&process, &x_t, GuidanceProperties { differentiates: false, ..classifier }, &of_classifier));
+    for name in ["masked", "counterfactual"] {
+        let declared = Guidance::properties(name).unwrap();
+        let wrong = [
+            GuidanceProperties { denoiser_calls: 2, ..declared },
+            GuidanceProperties { differentiates: true, ..declared },
+        ];
+        assert!(wrong.into_iter().all(|wrong| !passes_in_a_chain(name, &process, &x_t, wrong)), "{name}");
+    }
     let forgets = |strength: f64, with: &dyn Denoiser, without: &dyn Denoiser, see: &mut See| {
         see(&Forgets(ClassifierFree::new(with, without, strength).unwrap(), without));
     };
@@ -168,6 +270,17 @@ fn a_strength_that_is_not_finite_and_a_log_probability_without_gradient_are_reje
     let detached = Detached(&oracle);
     let message = PredictedGuided::new(&detached, &process, &of_data, 1.0).unwrap().denoise(&x_t, T).unwrap_err();
     assert!(message.to_string().contains("gradient"), "{message}");
+    // Only Gaussian noise determines the score; that of each coordinate at its own rate is Gaussian.
+    let with = |noise: NoiseConfig| noise.of(Box::new(Vp::default())).unwrap();
+    let (skewed, rates) = (with(Mixture::default().into()), with(Rates { rates: vec![1.0, 0.5] }.into()));
+    for refused in [
+        ClassifierGuided::new(&oracle, &*skewed, &flat, 1.0).err().unwrap().to_string(),
+        PredictedGuided::new(&oracle, &*skewed, &of_data, 1.0).err().unwrap().to_string(),
+    ] {
+        assert!(refused.contains("needs Gaussian noise, and the noise of this process is mixture"), "{refused}");
+    }
+    assert!(ClassifierGuided::new(&oracle, &*rates, &flat, 1.0).is_ok());
+    assert!(PredictedGuided::new(&oracle, &*rates, &of_data, 1.0).is_ok());
     // At the end of a flow no signal is left, and nothing is guided.
     let oracle = GaussianOracle::isotropic(&Flow, &Tensor::zeros([2], DOUBLE), 1.0);
     let of = |x: &Tensor, _t: f64| Ok(x.select(1, 0));

@@ -314,6 +314,21 @@ fn outside_of_a_mask_an_image_stays_as_it_is_to_the_last_bit() {
     let message = |mask: &Tensor| Blended::new(deterministic(), &image, mask).unwrap_err().to_string();
     assert!(message(&(&inside * 0.5)).contains("1 inside and 0 outside"));
     assert!(message(&Tensor::ones([3, 3], DOUBLE)).contains("broadcastable to [1, 1, 4, 4]"));
+    // It goes back alone: with fresh noise outside, there is no way to encode.
+    let forth = |mask: &Tensor| {
+        let x = Tensor::randn([2, 1, 4, 4], DOUBLE);
+        encode(&mut Blended::new(deterministic(), &image, mask).unwrap(), &oracle, &process, x, &mut quiet())
+    };
+    let refused = forth(&inside).unwrap_err().to_string();
+    assert!(refused.contains("back to a time from 0 to below t"), "{refused}");
+    let _code = forth(&inside.ones_like()).unwrap();
+    // Nor is there fresh noise that is another data set.
+    let flowers = PaintedFlowers { size: [8, 8], count: 2, ..Default::default() };
+    let bridge = NoiseConfig::from(DataNoise::of(flowers)).of(Box::new(Flow)).unwrap();
+    let mut blended = Blended::new(deterministic(), &image, &inside).unwrap();
+    let refused = blended.times(&*bridge).unwrap_err().to_string();
+    assert!(refused.contains("the noise data of this process cannot be drawn afresh"), "{refused}");
+    Blended::new(deterministic(), &image, &inside.ones_like()).unwrap().times(&*bridge).unwrap();
 }
 
 #[test]

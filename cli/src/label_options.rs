@@ -235,10 +235,13 @@ impl Labels {
     /// What the result of a command says about the labels.
     pub fn in_json(labels: Option<&Self>) -> Value {
         match labels {
-            Some(Self { indices, guidance, negative, .. }) => {
-                json!({ "labels": indices, "guidance": guidance, "negative": negative })
-            }
-            None => json!({ "labels": null, "guidance": null, "negative": null }),
+            Some(Self { indices, guidance, negative, interval, rescale, threshold, .. }) => json!({
+                "labels": indices, "guidance": guidance, "negative": negative, "interval": interval.map(|interval| interval.ends()),
+                "rescale": rescale, "threshold": threshold,
+            }),
+            None => json!({
+                "labels": null, "guidance": null, "negative": null, "interval": null, "rescale": null, "threshold": null,
+            }),
         }
     }
 

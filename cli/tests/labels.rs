@@ -78,6 +78,10 @@ fn a_conditional_model_draws_the_classes_that_it_is_asked_for() {
     assert_ne!(with(&["--negative", "tulip"])["samples"], guided["samples"]);
     assert_ne!(with(&["--rescale", "0.7"])["samples"], guided["samples"]);
     assert_eq!(with(&["--rescale", "0"])["samples"], guided["samples"]);
+    let all_given = with(&["--interval", "0.5,3", "--rescale", "0.5", "--threshold", "0.9"]);
+    let said = ["interval", "rescale", "threshold"].map(|name| &all_given[name]);
+    assert_eq!(said, [&json!([0.5, 3.0]), &json!(0.5), &json!(0.9)]);
+    assert_eq!((&any["interval"], &guided["interval"], &guided["rescale"]), (&json!(null), &json!(null), &json!(0.0)));
 
     // With the option or without it, it is the model that is there, and another one starts from its weights.
     for options in [&["--conditional", "--epochs", "2"][..], &["--epochs", "3"]] {

@@ -38,6 +38,11 @@ impl Interval {
         Err(Error::config("interval", "two numbers, the first at least 0 and less than the second", format!("{low}, {high}")))
     }
 
+    /// Its two ends, noise levels or times.
+    pub fn ends(&self) -> [f64; 2] {
+        [self.low, self.high]
+    }
+
     /// Whether it contains this time of this process.
     pub fn contains(&self, process: &dyn Process, t: f64) -> bool {
         let at = if self.is_of_times { t } else { process.noise(t) / process.signal(t) };

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::denoisers::Denoiser;
 use crate::error::{Error, Result};
 use crate::process::{Level, Process};
-use crate::samplers::{Sampler, Step};
+use crate::samplers::{Ancestral, Sampler, SamplerConfig, Step, require_steps_back};
 
 /// Runs another sampler, and replaces what it makes outside of a mask by the given image, with the noise of that time.
 ///
@@ -14,6 +14,8 @@ use crate::samplers::{Sampler, Step};
 /// ```
 /// Avrahami et al. 2022 (Blended diffusion), section 3.2. With a guided denoiser, the guidance changes only what is inside; outside, the samples are
 /// the image to the last bit. Where the mask is 1 everywhere, it is the other sampler, and draws no noise of its own.
+///
+/// It goes back in time alone, and not with noise that cannot be drawn afresh, as [another data set](crate::noises::DataNoise).
 ///
 /// The inside sees the outside only through the network, step by step: if both depend on each other, samples do not have exactly the conditional
 /// distribution.
@@ -45,10 +47,22 @@ impl Blended {
         let is_everywhere = inside.all().int64_value(&[]) != 0;
         Ok(Self { sampler, image: image.detach(), inside, is_everywhere })
     }
+
+    /// Rejects noise that is drawn once for a sample, such as another data set, unless none is needed.
+    fn require_fresh_noise(&self, process: &dyn Process) -> Result<()> {
+        if self.is_everywhere || SamplerConfig::from(Ancestral::default()).fits_noise_of(process) {
+            return Ok(());
+        }
+        Err(Error::Unsupported(format!(
+            "outside of the mask the image gets fresh noise at each time, and the noise {} of this process cannot be drawn afresh",
+            process.noise_kind()
+        )))
+    }
 }
 
 impl Sampler for Blended {
     fn times(&mut self, process: &dyn Process) -> Result<Vec<f64>> {
+        self.require_fresh_noise(process)?;
         self.sampler.times(process)
     }
 
@@ -58,10 +72,13 @@ impl Sampler for Blended {
             let expected = format!("{size:?}, as the samples, or one for all of them");
             return Err(Error::Shape { what: "image to blend with", expected, got: image });
         }
-        let step = self.sampler.step(denoiser, process, x, from, to)?;
         if self.is_everywhere {
-            return Ok(step);
+            return self.sampler.step(denoiser, process, x, from, to);
         }
+        self.require_fresh_noise(process)?;
+        // Outside, the noise of each time is drawn afresh.
+        require_steps_back(process, from, to, false)?;
+        let step = self.sampler.step(denoiser, process, x, from, to)?;
         let image = self.image.to_kind(x.kind()).expand_as(x);
         let outside = match to > 0.0 {
             true => {

@@ -10,6 +10,7 @@ use methods::methods;
 pub use rescale::rescaled;
 
 use crate::error::{Error, Result};
+use crate::process::{Process, require_gaussian};
 
 /// The declared properties of a method of guidance. For all methods, data and noise add up to `x_t`, gradients with respect to `x_t` are
 /// kept, and without strength the result is that of the denoiser inside, to the last bit.
@@ -46,6 +47,11 @@ methods! {
         { denoiser_calls: 1, differentiates: false };
     counterfactual::{Counterfactual, counterfactual}, "counterfactual": "the same sample with another condition: encode, guide, go back",
         "Sanchez & Tsaftaris 2022, algorithm 1", { denoiser_calls: 1, differentiates: false };
+}
+
+/// Rejects a process whose noise does not determine the score, for `what`, which needs that. Noise that differs between coordinates is Gaussian.
+fn require_score(process: &dyn Process, what: &str) -> Result<()> {
+    if process.is_scalar() { require_gaussian(process, what) } else { Ok(()) }
 }
 
 /// Rejects a strength that is not finite.

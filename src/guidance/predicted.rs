@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::check_strength;
+use super::{check_strength, require_score};
 use super::gradient::{add_to_score, with_gradient};
 use crate::denoisers::{Denoised, Denoiser};
 use crate::error::Result;
@@ -19,6 +19,9 @@ type OfData<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
 /// Bansal et al. 2023 (Universal guidance), section 3.1; Chung et al. 2023 (DPS), section 3. Any differentiable function of images will do, such
 /// as a classifier that never saw noise, or the similarity to a caption. The gradient goes through the denoiser, at about the cost of a
 /// training step. It is not the gradient of `ln p(y | x_t)`, which is the mean over all `x_0` that `x_t` may come from.
+///
+/// The score follows from the noise, `- eps / s`, if the noise is Gaussian and independent of the data. In a flow with a
+/// [coupling](crate::couplings) it is not independent, and guidance leads elsewhere.
 pub struct PredictedGuided<'a> {
     denoiser: &'a dyn Denoiser,
     process: &'a dyn Process,
@@ -33,13 +36,15 @@ impl<'a> PredictedGuided<'a> {
     /// `log_probability`: from `x_0`, `[N, …]`, to `[N]`.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for a scale that is not finite.
+    /// [`Error::Config`](crate::Error::Config) for a scale that is not finite; [`Error::Unsupported`](crate::Error::Unsupported) for noise that is
+    /// not Gaussian.
     pub fn new(
         denoiser: &'a dyn Denoiser,
         process: &'a dyn Process,
         log_probability: &'a OfData<'a>,
         scale: f64,
     ) -> Result<Self> {
+        require_score(process, "guidance by the predicted data, which changes the score,")?;
         Ok(Self { denoiser, process, log_probability, scale: check_strength("scale of guidance", scale)? })
     }
 }

@@ -7,7 +7,7 @@ use crate::process::Process;
 ///
 /// # Errors
 /// [`Error::Timestep`] unless `0 <= to < from` and `from` is within the process.
-pub(super) fn require_steps_back(process: &dyn Process, from: f64, to: f64, is_deterministic: bool) -> Result<()> {
+pub(crate) fn require_steps_back(process: &dyn Process, from: f64, to: f64, is_deterministic: bool) -> Result<()> {
     if is_deterministic || (0.0 <= to && to < from && from <= process.end()) {
         return Ok(());
     }

@@ -26,6 +26,7 @@ pub use annealed_langevin::{annealed_step_size, annealed_variance};
 pub use chain::{Chain, ChainState, Observer, encode, run_chain};
 pub(crate) use chain::{shown_time, walk};
 pub use denoised_from::DenoisedFrom;
+pub(crate) use direction::require_steps_back;
 pub use ito_taylor::BrownianIncrements;
 pub use langevin::{Langevin, LangevinConvention};
 pub use layouts::*;
