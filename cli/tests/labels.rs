@@ -25,7 +25,10 @@ fn sample(folder: &Path, options: &[&str]) -> Value {
     let result = json(&succeeded(ddpm(folder, &[&arguments[..], options].concat())));
     let samples: Value = serde_json::from_slice(&fs::read(folder.join("a.json")).unwrap()).unwrap();
     let calls = &result["network_calls"];
-    json!({ "labels": result["labels"], "guidance": result["guidance"], "samples": samples["samples"], "calls": calls })
+    json!({
+        "labels": result["labels"], "guidance": result["guidance"], "samples": samples["samples"], "calls": calls,
+        "interval": result["interval"], "rescale": result["rescale"], "threshold": result["threshold"],
+    })
 }
 
 fn refused(folder: &Path, arguments: &[&str], code: i32, says: &[&str]) {
