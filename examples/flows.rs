@@ -4,7 +4,7 @@
 //! The distances are sliced 2-Wasserstein distances divided by that of two sets of data; then the distance from the curve within which 95 % of the
 //! samples are.
 //!
-//! `cargo run --release --example flows`, about 6 minutes on two cores; with a number such as 0.1, that share of the training.
+//! `cargo run --release --example flows`; with a number such as 0.1, that share of the training.
 
 use std::ops::ControlFlow;
 use std::time::Instant;

@@ -2,8 +2,8 @@
 
 use tch::Tensor;
 
-use super::{check_strength, require_score};
 use super::gradient::{add_to_score, with_gradient};
+use super::{check_strength, require_score};
 use crate::denoisers::{Denoised, Denoiser};
 use crate::error::Result;
 use crate::process::Process;
